@@ -1,0 +1,54 @@
+# The README's commands. `make train` and `make test` need nothing installed but Python, a C++
+# compiler and cmake.
+
+VENV := .venv
+RUN := runs/digit_pairs
+DATA := data/digit_pairs
+BIN := $(CURDIR)/$(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup train test lint format study clean
+
+help:
+	@echo "make setup   virtual environment with everything in it, Horovod built"
+	@echo "make train   digit pairs: data, training on two Horovod processes, export, prediction"
+	@echo "make test    lint and all tests"
+	@echo "make study   plain against GloRe, five seeds each; table and picture (an hour)"
+
+setup: $(READY)
+
+$(READY): requirements.txt constraints.txt tools/setup.sh pyproject.toml
+	@bash tools/setup.sh $(VENV)
+	@touch $@
+
+$(DATA)/train.rec: train/digit_pairs.py | $(READY)
+	$(BIN)/python -m train.digit_pairs $(DATA)
+
+train: $(READY) $(DATA)/train.rec
+	rm -rf $(RUN)
+	$(BIN)/horovodrun -np 2 $(BIN)/python -m train.imagenet --config configs/digit_pairs.yaml --out $(RUN)
+	$(BIN)/python -m gluon_glore export $(RUN) --out $(RUN)/export
+	$(BIN)/python -m gluon_glore predict --model $(RUN) $(DATA)/pictures/*.png > $(RUN)/gluon.txt
+	$(BIN)/python -m gluon_glore predict --model $(RUN)/export $(DATA)/pictures/*.png > $(RUN)/exported.txt
+	cmp $(RUN)/gluon.txt $(RUN)/exported.txt
+	@cat $(RUN)/exported.txt
+	@echo "Gluon and exported predictions are equal. The model is in $(RUN)/export."
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+study: $(READY) $(DATA)/train.rec
+	$(BIN)/python -m train.study --config configs/digit_pairs.yaml --out runs/study
+
+clean:
+	rm -rf $(VENV) data/digit_pairs runs

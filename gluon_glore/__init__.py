@@ -1,0 +1,38 @@
+"""GloRe: graph-based global reasoning networks for Apache MXNet / Gluon (Chen et al., CVPR 2019).
+
+Names are imported on first use, so that the command line can set its threads before MXNet reads
+them, and `import gluon_glore` costs nothing.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "GloRe": "glore",
+    "GloReUnit": "spec",
+    "InputError": "errors",
+    "NetSpec": "spec",
+    "Network": "network",
+    "Stage": "spec",
+    "Stem": "spec",
+    "export_model": "export",
+    "get_model": "models",
+    "get_spec": "zoo",
+    "import_model": "export",
+    "list_models": "zoo",
+    "load_weights": "weights",
+    "register_model": "registry",
+    "save_weights": "weights",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__():
+    return [*globals(), *__all__]

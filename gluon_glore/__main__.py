@@ -1,0 +1,116 @@
+"""The command line: `python -m gluon_glore list | info | export | predict`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from .errors import InputError
+from .threads import use_cores
+
+
+def main(argv=None):
+    """Run a command. Returns the exit code: 0, or 2 for what can't be used."""
+    args = parse_args(argv)
+    use_cores()  # before the commands import MXNet
+    try:
+        args.command(args)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `| head` has seen enough
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def parse_args(argv):
+    parser = argparse.ArgumentParser(prog="python -m gluon_glore", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("list", help="names of the networks")
+    command.add_argument("pattern", nargs="?", default="*", help="as 'resnet50*'")
+    command.set_defaults(command=list_networks)
+
+    command = commands.add_parser("info", help="parameters, multiply-adds, placement, source")
+    command.add_argument("name")
+    command.add_argument("--classes", type=int, default=None, help="default: 1000")
+    command.add_argument("--units", action="store_true", help="every unit's share")
+    command.set_defaults(command=info)
+
+    command = commands.add_parser("export", help="write symbol, parameters and manifest")
+    command.add_argument("model", help="a training run's directory, or a network's name")
+    command.add_argument("--out", required=True, help="directory to write")
+    add_weights(command)
+    command.set_defaults(command=export)
+
+    command = commands.add_parser("predict", help="classify pictures")
+    command.add_argument("images", nargs="+", metavar="IMAGE")
+    command.add_argument(
+        "--model",
+        default="resnet50_glore_2_3",
+        help="an exported folder, a training run's directory, or a network's name",
+    )
+    command.add_argument("--top", type=int, default=5, help="classes to print (5)")
+    add_weights(command)
+    command.set_defaults(command=predict)
+    return parser.parse_args(argv)
+
+
+def add_weights(command):
+    command.add_argument(
+        "--weights", metavar="FILE", help=".params file for a network given by name"
+    )
+    command.add_argument(
+        "--class-names", metavar="FILE", help="text file, one class a line; default: numbers"
+    )
+
+
+def list_networks(args):
+    from .zoo import list_models
+
+    names = list_models(args.pattern)
+    if not names:
+        raise InputError(f"no network matches {args.pattern!r}, known: {', '.join(list_models())}")
+    print("\n".join(names))
+
+
+def info(args):
+    from .complexity import by_unit, count_network, totals
+    from .models import get_model
+
+    net = get_model(args.name, **({} if args.classes is None else {"classes": args.classes}))
+    spec = net.spec
+    nodes = count_network(net)
+    parameters, macs = totals(nodes)
+    size = "x".join(map(str, spec.input_size))
+    print(f"{spec.name}: {spec.source}")
+    print(f"parameters     {parameters / 1e6:.2f} M ({net.classes} classes)")
+    print(f"multiply-adds  {macs / 1e9:.2f} G at {spec.in_channels} channels, {size}")
+    print(f"units          {spec.placement}")
+    if args.units:
+        for name, (size, cost) in by_unit(net, nodes).items():
+            print(f"  {name:24} {size / 1e6:8.3f} M {cost / 1e6:10.1f} M multiply-adds")
+
+
+def export(args):
+    from .classify import load_network
+    from .export import export_model
+
+    net, manifest = load_network(args.model, args.weights, args.class_names)
+    directory = export_model(net, args.out, manifest)
+    print(f"{directory}: {manifest.model}, loads back with the same outputs")
+
+
+def predict(args):
+    from .classify import load_classifier
+
+    classifier = load_classifier(args.model, args.weights, args.class_names)
+    width = max(len(Path(image).name) for image in args.images)
+    for image in args.images:
+        best = classifier.predict(image, args.top)
+        text = ", ".join(f"{name} {probability:.4f}" for name, probability in best)
+        print(f"{Path(image).name:{width}}  {text}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""From what a user names (exported folder, training run, network) to classified pictures."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+import mxnet as mx
+
+from .errors import InputError
+from .export import import_model, is_export
+from .image import Preprocess, read_image
+from .manifest import MANIFEST, Manifest, newest_checkpoint, read_manifest
+from .models import get_model
+from .zoo import get_spec
+
+WEIGHTS = "weights.params"  # of a checkpoint folder
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A network ready to use: `network` maps `(B, C, H, W)` to logits `(B, classes)`."""
+
+    network: Callable
+    manifest: Manifest
+
+    def predict(self, path, top=5):
+        """The `top` likeliest classes of a picture file, `[(class name, probability), ...]`.
+
+        Raises InputError where the file is no readable picture or does not fit.
+        """
+        preprocess = self.manifest.preprocess
+        try:
+            picture = preprocess(read_image(path, preprocess.channels))
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        probabilities = mx.nd.softmax(self.network(mx.nd.array(picture[None])))[0].asnumpy()
+        best = probabilities.argsort()[::-1][:top]
+        return [(self.manifest.class_names[i], float(probabilities[i])) for i in best]
+
+
+def load_classifier(model, weights=None, class_names=None) -> Classifier:
+    """Load an exported folder, or what `load_network` takes. Raises InputError where it can't."""
+    if Path(model).is_dir() and is_export(model):
+        _refuse(model, weights, class_names)
+        block, manifest = import_model(model)
+        return Classifier(block, manifest)
+    net, manifest = load_network(model, weights, class_names)
+    net.hybridize(static_alloc=True, static_shape=True)
+    return Classifier(net, manifest)
+
+
+def load_network(model, weights=None, class_names=None):
+    """Load a Gluon network with its weights: (Network, Manifest).
+
+    `model` is a training run's directory (its newest checkpoint), a checkpoint, or a registered
+    name with the parameter file `weights` (default: where `get_model` finds its own) and
+    `class_names`, a text file with one name a line (default: numbers). Raises InputError where
+    something is missing, damaged or another network's.
+    """
+    folder = Path(model)
+    if folder.is_dir():
+        _refuse(model, weights, class_names)
+        if (folder / MANIFEST).is_file():
+            manifest = read_manifest(folder)
+        else:
+            folder, manifest = newest_checkpoint(folder, lambda text: print(text, file=sys.stderr))
+        net = get_model(manifest.model, len(manifest.class_names), pretrained=folder / WEIGHTS)
+        return net, manifest
+    spec = get_spec(model)
+    if spec.in_channels != 3:
+        raise InputError(
+            f"{model} does not take RGB pictures: give a training run or an exported folder, "
+            "which say how its input is prepared"
+        )
+    names = [str(i) for i in range(1000)] if class_names is None else read_names(class_names)
+    net = get_model(model, len(names), pretrained=weights or True)
+    size = spec.input_size
+    preprocess = Preprocess(size=size, resize=round(min(size) * 256 / 224))
+    return net, Manifest(model, tuple(names), preprocess)
+
+
+def read_names(path):
+    """The lines of a class names file. Raises InputError where it can't be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {getattr(error, 'strerror', 'not a text file')}") from None
+
+
+def _refuse(model, weights, class_names):
+    if weights or class_names:
+        raise InputError(f"{model} holds its own weights and class names, give no others")

@@ -1,0 +1,89 @@
+"""Parameters and multiply-adds, counted on the static graph.
+
+A multiply-add is one multiplication and one addition in a convolution, a dense layer or a
+batch_dot, as the paper's GFLOPs count them (Table 2); normalisation, activation and pooling are
+not counted.
+"""
+
+import json
+from dataclasses import dataclass
+
+import mxnet as mx
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator of the graph: its name, `parameters` it reads, `macs` at batch 1."""
+
+    name: str
+    op: str
+    parameters: int
+    macs: int
+
+
+def count(symbol, input_shape):
+    """Every counted operator of a logits symbol, as a list of `Node`.
+
+    `input_shape` is `(channels, *pixels)`. Each parameter counts at its first reader; BatchNorm's
+    running statistics are no parameters.
+    """
+    data = {"data": (1, *input_shape)}
+    internals = symbol.get_internals()
+    _, shapes, _ = internals.infer_shape(**data)
+    shape_of = dict(zip(internals.list_outputs(), shapes))
+    parameters = set(symbol.list_arguments()) - {"data"}
+    nodes = json.loads(symbol.tojson())["nodes"]
+
+    def shape(entry):
+        name = nodes[entry[0]]["name"]
+        if nodes[entry[0]]["op"] == "null":
+            return shape_of[name]
+        return shape_of.get(f"{name}_output") or shape_of[f"{name}_output{entry[1]}"]
+
+    counted, seen = [], set()
+    for index, node in enumerate(nodes):
+        if node["op"] == "null":
+            continue
+        inputs = [shape(entry) for entry in node["inputs"]]
+        read = {nodes[entry[0]]["name"] for entry in node["inputs"]} & parameters - seen
+        seen |= read
+        size = sum(int(np.prod(shape_of[name])) for name in read)
+        macs = _macs(node, inputs, lambda index=index: shape((index, 0)))
+        if size or macs:
+            counted.append(Node(node["name"], node["op"], size, macs))
+    return counted
+
+
+def _macs(node, inputs, output):
+    if node["op"] == "Convolution":  # the weight is (out, in / groups, *kernel)
+        return int(np.prod(output())) * int(np.prod(inputs[1][1:]))
+    if node["op"] == "FullyConnected":
+        return int(np.prod(inputs[1]))
+    if node["op"] == "batch_dot":
+        transposed = node.get("attrs", {}).get("transpose_a") == "True"
+        return int(np.prod(output())) * inputs[0][1 if transposed else 2]
+    return 0
+
+
+def count_network(net, input_size=None):
+    """`count` of a `Network` at `input_size` pixels (default: its spec's)."""
+    size = input_size or net.spec.input_size
+    return count(net(mx.sym.var("data")), (net.spec.in_channels, *size))
+
+
+def totals(nodes):
+    """(parameters, multiply-adds) of a list of `Node`."""
+    return sum(n.parameters for n in nodes), sum(n.macs for n in nodes)
+
+
+def by_unit(net, nodes):
+    """`{unit name: (parameters, macs)}` in the plan's order, "stem" first and "head" last."""
+    units = [unit.name for unit in net.spec.plan()]
+    groups = {"stem": [], **{name: [] for name in units}, "head": []}
+    for node in nodes:
+        # An extra unit's name begins with that of the unit it follows: the longest match owns it.
+        owners = [name for name in units if node.name.startswith(f"{name}_")]
+        owner = max(owners, key=len, default="stem" if node.name.startswith("conv1_") else "head")
+        groups[owner].append(node)
+    return {name: totals(group) for name, group in groups.items()}

@@ -1,0 +1,61 @@
+"""The unit's parameter-free maths, shared by blocks and symbols: F is `mx.nd` or `mx.sym`.
+
+Locations are flattened (paper, section 3.5), so 1, 2 and 3 dimensions are one code. Everything
+stays on four axes, (B, C, L, 1) where there are not just two dimensions: the only form in which
+BatchNorm and convolutions train on MXNet's CPU (oneDNN) build.
+"""
+
+
+def flatten_locations(F, x):
+    """(B, C, *space) -> (B, C, L, 1)"""
+    return F.reshape(x, shape=(0, 0, -1, 1))
+
+
+def pool_to_nodes(F, state, mask, normalize):
+    """Project state features onto nodes: (B, S, H, W), (B, N, H, W) -> (B, S, N, 1).
+
+    V = state · maskᵀ, divided by the number of locations where `normalize` (paper, equation 3).
+    """
+    state, mask = (F.reshape(x, shape=(0, 0, -1)) for x in (state, mask))
+    v = F.batch_dot(state, mask, transpose_b=True)
+    if normalize:
+        # L is not known to the static graph, so it is counted: a sum of ones, (B, 1, 1).
+        ones = F.ones_like(F.slice_axis(mask, axis=1, begin=0, end=1))
+        v = F.broadcast_div(v, F.sum(ones, axis=2, keepdims=True))
+    return F.expand_dims(v, axis=3)
+
+
+def swap_nodes_and_states(F, v):
+    """(B, S, N, 1) -> (B, N, S, 1) and back."""
+    return F.transpose(v, axes=(0, 2, 1, 3))
+
+
+def broadcast_back(F, nodes, mask):
+    """Give every location its share of the nodes: (B, S, N, 1), (B, N, H, W) -> (B, S, H, W).
+
+    Y = Z · mask (paper, section 3.4); flattened locations are H = L, W = 1.
+    """
+    y = F.batch_dot(*(F.reshape(x, shape=(0, 0, -1)) for x in (nodes, mask)))
+    return F.reshape_like(y, mask, lhs_begin=2, lhs_end=3, rhs_begin=2, rhs_end=4)
+
+
+def restore_locations(F, y, like):
+    """(B, C, L, 1) -> (B, C, *space of `like`)"""
+    return F.reshape_like(y, like)
+
+
+def pool_locations(F, x, like, stride):
+    """Average over `stride` locations a dimension: (B, C, L, 1) or (B, C, *space) -> (B, C, L', 1).
+
+    `like` gives the space; a last window that is not full averages what it has.
+    """
+    x = F.reshape_like(x, like, lhs_begin=2, lhs_end=None, rhs_begin=2, rhs_end=None)
+    pooled = F.Pooling(
+        x,
+        kernel=stride,
+        stride=stride,
+        pool_type="avg",
+        pooling_convention="full",
+        count_include_pad=False,
+    )
+    return flatten_locations(F, pooled)

@@ -1,0 +1,102 @@
+"""Leaf layers for two or three spatial axes, named as the released parameter files name them.
+
+The one owner of BatchNorm's eps and momentum: 1e-4 and 0.9, as in the authors' files. Names are
+relative: a unit creates its layers inside its `name_scope()`, whose prefix they take on.
+"""
+
+from mxnet import init
+from mxnet.gluon import HybridBlock, nn
+
+from .functional import flatten_locations, restore_locations
+from .spec import Conv, Pool
+
+BATCH_NORM_EPS = 1e-4
+BATCH_NORM_MOMENTUM = 0.9
+
+CONVOLUTIONS = {2: nn.Conv2D, 3: nn.Conv3D}
+MAX_POOLS = {2: nn.MaxPool2D, 3: nn.MaxPool3D}
+
+
+def convolution(conv: Conv):
+    """The Gluon layer of `conv`, He-normal weights, parameters `<name>__conv_{weight,bias}`."""
+    return CONVOLUTIONS[len(conv.kernel)](
+        conv.out_channels,
+        conv.kernel,
+        strides=conv.stride,
+        padding=conv.pad,
+        groups=conv.groups,
+        use_bias=conv.bias,
+        in_channels=conv.in_channels,
+        weight_initializer=init.Xavier("gaussian", "in", 2),
+        prefix=f"{conv.name}__conv_",
+    )
+
+
+class Norm(HybridBlock):
+    """BatchNorm, then ReLU where `relu`: `(B, channels, *space)` in and out.
+
+    Parameters `<name>__bn_{gamma,beta,running_mean,running_var}`. With other than two spatial
+    `axes` the locations are flattened meanwhile: on anything but four axes BatchNorm does not
+    train on MXNet's CPU build.
+    """
+
+    def __init__(self, name, channels, axes=2, relu=True, zero_gamma=False):
+        super().__init__(prefix=f"{name}__norm_")
+        self._flatten = axes != 2
+        self._relu = relu
+        # Named beside this block, not inside it: the files know one level only.
+        self.norm = nn.BatchNorm(
+            epsilon=BATCH_NORM_EPS,
+            momentum=BATCH_NORM_MOMENTUM,
+            in_channels=channels,
+            gamma_initializer="zeros" if zero_gamma else "ones",
+            prefix=f"{name}__bn_",
+        )
+
+    def hybrid_forward(self, F, x):
+        y = self.norm(flatten_locations(F, x) if self._flatten else x)
+        if self._relu:
+            y = F.relu(y)
+        return restore_locations(F, y, x) if self._flatten else y
+
+
+def freeze_norm(net):
+    """Make every BatchNorm of a network use its running statistics, in training too."""
+
+    def freeze(block):
+        if isinstance(block, nn.BatchNorm):
+            block._kwargs["use_global_stats"] = True  # what the layer hands to its operator
+
+    net.apply(freeze)
+
+
+class PreActConv(HybridBlock):
+    """BatchNorm, ReLU, convolution (He et al. 2016, https://arxiv.org/abs/1603.05027)."""
+
+    def __init__(self, conv: Conv):
+        super().__init__(prefix=f"{conv.name}_")
+        self.norm = Norm(conv.name, conv.in_channels, axes=len(conv.kernel))
+        self.conv = convolution(conv)
+
+    def hybrid_forward(self, F, x):
+        return self.conv(self.norm(x))
+
+
+def max_pool(pool: Pool, name):
+    """The Gluon layer of `pool`."""
+    return MAX_POOLS[len(pool.kernel)](
+        pool.kernel, strides=pool.stride, padding=pool.pad, prefix=f"{name}_"
+    )
+
+
+class GlobalAveragePool(HybridBlock):
+    """Average over all locations: `(B, C, *space) -> (B, C)`.
+
+    Flattened to four axes first: GlobalAvgPool3D fails on MXNet's CPU build once hybridised.
+    """
+
+    def hybrid_forward(self, F, x):
+        pooled = F.Pooling(
+            flatten_locations(F, x), global_pool=True, pool_type="avg", kernel=(1, 1)
+        )
+        return F.flatten(pooled)

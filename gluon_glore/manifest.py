@@ -1,0 +1,100 @@
+"""`manifest.yaml`: what a folder holds, and the checksums that prove it.
+
+Checkpoints and exported networks are such folders. The manifest is written last, so a folder
+without one is not complete, and read first, so MXNet never sees a damaged file.
+"""
+
+import dataclasses
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Dict, Tuple
+
+import mxnet as mx
+import yaml
+
+from . import __version__
+from .atomic import sha256, write_text
+from .errors import InputError
+from .image import Preprocess
+
+MANIFEST = "manifest.yaml"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A network `model` of `class_names`, fed by `preprocess`; `epoch` of a checkpoint, else 0."""
+
+    model: str
+    class_names: Tuple[str, ...]
+    preprocess: Preprocess
+    epoch: int = 0
+    sha256: Dict[str, str] = field(default_factory=dict)
+
+
+def write_manifest(folder, manifest, files):
+    """Write the manifest of a folder with the checksums of the named `files` in it."""
+    fields = {
+        "model": manifest.model,
+        "epoch": manifest.epoch,
+        "input": {"name": "data", "layout": "NCHW", "dtype": "float32"},
+        "preprocess": {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in dataclasses.asdict(manifest.preprocess).items()
+        },
+        "output": "logits",
+        "class_names": list(manifest.class_names),
+        "sha256": {name: sha256(Path(folder) / name) for name in files},
+        "versions": {"gluon_glore": __version__, "mxnet": mx.__version__},
+    }
+    write_text(Path(folder) / MANIFEST, yaml.safe_dump(fields, sort_keys=False))
+
+
+def read_manifest(folder) -> Manifest:
+    """Read a folder's manifest and verify its files.
+
+    Raises InputError naming what is missing or damaged.
+    """
+    path = Path(folder) / MANIFEST
+    try:
+        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+        preprocess = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in fields["preprocess"].items()
+        }
+        manifest = Manifest(
+            str(fields["model"]),
+            tuple(fields["class_names"]),
+            Preprocess(**preprocess),
+            int(fields["epoch"]),
+            dict(fields["sha256"]),
+        )
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError):
+        raise InputError(f"{path}: damaged manifest") from None
+    for name, checksum in manifest.sha256.items():
+        file = Path(folder) / os.path.basename(name)
+        if not file.is_file():
+            raise InputError(f"{file}: missing")
+        if sha256(file) != checksum:
+            raise InputError(f"{file}: damaged, its checksum is not the manifest's")
+    return manifest
+
+
+def checkpoints(run):
+    """The checkpoint folders of a training run, oldest first."""
+    return sorted((Path(run) / "checkpoints").glob("epoch-*"))
+
+
+def newest_checkpoint(run, warn) -> Tuple[Path, Manifest]:
+    """The newest whole checkpoint; damaged ones are named to `warn(text)` and passed over.
+
+    Raises InputError where there is none.
+    """
+    for folder in reversed(checkpoints(run)):
+        try:
+            return folder, read_manifest(folder)
+        except InputError as error:
+            warn(f"warning: {error}; going back to the checkpoint before")
+    raise InputError(f"{run}: no checkpoint in it")

@@ -1,0 +1,40 @@
+"""The registry of network specs: `@register_model`, `list_models`, `get_spec`."""
+
+import dataclasses
+import difflib
+import fnmatch
+import inspect
+
+from .errors import InputError
+from .spec import NetSpec
+
+_ROWS = {}
+
+
+def register_model(row):
+    """Register a function `() -> NetSpec` under its own name; its docstring is the row's source.
+
+    Raises ValueError where the name is taken or the docstring is missing.
+    """
+    name = row.__name__
+    if name in _ROWS:
+        raise InputError(f"network {name!r} is registered already")
+    if not row.__doc__:
+        raise InputError(f"network {name!r} needs a docstring saying where it is from")
+    _ROWS[name] = row
+    return row
+
+
+def list_models(pattern="*"):
+    """Sorted names of the registered networks that match the shell pattern, as "resnet50*"."""
+    return sorted(fnmatch.filter(_ROWS, pattern))
+
+
+def get_spec(name) -> NetSpec:
+    """The spec of a registered network. Raises ValueError naming the closest names."""
+    if name not in _ROWS:
+        close = difflib.get_close_matches(str(name), _ROWS, n=3, cutoff=0.4)
+        hint = f"closest: {', '.join(close)}" if close else f"known: {', '.join(list_models())}"
+        raise InputError(f"unknown network {name!r}, {hint}")
+    row = _ROWS[name]
+    return dataclasses.replace(row(), name=name, source=inspect.cleandoc(row.__doc__))

@@ -1,0 +1,22 @@
+"""The pre-activation residual unit of ResNet (He et al. 2016, https://arxiv.org/abs/1603.05027)."""
+
+from mxnet.gluon import HybridBlock, nn
+
+from .layers import PreActConv
+from .spec import ResidualUnit
+
+
+class Residual(HybridBlock):
+    """x + convs(x), or shortcut(x) + convs(x): `(B, C, *space) -> (B, C', *space / stride)`."""
+
+    def __init__(self, unit: ResidualUnit):
+        super().__init__(prefix=f"{unit.name}_")
+        with self.name_scope():
+            self.body = nn.HybridSequential(prefix="body_")
+            for conv in unit.convs:
+                self.body.add(PreActConv(conv))
+            self.shortcut = PreActConv(unit.shortcut) if unit.shortcut else None
+
+    def hybrid_forward(self, F, x):
+        shortcut = x if self.shortcut is None else self.shortcut(x)
+        return self.body(x) + shortcut

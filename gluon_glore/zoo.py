@@ -1,0 +1,109 @@
+"""The networks by name, one row each. Placements are counted from 1; sources in the docstrings."""
+
+from .registry import get_spec, list_models, register_model
+from .spec import NetSpec, Stage, Stem
+
+__all__ = ["get_spec", "list_models"]
+
+
+def _bottleneck(*blocks) -> NetSpec:
+    widths = (256, 512, 1024, 2048)
+    strides = (1, 2, 2, 2)
+    return NetSpec(stages=tuple(map(Stage, blocks, widths, strides)))
+
+
+@register_model
+def resnet18():
+    """ResNet-18, pre-activation (He et al. 2016)."""
+    widths, strides = (64, 128, 256, 512), (1, 2, 2, 2)
+    return NetSpec(stages=tuple(map(Stage, (2,) * 4, widths, strides)), bottleneck=False)
+
+
+@register_model
+def resnet18_glore_0_1():
+    """ResNet-18 with one unit in Res4, for visualisation (paper, Figure 7); 64 nodes are ours."""
+    return resnet18().with_units("glore", res4=(1,))
+
+
+@register_model
+def resnet50():
+    """ResNet-50, pre-activation, stride on the 3x3 (paper, Table 2)."""
+    return _bottleneck(3, 4, 6, 3)
+
+
+@register_model
+def resnet50_glore_1_0():
+    """ResNet-50 with one unit in Res3 (paper, Table 1; placement ours)."""
+    return resnet50().with_units("glore", res3=(2,))
+
+
+@register_model
+def resnet50_glore_0_1():
+    """ResNet-50 with one unit in Res4 (paper, Table 1; placement ours)."""
+    return resnet50().with_units("glore", res4=(3,))
+
+
+@register_model
+def resnet50_glore_0_3():
+    """ResNet-50 with three units in Res4 (paper, Table 2; placement of the released network)."""
+    return resnet50().with_units("glore", res4=(1, 3, 5))
+
+
+@register_model
+def resnet50_glore_0_5():
+    """ResNet-50 with five units in Res4 (paper, Table 1; placement ours)."""
+    return resnet50().with_units("glore", res4=(1, 2, 3, 4, 5))
+
+
+@register_model
+def resnet50_glore_2_3():
+    """ResNet-50 with two units in Res3, three in Res4 (paper, Table 2; placement as released)."""
+    return resnet50().with_units("glore", res3=(1, 3), res4=(1, 3, 5))
+
+
+@register_model
+def resnet101():
+    """ResNet-101, pre-activation (He et al. 2016)."""
+    return _bottleneck(3, 4, 23, 3)
+
+
+@register_model
+def resnet101_glore_2_3():
+    """ResNet-101 with two units in Res3, three in Res4 (placement: the authors' video network)."""
+    return resnet101().with_units("glore", res3=(1, 3), res4=(6, 12, 18))
+
+
+@register_model
+def resnet200():
+    """ResNet-200, pre-activation (paper, Table 2)."""
+    return _bottleneck(3, 24, 36, 3)
+
+
+@register_model
+def resnet200_glore_0_3():
+    """ResNet-200 with three units in Res4 (paper, Table 2; placement of a port)."""
+    return resnet200().with_units("glore", res4=(16, 24, 32))
+
+
+@register_model
+def resnet200_glore_2_3():
+    """ResNet-200 with two units in Res3, three in Res4 (paper, Table 2; placement of a port)."""
+    return resnet200().with_units("glore", res3=(12, 18), res4=(16, 24, 32))
+
+
+@register_model
+def tiny():
+    """Three-stage ResNet of 32, 64, 96 channels for 64x64 grey pictures; ours, trains on a CPU."""
+    return NetSpec(
+        stages=(Stage(1, 32, 2), Stage(1, 64, 2), Stage(2, 96, 1)),
+        stem=Stem(channels=32, kernel=3, stride=2, pool=False),
+        bottleneck=False,
+        in_channels=1,
+        input_size=(64, 64),
+    )
+
+
+@register_model
+def tiny_glore_0_1():
+    """`tiny` with one unit of 64 nodes before the last residual unit; ours."""
+    return tiny().with_units("glore", res4=(1,), mid_channels=64)

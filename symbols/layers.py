@@ -1,0 +1,71 @@
+"""BatchNorm, convolution and pooling in `mx.sym`, with the parameter names of `gluon_glore.layers`.
+
+`name` is the full name of the layer's unit and row, as "conv2_B01_conv-m1".
+"""
+
+import mxnet as mx
+
+from gluon_glore.functional import flatten_locations, restore_locations
+from gluon_glore.layers import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM
+
+
+def norm(x, name, channels, axes=2, relu=True):
+    """BatchNorm, then ReLU where `relu`: `(B, channels, *space)` in and out."""
+    like, x = x, x if axes == 2 else flatten_locations(mx.sym, x)
+    # mx.sym's own names would be moving_mean and moving_var.
+    statistics = {
+        key: mx.sym.var(f"{name}__bn_{key}", shape=(channels,))
+        for key in ("gamma", "beta", "running_mean", "running_var")
+    }
+    x = mx.sym.BatchNorm(
+        x,
+        gamma=statistics["gamma"],
+        beta=statistics["beta"],
+        moving_mean=statistics["running_mean"],
+        moving_var=statistics["running_var"],
+        eps=BATCH_NORM_EPS,
+        momentum=BATCH_NORM_MOMENTUM,
+        fix_gamma=False,
+        name=f"{name}__bn",
+    )
+    if relu:
+        x = mx.sym.relu(x, name=f"{name}__ac")
+    return x if axes == 2 else restore_locations(mx.sym, x, like)
+
+
+def convolution(x, conv, name):
+    """The convolution of a row of the plan: `(B, C, *space) -> (B, C', *space / stride)`."""
+    return mx.sym.Convolution(
+        x,
+        num_filter=conv.out_channels,
+        kernel=conv.kernel,
+        stride=conv.stride,
+        pad=conv.pad,
+        num_group=conv.groups,
+        no_bias=not conv.bias,
+        name=f"{name}__conv",
+    )
+
+
+def preact_convolution(x, conv, name):
+    """BatchNorm, ReLU, convolution."""
+    return convolution(norm(x, name, conv.in_channels, len(conv.kernel)), conv, name)
+
+
+def max_pool(x, pool, name):
+    """The max pool of the stem: `(B, C, *space) -> (B, C, *space / stride)`."""
+    return mx.sym.Pooling(
+        x, pool_type="max", kernel=pool.kernel, stride=pool.stride, pad=pool.pad, name=name
+    )
+
+
+def global_average_pool(x):
+    """`(B, C, *space) -> (B, C)`"""
+    x = mx.sym.Pooling(
+        flatten_locations(mx.sym, x),
+        global_pool=True,
+        pool_type="avg",
+        kernel=(1, 1),
+        name="global-pool",
+    )
+    return mx.sym.flatten(x)

@@ -1,0 +1,79 @@
+"""Shared fixtures. Threads are set before any test imports MXNet."""
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gluon_glore.threads import use_cores
+
+use_cores()
+
+from gluon_glore.layers import BATCH_NORM_MOMENTUM  # noqa: E402
+
+GOLDEN = Path(__file__).parent / "golden"
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def digit_pairs(tmp_path_factory):
+    """A small digit-pairs data set: 192 training and 70 test pairs."""
+    from train.digit_pairs import write_digit_pairs
+
+    directory = tmp_path_factory.mktemp("digit_pairs")
+    write_digit_pairs(directory, train=192, test=70)
+    return directory
+
+
+@pytest.fixture
+def settings(digit_pairs):
+    """`--set` options that put a short run of configs/digit_pairs.yaml on the small set."""
+    return [
+        f"data.train={digit_pairs}/train.rec",
+        f"data.val={digit_pairs}/val.rec",
+        f"data.class_names={digit_pairs}/classes.txt",
+        "optim.epochs=2",
+        "optim.batch_size=32",
+        "log_every=1",
+    ]
+
+
+def relative_error(actual, expected):
+    """Largest difference, as a share of the largest expected value."""
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    return np.abs(actual - expected).max() / np.abs(expected).max()
+
+
+def settle(net, x):
+    """Set BatchNorm's running statistics to those of the batch `x`.
+
+    Untrained ones (0 and 1) normalise nothing, and the units' triple products overflow.
+    """
+    from mxnet import autograd
+    from mxnet.gluon import nn
+
+    def set_momentum(value):
+        def change(block):
+            if isinstance(block, nn.BatchNorm):
+                block._kwargs["momentum"] = value
+
+        net.apply(change)
+
+    set_momentum(0)
+    with autograd.record():
+        y = net(x)
+    y.backward()  # running statistics move in backward
+    y.wait_to_read()
+    set_momentum(BATCH_NORM_MOMENTUM)
+
+
+def synthetic(name, shape):
+    """The weights that belong to a parameter's name in the golden files (rule of their makers)."""
+    rng = np.random.RandomState(zlib.crc32(name.encode()) & 0xFFFFFFFF)
+    if len(shape) == 1:
+        if name.endswith(("gamma", ".weight")):
+            return rng.uniform(0.5, 1.5, shape).astype("float32")
+        return rng.normal(0, 0.1, shape).astype("float32")
+    fan_in = int(np.prod(shape[1:]))
+    return rng.normal(0, (1.0 / fan_in) ** 0.5, shape).astype("float32")

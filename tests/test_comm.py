@@ -1,0 +1,127 @@
+"""Two real Horovod processes against one."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from test_imagenet import CONFIG, options, rows
+
+from gluon_glore.manifest import checkpoints
+from gluon_glore.weights import load_arrays
+from train.comm import LocalComm, make_comm
+
+HOROVODRUN = shutil.which("horovodrun", path=os.path.dirname(sys.executable))
+needs_horovod = pytest.mark.skipif(HOROVODRUN is None, reason="horovodrun is not installed")
+
+
+def horovodrun(*arguments, processes=2):
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    return subprocess.run(
+        [HOROVODRUN, "-np", str(processes), sys.executable, *arguments],
+        cwd=ROOT,
+        env={**environment, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_one_process_needs_no_horovod():
+    comm = make_comm()
+    assert isinstance(comm, LocalComm)
+    assert (comm.rank, comm.size) == (0, 1)
+    assert comm.sum([1.5, 2]).tolist() == [1.5, 2]
+
+
+PRIMITIVES = """
+import os, sys
+import train
+assert os.environ["OMP_NUM_THREADS"] == str(max(1, len(os.sched_getaffinity(0)) // 2))
+import mxnet as mx
+import numpy as np
+from train.comm import make_comm
+comm = make_comm()
+assert comm.size == 2 and comm.rank in (0, 1)
+assert comm.sum([1, 10.0 * comm.rank]).tolist() == [2, 10]
+arrays = [mx.nd.full((3, 2), comm.rank + 0.1), mx.nd.full((1,), comm.rank - 7, dtype="float64")]
+for _ in range(50):
+    comm.broadcast(arrays)
+assert np.array_equal(arrays[0].asnumpy(), np.full((3, 2), 0.1, "float32"))
+assert arrays[1].asscalar() == -7
+comm.shutdown()
+print("fine", comm.rank)
+"""
+
+
+@needs_horovod
+def test_ranks_share_the_cores_sum_and_broadcast():
+    done = horovodrun("-c", PRIMITIVES)
+    assert done.returncode == 0, done.stderr
+    assert "fine 0" in done.stdout and "fine 1" in done.stdout
+
+
+@needs_horovod
+def test_one_and_two_processes_have_the_same_loss_curve(tmp_path, settings):
+    """24 steps of the same global batches, from the same checkpoint.
+
+    BatchNorm would normalise each rank's half batch by itself; here it keeps the running
+    statistics of the checkpoint (model.freeze_norm), so that nothing but the order of summation
+    differs.
+    """
+    train = ["-m", "train.imagenet", "--config", CONFIG, *options(settings)]
+    start = [sys.executable, *train, "--set", "optim.epochs=6", "--out", str(tmp_path / "one")]
+    subprocess.run(start, cwd=ROOT, check=True, capture_output=True)
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    for run in ("one", "two"):
+        (tmp_path / run / "metrics.jsonl").unlink()
+
+    frozen = ["model.freeze_norm=true", "optim.lr=0.02", "optim.epochs=10"]
+    train += [*options(frozen), "--resume", "--out"]
+    subprocess.run(
+        [sys.executable, *train, str(tmp_path / "one")], cwd=ROOT, check=True, capture_output=True
+    )
+    done = horovodrun(*train, str(tmp_path / "two"))
+    assert done.returncode == 0, done.stderr
+    curves = [
+        np.array([row["loss"] for row in rows(tmp_path / run) if row["kind"] == "train"])
+        for run in ("one", "two")
+    ]
+    assert len(curves[0]) == len(curves[1]) == 24
+    assert np.ptp(curves[0]) > 0.01  # it does learn something
+    assert np.abs(curves[1] / curves[0] - 1).max() < 1e-3
+    for run, processes in (("one", 1), ("two", 2)):
+        summary = json.loads((tmp_path / run / "summary.json").read_text())
+        assert summary["processes"] == processes
+        evaluations = [row for row in rows(tmp_path / run) if row["kind"] == "eval"]
+        assert {row["samples"] for row in evaluations} == {70}
+
+
+@needs_horovod
+def test_two_processes_with_batchnorm_train_resume_and_save_averaged_statistics(tmp_path, settings):
+    arguments = ["-m", "train.imagenet", "--config", CONFIG, "--out", str(tmp_path)]
+    done = horovodrun(*arguments, *options(settings, "optim.epochs=1"))
+    assert done.returncode == 0, done.stderr
+    done = horovodrun(*arguments, *options(settings), "--resume")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in checkpoints(tmp_path)] == ["epoch-0001", "epoch-0002"]
+    arrays = load_arrays(checkpoints(tmp_path)[-1] / "weights.params")
+    assert all(np.isfinite(array.asnumpy()).all() for array in arrays.values())
+    assert [row["epoch"] for row in rows(tmp_path) if row["kind"] == "eval"] == [0, 1]
+
+
+@needs_horovod
+def test_an_error_is_said_once_and_ends_all_processes(tmp_path, settings):
+    arguments = ["-m", "train.imagenet", "--config", CONFIG, "--out", str(tmp_path)]
+    for setting, message in (
+        ("model.name=none", "unknown network 'none'"),
+        ("optim.batch_size=33", "optim.batch_size 33 is not divisible by 2 processes"),
+    ):
+        done = horovodrun(*arguments, *options(settings, setting))
+        assert done.returncode != 0
+        assert done.stderr.count("error: ") == 1
+        assert message in done.stderr

@@ -1,0 +1,85 @@
+import pytest
+import yaml
+from conftest import ROOT
+
+from gluon_glore import InputError, get_spec
+from train.config import Config, load_config, to_dict
+
+
+def write(tmp_path, text):
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_files_state_differences_from_the_defaults(tmp_path):
+    config = load_config(write(tmp_path, "optim: {lr: 0.4, steps: [1, 2]}\nseed: 3\n"))
+    assert (config.optim.lr, config.optim.steps, config.seed) == (0.4, (1, 2), 3)
+    assert config.data == Config().data
+    assert load_config(write(tmp_path, "")) == Config()
+
+
+def test_overrides_win_over_the_file(tmp_path):
+    path = write(tmp_path, "optim: {lr: 0.4}")
+    config = load_config(path, ["optim.lr=1", "model.name=tiny", "data.size=[32, 48]"])
+    assert (config.optim.lr, config.model.name, config.data.size) == (1.0, "tiny", (32, 48))
+
+
+def test_a_configuration_survives_yaml(tmp_path):
+    config = load_config(write(tmp_path, "data: {mean: [1, 2]}\naugment: {area: [0.5, 1]}"))
+    assert load_config(write(tmp_path, yaml.safe_dump(to_dict(config)))) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("optim: {learning_rate: 1}", "unknown config key optim.learning_rate, known: epochs"),
+        ("optim: {weight_decai: 1}", "did you mean optim.weight_decay?"),
+        ("optin: {lr: 1}", "unknown config key optin, did you mean optim?"),
+        ("optim: {lr: 1e-4}", "expects float, given '1e-4'; YAML reads .* write 1.0e-04"),
+        ("optim: {epochs: 1.5}", "optim.epochs expects int, given 1.5"),
+        ("optim: {epochs: true}", "optim.epochs expects int, given True"),
+        ("model: {freeze_norm: 1}", "model.freeze_norm expects bool, given 1"),
+        ("data: {size: 224}", "data.size expects a list of 2 int, given 224"),
+        ("data: {size: [224]}", "data.size expects a list of 2 int"),
+        ("data: {mean: [a]}", r"data.mean\[0\] expects float, given 'a'"),
+        ("optim: 3", "config key optim is a section, given 3"),
+        ("- 1", "expected keys and values, given list"),
+        ("a: [", "not YAML"),
+        ("optim: {epochs: 0}", "optim.epochs must be above 0, given 0"),
+        ("optim: {schedule: exp}", "must be step or cosine, given 'exp'"),
+        ("augment: {area: [0.5, 0.1]}", "augment.area must rise"),
+        ("augment: {area: [0.5, 1.5]}", "augment.area is a share of 1, given 1.5"),
+    ],
+)
+def test_mistakes_are_named_with_what_is_allowed(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        load_config(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optim.lr", "expects key.key=value, given 'optim.lr'"),
+        ("seed.a=1", "seed is a value, not a section"),
+        ("optim.lr=[", "not a YAML value"),
+        ("optim.lr=", "expects float, given None"),
+    ],
+)
+def test_override_mistakes_are_named(tmp_path, override, message):
+    with pytest.raises(InputError, match=message):
+        load_config(write(tmp_path, "seed: 1"), [override])
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none\.yaml: No such file"):
+        load_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("configs/**/*.yaml")), ids=lambda p: p.stem)
+def test_every_config_of_the_repository_loads_and_fits_its_network(path):
+    config = load_config(path)
+    spec = get_spec(config.model.name)
+    assert len(config.data.mean) == spec.in_channels
+    assert config.data.size == spec.input_size
+    assert path.read_text().startswith("#")

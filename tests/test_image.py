@@ -1,0 +1,53 @@
+import cv2
+import numpy as np
+import pytest
+
+from gluon_glore import InputError
+from gluon_glore.image import Preprocess, center_crop, read_image, resize_short
+
+
+def picture(height, width, channels=3):
+    return np.random.RandomState(0).randint(0, 256, (height, width, channels)).astype("uint8")
+
+
+def test_read_image_gives_rgb_or_grey(tmp_path):
+    red = np.zeros((4, 5, 3), np.uint8)
+    red[..., 2] = 255  # OpenCV writes BGR
+    cv2.imwrite(str(tmp_path / "red.png"), red)
+    assert read_image(tmp_path / "red.png", 3)[0, 0].tolist() == [255, 0, 0]
+    assert read_image(tmp_path / "red.png", 1).shape == (4, 5, 1)
+
+
+def test_unreadable_pictures_are_refused(tmp_path):
+    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "empty.jpg").touch()
+    for name in ("text.jpg", "empty.jpg"):
+        with pytest.raises(InputError, match="not a readable picture"):
+            read_image(tmp_path / name, 3)
+    with pytest.raises(InputError, match="No such file"):
+        read_image(tmp_path / "none.jpg", 3)
+
+
+def test_preprocess_resizes_the_short_side_crops_the_middle_and_normalises():
+    x = picture(300, 400)
+    y = Preprocess(size=(224, 200), resize=300)(x)
+    assert y.shape == (3, 224, 200)
+    assert y.dtype == np.float32
+    expected = (x[38:262, 100:300].astype("float32") - [124, 117, 104]) * 0.0167
+    assert np.allclose(y, expected.transpose(2, 0, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize(("height", "width"), [(100, 50), (50, 100), (31, 32)])
+def test_resize_short_keeps_the_aspect(height, width):
+    y = resize_short(picture(height, width), 64)
+    assert min(y.shape[:2]) == 64
+    assert abs(y.shape[1] / y.shape[0] - width / height) < 0.02
+    assert resize_short(picture(height, width, 1), 64).shape[2] == 1
+
+
+def test_wrong_sizes_and_channels_are_refused():
+    with pytest.raises(InputError, match="expected a picture .*3.*given .*1"):
+        Preprocess()(picture(300, 300, 1))
+    with pytest.raises(InputError, match="picture of 32x64 pixels, the network takes 64x64"):
+        Preprocess(size=(64, 64), resize=0)(picture(32, 64))
+    assert center_crop(picture(5, 7), (3, 3)).shape == (3, 3, 3)

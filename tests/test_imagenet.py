@@ -1,0 +1,152 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from gluon_glore.__main__ import main as command_line
+from gluon_glore.manifest import checkpoints
+from gluon_glore.weights import load_arrays
+from train.digit_pairs import encode_png
+from train.imagenet import main
+from train.records import write_records
+
+CONFIG = str(ROOT / "configs/digit_pairs.yaml")
+
+
+def options(settings, *more):
+    return [word for setting in (*settings, *more) for word in ("--set", setting)]
+
+
+def train(out, settings, *more):
+    return main(["--config", CONFIG, "--out", str(out), *options(settings), *more])
+
+
+def rows(out):
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def weights(out):
+    path = checkpoints(out)[-1]
+    return {
+        f"{file}:{name}": array.asnumpy()
+        for file in ("weights.params", "momentum.params")
+        for name, array in load_arrays(path / file).items()
+    }
+
+
+def test_a_run_leaves_metrics_summary_and_checkpoints(tmp_path, settings):
+    assert train(tmp_path, settings) == 0
+    steps = [row for row in rows(tmp_path) if row["kind"] == "train"]
+    assert [row["step"] for row in steps] == list(range(12))
+    assert [row["epoch"] for row in steps] == [0] * 6 + [1] * 6
+    assert all(row["loss"] > 0 and row["images_per_second"] > 0 for row in steps)
+    evaluations = [row for row in rows(tmp_path) if row["kind"] == "eval"]
+    assert [(row["epoch"], row["samples"]) for row in evaluations] == [(0, 70), (1, 70)]
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["top1"] == evaluations[-1]["top1"]
+    assert 0 <= summary["top1"] <= 1
+    assert summary["epochs"] == 2 and summary["images_per_second"] > 0
+    assert summary["config"]["optim"]["batch_size"] == 32
+    assert summary["versions"]["mxnet"] == "1.9.1"
+    assert [path.name for path in checkpoints(tmp_path)] == ["epoch-0001", "epoch-0002"]
+
+
+def test_a_resumed_run_is_bit_equal_to_the_uninterrupted_one(tmp_path, settings):
+    assert train(tmp_path / "whole", settings) == 0
+    # The same run, which dies in its second epoch.
+    interrupted = subprocess.Popen(
+        [sys.executable, "-m", "train.imagenet", "--config", CONFIG]
+        + ["--out", str(tmp_path / "parts"), *options(settings)],
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
+    )
+    while not checkpoints(tmp_path / "parts"):
+        assert interrupted.poll() is None
+    interrupted.kill()
+    interrupted.wait()
+    assert [path.name for path in checkpoints(tmp_path / "parts")] == ["epoch-0001"]
+    assert train(tmp_path / "parts", settings, "--resume") == 0
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert whole.keys() == parts.keys()
+    assert all(np.array_equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_run_is_exported_and_both_predict_the_same(tmp_path, settings, digit_pairs, capsys):
+    assert train(tmp_path / "run", settings, "--set", "optim.epochs=1") == 0
+    pictures = sorted(map(str, (digit_pairs / "pictures").glob("*.png")))
+    assert command_line(["export", str(tmp_path / "run"), "--out", str(tmp_path / "out")]) == 0
+    outputs = []
+    for model in ("run", "out"):
+        capsys.readouterr()
+        assert command_line(["predict", "--model", str(tmp_path / model), *pictures]) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
+    assert len(outputs[0].splitlines()) == 12
+    assert "same" in outputs[0] and "different" in outputs[0]
+
+
+def test_a_finished_run_that_is_resumed_evaluates_again(tmp_path, settings):
+    assert train(tmp_path, settings, "--set", "optim.epochs=1") == 0
+    first = json.loads((tmp_path / "summary.json").read_text())
+    assert train(tmp_path, settings, "--set", "optim.epochs=1", "--resume") == 0
+    again = json.loads((tmp_path / "summary.json").read_text())
+    assert again["top1"] == first["top1"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("model.name=tiny_glore_1_0", "unknown network 'tiny_glore_1_0', closest: tiny_glore_0_1"),
+        ("data.train=none.rec", "none.rec: no such file"),
+        ("data.mean=[1, 2, 3]", "data.mean: tiny_glore_0_1 takes 1 channels, given 3 means"),
+        ("optim.batch_size=500", "192 training pictures do not fill one batch of 500"),
+        ("model.classes=3", "classes.txt: 3 classes, given 2 names"),
+        ("model.classes=1", "label 1 is out of range, 0 to 0 allowed"),
+        ("data.size=[96, 96]", "picture of 64x64 pixels, the network takes 96x96"),
+        ("data.class_names=none.txt", "none.txt: No such file"),
+        ("optim.lr=1.0e+9", "the loss is"),
+        ("optim.learning=1", "unknown config key optim.learning"),
+    ],
+)
+def test_what_does_not_fit_is_one_error_and_exit_2(tmp_path, settings, setting, message, capsys):
+    more = ["--set", setting]
+    if setting == "model.classes=1":  # the names file has two
+        more += ["--set", 'data.class_names=""']
+    assert train(tmp_path / "run", settings, *more) == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert not checkpoints(tmp_path / "run")
+
+
+def test_broken_pictures_stop_the_run_by_name(tmp_path, settings, capsys):
+    good = encode_png(np.zeros((64, 64), np.uint8))
+    write_records(tmp_path / "b.rec", [(good, 0)] * 40 + [(b"broken", 1)] * 8)
+    assert train(tmp_path / "run", settings, "--set", f"data.train={tmp_path}/b.rec") == 2
+    assert "b.rec record 4" in capsys.readouterr().err
+
+
+def test_a_run_is_not_overwritten_nor_resumed_by_another_network(tmp_path, settings, capsys):
+    assert train(tmp_path, settings, "--set", "optim.epochs=1") == 0
+    assert train(tmp_path, settings) == 2
+    assert "holds a run: give --resume, or another --out" in capsys.readouterr().err
+    assert train(tmp_path, settings, "--resume", "--set", "model.name=tiny") == 2
+    assert "weights of another network, 25 parameters differ" in capsys.readouterr().err
+    assert train(tmp_path / "new", settings, "--resume") == 2
+    assert "no checkpoint in it" in capsys.readouterr().err
+
+
+def test_the_command_line_prints_no_traceback(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "train.imagenet", "--config", "none.yaml", "--out", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "error: config none.yaml: No such file or directory\n"

@@ -1,0 +1,90 @@
+import mxnet as mx
+import numpy as np
+import pytest
+
+from gluon_glore import InputError, get_model
+from train import loop
+from train.comm import LocalComm
+
+
+class TwoRanks(LocalComm):
+    """Stands for two ranks that hold the same values."""
+
+    size = 2
+
+    def sum(self, values):
+        return 2 * np.asarray(values, np.float64)
+
+
+def make():
+    net = get_model("tiny", classes=2)
+    net.initialize()
+    trainer = LocalComm().trainer(net.collect_params(), mx.optimizer.SGD(momentum=0.9))
+    return net, trainer
+
+
+def batches(count, size=4):
+    rng = np.random.RandomState(0)
+    for _ in range(count):
+        x = rng.normal(size=(size, 1, 64, 64)).astype("float32")
+        yield x, rng.randint(0, 2, size).astype("float32")
+
+
+def test_training_logs_averages_every_so_many_steps_at_the_given_rates():
+    net, trainer = make()
+    rows = []
+    loop.train_one_epoch(
+        net,
+        trainer,
+        enumerate(batches(5), start=10),
+        LocalComm(),
+        mx.cpu(),
+        learning_rate=lambda step: step / 1000,
+        log_every=2,
+        log=lambda *row: rows.append(row),
+    )
+    assert [(step, lr) for step, lr, _ in rows] == [(11, 0.011), (13, 0.013)]
+    assert trainer.learning_rate == 0.014
+    assert all(meter.samples == 8 and meter.loss > 0 for _, _, meter in rows)
+    assert all(meter.top1 * 8 in range(9) for _, _, meter in rows)
+
+
+def test_the_logged_loss_is_that_of_the_network_before_the_step():
+    net, trainer = make()
+    ((x, y),) = batches(1)
+    with mx.autograd.train_mode():
+        logits = net(mx.nd.array(x)).asnumpy()
+    logp = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    rows = []
+    step, log = [(0, (x, y))], lambda *row: rows.append(row)
+    loop.train_one_epoch(net, trainer, step, LocalComm(), mx.cpu(), lambda _: 0.1, 1, log)
+    assert rows[0][2].loss == pytest.approx(-logp[np.arange(4), y.astype(int)].mean(), rel=1e-4)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run():
+    net, trainer = make()
+    x, y = next(batches(1))
+    with pytest.raises(InputError, match=r"the loss is nan: lower optim\.lr \(now 0\.1\)"):
+        loop.train_one_epoch(
+            net, trainer, [(0, (x * np.nan, y))], LocalComm(), mx.cpu(), lambda _: 0.1, 1, None
+        )
+
+
+def test_evaluation_counts_every_sample_of_every_batch():
+    net, _ = make()
+    data = [*batches(2), *batches(1, size=3)]
+    meter = loop.evaluate(net, data, LocalComm(), mx.cpu())
+    hits = sum((net(mx.nd.array(x)).asnumpy().argmax(axis=1) == y).sum() for x, y in data)
+    assert meter.samples == 11
+    assert meter.top1 == pytest.approx(hits / 11)
+
+
+def test_running_statistics_are_averaged_over_the_ranks():
+    net, trainer = make()
+    loop.train_one_epoch(
+        net, trainer, enumerate(batches(2)), LocalComm(), mx.cpu(), lambda _: 0.1, 9, None
+    )
+    before = {k: v.data().asnumpy() for k, v in net.collect_params().items()}
+    loop.average_statistics(net, TwoRanks())
+    for name, param in net.collect_params().items():
+        assert np.allclose(param.data().asnumpy(), before[name], rtol=1e-6), name

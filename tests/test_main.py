@@ -1,0 +1,109 @@
+import os
+import subprocess
+import sys
+
+import cv2
+import mxnet as mx
+import numpy as np
+import pytest
+from conftest import ROOT
+from test_export import exported
+
+from gluon_glore import get_model, list_models, save_weights
+from gluon_glore.__main__ import main
+
+
+def run(*arguments):
+    """The command line in a process of its own: (exit code, stdout, stderr)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gluon_glore", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("model")
+    exported(directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    path = tmp_path_factory.mktemp("images") / "grey.png"
+    cv2.imwrite(str(path), np.random.RandomState(0).randint(0, 256, (64, 64)).astype("uint8"))
+    return path
+
+
+def test_list_prints_the_names(capsys):
+    assert main(["list"]) == 0
+    assert capsys.readouterr().out.split() == list_models()
+    assert main(["list", "resnet50_glore*"]) == 0
+    assert "tiny" not in capsys.readouterr().out
+
+
+def test_info_prints_figures_placement_and_source(capsys):
+    assert main(["info", "resnet50_glore_2_3", "--units"]) == 0
+    out = capsys.readouterr().out
+    for text in ("31.31 M", "5.96 G", "Res3 1,3; Res4 1,3,5", "paper, Table 2", "conv4_B05_extra"):
+        assert text in out
+
+
+def test_predict_prints_the_classes_of_each_picture(model, image, capsys):
+    assert main(["predict", str(image), str(image), "--model", str(model), "--top", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert lines[0].split()[0] == "grey.png"
+    assert lines[0].split()[1] in ("no", "yes")
+
+
+def test_networks_by_name_are_exported_and_predict_with_a_weights_file(tmp_path, capsys):
+    net = get_model("resnet18", classes=3)
+    net.initialize()
+    net(mx.nd.zeros((1, 3, 64, 64))).wait_to_read()
+    save_weights(net, tmp_path / "w.params")
+    (tmp_path / "names.txt").write_text("cat\ndog\nfish\n")
+    cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((300, 260, 3), np.uint8))
+    weights = ["--weights", str(tmp_path / "w.params")]
+    weights += ["--class-names", str(tmp_path / "names.txt")]
+    assert main(["export", "resnet18", "--out", str(tmp_path / "out"), *weights]) == 0
+    outputs = []
+    for model in (["resnet18", *weights], [str(tmp_path / "out")]):
+        capsys.readouterr()
+        assert main(["predict", str(tmp_path / "a.jpg"), "--model", *model]) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
+    assert "fish" in outputs[0]
+
+
+def test_help_and_errors_come_from_a_process_without_a_traceback(tmp_path, model, image):
+    broken = tmp_path / "broken.png"
+    broken.write_text("no picture")
+    small = tmp_path / "small.png"
+    cv2.imwrite(str(small), np.zeros((32, 32), np.uint8))
+    for arguments, message in (
+        (["info", "resnet50_glor_2_3"], "closest: resnet50_glore_2_3"),
+        (["list", "vgg*"], "no network matches 'vgg*'"),
+        (["predict", image, "--model", tmp_path], "no checkpoint in it"),
+        (["predict", image, "--model", "resnet50"], "no weights for resnet50"),
+        (["predict", image, "--model", "tiny"], "does not take RGB pictures"),
+        (["predict", broken, "--model", model], "broken.png: not a readable picture"),
+        (["predict", small, "--model", model], "small.png: picture of 32x32 pixels"),
+        (["predict", tmp_path / "none.png", "--model", model], "none.png: No such file"),
+        (
+            ["export", "resnet50", "--out", tmp_path / "o", "--weights", broken],
+            "not an MXNet param",
+        ),
+        (["export", model, "--out", tmp_path / "o", "--weights", broken], "holds its own weights"),
+    ):
+        code, _, err = run(*arguments)
+        assert code == 2, arguments
+        assert message in err
+        assert err.startswith("error: ") and len(err.splitlines()) == 1, err
+    assert not (tmp_path / "o").exists()
+    assert run("--help")[0] == 0
+    assert run("paint")[0] == 2

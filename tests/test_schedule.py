@@ -1,0 +1,24 @@
+import pytest
+
+from train.config import Optim
+from train.schedule import learning_rate
+
+
+def test_steps_multiply_at_their_epochs():
+    optim = Optim(lr=0.4, schedule="step", steps=(2, 3), factor=0.1)
+    rates = [learning_rate(optim, step, 10) for step in (0, 19, 20, 29, 30, 99)]
+    assert rates == pytest.approx([0.4, 0.4, 0.04, 0.04, 0.004, 0.004])
+
+
+def test_cosine_falls_from_lr_to_zero_over_the_run():
+    optim = Optim(lr=0.4, schedule="cosine", epochs=4)
+    assert learning_rate(optim, 0, 10) == 0.4
+    assert learning_rate(optim, 20, 10) == pytest.approx(0.2)
+    assert learning_rate(optim, 39, 10) < 0.001
+    rates = [learning_rate(optim, step, 10) for step in range(40)]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_warm_up_rises_linearly_to_lr():
+    optim = Optim(lr=0.4, warmup=2)
+    assert [learning_rate(optim, s, 10) for s in (0, 9, 19)] == pytest.approx([0.02, 0.2, 0.4])

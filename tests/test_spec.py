@@ -1,0 +1,88 @@
+import pytest
+
+from gluon_glore.errors import InputError
+from gluon_glore.spec import Conv, GloReUnit, NetSpec, Stage
+from gluon_glore.zoo import get_spec
+
+
+def test_plan_of_resnet50_has_the_released_names_widths_and_order():
+    units = list(get_spec("resnet50_glore_2_3").plan())
+    names = [unit.name for unit in units]
+    assert names[:3] == ["conv2_B01", "conv2_B02", "conv2_B03"]
+    assert [n for n in names if n.endswith("_extra")] == [
+        "conv3_B01_extra",
+        "conv3_B03_extra",
+        "conv4_B01_extra",
+        "conv4_B03_extra",
+        "conv4_B05_extra",
+    ]
+    by_name = dict(zip(names, units))
+    first = by_name["conv3_B01"]
+    assert [(c.name, c.in_channels, c.out_channels, c.kernel, c.stride) for c in first.convs] == [
+        ("conv-m1", 256, 128, (1, 1), (1, 1)),
+        ("conv-m2", 128, 128, (3, 3), (2, 2)),
+        ("conv-m3", 128, 512, (1, 1), (1, 1)),
+    ]
+    assert first.shortcut.name == "conv-w1"
+    assert first.shortcut.stride == (2, 2)
+    assert by_name["conv3_B02"].shortcut is None
+    assert (by_name["conv3_B01_extra"].nodes, by_name["conv3_B01_extra"].states) == (128, 256)
+    assert (by_name["conv4_B05_extra"].nodes, by_name["conv4_B05_extra"].states) == (256, 512)
+
+
+def test_each_unit_takes_what_the_one_before_gives():
+    for name in ("resnet18_glore_0_1", "resnet200_glore_2_3", "tiny_glore_0_1"):
+        spec = get_spec(name)
+        channels = spec.stem.channels
+        for unit in spec.plan():
+            assert unit.in_channels == channels
+            channels = unit.out_channels
+        assert channels == spec.feature_channels
+
+
+def test_with_units_builds_any_placement_and_leaves_the_original():
+    spec = get_spec("resnet50")
+    placed = spec.with_units("glore", res5=(2,), mid_channels=32, graph_layers=2)
+    (unit,) = [u for u in placed.plan() if u.kind == "glore"]
+    assert (unit.name, unit.in_channels, unit.nodes) == ("conv5_B02_extra", 2048, 32)
+    assert len(unit.graph) == 2
+    assert placed.placement == "glore: Res5 2"
+    assert spec.placement == "none"
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        ("glory", {"res4": (1,)}, "must be one of"),
+        ("glore", {"res4": (7,)}, "Res4 has residual units 1 to 6"),
+        ("glore", {"res4": (0,)}, "can't follow unit 0"),
+        ("glore", {"res4": (1, 1)}, "only one extra unit"),
+        ("glore", {"res4": (1,), "arangement": "pre"}, "given 'arangement'"),
+        ("glore", {"res4": (1,), "arrangement": "mid"}, r"\('pre', 'post'\), given 'mid'"),
+        ("glore", {"res4": (1,), "mid_channels": 0}, "mid_channels must be at least 1, given 0"),
+        ("glore", {"res4": (1,), "graph_layers": 0}, "graph_layers must be at least 1, given 0"),
+        ("glore", {"res4": (1,), "pool_stride": 0}, "pool_stride must be at least 1, given 0"),
+    ],
+)
+def test_impossible_units_are_refused_at_construction(kind, options, message):
+    with pytest.raises(InputError, match=message):
+        get_spec("resnet50").with_units(kind, **options)
+
+
+def test_a_stage_that_is_not_there_is_refused():
+    with pytest.raises(InputError, match=r"stage must be one of \[2, 3, 4\], given 5"):
+        get_spec("tiny").with_units("glore", res5=(1,))
+
+
+def test_groups_that_do_not_divide_are_refused():
+    with pytest.raises(InputError, match="3 groups do not divide 8 -> 8"):
+        Conv("c", 8, 8, (1,), (1,), (0,), groups=3)
+
+
+def test_dimensions_and_stages_are_checked():
+    with pytest.raises(InputError, match="ndim must be 1, 2 or 3, given 4"):
+        GloReUnit("u", 8, 2, ndim=4)
+    with pytest.raises(InputError, match="at least one stage"):
+        NetSpec(stages=())
+    assert NetSpec(stages=(Stage(1, 8),), input_size=(8, 8, 8)).stem_conv.kernel == (7, 7, 7)
+    assert NetSpec(stages=(Stage(1, 8),), input_size=(8,)).stem_conv.kernel == (7, 1)

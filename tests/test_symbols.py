@@ -1,0 +1,105 @@
+import json
+from collections import Counter
+
+import mxnet as mx
+import numpy as np
+import pytest
+from conftest import settle
+
+from gluon_glore import InputError, get_model, list_models
+from gluon_glore.weights import named_arrays
+from symbols.glore import glore
+from symbols.resnet import get_symbol
+
+PIXELS = 64
+EXTRAS = [
+    {"arrangement": "post", "normalize": True, "graph_layers": 2},
+    {"shared_projection": False, "pool_stride": 2},
+    {"arrangement": "post", "shared_projection": False, "pool_stride": 2, "graph_layers": 3},
+]
+
+
+def operators(symbol):
+    return Counter(node["op"] for node in json.loads(symbol.tojson())["nodes"])
+
+
+def shapes(symbol, **data):
+    arguments, _, auxiliary = symbol.infer_shape(**data)
+    return (
+        list(zip(symbol.list_arguments(), arguments)),
+        list(zip(symbol.list_auxiliary_states(), auxiliary)),
+    )
+
+
+def execute(symbol, weights, x):
+    executor = symbol.bind(
+        mx.cpu(),
+        {"data": x, **{k[4:]: v for k, v in weights.items() if k.startswith("arg:")}},
+        aux_states={k[4:]: v for k, v in weights.items() if k.startswith("aux:")},
+        grad_req="null",
+    )
+    return executor.forward()[0].asnumpy()
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_hand_spelled_and_traced_symbols_agree(name, monkeypatch):
+    # Fused operators round otherwise, and 200 layers magnify that: unfused all must be equal.
+    monkeypatch.setenv("MXNET_SUBGRAPH_BACKEND", "NONE")
+    net = get_model(name, classes=11)
+    traced = net(mx.sym.var("data"))
+    spelled = get_symbol(11, model=name)
+    data = (2, net.spec.in_channels, PIXELS, PIXELS)
+    assert shapes(spelled, data=data) == shapes(traced, data=data)
+    assert operators(spelled) == operators(traced)
+
+    net.initialize()
+    x = mx.nd.random.normal(shape=data)
+    settle(net, mx.nd.random.normal(shape=(16, *data[1:])))
+    weights = named_arrays(net)
+    expected = net(x).asnumpy()
+    assert np.isfinite(expected).all()
+    assert np.array_equal(execute(traced, weights, x), expected)
+    assert np.array_equal(execute(spelled, weights, x), expected)
+
+
+@pytest.mark.parametrize("options", EXTRAS, ids=str)
+@pytest.mark.parametrize(("ndim", "space"), [(1, (9,)), (2, (7, 9)), (3, (3, 4, 5))])
+def test_every_option_of_the_unit_is_spelled_as_traced(ndim, space, options):
+    from gluon_glore import GloRe, GloReUnit
+
+    unit = GloReUnit("unit", 12, 4, ndim=ndim, **options)
+    block = GloRe.from_unit(unit)
+    x = mx.sym.var("data")
+    traced, spelled = block(x), glore(x, unit)
+    assert shapes(spelled, data=(2, 12, *space)) == shapes(traced, data=(2, 12, *space))
+    assert operators(spelled) == operators(traced)
+
+
+def test_no_two_operators_of_a_traced_network_share_a_name():
+    for symbol in (
+        get_model("resnet50_glore_2_3")(mx.sym.var("data")),
+        get_symbol(model="resnet50_glore_2_3"),
+    ):
+        names = Counter(node["name"] for node in json.loads(symbol.tojson())["nodes"])
+        assert max(names.values()) == 1
+
+
+def test_module_trains_a_symbol():
+    symbol = mx.sym.SoftmaxOutput(get_symbol(2, model="tiny_glore_0_1"), name="softmax")
+    module = mx.mod.Module(symbol)
+    x = np.random.RandomState(0).normal(size=(8, 1, 64, 64)).astype("float32")
+    data = mx.io.NDArrayIter(x, np.arange(8) % 2, batch_size=4)
+    module.fit(data, num_epoch=1, optimizer_params={"learning_rate": 0.01})
+    assert np.isfinite(module.predict(data).asnumpy()).all()
+
+
+def test_image_shape_is_checked():
+    symbol = get_symbol(10, model="resnet50", image_shape="3,64,96")
+    assert symbol.infer_shape(data=(4, 3, 64, 96))[1] == [(4, 10)]
+    for shape in ((1, 64, 64), (3, 8, 64, 64), "3,64"):
+        with pytest.raises(InputError, match="resnet50 takes 3 channels of 2 dimensions"):
+            get_symbol(10, model="resnet50", image_shape=shape)
+    with pytest.raises(InputError, match="num_classes must be at least 1"):
+        get_symbol(0)
+    with pytest.raises(InputError, match="closest"):
+        get_symbol(10, model="resnet51")

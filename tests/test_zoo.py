@@ -1,0 +1,54 @@
+import pytest
+
+from gluon_glore.errors import InputError
+from gluon_glore.registry import register_model
+from gluon_glore.zoo import get_spec, list_models
+
+
+def test_list_models_filters_by_pattern():
+    assert "resnet50_glore_2_3" in list_models()
+    assert list_models("tiny*") == ["tiny", "tiny_glore_0_1"]
+    assert list_models("nothing*") == []
+
+
+def test_unknown_names_are_refused_with_the_closest():
+    with pytest.raises(
+        InputError, match=r"unknown network 'resnet50_glor_2_3'.*resnet50_glore_2_3"
+    ):
+        get_spec("resnet50_glor_2_3")
+
+
+def test_duplicate_names_are_refused():
+    def tiny():
+        """A second one."""
+
+    with pytest.raises(InputError, match="'tiny' is registered already"):
+        register_model(tiny)
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_names_count_the_units_of_res3_and_res4_and_rows_say_their_source(name):
+    spec = get_spec(name)
+    assert spec.name == name
+    assert spec.source
+    counts = tuple(sum(e.stage == stage for e in spec.extras) for stage in (3, 4))
+    _, _, suffix = name.partition("_glore_")
+    assert counts == (tuple(map(int, suffix.split("_"))) if suffix else (0, 0))
+
+
+@pytest.mark.parametrize(
+    ("name", "res3", "res4"),
+    [
+        ("resnet50_glore_2_3", [1, 3], [1, 3, 5]),
+        ("resnet50_glore_1_0", [2], []),
+        ("resnet50_glore_0_1", [], [3]),
+        ("resnet50_glore_0_5", [], [1, 2, 3, 4, 5]),
+        ("resnet101_glore_2_3", [1, 3], [6, 12, 18]),
+        ("resnet200_glore_2_3", [12, 18], [16, 24, 32]),
+        ("resnet18_glore_0_1", [], [1]),
+    ],
+)
+def test_placements_are_those_of_the_design_table(name, res3, res4):
+    extras = get_spec(name).extras
+    assert [e.after for e in extras if e.stage == 3] == res3
+    assert [e.after for e in extras if e.stage == 4] == res4

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Make the virtual environment of `make setup`: tools/setup.sh DIRECTORY
+# A fitting Python is found here ($PYTHON first); what is missing is said in one line.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+venv=$1
+
+fail() { echo "setup: $*" >&2; exit 1; }
+
+fits() { "$1" -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))' 2>/dev/null; }
+
+python=
+for candidate in ${PYTHON:-python3.11 python3.10 python3.9 python3 python}; do
+  if fits "$candidate"; then python=$candidate; break; fi
+done
+[ -n "$python" ] || fail "Python 3.9, 3.10 or 3.11 needed (mxnet 1.9.1 wants numpy 1.23), found" \
+  "$("${PYTHON:-python3}" --version 2>&1 | tail -n 1); install one or set PYTHON=/path/to/python"
+"$python" -c 'import ensurepip, venv' 2>/dev/null \
+  || fail "$python lacks the venv module (Debian: apt-get install python3-venv)"
+for tool in c++ make cmake; do
+  command -v "$tool" >/dev/null || fail "$tool needed to build Horovod (Debian: apt-get install g++ make cmake)"
+done
+[ "$(uname -sm)" = "Linux x86_64" ] || fail "Linux on x86_64 needed, mxnet 1.9.1 has no other wheels; this is $(uname -sm)"
+
+echo "setup: $("$python" --version) in $venv"
+"$python" -m venv --clear "$venv"
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
+row() { grep -o "^$1==[^ ]*" requirements.txt; }
+
+grep -vE '^(gluoncv|horovod)==' requirements.txt > "$venv/requirements.txt"
+ln -sf "$PWD/constraints.txt" "$venv/constraints.txt"
+pip install --quiet -r "$venv/requirements.txt"
+pip install --quiet --no-deps "$(row gluoncv)"
+
+echo "setup: building $(row horovod), about two minutes"
+log=$venv/horovod.log
+# The last variable lets cmake 4 read project files written for cmake 2.
+HOROVOD_WITH_MXNET=1 HOROVOD_WITH_GLOO=1 HOROVOD_WITHOUT_MPI=1 \
+HOROVOD_WITHOUT_TENSORFLOW=1 HOROVOD_WITHOUT_PYTORCH=1 CMAKE_POLICY_VERSION_MINIMUM=3.5 \
+PATH="$PWD/$venv/bin:$PATH" \
+  pip install --no-deps --no-build-isolation "$(row horovod)" > "$log" 2>&1 \
+  || { tail -n 20 "$log" >&2; fail "Horovod did not build, see $log"; }
+
+pip install --quiet --no-deps --no-build-isolation --editable .
+"$venv/bin/python" -c 'import mxnet, gluoncv, horovod.mxnet, cv2, gluon_glore' \
+  || fail "the environment does not import"
+echo "setup: done"

@@ -1,0 +1,88 @@
+"""The loop that every trainer shares: one epoch of training, one evaluation."""
+
+import math
+import time
+from dataclasses import dataclass
+
+import mxnet as mx
+import numpy as np
+from mxnet import autograd, gluon
+
+from gluon_glore.errors import InputError
+
+_loss = gluon.loss.SoftmaxCrossEntropyLoss()
+
+
+@dataclass(frozen=True)
+class Meter:
+    """Averages over samples and ranks since the last reading."""
+
+    loss: float
+    top1: float
+    samples: int
+    seconds: float
+
+    @property
+    def images_per_second(self) -> float:
+        return self.samples / self.seconds
+
+
+def train_one_epoch(net, trainer, batches, comm, ctx, learning_rate, log_every, log):
+    """One pass over `batches`, `(step, (pictures, labels))` of this rank, steps counted from 0.
+
+    `learning_rate(step)` gives the step's rate. After every `log_every` steps `log(step, lr,
+    Meter)` is told the averages over all ranks.
+    Raises InputError where the loss is not finite, on all ranks at the same step.
+    """
+    sums, samples, started = _zeros(ctx), 0, time.perf_counter()
+    for step, (pictures, labels) in batches:
+        x, y = mx.nd.array(pictures, ctx=ctx), mx.nd.array(labels, ctx=ctx)
+        lr = learning_rate(step)
+        trainer.set_learning_rate(lr)
+        with autograd.record():
+            logits = net(x)
+            losses = _loss(logits, y)
+        losses.backward()
+        trainer.step(len(labels))
+        # Kept on the device: reading a number would wait for the step to end.
+        sums = sums + mx.nd.concat(losses.sum(), (logits.argmax(axis=1) == y).sum(), dim=0)
+        samples += len(labels)
+        if (step + 1) % log_every == 0:
+            meter = _reduce(comm, sums, samples, started)
+            if not math.isfinite(meter.loss):
+                raise InputError(f"the loss is {meter.loss}: lower optim.lr (now {lr:g})")
+            log(step, lr, meter)
+            sums, samples, started = _zeros(ctx), 0, time.perf_counter()
+
+
+def evaluate(net, batches, comm, ctx) -> Meter:
+    """Loss and top-1 accuracy over every rank's `batches` together."""
+    sums, samples, started = _zeros(ctx), 0, time.perf_counter()
+    for pictures, labels in batches:
+        y = mx.nd.array(labels, ctx=ctx)
+        logits = net(mx.nd.array(pictures, ctx=ctx))
+        hits = (logits.argmax(axis=1) == y).sum()
+        sums = sums + mx.nd.concat(_loss(logits, y).sum(), hits, dim=0)
+        samples += len(labels)
+    return _reduce(comm, sums, samples, started)
+
+
+def average_statistics(net, comm):
+    """Average BatchNorm's running statistics over the ranks; Horovod never touches them."""
+    if comm.size == 1:
+        return
+    statistics = list(net.collect_params(".*running_(mean|var)").values())
+    flat = np.concatenate([p.data(p.list_ctx()[0]).asnumpy() for p in statistics])
+    means = (comm.sum(flat) / comm.size).astype(np.float32)
+    ends = np.cumsum([p.shape[0] for p in statistics])
+    for param, mean in zip(statistics, np.split(means, ends[:-1])):
+        param.set_data(mx.nd.array(mean))
+
+
+def _zeros(ctx):
+    return mx.nd.zeros(2, ctx=ctx)
+
+
+def _reduce(comm, sums, samples, started) -> Meter:
+    loss, hits, total = comm.sum([*sums.asnumpy(), samples])
+    return Meter(loss / total, hits / total, int(total), time.perf_counter() - started)
