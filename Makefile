@@ -4,7 +4,7 @@
 VENV := .venv
 RUN := runs/digit_pairs
 DATA := data/digit_pairs
-BIN := $(CURDIR)/$(VENV)/bin
+BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .PHONY: help setup train test lint format study clean
@@ -34,9 +34,7 @@ train: $(READY) $(DATA)/train.rec
 	@cat $(RUN)/exported.txt
 	@echo "Gluon and exported predictions are equal. The model is in $(RUN)/export."
 
-test: $(READY)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+test: lint
 	$(BIN)/python -m pytest
 
 lint: $(READY)

@@ -25,16 +25,19 @@ class Classifier:
     manifest: Manifest
 
     def predict(self, path, top=5):
-        """The `top` likeliest classes of a picture file, `[(class name, probability), ...]`.
-
-        Raises InputError where the file is no readable picture or does not fit.
-        """
-        preprocess = self.manifest.preprocess
+        """`classify` for a picture file. Raises InputError, naming the file, where it can't."""
         try:
-            picture = preprocess(read_image(path, preprocess.channels))
+            return self.classify(read_image(path, self.manifest.preprocess.channels), top)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
-        probabilities = mx.nd.softmax(self.network(mx.nd.array(picture[None])))[0].asnumpy()
+
+    def classify(self, picture, top=5):
+        """The `top` likeliest classes of a picture, `[(class name, probability), ...]`.
+
+        `picture` is uint8 `(H, W, C)`. Raises InputError where its size or depth does not fit.
+        """
+        x = self.manifest.preprocess(picture)
+        probabilities = mx.nd.softmax(self.network(mx.nd.array(x[None])))[0].asnumpy()
         best = probabilities.argsort()[::-1][:top]
         return [(self.manifest.class_names[i], float(probabilities[i])) for i in best]
 

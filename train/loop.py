@@ -30,10 +30,17 @@ class Meter:
 def train_one_epoch(net, trainer, batches, comm, ctx, learning_rate, log_every, log):
     """One pass over `batches`, `(step, (pictures, labels))` of this rank, steps counted from 0.
 
-    `learning_rate(step)` gives the step's rate. After every `log_every` steps `log(step, lr,
-    Meter)` is told the averages over all ranks.
+    `learning_rate(step)` gives the step's rate. After every `log_every` steps, and after the last,
+    `log(step, lr, Meter)` is told the averages over all ranks since the log before.
     Raises InputError where the loss is not finite, on all ranks at the same step.
     """
+
+    def report():
+        meter = _reduce(comm, sums, samples, started)
+        if not math.isfinite(meter.loss):
+            raise InputError(f"the loss is {meter.loss}: lower optim.lr (now {lr:g})")
+        log(step, lr, meter)
+
     sums, samples, started = _zeros(ctx), 0, time.perf_counter()
     for step, (pictures, labels) in batches:
         x, y = mx.nd.array(pictures, ctx=ctx), mx.nd.array(labels, ctx=ctx)
@@ -48,11 +55,10 @@ def train_one_epoch(net, trainer, batches, comm, ctx, learning_rate, log_every, 
         sums = sums + mx.nd.concat(losses.sum(), (logits.argmax(axis=1) == y).sum(), dim=0)
         samples += len(labels)
         if (step + 1) % log_every == 0:
-            meter = _reduce(comm, sums, samples, started)
-            if not math.isfinite(meter.loss):
-                raise InputError(f"the loss is {meter.loss}: lower optim.lr (now {lr:g})")
-            log(step, lr, meter)
+            report()
             sums, samples, started = _zeros(ctx), 0, time.perf_counter()
+    if samples:
+        report()
 
 
 def evaluate(net, batches, comm, ctx) -> Meter:

@@ -1,7 +1,7 @@
 """`make study`: the same small network plain, with a non-local block and with a GloRe unit.
 
-Each variant trains on several seeds, each run a process on its share of the cores; a run that is
-finished is not run again. Writes study.json, study.png and a Markdown table.
+Each variant trains on several seeds, one run a core; a run that is finished is not run again.
+Writes study.json, the pictures study.png and examples.png, and prints a Markdown table.
 """
 
 import argparse
@@ -14,8 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gluon_glore.atomic import atomic_path, write_text
+from gluon_glore.classify import load_classifier
 from gluon_glore.complexity import count_network, totals
+from gluon_glore.image import decode_image
 from gluon_glore.models import get_model
+
+from .records import RecordDataset
 
 # Row of the table, and the network; None is a place left for what is not built yet.
 VARIANTS = {"plain": "tiny", "non-local": None, "GloRe": "tiny_glore_0_1"}
@@ -46,7 +50,8 @@ def main():
     rows = [summarise(name, model, args) for name, model in VARIANTS.items()]
     report = Path(args.report)
     write_text(report / "study.json", json.dumps({"seeds": args.seeds, "rows": rows}, indent=2))
-    draw(rows, Path(args.out), report / "study.png")
+    draw_curves(rows, Path(args.out), report / "study.png")
+    draw_examples(Path(args.out) / f"{VARIANTS['GloRe']}-0", report / "examples.png")
     print(table(rows))
     return 0
 
@@ -103,14 +108,9 @@ def table(rows):
     return "\n".join(lines)
 
 
-def draw(rows, runs, path):
+def draw_curves(rows, runs, path):
     """Test accuracy by epoch, a line a seed."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(6, 3.5), dpi=120)
+    figure, axes = _pyplot().subplots(figsize=(6, 3.5), dpi=120)
     for row, colour in zip(rows, ("tab:grey", "tab:blue", "tab:red")):
         for seed in range(len(row.get("top1", ()))):
             metrics = (runs / f"{row['model']}-{seed}" / "metrics.jsonl").read_text().splitlines()
@@ -121,10 +121,40 @@ def draw(rows, runs, path):
     axes.set(xlabel="epoch", ylabel="accuracy on unseen digits, %", ylim=(40, 100))
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left")
+    _save(figure, path)
+
+
+def draw_examples(run, path):
+    """Pairs of unseen digits, and what the network says of them; mistakes in red."""
+    config = json.loads((run / "summary.json").read_text())["config"]
+    dataset = RecordDataset(config["data"]["val"], classes=2)
+    classifier = load_classifier(run)
+    figure, grid = _pyplot().subplots(2, 6, figsize=(9, 3.6), dpi=120)
+    for i, axes in enumerate(grid.flat):
+        data, label = dataset[i]
+        picture = decode_image(data, channels=1)
+        ((name, probability),) = classifier.classify(picture, top=1)
+        right = name == classifier.manifest.class_names[label]
+        axes.imshow(picture[:, :, 0], cmap="gray")
+        axes.set_title(f"{name} {probability:.0%}", fontsize=9, color="black" if right else "red")
+        axes.axis("off")
+    _save(figure, path)
+
+
+def _pyplot():
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    return pyplot
+
+
+def _save(figure, path):
     figure.tight_layout()
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png")
-    pyplot.close(figure)
+    _pyplot().close(figure)
 
 
 if __name__ == "__main__":

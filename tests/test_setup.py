@@ -1,0 +1,48 @@
+"""tools/setup.sh says in one line what a machine lacks, before it installs anything."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+TOOLS = ("bash", "dirname", "tail", "uname", "c++", "make", "cmake")
+
+
+def setup(tmp_path, without=(), **environment):
+    binaries = tmp_path / "bin"
+    binaries.mkdir()
+    for tool in set(TOOLS) - set(without):
+        found = shutil.which(tool)
+        if found is None:
+            pytest.skip(f"{tool} is not on this machine")
+        (binaries / tool).symlink_to(found)
+    done = subprocess.run(
+        ["bash", str(ROOT / "tools/setup.sh"), str(tmp_path / "venv")],
+        env={"PATH": str(binaries), "HOME": os.environ["HOME"], **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert not (tmp_path / "venv").exists()
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    return done.stderr
+
+
+def test_no_fitting_python(tmp_path):
+    assert "Python 3.9, 3.10 or 3.11 needed" in setup(tmp_path)
+
+
+def test_a_python_that_does_not_fit(tmp_path):
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.12.1\nexit 1\n')
+    python.chmod(0o755)
+    assert "found Python 3.12.1" in setup(tmp_path, PYTHON=str(python))
+
+
+@pytest.mark.parametrize("tool", ["c++", "cmake"])
+def test_no_compiler_or_cmake(tmp_path, tool):
+    message = setup(tmp_path, without=[tool], PYTHON=sys.executable)
+    assert message.startswith(f"setup: {tool} needed to build Horovod")
