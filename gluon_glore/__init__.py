@@ -10,9 +10,10 @@ __version__ = "0.1.0"
 
 _HOME = {
     "GloRe": "glore",
-    "GloReUnit": "spec",
+    "GloReUnit": "units",
     "InputError": "errors",
     "NetSpec": "spec",
+    "NonLocal": "nonlocal_block",
     "Network": "network",
     "Stage": "spec",
     "Stem": "spec",

@@ -59,3 +59,38 @@ def pool_locations(F, x, like, stride):
         count_include_pad=False,
     )
     return flatten_locations(F, pooled)
+
+
+def attend(F, queries, keys, values):
+    """Embedded-Gaussian attention: three (B, M, H, W) -> (B, M, H, W).
+
+    y_i = sum over j of softmax_j(queries_i · keys_j) values_j (Wang et al. 2018, equation 4).
+    """
+    q, k, v = (F.reshape(x, shape=(0, 0, -1)) for x in (queries, keys, values))
+    weights = F.softmax(F.batch_dot(q, k, transpose_a=True), axis=2)  # (B, L, L)
+    y = F.batch_dot(v, weights, transpose_b=True)
+    return F.reshape_like(y, queries, lhs_begin=2, lhs_end=3, rhs_begin=2, rhs_end=4)
+
+
+def scale_channels(F, x, weight):
+    """x times a weight a channel: (B, C, *space), (B, C) -> (B, C, *space)."""
+    flat = F.broadcast_mul(flatten_locations(F, x), F.reshape(weight, shape=(0, 0, 1, 1)))
+    return restore_locations(F, flat, x)
+
+
+def split_channels(F, x, channels):
+    """(B, C, *space) -> its first `channels` and the rest."""
+    return (
+        F.slice_axis(x, axis=1, begin=0, end=channels),
+        F.slice_axis(x, axis=1, begin=channels, end=None),
+    )
+
+
+def join_paths(F, x, y, residual):
+    """The dual-path step: (B, R + D, ...), (B, R + G, ...) -> (B, R + D + G, ...).
+
+    Residual paths add up, dense paths are concatenated (Chen et al. 2017, section 4).
+    """
+    x_residual, x_dense = split_channels(F, x, residual)
+    y_residual, y_dense = split_channels(F, y, residual)
+    return F.concat(x_residual + y_residual, x_dense, y_dense, dim=1)

@@ -17,7 +17,7 @@ from .functional import (
     swap_nodes_and_states,
 )
 from .layers import Norm, PreActConv, convolution
-from .spec import GloReUnit
+from .units import GloReUnit
 
 
 class GraphConvolution(HybridBlock):
@@ -112,6 +112,7 @@ class GloRe(HybridBlock):
     def from_unit(cls, unit: GloReUnit):
         """The block of a row of the plan."""
         fields = dataclasses.asdict(unit)
+        del fields["passing"]
         return cls(prefix=f"{fields.pop('name')}_", **fields)
 
     def hybrid_forward(self, F, x):

@@ -8,7 +8,8 @@ from mxnet import init
 from mxnet.gluon import HybridBlock, nn
 
 from .functional import flatten_locations, restore_locations
-from .spec import Conv, Pool
+from .spec import Pool
+from .units import Conv
 
 BATCH_NORM_EPS = 1e-4
 BATCH_NORM_MOMENTUM = 0.9

@@ -3,21 +3,35 @@
 import mxnet as mx
 from mxnet.gluon import HybridBlock, nn
 
+from .dpn import DualPath, OnResidualPath
 from .errors import InputError
 from .functional import flatten_locations
 from .glore import GloRe
 from .layers import GlobalAveragePool, Norm, convolution, max_pool
+from .nonlocal_block import NonLocal
 from .resnet import Residual
 from .spec import NetSpec
 
-SPELL = {"residual": Residual, "glore": GloRe.from_unit}
+SPELL = {
+    "residual": Residual,
+    "dual_path": DualPath,
+    "glore": GloRe.from_unit,
+    "nonlocal": NonLocal.from_unit,
+}
+
+
+def make_unit(unit):
+    """The block of a unit of the plan."""
+    block = SPELL[unit.kind](unit)
+    return OnResidualPath(block, unit.in_channels) if getattr(unit, "passing", 0) else block
 
 
 class Network(HybridBlock):
     """Pre-activation classification network: pixels `(B, C, *space)` -> logits `(B, classes)`.
 
     `features` ends in the pooled `(B, feature_channels)`; `output` is the classifier, as in
-    Gluon's model zoo. Raises ValueError where `classes` is below 1.
+    Gluon's model zoo. Raises InputError where `classes` is below 1, and on an input of other
+    channels or dimensions, or too few pixels.
     """
 
     def __init__(self, spec: NetSpec, classes=1000):
@@ -26,26 +40,27 @@ class Network(HybridBlock):
         super().__init__(prefix="")
         self.spec = spec
         self.classes = classes
+        _, stem_norm, tail, classifier = spec.names
+        channels = spec.feature_channels
         self.features = nn.HybridSequential(prefix="")
         self.features.add(convolution(spec.stem_conv))
-        self.features.add(Norm("conv1", spec.stem.channels, spec.axes))
+        self.features.add(Norm(stem_norm, spec.stem.channels, spec.axes))
         if spec.stem_pool:
             self.features.add(max_pool(spec.stem_pool, "pool1"))
         for unit in spec.plan():
-            self.features.add(SPELL[unit.kind](unit))
-        self.features.add(Norm("tail", spec.feature_channels, spec.axes))
+            self.features.add(make_unit(unit))
+        self.features.add(Norm(tail, channels, spec.axes))
         self.features.add(GlobalAveragePool(prefix="global-pool_"))
-        self.output = nn.Dense(classes, in_units=spec.feature_channels, prefix="classifier_")
+        self.output = nn.Dense(classes, in_units=channels, prefix=f"{classifier}_")
 
     def forward(self, x):
-        spec = self.spec
-        if isinstance(x, mx.nd.NDArray) and (
-            x.ndim != spec.ndim + 2 or x.shape[1] != spec.in_channels
-        ):
-            raise InputError(
-                f"{spec.name} takes (batch, {spec.in_channels}, {spec.ndim} spatial axes), "
-                f"given {x.shape}"
-            )
+        if isinstance(x, mx.nd.NDArray):
+            if x.ndim != self.spec.ndim + 2 or x.shape[1] != self.spec.in_channels:
+                raise InputError(
+                    f"{self.spec.name} takes (batch, {self.spec.in_channels}, {self.spec.ndim} "
+                    f"spatial axes), given {x.shape}"
+                )
+            self.spec.check_input(x.shape[2:])
         return super().forward(x)
 
     def hybrid_forward(self, F, x):

@@ -1,9 +1,14 @@
-"""The pre-activation residual unit of ResNet (He et al. 2016, https://arxiv.org/abs/1603.05027)."""
+"""The pre-activation residual unit of ResNet, ResNeXt and SE-Net.
+
+He et al., ECCV 2016 (https://arxiv.org/abs/1603.05027); groups after Xie et al., CVPR 2017
+(https://arxiv.org/abs/1611.05431).
+"""
 
 from mxnet.gluon import HybridBlock, nn
 
 from .layers import PreActConv
-from .spec import ResidualUnit
+from .se import ChannelAttention
+from .units import ResidualUnit
 
 
 class Residual(HybridBlock):
@@ -15,6 +20,9 @@ class Residual(HybridBlock):
             self.body = nn.HybridSequential(prefix="body_")
             for conv in unit.convs:
                 self.body.add(PreActConv(conv))
+            attention = unit.squeeze_excite
+            if attention:
+                self.body.add(ChannelAttention(attention))
             self.shortcut = PreActConv(unit.shortcut) if unit.shortcut else None
 
     def hybrid_forward(self, F, x):

@@ -7,186 +7,39 @@ HybridBlocks, `symbols` spells it with `mx.sym`; neither computes a width. No MX
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
-from typing import ClassVar, Iterator, Tuple, Union
+from typing import Iterator, Tuple, Union
 
 from .errors import InputError
+from .units import (
+    EXTRA_UNITS,
+    Conv,
+    DualPathUnit,
+    PlanUnit,
+    ResidualUnit,
+    SqueezeExcite,
+    make_conv,
+    per_axis,
+)
 
-ARRANGEMENTS = ("pre", "post")
+# Names of stem, its BatchNorm, tail and classifier in the released files, by family.
+NAMES = {
+    "resnet": ("conv1", "conv1", "tail", "classifier"),
+    "dpn": ("conv1_x_1", "conv1_x_1__relu-sp", "conv5_x_x__relu-sp", "fc6"),
+}
+# The inner width of an extra unit, as a share of the width it stands at: 128 and 256 nodes at Res3
+# and Res4 of a bottleneck network (paper, section 4.1); half for the non-local block (Wang et al.).
+MID_SHARE = {"glore": 4, "nonlocal": 2}
 
 
 @dataclass(frozen=True)
-class Conv:
-    """One convolution: `(B, in_channels, *space) -> (B, out_channels, *space / stride)`.
+class Pool:
+    """A max pool: `(B, C, *space) -> (B, C, *space / stride)`, one entry an axis."""
 
-    `name` is relative to its unit. `kernel`, `stride` and `pad` have one entry a spatial
-    dimension. Raises ValueError where the groups do not divide the channels.
-    """
-
-    name: str
-    in_channels: int
-    out_channels: int
     kernel: Tuple[int, ...]
     stride: Tuple[int, ...]
     pad: Tuple[int, ...]
-    groups: int = 1
-    bias: bool = False
-
-    def __post_init__(self):
-        if min(self.in_channels, self.out_channels, self.groups) < 1:
-            raise InputError(
-                f"{self.name}: channels and groups must be at least 1, given "
-                f"{self.in_channels} -> {self.out_channels} in {self.groups} groups"
-            )
-        if self.in_channels % self.groups or self.out_channels % self.groups:
-            raise InputError(
-                f"{self.name}: {self.groups} groups do not divide "
-                f"{self.in_channels} -> {self.out_channels} channels"
-            )
-
-
-def per_axis(value, ndim, flat):
-    """A kernel, stride or pad for `ndim` dimensions; one dimension is two, the second `flat`."""
-    return (value, flat) if ndim == 1 else (value,) * ndim
-
-
-def make_conv(name, in_channels, out_channels, kernel=1, stride=1, ndim=2, **options) -> Conv:
-    """A `Conv` of a cubic kernel, padded so that stride 1 keeps the size.
-
-    One-dimensional networks run on `(B, C, L, 1)`: MXNet's CPU build does not train on three axes.
-    """
-    return Conv(
-        name,
-        in_channels,
-        out_channels,
-        kernel=per_axis(kernel, ndim, 1),
-        stride=per_axis(stride, ndim, 1),
-        pad=per_axis(kernel // 2, ndim, 0),
-        **options,
-    )
-
-
-@dataclass(frozen=True)
-class ResidualUnit:
-    """Pre-activation residual unit: x + convs(x), each convolution behind BatchNorm and ReLU.
-
-    `shortcut` is the projection of x where the size or width changes (He et al. 2016, v2).
-    """
-
-    kind: ClassVar[str] = "residual"
-    name: str
-    convs: Tuple[Conv, ...]
-    shortcut: Union[Conv, None] = None
-
-    @property
-    def in_channels(self) -> int:
-        return self.convs[0].in_channels
-
-    @property
-    def out_channels(self) -> int:
-        return self.convs[-1].out_channels
-
-
-@dataclass(frozen=True)
-class GloReUnit:
-    """Global reasoning unit (paper, section 3), widths and options; `functional.py` has its maths.
-
-    N = `mid_channels` nodes with S = 2 N states each. `arrangement` "pre": BatchNorm and ReLU
-    before every convolution, as in the released ImageNet networks; "post": biases, and one
-    BatchNorm with zero-initialised gamma behind the last convolution, as in the released PyTorch
-    unit. `normalize` divides the node features by the number of locations. `graph_layers` is g of
-    the paper's Table 1. `shared_projection`: the way back reuses the way in, else it learns its
-    own. `pool_stride` > 1 averages the input over that many locations a dimension on the way in.
-    Raises ValueError on an impossible value.
-    """
-
-    kind: ClassVar[str] = "glore"
-    name: str
-    in_channels: int
-    mid_channels: int
-    ndim: int = 2
-    arrangement: str = "pre"
-    normalize: bool = False
-    graph_layers: int = 1
-    shared_projection: bool = True
-    pool_stride: int = 1
-
-    def __post_init__(self):
-        for field, least in (
-            ("in_channels", 1),
-            ("mid_channels", 1),
-            ("graph_layers", 1),
-            ("pool_stride", 1),
-        ):
-            if getattr(self, field) < least:
-                raise InputError(
-                    f"{self.name}: {field} must be at least {least}, given {getattr(self, field)}"
-                )
-        if self.ndim not in (1, 2, 3):
-            raise InputError(f"{self.name}: ndim must be 1, 2 or 3, given {self.ndim}")
-        if self.arrangement not in ARRANGEMENTS:
-            raise InputError(
-                f"{self.name}: arrangement must be one of {ARRANGEMENTS}, "
-                f"given {self.arrangement!r}"
-            )
-
-    @property
-    def out_channels(self) -> int:
-        return self.in_channels
-
-    @property
-    def nodes(self) -> int:
-        return self.mid_channels
-
-    @property
-    def states(self) -> int:
-        return 2 * self.mid_channels
-
-    def _conv1x1(self, name, in_channels, out_channels, bias) -> Conv:
-        # All five act on flattened locations, so they are 2-D 1x1 convolutions in every dimension.
-        return make_conv(name, in_channels, out_channels, bias=bias)
-
-    @property
-    def _bias(self) -> bool:
-        return self.arrangement == "post"
-
-    @property
-    def state(self) -> Conv:
-        """phi: X to state features, (B, C, L, 1) -> (B, S, L, 1)."""
-        return self._conv1x1("conv-state", self.in_channels, self.states, self._bias)
-
-    @property
-    def projection(self) -> Conv:
-        """theta: X to the projection mask, (B, C, L, 1) -> (B, N, L, 1)."""
-        return self._conv1x1("conv-proj", self.in_channels, self.nodes, self._bias)
-
-    @property
-    def reverse(self) -> Union[Conv, None]:
-        """The mask of the way back where it is not shared, (B, C, L, 1) -> (B, N, L, 1)."""
-        if self.shared_projection:
-            return None
-        return self._conv1x1("conv-reverse", self.in_channels, self.nodes, self._bias)
-
-    @property
-    def graph(self) -> Tuple[Tuple[Conv, Conv], ...]:
-        """Each layer's adjacency (over nodes) and state update (over states)."""
-        suffixes = [""] + [f"-{g}" for g in range(2, self.graph_layers + 1)]
-        return tuple(
-            (
-                self._conv1x1(f"GCN-G{suffix}", self.nodes, self.nodes, self._bias),
-                self._conv1x1(f"GCN-GHW{suffix}", self.states, self.states, False),
-            )
-            for suffix in suffixes
-        )
-
-    @property
-    def extension(self) -> Conv:
-        """States back to the input's width, (B, S, L, 1) -> (B, C, L, 1)."""
-        return self._conv1x1("fc-2", self.states, self.in_channels, False)
-
-
-PlanUnit = Union[ResidualUnit, GloReUnit]
-EXTRA_UNITS = {cls.kind: cls for cls in (GloReUnit,)}
 
 
 @dataclass(frozen=True)
@@ -200,21 +53,20 @@ class Stem:
 
 
 @dataclass(frozen=True)
-class Pool:
-    """A max pool: `(B, C, *space) -> (B, C, *space / stride)`, one entry an axis."""
-
-    kernel: Tuple[int, ...]
-    stride: Tuple[int, ...]
-    pad: Tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class Stage:
-    """A run of residual units of one width; the first one has the stride."""
+    """A run of residual or dual-path units of one width; the first one has the stride.
+
+    `out_channels` is the width of the residual path. `mid_channels` (default: a quarter) is the
+    width inside a bottleneck, `groups` those of its 3x3. `growth` is what each dual-path unit adds
+    to the dense path.
+    """
 
     blocks: int
     out_channels: int
     stride: int = 2
+    mid_channels: Union[int, None] = None
+    groups: int = 1
+    growth: int = 0
 
 
 @dataclass(frozen=True)
@@ -229,16 +81,19 @@ class Placement:
 
 @dataclass(frozen=True)
 class NetSpec:
-    """A network as a row: `plan()` yields its units. Raises ValueError where it can't be built.
+    """A network as a row: `plan()` yields its units. Raises InputError where it can't be built.
 
-    `stages[0]` is Res2. `bottleneck` picks 1x1-3x3-1x1 units (a quarter of the width inside, the
-    stride on the 3x3) over 3x3-3x3 ones. Inputs are `(B, in_channels, *input_size)` pixels.
-    `source` says where the row is from; the zoo fills in `name` and `source`.
+    `stages[0]` is Res2. `family` is "resnet" or "dpn". `bottleneck` picks 1x1-3x3-1x1 units (the
+    stride on the 3x3) over 3x3-3x3 ones; `squeeze_excite` is the reduction of channel attention, 0
+    for none. Inputs are `(B, in_channels, *input_size)` pixels. `source` says where the row is
+    from; the zoo fills in `name` and `source`.
     """
 
     stages: Tuple[Stage, ...]
     stem: Stem = Stem()
+    family: str = "resnet"
     bottleneck: bool = True
+    squeeze_excite: int = 0
     extras: Tuple[Placement, ...] = ()
     in_channels: int = 3
     input_size: Tuple[int, ...] = (224, 224)
@@ -248,13 +103,20 @@ class NetSpec:
     def __post_init__(self):
         if not self.stages:
             raise InputError("a network needs at least one stage, given none")
+        if self.family not in NAMES:
+            raise InputError(f"family must be one of {sorted(NAMES)}, given {self.family!r}")
+        if len(self.input_size) not in (1, 2, 3):
+            raise InputError(f"input_size must have 1 to 3 entries, given {self.input_size}")
+        self._check_extras()
+        for _ in self.plan():  # the units check their own widths and options
+            pass
+        self.check_input(self.input_size)
+
+    def _check_extras(self):
         stages = range(2, 2 + len(self.stages))
         seen = set()
         for extra in self.extras:
-            if extra.kind not in EXTRA_UNITS:
-                raise InputError(
-                    f"unit kind must be one of {sorted(EXTRA_UNITS)}, given {extra.kind!r}"
-                )
+            _check_kind(extra.kind)
             if extra.stage not in stages:
                 raise InputError(f"stage must be one of {list(stages)}, given {extra.stage}")
             blocks = self.stages[extra.stage - 2].blocks
@@ -268,25 +130,21 @@ class NetSpec:
                     f"only one extra unit can follow unit {extra.after} of Res{extra.stage}"
                 )
             seen.add((extra.stage, extra.after))
-        for _ in self.plan():  # the units check their own widths and options
-            pass
+
+    def check_input(self, size):
+        """Raise InputError where an input of `size` pixels does not fit the network."""
+        if len(size) != self.ndim:
+            raise InputError(f"{self.name} takes {self.ndim} dimensions, given {tuple(size)}")
+        if any(n < least for n, least in zip(size, self.total_stride)):
+            least = "x".join(map(str, self.total_stride))
+            raise InputError(
+                f"input of {'x'.join(map(str, size))} is too small for the strides of {self.name}, "
+                f"at least {least}"
+            )
 
     @property
     def ndim(self) -> int:
         return len(self.input_size)
-
-    @property
-    def stem_conv(self) -> Conv:
-        stem = self.stem
-        return make_conv(
-            "conv1", self.in_channels, stem.channels, stem.kernel, stem.stride, self.ndim
-        )
-
-    @property
-    def stem_pool(self) -> Union[Pool, None]:
-        if not self.stem.pool:
-            return None
-        return Pool(*(per_axis(n, self.ndim, flat) for n, flat in ((3, 1), (2, 1), (1, 0))))
 
     @property
     def axes(self) -> int:
@@ -294,8 +152,36 @@ class NetSpec:
         return len(self.stem_conv.kernel)
 
     @property
+    def total_stride(self) -> Tuple[int, ...]:
+        """Input pixels for each location of the last stage, a number a dimension."""
+        strides = [self.stem_conv.stride]
+        strides += [self.stem_pool.stride] if self.stem_pool else []
+        strides += [per_axis(stage.stride, self.ndim) for stage in self.stages]
+        return tuple(math.prod(axis) for axis in zip(*strides))[: self.ndim]
+
+    @property
+    def names(self) -> Tuple[str, str, str, str]:
+        """Names of stem, its BatchNorm, tail and classifier."""
+        return NAMES[self.family]
+
+    @property
+    def stem_conv(self) -> Conv:
+        stem = self.stem
+        return make_conv(
+            self.names[0], self.in_channels, stem.channels, stem.kernel, stem.stride, self.ndim
+        )
+
+    @property
+    def stem_pool(self) -> Union[Pool, None]:
+        if not self.stem.pool:
+            return None
+        kernel, stride = (per_axis(n, self.ndim) for n in (3, 2))
+        return Pool(kernel, stride, tuple(k // 2 for k in kernel))
+
+    @property
     def feature_channels(self) -> int:
-        return self.stages[-1].out_channels
+        *_, last = (unit for unit in self.plan() if unit.kind not in EXTRA_UNITS)
+        return last.out_channels
 
     def plan(self) -> Iterator[PlanUnit]:
         """Every unit between stem and tail, in order, with its full name."""
@@ -303,46 +189,79 @@ class NetSpec:
         channels = self.stem.channels
         for number, stage in enumerate(self.stages, start=2):
             for block in range(1, stage.blocks + 1):
-                name = f"conv{number}_B{block:02d}"
-                stride = stage.stride if block == 1 else 1
-                yield self._residual(name, channels, stage.out_channels, stride)
-                channels = stage.out_channels
+                make = self._dual_path if self.family == "dpn" else self._residual
+                unit = make(number, stage, block, channels)
+                yield unit
+                channels = unit.out_channels
                 if (number, block) in extras:
-                    yield self._extra(extras[number, block], f"{name}_extra", channels)
+                    yield self._extra(extras[number, block], unit.name, channels, stage)
 
-    def _residual(self, name, in_channels, out_channels, stride) -> ResidualUnit:
-        mid = out_channels // 4 if self.bottleneck else out_channels
-        # suffix, width, kernel, stride
-        rows = (
-            (("m1", mid, 1, 1), ("m2", mid, 3, stride), ("m3", out_channels, 1, 1))
-            if self.bottleneck
-            else (("m1", mid, 3, stride), ("m2", out_channels, 3, 1))
+    def _bottleneck(self, stage, in_channels, out_channels, names, stride):
+        """The three convolutions of a bottleneck."""
+        mid = stage.mid_channels or stage.out_channels // 4
+        first, second, third = names
+        return (
+            make_conv(first, in_channels, mid, 1, 1, self.ndim),
+            make_conv(second, mid, mid, 3, stride, self.ndim, groups=stage.groups),
+            make_conv(third, mid, out_channels, 1, 1, self.ndim),
         )
-        convs, width = [], in_channels
-        for suffix, out, kernel, step in rows:
-            convs.append(make_conv(f"conv-{suffix}", width, out, kernel, step, self.ndim))
-            width = out
-        shortcut = None
-        if stride != 1 or in_channels != out_channels:
-            shortcut = make_conv("conv-w1", in_channels, out_channels, 1, stride, self.ndim)
-        return ResidualUnit(name, tuple(convs), shortcut)
 
-    def _extra(self, extra: Placement, name: str, channels: int):
+    def _residual(self, number, stage, block, in_channels) -> ResidualUnit:
+        out, stride = stage.out_channels, stage.stride if block == 1 else 1
+        if self.bottleneck:
+            names = ("conv-m1", "conv-m2", "conv-m3")
+            convs = self._bottleneck(stage, in_channels, out, names, stride)
+        else:
+            convs = (
+                make_conv("conv-m1", in_channels, out, 3, stride, self.ndim),
+                make_conv("conv-m2", out, out, 3, 1, self.ndim),
+            )
+        shortcut = None
+        if stride > 1 or in_channels != out:
+            shortcut = make_conv("conv-w1", in_channels, out, 1, stride, self.ndim)
+        attention = None
+        if self.squeeze_excite:
+            attention = SqueezeExcite(out, out // self.squeeze_excite)
+        return ResidualUnit(f"conv{number}_B{block:02d}", convs, shortcut, attention)
+
+    def _dual_path(self, number, stage, block, in_channels) -> DualPathUnit:
+        residual, stride = stage.out_channels, stage.stride if block == 1 else 1
+        out = residual + stage.growth
+        names = ("c1x1-a", "c3x3-b", "c1x1-c")
+        convs = self._bottleneck(stage, in_channels, out, names, stride)
+        projection = None
+        if block == 1:
+            projection = make_conv(
+                f"c1x1-w(s/{stride})",
+                in_channels,
+                residual + 2 * stage.growth,
+                1,
+                stride,
+                self.ndim,
+            )
+        return DualPathUnit(f"conv{number}_x__{block}", residual, convs, projection)
+
+    def _extra(self, extra, after, channels, stage):
         options = dict(extra.options)
-        # 128 at Res3 and 256 at Res4 of a bottleneck network (paper, section 4.1).
-        options.setdefault("mid_channels", channels // 4)
-        return EXTRA_UNITS[extra.kind](name, in_channels=channels, ndim=self.axes, **options)
+        width = stage.out_channels  # on dual paths the unit takes and returns the residual one
+        options.setdefault("mid_channels", width // MID_SHARE[extra.kind])
+        return EXTRA_UNITS[extra.kind](
+            f"{after}_extra",
+            in_channels=width,
+            ndim=self.axes,
+            passing=channels - width,
+            **options,
+        )
 
     def with_units(self, kind, *, res2=(), res3=(), res4=(), res5=(), **options) -> NetSpec:
         """This network with `kind` units added behind the numbered residual units (from 1).
 
         `options` are the unit's own, e.g. `arrangement="post"` (see `GloReUnit`).
-        Raises ValueError where there is no such kind, stage, residual unit or option.
+        Raises InputError where there is no such kind, stage, residual unit or option.
         """
-        if kind not in EXTRA_UNITS:
-            raise InputError(f"unit kind must be one of {sorted(EXTRA_UNITS)}, given {kind!r}")
+        _check_kind(kind)
         known = {f.name for f in dataclasses.fields(EXTRA_UNITS[kind])}
-        allowed = sorted(known - {"name", "in_channels", "ndim"})
+        allowed = sorted(known - {"name", "in_channels", "ndim", "passing"})
         for option in options:
             if option not in allowed:
                 raise InputError(f"a {kind} unit's options are {allowed}, given {option!r}")
@@ -367,3 +286,8 @@ class NetSpec:
                 rows = (f"Res{s} {','.join(map(str, a))}" for s, a in sorted(afters.items()))
                 parts.append(f"{kind}: " + "; ".join(rows))
         return ", ".join(parts) or "none"
+
+
+def _check_kind(kind):
+    if kind not in EXTRA_UNITS:
+        raise InputError(f"unit kind must be one of {sorted(EXTRA_UNITS)}, given {kind!r}")

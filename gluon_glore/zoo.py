@@ -1,22 +1,37 @@
 """The networks by name, one row each. Placements are counted from 1; sources in the docstrings."""
 
+import dataclasses
+
 from .registry import get_spec, list_models, register_model
 from .spec import NetSpec, Stage, Stem
 
 __all__ = ["get_spec", "list_models"]
 
+STRIDES = (1, 2, 2, 2)
+WIDTHS = (256, 512, 1024, 2048)
 
-def _bottleneck(*blocks) -> NetSpec:
-    widths = (256, 512, 1024, 2048)
-    strides = (1, 2, 2, 2)
-    return NetSpec(stages=tuple(map(Stage, blocks, widths, strides)))
+
+def _resnet(*blocks, **options) -> NetSpec:
+    return NetSpec(stages=tuple(map(Stage, blocks, WIDTHS, STRIDES)), **options)
+
+
+def _resnext(*blocks, groups, width) -> NetSpec:
+    mids = (groups * width * 2**i for i in range(4))
+    rows = zip(blocks, WIDTHS, STRIDES, mids)
+    return NetSpec(stages=tuple(Stage(*row, groups=groups) for row in rows))
+
+
+def _dpn(*blocks, width, groups, growth, stem) -> NetSpec:
+    rows = zip(blocks, WIDTHS, STRIDES, (width * 2**i for i in range(4)), growth)
+    stages = (Stage(*row, groups=groups, growth=inc) for *row, inc in rows)
+    return NetSpec(stages=tuple(stages), stem=Stem(channels=stem), family="dpn")
 
 
 @register_model
 def resnet18():
     """ResNet-18, pre-activation (He et al. 2016)."""
-    widths, strides = (64, 128, 256, 512), (1, 2, 2, 2)
-    return NetSpec(stages=tuple(map(Stage, (2,) * 4, widths, strides)), bottleneck=False)
+    stages = tuple(map(Stage, (2,) * 4, (64, 128, 256, 512), STRIDES))
+    return NetSpec(stages=stages, bottleneck=False)
 
 
 @register_model
@@ -28,7 +43,7 @@ def resnet18_glore_0_1():
 @register_model
 def resnet50():
     """ResNet-50, pre-activation, stride on the 3x3 (paper, Table 2)."""
-    return _bottleneck(3, 4, 6, 3)
+    return _resnet(3, 4, 6, 3)
 
 
 @register_model
@@ -62,9 +77,33 @@ def resnet50_glore_2_3():
 
 
 @register_model
+def resnet50_nl_1_0():
+    """ResNet-50 with one non-local block in Res3 (paper, Table 1; placement ours)."""
+    return resnet50().with_units("nonlocal", res3=(2,))
+
+
+@register_model
+def resnet50_nl_0_1():
+    """ResNet-50 with one non-local block in Res4 (paper, Table 1; placement ours)."""
+    return resnet50().with_units("nonlocal", res4=(3,))
+
+
+@register_model
+def se_resnet50():
+    """SE-ResNet-50, reduction 16 (paper, Table 2; Hu et al. 2018)."""
+    return dataclasses.replace(resnet50(), squeeze_excite=16)
+
+
+@register_model
+def se_resnet50_glore_0_3():
+    """SE-ResNet-50 with three units in Res4 (paper, Table 2; placement as released)."""
+    return se_resnet50().with_units("glore", res4=(1, 3, 5))
+
+
+@register_model
 def resnet101():
     """ResNet-101, pre-activation (He et al. 2016)."""
-    return _bottleneck(3, 4, 23, 3)
+    return _resnet(3, 4, 23, 3)
 
 
 @register_model
@@ -76,7 +115,7 @@ def resnet101_glore_2_3():
 @register_model
 def resnet200():
     """ResNet-200, pre-activation (paper, Table 2)."""
-    return _bottleneck(3, 24, 36, 3)
+    return _resnet(3, 24, 36, 3)
 
 
 @register_model
@@ -89,6 +128,42 @@ def resnet200_glore_0_3():
 def resnet200_glore_2_3():
     """ResNet-200 with two units in Res3, three in Res4 (paper, Table 2; placement of a port)."""
     return resnet200().with_units("glore", res3=(12, 18), res4=(16, 24, 32))
+
+
+@register_model
+def resnext101_32x4d():
+    """ResNeXt-101, 32 groups of 4 channels (paper, Table 2; Xie et al. 2017)."""
+    return _resnext(3, 4, 23, 3, groups=32, width=4)
+
+
+@register_model
+def resnext101_32x4d_glore_2_3():
+    """ResNeXt-101 with two units in Res3, three in Res4 (paper, Table 2; placed as ResNet-101)."""
+    return resnext101_32x4d().with_units("glore", res3=(1, 3), res4=(6, 12, 18))
+
+
+@register_model
+def dpn98():
+    """DPN-98, 40 groups of 4 channels (paper, Table 2; Chen et al. 2017)."""
+    return _dpn(3, 6, 20, 3, width=160, groups=40, growth=(16, 32, 32, 128), stem=96)
+
+
+@register_model
+def dpn98_glore_2_3():
+    """DPN-98 with two units in Res3, three in Res4 (paper, Table 2; placement ours)."""
+    return dpn98().with_units("glore", res3=(2, 4), res4=(5, 10, 15))
+
+
+@register_model
+def dpn131():
+    """DPN-131, 40 groups of 4 channels (paper, Table 2; Chen et al. 2017)."""
+    return _dpn(4, 8, 28, 3, width=160, groups=40, growth=(16, 32, 32, 128), stem=128)
+
+
+@register_model
+def dpn131_glore_2_3():
+    """DPN-131 with two units in Res3, three in Res4 (paper, Table 2; placement ours)."""
+    return dpn131().with_units("glore", res3=(4, 7), res4=(7, 14, 21))
 
 
 @register_model
@@ -107,3 +182,9 @@ def tiny():
 def tiny_glore_0_1():
     """`tiny` with one unit of 64 nodes before the last residual unit; ours."""
     return tiny().with_units("glore", res4=(1,), mid_channels=64)
+
+
+@register_model
+def tiny_nl_0_1():
+    """`tiny` with one non-local block before the last residual unit; ours."""
+    return tiny().with_units("nonlocal", res4=(1,))

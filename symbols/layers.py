@@ -59,13 +59,13 @@ def max_pool(x, pool, name):
     )
 
 
-def global_average_pool(x):
+def global_average_pool(x, name):
     """`(B, C, *space) -> (B, C)`"""
     x = mx.sym.Pooling(
         flatten_locations(mx.sym, x),
         global_pool=True,
         pool_type="avg",
         kernel=(1, 1),
-        name="global-pool",
+        name=name,
     )
     return mx.sym.flatten(x)

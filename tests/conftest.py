@@ -45,6 +45,11 @@ def relative_error(actual, expected):
     return np.abs(actual - expected).max() / np.abs(expected).max()
 
 
+def small_size(spec):
+    """Pixels enough for all strides, few enough for two cores."""
+    return (64,) * spec.ndim
+
+
 def settle(net, x):
     """Set BatchNorm's running statistics to those of the batch `x`.
 

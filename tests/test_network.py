@@ -1,13 +1,11 @@
 import mxnet as mx
 import numpy as np
 import pytest
-from conftest import GOLDEN, relative_error, settle, synthetic
+from conftest import GOLDEN, relative_error, settle, small_size, synthetic
 from mxnet import autograd
 from test_glore import open_gates
 
 from gluon_glore import InputError, NetSpec, Network, Stage, Stem, get_model, list_models
-
-TINY_PIXELS = 64  # enough for all strides, small enough for two cores
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -16,7 +14,7 @@ def test_every_parameter_of_every_network_gets_a_gradient(name):
     net.initialize()
     open_gates(net)
     net.hybridize()
-    x = mx.nd.random.normal(shape=(2, net.spec.in_channels, TINY_PIXELS, TINY_PIXELS))
+    x = mx.nd.random.normal(shape=(2, net.spec.in_channels, *small_size(net.spec)))
     with autograd.record():
         loss = mx.gluon.loss.SoftmaxCrossEntropyLoss()(net(x), mx.nd.array([1, 3]))
     loss.backward()
@@ -47,7 +45,9 @@ def test_released_layout_gives_the_golden_imagenet_logits():
     assert difference < 5e-3 * golden["logits"].std()
 
 
-@pytest.mark.parametrize("name", ["resnet18_glore_0_1", "resnet50_glore_2_3", "tiny_glore_0_1"])
+@pytest.mark.parametrize(
+    "name", ["resnet18_glore_0_1", "resnet50_glore_2_3", "resnet50_nl_0_1", "se_resnet50", "dpn98"]
+)
 @pytest.mark.parametrize("batch", [1, 3])
 def test_hybridised_and_plain_agree_at_odd_sizes(name, batch):
     net = get_model(name, classes=5)
@@ -70,17 +70,20 @@ def test_one_and_three_dimensional_networks_train_and_evaluate(ndim, space):
     ).with_units("glore", res3=(1,))
     net = Network(spec, classes=3)
     net.initialize()
+    # MXNet's CPU build does not train every hybridised 3-D network (README, limits).
+    net.hybridize(ndim == 1)
     x = mx.nd.random.normal(shape=(2, 2, *space))
-    plain = net(x).asnumpy()
-    net.hybridize()
     trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.1})
-    assert relative_error(net(x).asnumpy(), plain) < 1e-4
     for _ in range(2):
         with autograd.record():
             loss = mx.gluon.loss.SoftmaxCrossEntropyLoss()(net(x), mx.nd.array([0, 2]))
         loss.backward()
         trainer.step(2)
         assert np.isfinite(net(x).asnumpy()).all()
+    net.hybridize(False)
+    plain = net(x).asnumpy()
+    net.hybridize()
+    assert relative_error(net(x).asnumpy(), plain) < 1e-4
 
 
 def test_networks_refuse_other_channels_and_no_classes():
@@ -92,3 +95,5 @@ def test_networks_refuse_other_channels_and_no_classes():
         InputError, match=r"tiny takes \(batch, 1, 2 spatial axes\).*\(1, 3, 64, 64\)"
     ):
         net(mx.nd.zeros((1, 3, 64, 64)))
+    with pytest.raises(InputError, match="input of 7x64 is too small"):
+        net(mx.nd.zeros((1, 1, 7, 64)))

@@ -1,7 +1,8 @@
 import pytest
 
 from gluon_glore.errors import InputError
-from gluon_glore.spec import Conv, GloReUnit, NetSpec, Stage
+from gluon_glore.spec import NetSpec, Stage
+from gluon_glore.units import Conv, GloReUnit
 from gluon_glore.zoo import get_spec
 
 
@@ -30,8 +31,27 @@ def test_plan_of_resnet50_has_the_released_names_widths_and_order():
     assert (by_name["conv4_B05_extra"].nodes, by_name["conv4_B05_extra"].states) == (256, 512)
 
 
+def test_plan_of_dpn98_has_both_paths_and_units_on_the_residual_one():
+    by_name = {unit.name: unit for unit in get_spec("dpn98_glore_2_3").plan()}
+    first, second = by_name["conv2_x__1"], by_name["conv2_x__2"]
+    assert first.projection.name == "c1x1-w(s/1)"
+    assert first.projection.out_channels == 256 + 2 * 16
+    assert [(c.name, c.in_channels, c.out_channels, c.groups) for c in first.convs] == [
+        ("c1x1-a", 96, 160, 1),
+        ("c3x3-b", 160, 160, 40),
+        ("c1x1-c", 160, 256 + 16, 1),
+    ]
+    assert (first.out_channels, second.out_channels) == (256 + 48, 256 + 64)
+    assert second.projection is None
+    assert by_name["conv3_x__1"].projection.name == "c1x1-w(s/2)"
+    unit = by_name["conv3_x__2_extra"]
+    assert (unit.in_channels, unit.nodes) == (512, 128)
+    assert unit.passing == by_name["conv3_x__2"].out_channels - 512
+    assert get_spec("dpn98").feature_channels == 2688
+
+
 def test_each_unit_takes_what_the_one_before_gives():
-    for name in ("resnet18_glore_0_1", "resnet200_glore_2_3", "tiny_glore_0_1"):
+    for name in ("resnet18_glore_0_1", "dpn131", "se_resnet50_glore_0_3", "tiny_nl_0_1"):
         spec = get_spec(name)
         channels = spec.stem.channels
         for unit in spec.plan():
@@ -77,6 +97,15 @@ def test_a_stage_that_is_not_there_is_refused():
 def test_groups_that_do_not_divide_are_refused():
     with pytest.raises(InputError, match="3 groups do not divide 8 -> 8"):
         Conv("c", 8, 8, (1,), (1,), (0,), groups=3)
+
+
+def test_inputs_too_small_for_the_strides_are_refused():
+    spec = get_spec("resnet50")
+    assert spec.total_stride == (32, 32)
+    with pytest.raises(InputError, match="input of 31x64 is too small .* resnet50, at least 32x32"):
+        spec.check_input((31, 64))
+    with pytest.raises(InputError, match="resnet50 takes 2 dimensions"):
+        spec.check_input((8, 64, 64))
 
 
 def test_dimensions_and_stages_are_checked():

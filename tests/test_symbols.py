@@ -4,14 +4,13 @@ from collections import Counter
 import mxnet as mx
 import numpy as np
 import pytest
-from conftest import settle
+from conftest import settle, small_size
 
 from gluon_glore import InputError, get_model, list_models
 from gluon_glore.weights import named_arrays
-from symbols.glore import glore
-from symbols.resnet import get_symbol
+from symbols import dpn, get_symbol, glore, resnet, resnext, se_resnet
+from symbols.units import SPELL
 
-PIXELS = 64
 EXTRAS = [
     {"arrangement": "post", "normalize": True, "graph_layers": 2},
     {"shared_projection": False, "pool_stride": 2},
@@ -47,14 +46,14 @@ def test_hand_spelled_and_traced_symbols_agree(name, monkeypatch):
     monkeypatch.setenv("MXNET_SUBGRAPH_BACKEND", "NONE")
     net = get_model(name, classes=11)
     traced = net(mx.sym.var("data"))
-    spelled = get_symbol(11, model=name)
-    data = (2, net.spec.in_channels, PIXELS, PIXELS)
+    spelled = get_symbol(name, 11)
+    data = (2, net.spec.in_channels, *small_size(net.spec))
     assert shapes(spelled, data=data) == shapes(traced, data=data)
     assert operators(spelled) == operators(traced)
 
     net.initialize()
     x = mx.nd.random.normal(shape=data)
-    settle(net, mx.nd.random.normal(shape=(16, *data[1:])))
+    settle(net, mx.nd.random.normal(shape=(8, *data[1:])))
     weights = named_arrays(net)
     expected = net(x).asnumpy()
     assert np.isfinite(expected).all()
@@ -70,7 +69,7 @@ def test_every_option_of_the_unit_is_spelled_as_traced(ndim, space, options):
     unit = GloReUnit("unit", 12, 4, ndim=ndim, **options)
     block = GloRe.from_unit(unit)
     x = mx.sym.var("data")
-    traced, spelled = block(x), glore(x, unit)
+    traced, spelled = block(x), SPELL[unit.kind](x, unit)
     assert shapes(spelled, data=(2, 12, *space)) == shapes(traced, data=(2, 12, *space))
     assert operators(spelled) == operators(traced)
 
@@ -78,14 +77,14 @@ def test_every_option_of_the_unit_is_spelled_as_traced(ndim, space, options):
 def test_no_two_operators_of_a_traced_network_share_a_name():
     for symbol in (
         get_model("resnet50_glore_2_3")(mx.sym.var("data")),
-        get_symbol(model="resnet50_glore_2_3"),
+        get_symbol("resnet50_glore_2_3"),
     ):
         names = Counter(node["name"] for node in json.loads(symbol.tojson())["nodes"])
         assert max(names.values()) == 1
 
 
 def test_module_trains_a_symbol():
-    symbol = mx.sym.SoftmaxOutput(get_symbol(2, model="tiny_glore_0_1"), name="softmax")
+    symbol = mx.sym.SoftmaxOutput(get_symbol("tiny_glore_0_1", 2), name="softmax")
     module = mx.mod.Module(symbol)
     x = np.random.RandomState(0).normal(size=(8, 1, 64, 64)).astype("float32")
     data = mx.io.NDArrayIter(x, np.arange(8) % 2, batch_size=4)
@@ -94,12 +93,30 @@ def test_module_trains_a_symbol():
 
 
 def test_image_shape_is_checked():
-    symbol = get_symbol(10, model="resnet50", image_shape="3,64,96")
+    symbol = resnet.get_symbol(10, model="resnet50", image_shape="3,64,96")
     assert symbol.infer_shape(data=(4, 3, 64, 96))[1] == [(4, 10)]
     for shape in ((1, 64, 64), (3, 8, 64, 64), "3,64"):
         with pytest.raises(InputError, match="resnet50 takes 3 channels of 2 dimensions"):
-            get_symbol(10, model="resnet50", image_shape=shape)
+            resnet.get_symbol(10, model="resnet50", image_shape=shape)
+    with pytest.raises(InputError, match="input of 16x64 is too small .* at least 32x32"):
+        resnet.get_symbol(10, model="resnet50", image_shape=(3, 16, 64))
     with pytest.raises(InputError, match="num_classes must be at least 1"):
-        get_symbol(0)
+        resnet.get_symbol(0)
     with pytest.raises(InputError, match="closest"):
-        get_symbol(10, model="resnet51")
+        resnet.get_symbol(10, model="resnet51")
+
+
+@pytest.mark.parametrize(
+    ("file", "other", "message"),
+    [
+        (resnet, "resnext101_32x4d", "is no ResNet; symbols.get_symbol picks"),
+        (resnext, "resnet50", "is no ResNeXt"),
+        (se_resnet, "resnet50", "is no SE-ResNet"),
+        (dpn, "resnet50", "is no DPN"),
+        (glore, "resnet50_nl_0_1", "is no network with GloRe units"),
+    ],
+)
+def test_each_file_builds_its_own_family_and_refuses_others(file, other, message):
+    assert file.get_symbol(7).list_outputs()[0].endswith("_output")
+    with pytest.raises(InputError, match=message):
+        file.get_symbol(7, model=other)

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from gluon_glore.errors import InputError
@@ -7,7 +9,7 @@ from gluon_glore.zoo import get_spec, list_models
 
 def test_list_models_filters_by_pattern():
     assert "resnet50_glore_2_3" in list_models()
-    assert list_models("tiny*") == ["tiny", "tiny_glore_0_1"]
+    assert list_models("tiny*") == ["tiny", "tiny_glore_0_1", "tiny_nl_0_1"]
     assert list_models("nothing*") == []
 
 
@@ -31,9 +33,13 @@ def test_names_count_the_units_of_res3_and_res4_and_rows_say_their_source(name):
     spec = get_spec(name)
     assert spec.name == name
     assert spec.source
-    counts = tuple(sum(e.stage == stage for e in spec.extras) for stage in (3, 4))
-    _, _, suffix = name.partition("_glore_")
-    assert counts == (tuple(map(int, suffix.split("_"))) if suffix else (0, 0))
+    counted = {}
+    for extra in spec.extras:
+        kind = {"glore": "glore", "nonlocal": "nl"}[extra.kind]
+        counted.setdefault(kind, {3: 0, 4: 0})[extra.stage] += 1
+    named = re.search(r"_(glore|nl)_(\d)_(\d)", name)
+    expected = {named[1]: {3: int(named[2]), 4: int(named[3])}} if named else {}
+    assert counted == expected
 
 
 @pytest.mark.parametrize(
@@ -46,6 +52,12 @@ def test_names_count_the_units_of_res3_and_res4_and_rows_say_their_source(name):
         ("resnet101_glore_2_3", [1, 3], [6, 12, 18]),
         ("resnet200_glore_2_3", [12, 18], [16, 24, 32]),
         ("resnet18_glore_0_1", [], [1]),
+        ("resnext101_32x4d_glore_2_3", [1, 3], [6, 12, 18]),
+        ("se_resnet50_glore_0_3", [], [1, 3, 5]),
+        ("dpn98_glore_2_3", [2, 4], [5, 10, 15]),
+        ("dpn131_glore_2_3", [4, 7], [7, 14, 21]),
+        ("resnet50_nl_1_0", [2], []),
+        ("resnet50_nl_0_1", [], [3]),
     ],
 )
 def test_placements_are_those_of_the_design_table(name, res3, res4):

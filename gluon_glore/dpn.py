@@ -1,0 +1,37 @@
+"""The dual-path unit (Chen et al., Dual Path Networks, 2017, https://arxiv.org/abs/1707.01629)."""
+
+from mxnet.gluon import HybridBlock, nn
+
+from .functional import join_paths, split_channels
+from .layers import PreActConv
+from .units import DualPathUnit
+
+
+class DualPath(HybridBlock):
+    """Both paths in one tensor, residual first: `(B, C, *space) -> (B, C', *space / stride)`."""
+
+    def __init__(self, unit: DualPathUnit):
+        super().__init__(prefix=f"{unit.name}_")
+        self._residual = unit.residual
+        with self.name_scope():
+            self.projection = PreActConv(unit.projection) if unit.projection else None
+            self.body = nn.HybridSequential(prefix="body_")
+            for conv in unit.convs:
+                self.body.add(PreActConv(conv))
+
+    def hybrid_forward(self, F, x):
+        paths = x if self.projection is None else self.projection(x)
+        return join_paths(F, paths, self.body(x), self._residual)
+
+
+class OnResidualPath(HybridBlock):
+    """A unit that sees the first `channels` only; the rest passes by."""
+
+    def __init__(self, unit, channels):
+        super().__init__(prefix=f"{unit.name}_path_")
+        self._channels = channels
+        self.unit = unit
+
+    def hybrid_forward(self, F, x):
+        residual, dense = split_channels(F, x, self._channels)
+        return F.concat(self.unit(residual), dense, dim=1)

@@ -1,0 +1,22 @@
+"""Squeeze-and-excitation (Hu et al., CVPR 2018, https://arxiv.org/abs/1709.01507)."""
+
+from mxnet.gluon import HybridBlock, nn
+
+from .functional import scale_channels
+from .layers import GlobalAveragePool
+from .units import SqueezeExcite
+
+
+class ChannelAttention(HybridBlock):
+    """x scaled by sigmoid(fc2(relu(fc1(average of x)))): `(B, C, *space)` in and out."""
+
+    def __init__(self, row: SqueezeExcite):
+        super().__init__(prefix="se_")
+        # Named beside this block, as every parameter: <unit>_se-fc1_weight.
+        self.pool = GlobalAveragePool(prefix="se-pool_")
+        self.fc1 = nn.Dense(row.hidden, in_units=row.channels, prefix="se-fc1_")
+        self.fc2 = nn.Dense(row.channels, in_units=row.hidden, prefix="se-fc2_")
+
+    def hybrid_forward(self, F, x):
+        weight = F.sigmoid(self.fc2(F.relu(self.fc1(self.pool(x)))))
+        return scale_channels(F, x, weight)

@@ -1,0 +1,267 @@
+"""The units that plans are made of: plain rows of widths, strides, kernels and options.
+
+A unit knows its own convolutions; where it stands in a network is `spec.py`'s business. Names are
+relative to the unit. No MXNet in this file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Tuple, Union
+
+from .errors import InputError
+
+ARRANGEMENTS = ("pre", "post")
+
+
+@dataclass(frozen=True)
+class Conv:
+    """One convolution: `(B, in_channels, *space) -> (B, out_channels, *space / stride)`.
+
+    `kernel`, `stride` and `pad` have one entry a spatial axis. Raises InputError where the groups
+    do not divide the channels.
+    """
+
+    name: str
+    in_channels: int
+    out_channels: int
+    kernel: Tuple[int, ...]
+    stride: Tuple[int, ...]
+    pad: Tuple[int, ...]
+    groups: int = 1
+    bias: bool = False
+
+    def __post_init__(self):
+        if min(self.in_channels, self.out_channels, self.groups) < 1:
+            raise InputError(
+                f"{self.name}: channels and groups must be at least 1, given "
+                f"{self.in_channels} -> {self.out_channels} in {self.groups} groups"
+            )
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            raise InputError(
+                f"{self.name}: {self.groups} groups do not divide "
+                f"{self.in_channels} -> {self.out_channels} channels"
+            )
+
+
+def make_conv(name, in_channels, out_channels, kernel=1, stride=1, ndim=2, **options) -> Conv:
+    """A `Conv` of a cubic kernel, padded so that stride 1 keeps the size.
+
+    One-dimensional networks run on `(B, C, L, 1)`: MXNet's CPU build does not train on three axes.
+    """
+    kernel = per_axis(kernel, ndim)
+    pad = tuple(k // 2 for k in kernel)
+    return Conv(name, in_channels, out_channels, kernel, per_axis(stride, ndim), pad, **options)
+
+
+def per_axis(value, ndim):
+    """A kernel or stride, one entry an axis; one dimension has a second axis of 1."""
+    return (value, 1) if ndim == 1 else (value,) * ndim
+
+
+@dataclass(frozen=True)
+class SqueezeExcite:
+    """Channel attention: two dense layers with bias (Hu et al. 2018), `<unit>_se-fc{1,2}_*`."""
+
+    channels: int
+    hidden: int
+
+
+@dataclass(frozen=True)
+class ResidualUnit:
+    """Pre-activation residual unit: x + convs(x), each convolution behind BatchNorm and ReLU.
+
+    `shortcut` is the projection of x where the size or width changes (He et al. 2016, v2);
+    `squeeze_excite` scales the channels behind the last convolution.
+    """
+
+    kind: ClassVar[str] = "residual"
+    name: str
+    convs: Tuple[Conv, ...]
+    shortcut: Union[Conv, None] = None
+    squeeze_excite: Union[SqueezeExcite, None] = None
+
+    @property
+    def in_channels(self) -> int:
+        return self.convs[0].in_channels
+
+    @property
+    def out_channels(self) -> int:
+        return self.convs[-1].out_channels
+
+
+@dataclass(frozen=True)
+class DualPathUnit:
+    """Dual-path unit (Chen et al. 2017): a residual path and a densely growing one, concatenated.
+
+    The first `residual` channels of input and output are the residual path. The last convolution
+    gives both paths' share; `projection`, in the first unit of a stage, makes new paths of x.
+    """
+
+    kind: ClassVar[str] = "dual_path"
+    name: str
+    residual: int
+    convs: Tuple[Conv, ...]
+    projection: Union[Conv, None] = None
+
+    @property
+    def in_channels(self) -> int:
+        return self.convs[0].in_channels
+
+    @property
+    def out_channels(self) -> int:
+        before = self.projection.out_channels if self.projection else self.in_channels
+        return before + self.convs[-1].out_channels - self.residual
+
+
+def _check_least_one(unit, *fields):
+    for field in fields:
+        if getattr(unit, field) < 1:
+            raise InputError(
+                f"{unit.name}: {field} must be at least 1, given {getattr(unit, field)}"
+            )
+
+
+def _check_ndim(unit):
+    if unit.ndim not in (1, 2, 3):
+        raise InputError(f"{unit.name}: ndim must be 1, 2 or 3, given {unit.ndim}")
+
+
+@dataclass(frozen=True)
+class GloReUnit:
+    """Global reasoning unit (paper, section 3), widths and options; `functional.py` has its maths.
+
+    N = `mid_channels` nodes with S = 2 N states each. `arrangement` "pre": BatchNorm and ReLU
+    before every convolution, as in the released ImageNet networks; "post": biases, and one
+    BatchNorm with zero-initialised gamma behind the last convolution, as in the released PyTorch
+    unit. `normalize` divides the node features by the number of locations. `graph_layers` is g of
+    the paper's Table 1. `shared_projection`: the way back reuses the way in, else it learns its
+    own. `pool_stride` > 1 averages the input over that many locations a dimension on the way in.
+    `passing` channels behind the unit's own go by it untouched (the dense path of a dual-path
+    network). Raises InputError on an impossible value.
+    """
+
+    kind: ClassVar[str] = "glore"
+    name: str
+    in_channels: int
+    mid_channels: int
+    ndim: int = 2
+    arrangement: str = "pre"
+    normalize: bool = False
+    graph_layers: int = 1
+    shared_projection: bool = True
+    pool_stride: int = 1
+    passing: int = 0
+
+    def __post_init__(self):
+        _check_least_one(self, "in_channels", "mid_channels", "graph_layers", "pool_stride")
+        _check_ndim(self)
+        if self.arrangement not in ARRANGEMENTS:
+            raise InputError(
+                f"{self.name}: arrangement must be one of {ARRANGEMENTS}, "
+                f"given {self.arrangement!r}"
+            )
+
+    @property
+    def out_channels(self) -> int:
+        return self.in_channels
+
+    @property
+    def nodes(self) -> int:
+        return self.mid_channels
+
+    @property
+    def states(self) -> int:
+        return 2 * self.mid_channels
+
+    @property
+    def _bias(self) -> bool:
+        return self.arrangement == "post"
+
+    # All convolutions act on flattened locations: they are 2-D and 1x1 in every dimension.
+
+    @property
+    def state(self) -> Conv:
+        """phi: X to state features, (B, C, L, 1) -> (B, S, L, 1)."""
+        return make_conv("conv-state", self.in_channels, self.states, bias=self._bias)
+
+    @property
+    def projection(self) -> Conv:
+        """theta: X to the projection mask, (B, C, L, 1) -> (B, N, L, 1)."""
+        return make_conv("conv-proj", self.in_channels, self.nodes, bias=self._bias)
+
+    @property
+    def reverse(self) -> Union[Conv, None]:
+        """The mask of the way back where it is not shared, (B, C, L, 1) -> (B, N, L, 1)."""
+        if self.shared_projection:
+            return None
+        return make_conv("conv-reverse", self.in_channels, self.nodes, bias=self._bias)
+
+    @property
+    def graph(self) -> Tuple[Tuple[Conv, Conv], ...]:
+        """Each layer's adjacency (over nodes) and state update (over states)."""
+        suffixes = [""] + [f"-{g}" for g in range(2, self.graph_layers + 1)]
+        return tuple(
+            (
+                make_conv(f"GCN-G{suffix}", self.nodes, self.nodes, bias=self._bias),
+                make_conv(f"GCN-GHW{suffix}", self.states, self.states),
+            )
+            for suffix in suffixes
+        )
+
+    @property
+    def extension(self) -> Conv:
+        """States back to the input's width, (B, S, L, 1) -> (B, C, L, 1)."""
+        return make_conv("fc-2", self.states, self.in_channels)
+
+
+@dataclass(frozen=True)
+class NonLocalUnit:
+    """Non-local block, embedded Gaussian (Wang et al. 2018): the paper's baseline.
+
+    Inner width `mid_channels`, half the input's where a network places it; biases, and BatchNorm
+    with zero-initialised gamma behind the last convolution. `passing` as in `GloReUnit`. Raises
+    InputError on an impossible value.
+    """
+
+    kind: ClassVar[str] = "nonlocal"
+    name: str
+    in_channels: int
+    mid_channels: int
+    ndim: int = 2
+    passing: int = 0
+
+    def __post_init__(self):
+        _check_least_one(self, "in_channels", "mid_channels")
+        _check_ndim(self)
+
+    @property
+    def out_channels(self) -> int:
+        return self.in_channels
+
+    def _embedding(self, name) -> Conv:
+        return make_conv(name, self.in_channels, self.mid_channels, bias=True)
+
+    @property
+    def theta(self) -> Conv:
+        """Queries, (B, C, L, 1) -> (B, M, L, 1)."""
+        return self._embedding("nl-theta")
+
+    @property
+    def phi(self) -> Conv:
+        """Keys, (B, C, L, 1) -> (B, M, L, 1)."""
+        return self._embedding("nl-phi")
+
+    @property
+    def value(self) -> Conv:
+        """g: values, (B, C, L, 1) -> (B, M, L, 1)."""
+        return self._embedding("nl-g")
+
+    @property
+    def extension(self) -> Conv:
+        """W_z: back to the input's width, (B, M, L, 1) -> (B, C, L, 1)."""
+        return make_conv("nl-out", self.mid_channels, self.in_channels)
+
+
+EXTRA_UNITS = {cls.kind: cls for cls in (GloReUnit, NonLocalUnit)}
+PlanUnit = Union[ResidualUnit, DualPathUnit, GloReUnit, NonLocalUnit]

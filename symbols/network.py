@@ -1,0 +1,66 @@
+"""A network's symbol from its spec: stem, walk of the plan, tail, classifier."""
+
+import mxnet as mx
+
+import gluon_glore
+from gluon_glore.errors import InputError
+from gluon_glore.functional import flatten_locations
+
+from .layers import convolution, global_average_pool, max_pool, norm
+from .units import spell
+
+
+def family_of(spec):
+    """The file that spells a spec: "resnet", "resnext", "se_resnet" or "dpn"."""
+    if spec.family == "dpn":
+        return "dpn"
+    if spec.squeeze_excite:
+        return "se_resnet"
+    return "resnext" if any(stage.groups > 1 for stage in spec.stages) else "resnet"
+
+
+def make_symbol(num_classes, model, image_shape, belongs, what):
+    """The logits `(B, num_classes)` of a registered network.
+
+    `belongs(spec)` says whether it is one of the calling file's, which are called `what`.
+    `image_shape`, (channels, *pixels) or "3,224,224" as MXNet's own scripts pass it, is checked
+    against the network; other pixels than its own will do. Raises InputError where the name is
+    unknown or another file's, or the channels, dimensions or pixels do not fit.
+    """
+    spec = gluon_glore.get_spec(model)
+    if not belongs(spec):
+        raise InputError(f"{model} is no {what}; symbols.get_symbol picks the file that spells it")
+    if num_classes < 1:
+        raise InputError(f"num_classes must be at least 1, given {num_classes}")
+    if image_shape is not None:
+        _check_image_shape(spec, image_shape)
+    return spell_network(spec, num_classes)
+
+
+def spell_network(spec, num_classes):
+    """The logits `(B, num_classes)` of a spec, of the variable "data"."""
+    stem, stem_norm, tail, classifier = spec.names
+    x = mx.sym.var("data")
+    if spec.ndim == 1:
+        x = flatten_locations(mx.sym, x)
+    x = convolution(x, spec.stem_conv, stem)
+    x = norm(x, stem_norm, spec.stem.channels, spec.axes)
+    if spec.stem_pool:
+        x = max_pool(x, spec.stem_pool, "pool1")
+    for unit in spec.plan():
+        x = spell(x, unit)
+    x = norm(x, tail, spec.feature_channels, spec.axes)
+    x = global_average_pool(x, "global-pool")
+    return mx.sym.FullyConnected(x, num_hidden=num_classes, name=classifier)
+
+
+def _check_image_shape(spec, image_shape):
+    if isinstance(image_shape, str):
+        image_shape = [int(n) for n in image_shape.split(",")]
+    channels, *pixels = image_shape
+    if channels != spec.in_channels or len(pixels) != spec.ndim:
+        raise InputError(
+            f"{spec.name} takes {spec.in_channels} channels of {spec.ndim} dimensions, "
+            f"given image_shape {tuple(image_shape)}"
+        )
+    spec.check_input(pixels)

@@ -1,0 +1,108 @@
+"""The units of the plan in `mx.sym`; each function takes a symbol and its row of the plan."""
+
+import mxnet as mx
+
+from gluon_glore.functional import (
+    attend,
+    broadcast_back,
+    flatten_locations,
+    join_paths,
+    pool_locations,
+    pool_to_nodes,
+    restore_locations,
+    scale_channels,
+    split_channels,
+    swap_nodes_and_states,
+)
+
+from .layers import convolution, global_average_pool, norm, preact_convolution
+
+
+def residual(x, unit):
+    """Pre-activation residual unit (He et al. 2016): x + convs(x)."""
+    shortcut = x
+    if unit.shortcut:
+        shortcut = preact_convolution(x, unit.shortcut, f"{unit.name}_{unit.shortcut.name}")
+    for conv in unit.convs:
+        x = preact_convolution(x, conv, f"{unit.name}_{conv.name}")
+    if unit.squeeze_excite:
+        x = channel_attention(x, unit.squeeze_excite, unit.name)
+    return x + shortcut
+
+
+def channel_attention(x, row, name):
+    """Squeeze-and-excitation (Hu et al. 2018): x scaled a channel."""
+    weight = global_average_pool(x, f"{name}_se-pool")
+    weight = mx.sym.FullyConnected(weight, num_hidden=row.hidden, name=f"{name}_se-fc1")
+    weight = mx.sym.relu(weight, name=f"{name}_se-ac")
+    weight = mx.sym.FullyConnected(weight, num_hidden=row.channels, name=f"{name}_se-fc2")
+    return scale_channels(mx.sym, x, mx.sym.sigmoid(weight, name=f"{name}_se-gate"))
+
+
+def dual_path(x, unit):
+    """Dual-path unit (Chen et al. 2017), the residual path first in x."""
+    paths = x
+    if unit.projection:
+        paths = preact_convolution(x, unit.projection, f"{unit.name}_{unit.projection.name}")
+    for conv in unit.convs:
+        x = preact_convolution(x, conv, f"{unit.name}_{conv.name}")
+    return join_paths(mx.sym, paths, x, unit.residual)
+
+
+def glore(x, unit):
+    """GloRe unit (Chen et al. 2019, section 3): x + extension(Y)."""
+    post = unit.arrangement == "post"
+
+    def conv(x, row):
+        spell = convolution if post else preact_convolution
+        return spell(x, row, f"{unit.name}_{row.name}")
+
+    flat = x if unit.ndim == 2 else flatten_locations(mx.sym, x)
+    mask = conv(flat, unit.projection)
+    way_in, pooled_mask = flat, mask
+    if unit.pool_stride > 1:
+        stride = (unit.pool_stride,) * unit.ndim
+        way_in = pool_locations(mx.sym, flat, x, stride)
+        pooled_mask = pool_locations(mx.sym, mask, x, stride)
+
+    v = pool_to_nodes(mx.sym, conv(way_in, unit.state), pooled_mask, unit.normalize)
+    for adjacency, update in unit.graph:
+        related = conv(swap_nodes_and_states(mx.sym, v), adjacency)
+        v = v + swap_nodes_and_states(mx.sym, related)
+        v = conv(mx.sym.relu(v) if post else v, update)
+
+    y = broadcast_back(mx.sym, v, conv(flat, unit.reverse) if unit.reverse else mask)
+    y = conv(y, unit.extension)
+    if post:
+        y = norm(y, f"{unit.name}_{unit.extension.name}", unit.in_channels, relu=False)
+    y = flat + y
+    return y if unit.ndim == 2 else restore_locations(mx.sym, y, x)
+
+
+def nonlocal_block(x, unit):
+    """Non-local block, embedded Gaussian (Wang et al. 2018): x + BatchNorm(W_z · attention)."""
+
+    def conv(x, row):
+        return convolution(x, row, f"{unit.name}_{row.name}")
+
+    flat = x if unit.ndim == 2 else flatten_locations(mx.sym, x)
+    y = attend(mx.sym, *(conv(flat, row) for row in (unit.theta, unit.phi, unit.value)))
+    name = f"{unit.name}_{unit.extension.name}"
+    y = flat + norm(conv(y, unit.extension), name, unit.in_channels, relu=False)
+    return y if unit.ndim == 2 else restore_locations(mx.sym, y, x)
+
+
+SPELL = {
+    "residual": residual,
+    "dual_path": dual_path,
+    "glore": glore,
+    "nonlocal": nonlocal_block,
+}
+
+
+def spell(x, unit):
+    """A unit of the plan; where channels pass it by, it sees the residual path only."""
+    if not getattr(unit, "passing", 0):
+        return SPELL[unit.kind](x, unit)
+    path, dense = split_channels(mx.sym, x, unit.in_channels)
+    return mx.sym.concat(SPELL[unit.kind](path, unit), dense, dim=1)

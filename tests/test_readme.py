@@ -1,0 +1,54 @@
+import json
+import re
+import subprocess
+import sys
+
+import mxnet as mx
+import numpy as np
+from conftest import ROOT
+
+from train.study import table
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_study_table_is_what_the_study_measured():
+    study = json.loads((ROOT / "docs/study/study.json").read_text())
+    assert table(study["rows"]) in README
+    plain, _, glore = study["rows"]
+    assert len(plain["top1"]) == len(glore["top1"]) == study["seeds"] == 5
+    assert glore["mean"] - plain["mean"] > 25
+
+
+def test_python_examples_run():
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert len(blocks) == 3
+    names = {}
+    for block in blocks[:2]:
+        exec(block, names)
+    assert names["y"].shape == (2, 512, 28, 28)
+    assert names["symbol"].list_outputs() == ["classifier_output"]
+    assert names["net"].classes == 10
+    assert np.isfinite(names["y"].asnumpy()).all()
+    assert isinstance(names["symbol"], mx.sym.Symbol)
+
+
+def test_commands_and_files_that_are_named_exist():
+    for path in set(
+        re.findall(r"(?:configs|tools|docs|train|symbols)/[\w/.]+\.(?:yaml|sh|png|py)", README)
+    ):
+        assert (ROOT / path).is_file(), path
+    targets = re.findall(r"`?make (\w+)", README)
+    makefile = (ROOT / "Makefile").read_text()
+    assert {"train", "test", "study"} <= set(targets)
+    assert all(re.search(rf"^{target}:", makefile, re.M) for target in targets)
+    for module, commands in (
+        ("gluon_glore", ("list", "info", "export", "predict")),
+        ("train.imagenet", ()),
+    ):
+        help_text = subprocess.run(
+            [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True
+        ).stdout
+        assert all(command in help_text for command in commands)
+        used = re.findall(rf"python -m {module} (.*)", README)
+        assert used
