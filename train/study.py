@@ -21,7 +21,7 @@ from gluon_glore.models import get_model
 
 from .records import RecordDataset
 
-# Row of the table, and the network; None is a place left for what is not built yet.
+# Row of the table, and the network; None is a place left for what is not run yet.
 VARIANTS = {"plain": "tiny", "non-local": None, "GloRe": "tiny_glore_0_1"}
 
 
@@ -100,7 +100,7 @@ def table(rows):
     ]
     for row in rows:
         if row["model"] is None:
-            lines.append(f"| {row['name']} | – | – | not built yet |")
+            lines.append(f"| {row['name']} | – | – | not run yet |")
             continue
         accuracy = f"{row['mean']:.1f} ± {row['deviation']:.1f} %"
         size = f"{row['parameters'] / 1e6:.2f} M | {row['macs'] / 1e6:.1f} M"
