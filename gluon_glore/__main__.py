@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .errors import InputError
+from .errors import InputError, positive_int
 from .threads import use_cores
 
 
@@ -50,7 +50,7 @@ def parse_args(argv):
         default="resnet50_glore_2_3",
         help="an exported folder, a training run's directory, or a network's name",
     )
-    command.add_argument("--top", type=int, default=5, help="classes to print (5)")
+    command.add_argument("--top", type=positive_int, default=5, help="classes to print (5)")
     add_weights(command)
     command.set_defaults(command=predict)
     return parser.parse_args(argv)

@@ -1,4 +1,4 @@
-"""The one error of this project's own making."""
+"""How this project refuses what it is given."""
 
 
 class InputError(ValueError):
@@ -6,3 +6,11 @@ class InputError(ValueError):
 
     Command lines print it without a traceback and exit with 2.
     """
+
+
+def positive_int(text):
+    """An argparse type: a whole number above 0."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(f"{number} is not above 0")
+    return number

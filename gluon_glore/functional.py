@@ -1,4 +1,4 @@
-"""The unit's parameter-free maths, shared by blocks and symbols: F is `mx.nd` or `mx.sym`.
+"""The units' parameter-free maths, shared by blocks and symbols: F is `mx.nd` or `mx.sym`.
 
 Locations are flattened (paper, section 3.5), so 1, 2 and 3 dimensions are one code. Everything
 stays on four axes, (B, C, L, 1) where there are not just two dimensions: the only form in which

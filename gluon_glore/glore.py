@@ -4,8 +4,6 @@ Chen et al., Graph-Based Global Reasoning Networks, CVPR 2019, section 3
 (https://arxiv.org/abs/1811.12814).
 """
 
-import dataclasses
-
 from mxnet.gluon import HybridBlock, nn
 
 from .functional import (
@@ -61,7 +59,7 @@ class GloRe(HybridBlock):
     pool_stride : average the way in over that many locations a dimension, to save time.
     prefix : prefix of the parameters, as "conv4_B03_extra_".
 
-    Raises ValueError naming the field that is out of range.
+    Raises InputError naming the field that is out of range.
     """
 
     def __init__(
@@ -107,13 +105,6 @@ class GloRe(HybridBlock):
             if post:
                 name = unit.extension.name
                 self.norm = Norm(name, in_channels, relu=False, zero_gamma=True)
-
-    @classmethod
-    def from_unit(cls, unit: GloReUnit):
-        """The block of a row of the plan."""
-        fields = dataclasses.asdict(unit)
-        del fields["passing"]
-        return cls(prefix=f"{fields.pop('name')}_", **fields)
 
     def hybrid_forward(self, F, x):
         flat = flatten_locations(F, x) if self._flatten else x

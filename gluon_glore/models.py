@@ -26,7 +26,7 @@ def get_model(name, classes=1000, pretrained=False, ctx=None, root=None) -> Netw
     `python -m gluon_glore export` writes it; a path loads that parameter file. `ctx` is where the
     weights go (default: the current context), `root` defaults to `default_root()`.
 
-    Raises ValueError where the name is unknown (naming the closest), InputError where there are
+    Raises InputError where the name is unknown (naming the closest), where there are
     no weights or they are another network's.
     """
     net = Network(get_spec(name), classes=classes)

@@ -1,5 +1,7 @@
 """A network from its spec: stem, walk of the plan, tail, classifier."""
 
+import dataclasses
+
 import mxnet as mx
 from mxnet.gluon import HybridBlock, nn
 
@@ -12,18 +14,18 @@ from .nonlocal_block import NonLocal
 from .resnet import Residual
 from .spec import NetSpec
 
-SPELL = {
-    "residual": Residual,
-    "dual_path": DualPath,
-    "glore": GloRe.from_unit,
-    "nonlocal": NonLocal.from_unit,
-}
+BACKBONE = {"residual": Residual, "dual_path": DualPath}
+EXTRAS = {"glore": GloRe, "nonlocal": NonLocal}  # blocks that users build too, from plain options
 
 
 def make_unit(unit):
     """The block of a unit of the plan."""
-    block = SPELL[unit.kind](unit)
-    return OnResidualPath(block, unit.in_channels) if getattr(unit, "passing", 0) else block
+    if unit.kind in BACKBONE:
+        return BACKBONE[unit.kind](unit)
+    options = dataclasses.asdict(unit)
+    name, passing = options.pop("name"), options.pop("passing")
+    block = EXTRAS[unit.kind](prefix=f"{name}_", **options)
+    return OnResidualPath(block, unit.in_channels) if passing else block
 
 
 class Network(HybridBlock):

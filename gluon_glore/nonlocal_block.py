@@ -1,7 +1,5 @@
 """The non-local block (Wang et al., CVPR 2018, https://arxiv.org/abs/1711.07971), the baseline."""
 
-import dataclasses
-
 from mxnet.gluon import HybridBlock
 
 from .functional import attend, flatten_locations, restore_locations
@@ -27,13 +25,6 @@ class NonLocal(HybridBlock):
             self.extension = convolution(unit.extension)
             name = unit.extension.name
             self.norm = Norm(name, in_channels, relu=False, zero_gamma=True)
-
-    @classmethod
-    def from_unit(cls, unit: NonLocalUnit):
-        """The block of a row of the plan."""
-        fields = dataclasses.asdict(unit)
-        del fields["passing"]
-        return cls(prefix=f"{fields.pop('name')}_", **fields)
 
     def hybrid_forward(self, F, x):
         flat = flatten_locations(F, x) if self._flatten else x

@@ -14,7 +14,7 @@ _ROWS = {}
 def register_model(row):
     """Register a function `() -> NetSpec` under its own name; its docstring is the row's source.
 
-    Raises ValueError where the name is taken or the docstring is missing.
+    Raises InputError where the name is taken or the docstring is missing.
     """
     name = row.__name__
     if name in _ROWS:
@@ -31,7 +31,7 @@ def list_models(pattern="*"):
 
 
 def get_spec(name) -> NetSpec:
-    """The spec of a registered network. Raises ValueError naming the closest names."""
+    """The spec of a registered network. Raises InputError naming the closest names."""
     if name not in _ROWS:
         close = difflib.get_close_matches(str(name), _ROWS, n=3, cutoff=0.4)
         hint = f"closest: {', '.join(close)}" if close else f"known: {', '.join(list_models())}"

@@ -18,13 +18,17 @@ from gluon_glore.functional import (
 from .layers import convolution, global_average_pool, norm, preact_convolution
 
 
+def preact_convolutions(x, convs, name):
+    """The rows `convs` one after the other, of the unit `name`; x itself where there are none."""
+    for conv in convs:
+        x = preact_convolution(x, conv, f"{name}_{conv.name}")
+    return x
+
+
 def residual(x, unit):
     """Pre-activation residual unit (He et al. 2016): x + convs(x)."""
-    shortcut = x
-    if unit.shortcut:
-        shortcut = preact_convolution(x, unit.shortcut, f"{unit.name}_{unit.shortcut.name}")
-    for conv in unit.convs:
-        x = preact_convolution(x, conv, f"{unit.name}_{conv.name}")
+    shortcut = preact_convolutions(x, filter(None, [unit.shortcut]), unit.name)
+    x = preact_convolutions(x, unit.convs, unit.name)
     if unit.squeeze_excite:
         x = channel_attention(x, unit.squeeze_excite, unit.name)
     return x + shortcut
@@ -41,12 +45,9 @@ def channel_attention(x, row, name):
 
 def dual_path(x, unit):
     """Dual-path unit (Chen et al. 2017), the residual path first in x."""
-    paths = x
-    if unit.projection:
-        paths = preact_convolution(x, unit.projection, f"{unit.name}_{unit.projection.name}")
-    for conv in unit.convs:
-        x = preact_convolution(x, conv, f"{unit.name}_{conv.name}")
-    return join_paths(mx.sym, paths, x, unit.residual)
+    paths = preact_convolutions(x, filter(None, [unit.projection]), unit.name)
+    body = preact_convolutions(x, unit.convs, unit.name)
+    return join_paths(mx.sym, paths, body, unit.residual)
 
 
 def glore(x, unit):

@@ -64,10 +64,11 @@ def test_hand_spelled_and_traced_symbols_agree(name, monkeypatch):
 @pytest.mark.parametrize("options", EXTRAS, ids=str)
 @pytest.mark.parametrize(("ndim", "space"), [(1, (9,)), (2, (7, 9)), (3, (3, 4, 5))])
 def test_every_option_of_the_unit_is_spelled_as_traced(ndim, space, options):
-    from gluon_glore import GloRe, GloReUnit
+    from gluon_glore import GloReUnit
+    from gluon_glore.network import make_unit
 
     unit = GloReUnit("unit", 12, 4, ndim=ndim, **options)
-    block = GloRe.from_unit(unit)
+    block = make_unit(unit)
     x = mx.sym.var("data")
     traced, spelled = block(x), SPELL[unit.kind](x, unit)
     assert shapes(spelled, data=(2, 12, *space)) == shapes(traced, data=(2, 12, *space))

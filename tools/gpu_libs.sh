@@ -5,7 +5,7 @@
 # prints the line that lets MXNet find the others.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-directory=$1
+directory=${1:?usage: tools/gpu_libs.sh DIRECTORY}
 
 if [ -x "$directory/bin/python" ]; then
   python=$directory/bin/python

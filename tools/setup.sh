@@ -3,7 +3,7 @@
 # A fitting Python is found here ($PYTHON first); what is missing is said in one line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-venv=$1
+venv=${1:?usage: tools/setup.sh DIRECTORY}
 
 fail() { echo "setup: $*" >&2; exit 1; }
 

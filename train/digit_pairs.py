@@ -12,6 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from gluon_glore.errors import positive_int
+
 from .records import write_records
 
 CANVAS = 64  # pixels
@@ -90,8 +92,8 @@ def write_digit_pairs(directory, train=10000, test=2000, seed=0):
 def main():
     parser = argparse.ArgumentParser(description="Write the digit-pairs data set as RecordIO.")
     parser.add_argument("directory")
-    parser.add_argument("--train", type=int, default=10000, help="training pairs (10000)")
-    parser.add_argument("--test", type=int, default=2000, help="test pairs (2000)")
+    parser.add_argument("--train", type=positive_int, default=10000, help="training pairs (10000)")
+    parser.add_argument("--test", type=positive_int, default=2000, help="test pairs (2000)")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     write_digit_pairs(args.directory, args.train, args.test, args.seed)

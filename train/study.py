@@ -16,6 +16,7 @@ from pathlib import Path
 from gluon_glore.atomic import atomic_path, write_text
 from gluon_glore.classify import load_classifier
 from gluon_glore.complexity import count_network, totals
+from gluon_glore.errors import positive_int
 from gluon_glore.image import decode_image
 from gluon_glore.models import get_model
 
@@ -30,7 +31,7 @@ def main():
     parser.add_argument("--config", required=True)
     parser.add_argument("--out", required=True, help="directory of the runs")
     parser.add_argument("--report", default="docs/study", help="directory of table and picture")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=positive_int, default=5)
     args = parser.parse_args()
 
     jobs = [
