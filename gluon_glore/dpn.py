@@ -2,7 +2,7 @@
 
 from mxnet.gluon import HybridBlock, nn
 
-from .functional import join_paths, split_channels
+from .functional import concat_channels, join_paths, split_channels
 from .layers import PreActConv
 from .units import DualPathUnit
 
@@ -34,4 +34,4 @@ class OnResidualPath(HybridBlock):
 
     def hybrid_forward(self, F, x):
         residual, dense = split_channels(F, x, self._channels)
-        return F.concat(self.unit(residual), dense, dim=1)
+        return concat_channels(F, self.unit(residual), dense)

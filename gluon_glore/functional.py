@@ -1,14 +1,36 @@
 """The units' parameter-free maths, shared by blocks and symbols: F is `mx.nd` or `mx.sym`.
 
 Locations are flattened (paper, section 3.5), so 1, 2 and 3 dimensions are one code. Everything
-stays on four axes, (B, C, L, 1) where there are not just two dimensions: the only form in which
-BatchNorm and convolutions train on MXNet's CPU (oneDNN) build.
+stays on four axes, (B, C, L, 1) where there are not just two dimensions: 1x1 convolutions of three
+or five axes do not train there on MXNet's CPU (oneDNN) build.
 """
 
 
-def flatten_locations(F, x):
-    """(B, C, *space) -> (B, C, L, 1)"""
-    return F.reshape(x, shape=(0, 0, -1, 1))
+def plain_copy(F, x):
+    """x, and backward its gradient, in fresh memory and row-major layout.
+
+    MXNet's CPU build hands arrays of five axes on in oneDNN's blocked layout to operators that do
+    not know it (BatchNorm; reshape, in place; reshape_like backward): what reads them next fails,
+    or is silently wrong. A slice of everything is never in place and knows no blocks.
+    """
+    return F.slice_axis(x, axis=0, begin=0, end=None)
+
+
+def flatten_locations(F, x, axes):
+    """(B, C, *space) -> (B, C, L, 1); x itself where it has two spatial `axes`."""
+    return x if axes == 2 else F.reshape(plain_copy(F, x), shape=(0, 0, -1, 1))
+
+
+def restore_locations(F, y, like, axes):
+    """(B, C, L, 1) -> (B, C, *space of `like`); y itself where that has two spatial `axes`.
+
+    Use `like` once more behind this: only its shape counts here, so that MXNet would give its
+    memory away before, and trip over what it holds by then.
+    """
+    if axes == 2:
+        return y
+    y = F.reshape_like(y, like, lhs_begin=2, lhs_end=None, rhs_begin=2, rhs_end=None)
+    return plain_copy(F, y)
 
 
 def pool_to_nodes(F, state, mask, normalize):
@@ -39,26 +61,21 @@ def broadcast_back(F, nodes, mask):
     return F.reshape_like(y, mask, lhs_begin=2, lhs_end=3, rhs_begin=2, rhs_end=4)
 
 
-def restore_locations(F, y, like):
-    """(B, C, L, 1) -> (B, C, *space of `like`)"""
-    return F.reshape_like(y, like)
-
-
 def pool_locations(F, x, like, stride):
-    """Average over `stride` locations a dimension: (B, C, L, 1) or (B, C, *space) -> (B, C, L', 1).
+    """Average over `stride` locations a dimension, of x as `flatten_locations` left it.
 
     `like` gives the space; a last window that is not full averages what it has.
     """
-    x = F.reshape_like(x, like, lhs_begin=2, lhs_end=None, rhs_begin=2, rhs_end=None)
+    axes = len(stride)
     pooled = F.Pooling(
-        x,
+        restore_locations(F, x, like, axes),
         kernel=stride,
         stride=stride,
         pool_type="avg",
         pooling_convention="full",
         count_include_pad=False,
     )
-    return flatten_locations(F, pooled)
+    return flatten_locations(F, pooled, axes)
 
 
 def attend(F, queries, keys, values):
@@ -72,10 +89,12 @@ def attend(F, queries, keys, values):
     return F.reshape_like(y, queries, lhs_begin=2, lhs_end=3, rhs_begin=2, rhs_end=4)
 
 
-def scale_channels(F, x, weight):
+def scale_channels(F, x, weight, axes):
     """x times a weight a channel: (B, C, *space), (B, C) -> (B, C, *space)."""
-    flat = F.broadcast_mul(flatten_locations(F, x), F.reshape(weight, shape=(0, 0, 1, 1)))
-    return restore_locations(F, flat, x)
+    weight = F.reshape(weight, shape=(0, 0) + (1,) * axes)
+    if axes == 2:
+        return F.broadcast_mul(x, weight)
+    return plain_copy(F, F.broadcast_mul(plain_copy(F, x), weight))
 
 
 def split_channels(F, x, channels):
@@ -86,6 +105,15 @@ def split_channels(F, x, channels):
     )
 
 
+def concat_channels(F, *parts):
+    """Parts (B, C_i, *space) -> (B, sum of C_i, *space).
+
+    Copied, because the gradient of concat can't cut oneDNN's blocks of 16 channels ("could not
+    construct a sub-memory").
+    """
+    return plain_copy(F, F.concat(*parts, dim=1))
+
+
 def join_paths(F, x, y, residual):
     """The dual-path step: (B, R + D, ...), (B, R + G, ...) -> (B, R + D + G, ...).
 
@@ -93,4 +121,4 @@ def join_paths(F, x, y, residual):
     """
     x_residual, x_dense = split_channels(F, x, residual)
     y_residual, y_dense = split_channels(F, y, residual)
-    return F.concat(x_residual + y_residual, x_dense, y_dense, dim=1)
+    return concat_channels(F, x_residual + y_residual, x_dense, y_dense)

@@ -87,7 +87,7 @@ class GloRe(HybridBlock):
             pool_stride,
         )
         self._normalize = normalize
-        self._flatten = ndim != 2
+        self._axes = ndim
         self._pool_stride = (pool_stride,) * ndim
         post = arrangement == "post"
         conv = convolution if post else PreActConv
@@ -107,7 +107,7 @@ class GloRe(HybridBlock):
                 self.norm = Norm(name, in_channels, relu=False, zero_gamma=True)
 
     def hybrid_forward(self, F, x):
-        flat = flatten_locations(F, x) if self._flatten else x
+        flat = flatten_locations(F, x, self._axes)
         mask = self.projection(flat)
         way_in, pooled_mask = flat, mask
         if max(self._pool_stride) > 1:
@@ -120,5 +120,4 @@ class GloRe(HybridBlock):
         y = self.extension(broadcast_back(F, z, mask))
         if self.norm is not None:
             y = self.norm(y)
-        y = flat + y
-        return restore_locations(F, y, x) if self._flatten else y
+        return x + restore_locations(F, y, x, self._axes)

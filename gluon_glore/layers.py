@@ -7,7 +7,7 @@ relative: a unit creates its layers inside its `name_scope()`, whose prefix they
 from mxnet import init
 from mxnet.gluon import HybridBlock, nn
 
-from .functional import flatten_locations, restore_locations
+from .functional import flatten_locations, plain_copy
 from .spec import Pool
 from .units import Conv
 
@@ -36,14 +36,13 @@ def convolution(conv: Conv):
 class Norm(HybridBlock):
     """BatchNorm, then ReLU where `relu`: `(B, channels, *space)` in and out.
 
-    Parameters `<name>__bn_{gamma,beta,running_mean,running_var}`. With other than two spatial
-    `axes` the locations are flattened meanwhile: on anything but four axes BatchNorm does not
-    train on MXNet's CPU build.
+    Parameters `<name>__bn_{gamma,beta,running_mean,running_var}`. With three spatial `axes` it
+    works on plain copies: without them a 3-D BatchNorm does not train on MXNet's CPU build.
     """
 
     def __init__(self, name, channels, axes=2, relu=True, zero_gamma=False):
         super().__init__(prefix=f"{name}__norm_")
-        self._flatten = axes != 2
+        self._axes = axes
         self._relu = relu
         # Named beside this block, not inside it: the files know one level only.
         self.norm = nn.BatchNorm(
@@ -55,10 +54,10 @@ class Norm(HybridBlock):
         )
 
     def hybrid_forward(self, F, x):
-        y = self.norm(flatten_locations(F, x) if self._flatten else x)
+        y = self.norm(plain_copy(F, x) if self._axes == 3 else x)
         if self._relu:
             y = F.relu(y)
-        return restore_locations(F, y, x) if self._flatten else y
+        return plain_copy(F, y) if self._axes == 3 else y
 
 
 def freeze_norm(net):
@@ -93,11 +92,13 @@ def max_pool(pool: Pool, name):
 class GlobalAveragePool(HybridBlock):
     """Average over all locations: `(B, C, *space) -> (B, C)`.
 
-    Flattened to four axes first: GlobalAvgPool3D fails on MXNet's CPU build once hybridised.
+    Three spatial `axes` are flattened: GlobalAvgPool3D fails on MXNet's CPU build once hybridised.
     """
 
+    def __init__(self, axes=2, prefix=None):
+        super().__init__(prefix=prefix)
+        self._axes = axes
+
     def hybrid_forward(self, F, x):
-        pooled = F.Pooling(
-            flatten_locations(F, x), global_pool=True, pool_type="avg", kernel=(1, 1)
-        )
-        return F.flatten(pooled)
+        flat = flatten_locations(F, x, self._axes)
+        return F.flatten(F.Pooling(flat, global_pool=True, pool_type="avg", kernel=(1, 1)))

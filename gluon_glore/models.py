@@ -19,9 +19,10 @@ def weights_path(name, root=None) -> Path:
     return Path(root or default_root()) / f"{name}-0000.params"
 
 
-def get_model(name, classes=1000, pretrained=False, ctx=None, root=None) -> Network:
+def get_model(name, classes=None, pretrained=False, ctx=None, root=None) -> Network:
     """A registered network: pixels `(B, C, *space)` -> logits `(B, classes)`.
 
+    `classes` defaults to the network's own: 1000 of ImageNet, 400 of Kinetics.
     `pretrained`: False gives an uninitialised network; True loads `<root>/<name>-0000.params`, as
     `python -m gluon_glore export` writes it; a path loads that parameter file. `ctx` is where the
     weights go (default: the current context), `root` defaults to `default_root()`.

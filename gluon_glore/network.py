@@ -32,11 +32,12 @@ class Network(HybridBlock):
     """Pre-activation classification network: pixels `(B, C, *space)` -> logits `(B, classes)`.
 
     `features` ends in the pooled `(B, feature_channels)`; `output` is the classifier, as in
-    Gluon's model zoo. Raises InputError where `classes` is below 1, and on an input of other
-    channels or dimensions, or too few pixels.
+    Gluon's model zoo. `classes` defaults to the spec's. Raises InputError where it is below 1, and
+    on an input of other channels, dimensions or frames, or too few pixels.
     """
 
-    def __init__(self, spec: NetSpec, classes=1000):
+    def __init__(self, spec: NetSpec, classes=None):
+        classes = spec.classes if classes is None else classes
         if classes < 1:
             raise InputError(f"classes must be at least 1, given {classes}")
         super().__init__(prefix="")
@@ -52,7 +53,9 @@ class Network(HybridBlock):
         for unit in spec.plan():
             self.features.add(make_unit(unit))
         self.features.add(Norm(tail, channels, spec.axes))
-        self.features.add(GlobalAveragePool(prefix="global-pool_"))
+        self.features.add(GlobalAveragePool(spec.axes, prefix="global-pool_"))
+        if spec.dropout:
+            self.features.add(nn.Dropout(spec.dropout, prefix="dropout_"))
         self.output = nn.Dense(classes, in_units=channels, prefix=f"{classifier}_")
 
     def forward(self, x):
@@ -67,5 +70,5 @@ class Network(HybridBlock):
 
     def hybrid_forward(self, F, x):
         if self.spec.ndim == 1:
-            x = flatten_locations(F, x)
+            x = flatten_locations(F, x, axes=1)
         return self.output(self.features(x))

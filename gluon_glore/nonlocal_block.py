@@ -17,7 +17,7 @@ class NonLocal(HybridBlock):
     def __init__(self, in_channels, mid_channels, ndim=2, prefix=None):
         super().__init__(prefix=prefix)
         unit = NonLocalUnit(self.name, in_channels, mid_channels, ndim)
-        self._flatten = ndim != 2
+        self._axes = ndim
         with self.name_scope():
             self.theta = convolution(unit.theta)
             self.phi = convolution(unit.phi)
@@ -27,7 +27,7 @@ class NonLocal(HybridBlock):
             self.norm = Norm(name, in_channels, relu=False, zero_gamma=True)
 
     def hybrid_forward(self, F, x):
-        flat = flatten_locations(F, x) if self._flatten else x
+        flat = flatten_locations(F, x, self._axes)
         y = attend(F, self.theta(flat), self.phi(flat), self.value(flat))
-        y = flat + self.norm(self.extension(y))
-        return restore_locations(F, y, x) if self._flatten else y
+        y = self.norm(self.extension(y))
+        return x + restore_locations(F, y, x, self._axes)

@@ -13,10 +13,11 @@ class ChannelAttention(HybridBlock):
     def __init__(self, row: SqueezeExcite):
         super().__init__(prefix="se_")
         # Named beside this block, as every parameter: <unit>_se-fc1_weight.
-        self.pool = GlobalAveragePool(prefix="se-pool_")
+        self._axes = row.axes
+        self.pool = GlobalAveragePool(row.axes, prefix="se-pool_")
         self.fc1 = nn.Dense(row.hidden, in_units=row.channels, prefix="se-fc1_")
         self.fc2 = nn.Dense(row.channels, in_units=row.hidden, prefix="se-fc2_")
 
     def hybrid_forward(self, F, x):
         weight = F.sigmoid(self.fc2(F.relu(self.fc1(self.pool(x)))))
-        return scale_channels(F, x, weight)
+        return scale_channels(F, x, weight, self._axes)

@@ -23,6 +23,7 @@ from .units import (
     per_axis,
 )
 
+PerAxis = Union[int, Tuple[int, ...]]
 # Names of stem, its BatchNorm, tail and classifier in the released files, by family.
 NAMES = {
     "resnet": ("conv1", "conv1", "tail", "classifier"),
@@ -44,12 +45,15 @@ class Pool:
 
 @dataclass(frozen=True)
 class Stem:
-    """First convolution and, where `pool`, a max pool of kernel 3 and stride 2."""
+    """First convolution, and a max pool of kernel `pool` (0: none).
+
+    A number stands for all axes. The pool has stride 2 on every axis that its kernel spans.
+    """
 
     channels: int = 64
-    kernel: int = 7
-    stride: int = 2
-    pool: bool = True
+    kernel: PerAxis = 7
+    stride: PerAxis = 2
+    pool: PerAxis = 3
 
 
 @dataclass(frozen=True)
@@ -58,15 +62,17 @@ class Stage:
 
     `out_channels` is the width of the residual path. `mid_channels` (default: a quarter) is the
     width inside a bottleneck, `groups` those of its 3x3. `growth` is what each dual-path unit adds
-    to the dense path.
+    to the dense path. `temporal`, in three dimensions (time first), makes every 3x3x3 a 1x3x3 and
+    gives the numbered bottlenecks (from 1) a 3x1x1 in place of their first 1x1x1.
     """
 
     blocks: int
     out_channels: int
-    stride: int = 2
+    stride: PerAxis = 2
     mid_channels: Union[int, None] = None
     groups: int = 1
     growth: int = 0
+    temporal: Union[Tuple[int, ...], None] = None
 
 
 @dataclass(frozen=True)
@@ -85,8 +91,9 @@ class NetSpec:
 
     `stages[0]` is Res2. `family` is "resnet" or "dpn". `bottleneck` picks 1x1-3x3-1x1 units (the
     stride on the 3x3) over 3x3-3x3 ones; `squeeze_excite` is the reduction of channel attention, 0
-    for none. Inputs are `(B, in_channels, *input_size)` pixels. `source` says where the row is
-    from; the zoo fills in `name` and `source`.
+    for none. Inputs are `(B, in_channels, *input_size)` pixels. `dropout` is the share dropped
+    before the classifier, `classes` what it has unless told otherwise. `source` says where the row
+    is from; the zoo fills in `name` and `source`.
     """
 
     stages: Tuple[Stage, ...]
@@ -97,6 +104,8 @@ class NetSpec:
     extras: Tuple[Placement, ...] = ()
     in_channels: int = 3
     input_size: Tuple[int, ...] = (224, 224)
+    dropout: float = 0.0
+    classes: int = 1000
     name: str = ""
     source: str = ""
 
@@ -108,6 +117,7 @@ class NetSpec:
         if len(self.input_size) not in (1, 2, 3):
             raise InputError(f"input_size must have 1 to 3 entries, given {self.input_size}")
         self._check_extras()
+        self._check_temporal()
         for _ in self.plan():  # the units check their own widths and options
             pass
         self.check_input(self.input_size)
@@ -131,6 +141,21 @@ class NetSpec:
                 )
             seen.add((extra.stage, extra.after))
 
+    def _check_temporal(self):
+        for number, stage in enumerate(self.stages, start=2):
+            if stage.temporal is None:
+                continue
+            if self.ndim != 3 or not self.bottleneck:
+                raise InputError(
+                    f"Res{number}: temporal kernels need bottlenecks in 3 dimensions, "
+                    f"given {self.ndim} dimensions and bottleneck={self.bottleneck}"
+                )
+            if not set(stage.temporal) <= set(range(1, stage.blocks + 1)):
+                raise InputError(
+                    f"Res{number} has residual units 1 to {stage.blocks}, "
+                    f"given temporal={stage.temporal}"
+                )
+
     def check_input(self, size):
         """Raise InputError where an input of `size` pixels does not fit the network."""
         if len(size) != self.ndim:
@@ -141,6 +166,13 @@ class NetSpec:
                 f"input of {'x'.join(map(str, size))} is too small for the strides of {self.name}, "
                 f"at least {least}"
             )
+        if self.frames and size[0] != self.frames:
+            raise InputError(f"{self.name} takes clips of {self.frames} frames, given {size[0]}")
+
+    @property
+    def frames(self) -> Union[int, None]:
+        """Frames of a clip, for networks with `temporal` stages: as trained, no others."""
+        return self.input_size[0] if any(s.temporal is not None for s in self.stages) else None
 
     @property
     def ndim(self) -> int:
@@ -175,8 +207,8 @@ class NetSpec:
     def stem_pool(self) -> Union[Pool, None]:
         if not self.stem.pool:
             return None
-        kernel, stride = (per_axis(n, self.ndim) for n in (3, 2))
-        return Pool(kernel, stride, tuple(k // 2 for k in kernel))
+        kernel = per_axis(self.stem.pool, self.ndim)
+        return Pool(kernel, tuple(min(k, 2) for k in kernel), tuple(k // 2 for k in kernel))
 
     @property
     def feature_channels(self) -> int:
@@ -196,13 +228,16 @@ class NetSpec:
                 if (number, block) in extras:
                     yield self._extra(extras[number, block], unit.name, channels, stage)
 
-    def _bottleneck(self, stage, in_channels, out_channels, names, stride):
+    def _bottleneck(self, stage, block, in_channels, out_channels, names, stride):
         """The three convolutions of a bottleneck."""
         mid = stage.mid_channels or stage.out_channels // 4
         first, second, third = names
+        opening, kernel = 1, 3
+        if stage.temporal is not None:
+            opening, kernel = (3, 1, 1) if block in stage.temporal else 1, (1, 3, 3)
         return (
-            make_conv(first, in_channels, mid, 1, 1, self.ndim),
-            make_conv(second, mid, mid, 3, stride, self.ndim, groups=stage.groups),
+            make_conv(first, in_channels, mid, opening, 1, self.ndim),
+            make_conv(second, mid, mid, kernel, stride, self.ndim, groups=stage.groups),
             make_conv(third, mid, out_channels, 1, 1, self.ndim),
         )
 
@@ -210,25 +245,25 @@ class NetSpec:
         out, stride = stage.out_channels, stage.stride if block == 1 else 1
         if self.bottleneck:
             names = ("conv-m1", "conv-m2", "conv-m3")
-            convs = self._bottleneck(stage, in_channels, out, names, stride)
+            convs = self._bottleneck(stage, block, in_channels, out, names, stride)
         else:
             convs = (
                 make_conv("conv-m1", in_channels, out, 3, stride, self.ndim),
                 make_conv("conv-m2", out, out, 3, 1, self.ndim),
             )
         shortcut = None
-        if stride > 1 or in_channels != out:
+        if max(per_axis(stride, self.ndim)) > 1 or in_channels != out:
             shortcut = make_conv("conv-w1", in_channels, out, 1, stride, self.ndim)
         attention = None
         if self.squeeze_excite:
-            attention = SqueezeExcite(out, out // self.squeeze_excite)
+            attention = SqueezeExcite(out, out // self.squeeze_excite, self.axes)
         return ResidualUnit(f"conv{number}_B{block:02d}", convs, shortcut, attention)
 
     def _dual_path(self, number, stage, block, in_channels) -> DualPathUnit:
         residual, stride = stage.out_channels, stage.stride if block == 1 else 1
         out = residual + stage.growth
         names = ("c1x1-a", "c3x3-b", "c1x1-c")
-        convs = self._bottleneck(stage, in_channels, out, names, stride)
+        convs = self._bottleneck(stage, block, in_channels, out, names, stride)
         projection = None
         if block == 1:
             projection = make_conv(

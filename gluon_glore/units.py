@@ -45,7 +45,7 @@ class Conv:
 
 
 def make_conv(name, in_channels, out_channels, kernel=1, stride=1, ndim=2, **options) -> Conv:
-    """A `Conv` of a cubic kernel, padded so that stride 1 keeps the size.
+    """A `Conv` padded so that stride 1 keeps the size; kernel and stride as `per_axis` takes them.
 
     One-dimensional networks run on `(B, C, L, 1)`: MXNet's CPU build does not train on three axes.
     """
@@ -55,16 +55,35 @@ def make_conv(name, in_channels, out_channels, kernel=1, stride=1, ndim=2, **opt
 
 
 def per_axis(value, ndim):
-    """A kernel or stride, one entry an axis; one dimension has a second axis of 1."""
-    return (value, 1) if ndim == 1 else (value,) * ndim
+    """A kernel or stride, one entry an axis, of one number or a tuple of `ndim`.
+
+    One dimension has a second axis of 1. Raises InputError on a tuple of another length.
+    """
+    values = value if isinstance(value, tuple) else (value,) * ndim
+    if len(values) != ndim:
+        raise InputError(
+            f"a kernel or stride of {ndim} dimensions has {ndim} entries, given {value}"
+        )
+    return values + (1,) if ndim == 1 else values
 
 
 @dataclass(frozen=True)
 class SqueezeExcite:
-    """Channel attention: two dense layers with bias (Hu et al. 2018), `<unit>_se-fc{1,2}_*`."""
+    """Channel attention: two dense layers with bias (Hu et al. 2018), `<unit>_se-fc{1,2}_*`.
+
+    It stands on `axes` spatial axes. Raises InputError where `hidden` is below 1.
+    """
 
     channels: int
     hidden: int
+    axes: int = 2
+
+    def __post_init__(self):
+        if self.hidden < 1:
+            raise InputError(
+                f"channel attention on {self.channels} channels needs a hidden width of at least "
+                f"1, given {self.hidden}: the reduction is larger than the width"
+            )
 
 
 @dataclass(frozen=True)

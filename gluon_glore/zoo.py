@@ -143,6 +143,18 @@ def resnext101_32x4d_glore_2_3():
 
 
 @register_model
+def dpn92():
+    """DPN-92, 32 groups of 3 channels (Chen et al. 2017, Table 1)."""
+    return _dpn(3, 4, 20, 3, width=96, groups=32, growth=(16, 32, 24, 128), stem=64)
+
+
+@register_model
+def dpn92_glore_2_3():
+    """DPN-92 with two units in Res3, three in Res4 (placement ours)."""
+    return dpn92().with_units("glore", res3=(1, 3), res4=(5, 10, 15))
+
+
+@register_model
 def dpn98():
     """DPN-98, 40 groups of 4 channels (paper, Table 2; Chen et al. 2017)."""
     return _dpn(3, 6, 20, 3, width=160, groups=40, growth=(16, 32, 32, 128), stem=96)
@@ -166,12 +178,63 @@ def dpn131_glore_2_3():
     return dpn131().with_units("glore", res3=(4, 7), res4=(7, 14, 21))
 
 
+def _video(*blocks):
+    odd = (tuple(range(1, n + 1, 2)) for n in blocks[1:3])
+    temporal = (tuple(range(1, blocks[0] + 1)), *odd, (2,))
+    rows = zip(blocks, WIDTHS, ((1, 1, 1), (2, 2, 2), (1, 2, 2), (1, 2, 2)), temporal)
+    return NetSpec(
+        stages=tuple(Stage(*row, temporal=time) for *row, time in rows),
+        stem=Stem(channels=32, kernel=(3, 5, 5), stride=(1, 2, 2), pool=(1, 3, 3)),
+        input_size=(8, 224, 224),
+        dropout=0.5,
+        classes=400,
+    )
+
+
+@register_model
+def resnet50_3d_kinetics400():
+    """3-D "lite" ResNet-50, clips of 8 frames (paper, section 4.4; the authors' video network)."""
+    return _video(3, 4, 6, 3)
+
+
+@register_model
+def resnet50_3d_glore_2_3_kinetics400():
+    """3-D ResNet-50 with two units in Res3, three in Res4 (paper, Table 5; placed as released)."""
+    units = {"res3": (1, 3), "res4": (1, 3, 5)}
+    return resnet50_3d_kinetics400().with_units("glore", **units, arrangement="post")
+
+
+@register_model
+def resnet50_3d_nl_2_3_kinetics400():
+    """3-D ResNet-50 with five non-local blocks (paper, Table 5; placed as the GloRe units)."""
+    return resnet50_3d_kinetics400().with_units("nonlocal", res3=(1, 3), res4=(1, 3, 5))
+
+
+@register_model
+def resnet101_3d_kinetics400():
+    """3-D "lite" ResNet-101, clips of 8 frames (paper, section 4.4; the authors' video network)."""
+    return _video(3, 4, 23, 3)
+
+
+@register_model
+def resnet101_3d_glore_2_3_kinetics400():
+    """3-D ResNet-101 with two units in Res3, three in Res4 (paper, Table 5; placed as released)."""
+    units = {"res3": (1, 3), "res4": (6, 12, 18)}
+    return resnet101_3d_kinetics400().with_units("glore", **units, arrangement="post")
+
+
+@register_model
+def resnet101_3d_nl_2_3_kinetics400():
+    """3-D ResNet-101 with five non-local blocks (paper, Table 5; placed as the GloRe units)."""
+    return resnet101_3d_kinetics400().with_units("nonlocal", res3=(1, 3), res4=(6, 12, 18))
+
+
 @register_model
 def tiny():
     """Three-stage ResNet of 32, 64, 96 channels for 64x64 grey pictures; ours, trains on a CPU."""
     return NetSpec(
         stages=(Stage(1, 32, 2), Stage(1, 64, 2), Stage(2, 96, 1)),
-        stem=Stem(channels=32, kernel=3, stride=2, pool=False),
+        stem=Stem(channels=32, kernel=3, stride=2, pool=0),
         bottleneck=False,
         in_channels=1,
         input_size=(64, 64),

@@ -8,7 +8,7 @@ shapes and outputs equal those of the traced HybridBlocks, so parameters interch
 import importlib
 
 
-def get_symbol(model, num_classes=1000, image_shape=None):
+def get_symbol(model, num_classes=None, image_shape=None):
     """The logits `(B, num_classes)` of any registered network, from its family's file.
 
     Raises InputError as `symbols.network.make_symbol` does.

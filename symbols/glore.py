@@ -7,7 +7,7 @@ The unit itself is `symbols.units.glore`.
 from .network import make_symbol
 
 
-def get_symbol(num_classes=1000, model="resnet50_glore_2_3", image_shape=None):
+def get_symbol(num_classes=None, model="resnet50_glore_2_3", image_shape=None):
     """The logits of a registered network with GloRe units, see `symbols.network.make_symbol`."""
     return make_symbol(
         num_classes,

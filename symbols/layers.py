@@ -5,13 +5,13 @@
 
 import mxnet as mx
 
-from gluon_glore.functional import flatten_locations, restore_locations
+from gluon_glore.functional import flatten_locations, plain_copy
 from gluon_glore.layers import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM
 
 
 def norm(x, name, channels, axes=2, relu=True):
     """BatchNorm, then ReLU where `relu`: `(B, channels, *space)` in and out."""
-    like, x = x, x if axes == 2 else flatten_locations(mx.sym, x)
+    x = plain_copy(mx.sym, x) if axes == 3 else x
     # mx.sym's own names would be moving_mean and moving_var.
     statistics = {
         key: mx.sym.var(f"{name}__bn_{key}", shape=(channels,))
@@ -30,7 +30,7 @@ def norm(x, name, channels, axes=2, relu=True):
     )
     if relu:
         x = mx.sym.relu(x, name=f"{name}__ac")
-    return x if axes == 2 else restore_locations(mx.sym, x, like)
+    return plain_copy(mx.sym, x) if axes == 3 else x
 
 
 def convolution(x, conv, name):
@@ -59,10 +59,10 @@ def max_pool(x, pool, name):
     )
 
 
-def global_average_pool(x, name):
+def global_average_pool(x, name, axes=2):
     """`(B, C, *space) -> (B, C)`"""
     x = mx.sym.Pooling(
-        flatten_locations(mx.sym, x),
+        flatten_locations(mx.sym, x, axes),
         global_pool=True,
         pool_type="avg",
         kernel=(1, 1),

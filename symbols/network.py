@@ -30,6 +30,7 @@ def make_symbol(num_classes, model, image_shape, belongs, what):
     spec = gluon_glore.get_spec(model)
     if not belongs(spec):
         raise InputError(f"{model} is no {what}; symbols.get_symbol picks the file that spells it")
+    num_classes = spec.classes if num_classes is None else num_classes
     if num_classes < 1:
         raise InputError(f"num_classes must be at least 1, given {num_classes}")
     if image_shape is not None:
@@ -42,7 +43,7 @@ def spell_network(spec, num_classes):
     stem, stem_norm, tail, classifier = spec.names
     x = mx.sym.var("data")
     if spec.ndim == 1:
-        x = flatten_locations(mx.sym, x)
+        x = flatten_locations(mx.sym, x, axes=1)
     x = convolution(x, spec.stem_conv, stem)
     x = norm(x, stem_norm, spec.stem.channels, spec.axes)
     if spec.stem_pool:
@@ -50,7 +51,9 @@ def spell_network(spec, num_classes):
     for unit in spec.plan():
         x = spell(x, unit)
     x = norm(x, tail, spec.feature_channels, spec.axes)
-    x = global_average_pool(x, "global-pool")
+    x = global_average_pool(x, "global-pool", spec.axes)
+    if spec.dropout:
+        x = mx.sym.Dropout(x, p=spec.dropout, name="dropout")
     return mx.sym.FullyConnected(x, num_hidden=num_classes, name=classifier)
 
 

@@ -9,7 +9,7 @@ the paper, train it with the config of configs/imagenet that names it.
 from .network import family_of, make_symbol
 
 
-def get_symbol(num_classes=1000, model="resnet50_glore_2_3", image_shape=None):
+def get_symbol(num_classes=None, model="resnet50_glore_2_3", image_shape=None):
     """The logits of a registered ResNet, see `symbols.network.make_symbol`."""
     return make_symbol(
         num_classes, model, image_shape, lambda spec: family_of(spec) == "resnet", "ResNet"

@@ -8,7 +8,7 @@ To reproduce a row of the paper, train it with the config of configs/imagenet th
 from .network import family_of, make_symbol
 
 
-def get_symbol(num_classes=1000, model="resnext101_32x4d_glore_2_3", image_shape=None):
+def get_symbol(num_classes=None, model="resnext101_32x4d_glore_2_3", image_shape=None):
     """The logits of a registered ResNeXt, see `symbols.network.make_symbol`."""
     return make_symbol(
         num_classes, model, image_shape, lambda spec: family_of(spec) == "resnext", "ResNeXt"

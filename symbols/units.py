@@ -5,6 +5,7 @@ import mxnet as mx
 from gluon_glore.functional import (
     attend,
     broadcast_back,
+    concat_channels,
     flatten_locations,
     join_paths,
     pool_locations,
@@ -36,11 +37,11 @@ def residual(x, unit):
 
 def channel_attention(x, row, name):
     """Squeeze-and-excitation (Hu et al. 2018): x scaled a channel."""
-    weight = global_average_pool(x, f"{name}_se-pool")
+    weight = global_average_pool(x, f"{name}_se-pool", row.axes)
     weight = mx.sym.FullyConnected(weight, num_hidden=row.hidden, name=f"{name}_se-fc1")
     weight = mx.sym.relu(weight, name=f"{name}_se-ac")
     weight = mx.sym.FullyConnected(weight, num_hidden=row.channels, name=f"{name}_se-fc2")
-    return scale_channels(mx.sym, x, mx.sym.sigmoid(weight, name=f"{name}_se-gate"))
+    return scale_channels(mx.sym, x, mx.sym.sigmoid(weight, name=f"{name}_se-gate"), row.axes)
 
 
 def dual_path(x, unit):
@@ -58,7 +59,7 @@ def glore(x, unit):
         spell = convolution if post else preact_convolution
         return spell(x, row, f"{unit.name}_{row.name}")
 
-    flat = x if unit.ndim == 2 else flatten_locations(mx.sym, x)
+    flat = flatten_locations(mx.sym, x, unit.ndim)
     mask = conv(flat, unit.projection)
     way_in, pooled_mask = flat, mask
     if unit.pool_stride > 1:
@@ -76,8 +77,7 @@ def glore(x, unit):
     y = conv(y, unit.extension)
     if post:
         y = norm(y, f"{unit.name}_{unit.extension.name}", unit.in_channels, relu=False)
-    y = flat + y
-    return y if unit.ndim == 2 else restore_locations(mx.sym, y, x)
+    return x + restore_locations(mx.sym, y, x, unit.ndim)
 
 
 def nonlocal_block(x, unit):
@@ -86,11 +86,11 @@ def nonlocal_block(x, unit):
     def conv(x, row):
         return convolution(x, row, f"{unit.name}_{row.name}")
 
-    flat = x if unit.ndim == 2 else flatten_locations(mx.sym, x)
+    flat = flatten_locations(mx.sym, x, unit.ndim)
     y = attend(mx.sym, *(conv(flat, row) for row in (unit.theta, unit.phi, unit.value)))
     name = f"{unit.name}_{unit.extension.name}"
-    y = flat + norm(conv(y, unit.extension), name, unit.in_channels, relu=False)
-    return y if unit.ndim == 2 else restore_locations(mx.sym, y, x)
+    y = norm(conv(y, unit.extension), name, unit.in_channels, relu=False)
+    return x + restore_locations(mx.sym, y, x, unit.ndim)
 
 
 SPELL = {
@@ -106,4 +106,4 @@ def spell(x, unit):
     if not getattr(unit, "passing", 0):
         return SPELL[unit.kind](x, unit)
     path, dense = split_channels(mx.sym, x, unit.in_channels)
-    return mx.sym.concat(SPELL[unit.kind](path, unit), dense, dim=1)
+    return concat_channels(mx.sym, SPELL[unit.kind](path, unit), dense)

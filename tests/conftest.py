@@ -46,8 +46,8 @@ def relative_error(actual, expected):
 
 
 def small_size(spec):
-    """Pixels enough for all strides, few enough for two cores."""
-    return (64,) * spec.ndim
+    """Pixels enough for all strides, few enough for two cores; the frames of a video network."""
+    return (spec.frames or 64,) + (64,) * (spec.ndim - 1)
 
 
 def settle(net, x):
@@ -71,6 +71,19 @@ def settle(net, x):
     y.backward()  # running statistics move in backward
     y.wait_to_read()
     set_momentum(BATCH_NORM_MOMENTUM)
+
+
+def execute(symbol, weights, x):
+    """The first output of a symbol, evaluated by an executor of its own."""
+    import mxnet as mx
+
+    executor = symbol.bind(
+        mx.cpu(),
+        {"data": x, **{k[4:]: v for k, v in weights.items() if k.startswith("arg:")}},
+        aux_states={k[4:]: v for k, v in weights.items() if k.startswith("aux:")},
+        grad_req="null",
+    )
+    return executor.forward()[0].asnumpy()
 
 
 def synthetic(name, shape):

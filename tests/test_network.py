@@ -1,11 +1,23 @@
 import mxnet as mx
 import numpy as np
 import pytest
-from conftest import GOLDEN, relative_error, settle, small_size, synthetic
+from conftest import GOLDEN, execute, relative_error, settle, small_size, synthetic
 from mxnet import autograd
 from test_glore import open_gates
 
-from gluon_glore import InputError, NetSpec, Network, Stage, Stem, get_model, list_models
+from gluon_glore import (
+    InputError,
+    NetSpec,
+    Network,
+    Stage,
+    Stem,
+    get_model,
+    list_models,
+    load_weights,
+    save_weights,
+)
+from gluon_glore.weights import named_arrays
+from symbols.network import spell_network
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -46,44 +58,100 @@ def test_released_layout_gives_the_golden_imagenet_logits():
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet18_glore_0_1", "resnet50_glore_2_3", "resnet50_nl_0_1", "se_resnet50", "dpn98"]
+    "name",
+    [
+        "resnet18_glore_0_1",
+        "resnet50_glore_2_3",
+        "resnet50_nl_0_1",
+        "se_resnet50",
+        "dpn92",
+        "resnet50_3d_glore_2_3_kinetics400",
+    ],
 )
 @pytest.mark.parametrize("batch", [1, 3])
 def test_hybridised_and_plain_agree_at_odd_sizes(name, batch):
     net = get_model(name, classes=5)
     net.initialize()
-    x = mx.nd.random.normal(shape=(batch, net.spec.in_channels, 71, 53))
+    frames = (net.spec.frames,) if net.spec.frames else ()
+    x = mx.nd.random.normal(shape=(batch, net.spec.in_channels, *frames, 71, 53))
     settle(net, x)
     plain = net(x).asnumpy()
     net.hybridize(static_alloc=True, static_shape=True)
     assert relative_error(net(x).asnumpy(), plain) < 1e-4
 
 
-@pytest.mark.parametrize(("ndim", "space"), [(1, (33,)), (3, (4, 17, 15))])
-def test_one_and_three_dimensional_networks_train_and_evaluate(ndim, space):
+SPACES = {1: (33,), 2: (17, 15), 3: (4, 17, 15)}
+FAMILIES = {
+    "resnet18": {"bottleneck": False},
+    "resnet": {},
+    "resnext": {"groups": 2},
+    "se_resnet": {"squeeze_excite": 4},
+    "dpn": {"family": "dpn", "growth": 12},
+}
+
+
+def small(family, ndim, channels, units):
+    """A two-stage network of a family in 1, 2 or 3 dimensions; odd widths cut oneDNN's blocks."""
+    options = dict(FAMILIES[family])
+    stage = {key: options.pop(key) for key in ("groups", "growth") if key in options}
     spec = NetSpec(
-        stages=(Stage(1, 16, 1), Stage(2, 32, 2)),
-        stem=Stem(channels=8, kernel=3, stride=1),
+        stages=(Stage(1, 4 * channels, 1, **stage), Stage(2, 8 * channels, 2, **stage)),
+        stem=Stem(channels=channels, kernel=3, stride=1),
         in_channels=2,
-        input_size=space,
+        input_size=SPACES[ndim],
         name="small",
-    ).with_units("glore", res3=(1,))
-    net = Network(spec, classes=3)
-    net.initialize()
-    # MXNet's CPU build does not train every hybridised 3-D network (README, limits).
-    net.hybridize(ndim == 1)
-    x = mx.nd.random.normal(shape=(2, 2, *space))
-    trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.1})
+        **options,
+    )
+    spec = spec.with_units(units[0], res3=(1,), **units[1]) if units else spec
+    return Network(spec, classes=3)
+
+
+def gradients(net, x):
+    """All gradients as one vector, of a second backward: the first one has left its memory."""
     for _ in range(2):
         with autograd.record():
             loss = mx.gluon.loss.SoftmaxCrossEntropyLoss()(net(x), mx.nd.array([0, 2]))
         loss.backward()
-        trainer.step(2)
-        assert np.isfinite(net(x).asnumpy()).all()
-    net.hybridize(False)
-    plain = net(x).asnumpy()
-    net.hybridize()
-    assert relative_error(net(x).asnumpy(), plain) < 1e-4
+    params = net.collect_params().values()
+    return np.concatenate([p.grad().asnumpy().ravel() for p in params if p.grad_req != "null"])
+
+
+@pytest.mark.parametrize("channels", [12, 16])
+@pytest.mark.parametrize("ndim", SPACES)
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "units",
+    [(), ("glore", {}), ("glore", {"arrangement": "post"}), ("nonlocal", {})],
+    ids=["plain", "pre", "post", "nonlocal"],
+)
+def test_every_family_trains_and_evaluates_alike_in_every_dimension(
+    family, ndim, channels, units, tmp_path
+):
+    """Plain, hybridised, hybridised with static memory, and as a symbol's executor."""
+    mx.random.seed(ndim)
+    x = mx.nd.random.normal(shape=(2, 2, *SPACES[ndim]))
+    start = small(family, ndim, channels, units)
+    start.initialize()
+    open_gates(start)
+    save_weights(start, tmp_path / "start.params")
+
+    trained = []
+    for options in (None, {}, {"static_alloc": True, "static_shape": True}):
+        net = small(family, ndim, channels, units)
+        load_weights(net, tmp_path / "start.params")
+        if options is not None:
+            net.hybridize(**options)
+        trained.append(gradients(net, x))
+    for other in trained[1:]:
+        assert np.linalg.norm(other - trained[0]) < 1e-3 * np.linalg.norm(trained[0])
+
+    settle(start, x)
+    weights = named_arrays(start)
+    plain = start(x[:1]).asnumpy()
+    start.hybridize(static_alloc=True, static_shape=True)
+    assert relative_error(start(x[:1]).asnumpy(), plain) < 1e-4
+    symbol = spell_network(start.spec, 3)
+    assert relative_error(execute(symbol, weights, x[:1]), plain) < 1e-4
 
 
 def test_networks_refuse_other_channels_and_no_classes():
