@@ -29,9 +29,12 @@ def parse_args(argv):
 
     command = commands.add_parser("list", help="names of the networks")
     command.add_argument("pattern", nargs="?", default="*", help="as 'resnet50*'")
+    command.add_argument(
+        "--markdown", action="store_true", help="a table with parameters and multiply-adds"
+    )
     command.set_defaults(command=list_networks)
 
-    command = commands.add_parser("info", help="parameters, multiply-adds, placement, source")
+    command = commands.add_parser("info", help="parameters and multiply-adds by stage, source")
     command.add_argument("name")
     command.add_argument("--classes", type=int, default=None, help="default: 1000")
     command.add_argument("--units", action="store_true", help="every unit's share")
@@ -71,23 +74,31 @@ def list_networks(args):
     names = list_models(args.pattern)
     if not names:
         raise InputError(f"no network matches {args.pattern!r}, known: {', '.join(list_models())}")
-    print("\n".join(names))
+    if args.markdown:
+        from .table import networks_table
+
+        print(networks_table(names))
+    else:
+        print("\n".join(names))
 
 
 def info(args):
-    from .complexity import by_unit, count_network, totals
+    from .complexity import by_stage, by_unit, count_network
     from .models import get_model
+    from .table import format_size, stages_table
 
     net = get_model(args.name, **({} if args.classes is None else {"classes": args.classes}))
     spec = net.spec
     nodes = count_network(net)
-    parameters, macs = totals(nodes)
-    size = "x".join(map(str, spec.input_size))
     print(f"{spec.name}: {spec.source}")
-    print(f"parameters     {parameters / 1e6:.2f} M ({net.classes} classes)")
-    print(f"multiply-adds  {macs / 1e9:.2f} G at {spec.in_channels} channels, {size}")
-    print(f"units          {spec.placement}")
+    print(f"input     {format_size(spec.input_size)}")
+    print(f"channels  {spec.in_channels}")
+    print(f"classes   {net.classes}")
+    print(f"units     {spec.placement}")
+    print()
+    print(stages_table(by_stage(net, nodes)))
     if args.units:
+        print()
         for name, (size, cost) in by_unit(net, nodes).items():
             print(f"  {name:24} {size / 1e6:8.3f} M {cost / 1e6:10.1f} M multiply-adds")
 

@@ -7,9 +7,13 @@ not counted.
 
 import json
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import mxnet as mx
 import numpy as np
+
+from .errors import InputError
+from .units import EXTRA_UNITS
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,16 @@ class Node:
     op: str
     parameters: int
     macs: int
+
+
+class StageCount(NamedTuple):
+    """A stage with all its units, and what the extra ones (GloRe, non-local) have of it."""
+
+    stage: str
+    parameters: int
+    macs: int
+    extra_parameters: int = 0
+    extra_macs: int = 0
 
 
 def count(symbol, input_shape):
@@ -78,12 +92,41 @@ def totals(nodes):
 
 
 def by_unit(net, nodes):
-    """`{unit name: (parameters, macs)}` in the plan's order, "stem" first and "head" last."""
+    """`{unit name: (parameters, macs)}` in the plan's order, "stem" first and "head" last.
+
+    `nodes` are `count_network(net)`. Raises InputError on one that is not of this network.
+    """
+    stem, stem_norm, tail, classifier = net.spec.names
     units = [unit.name for unit in net.spec.plan()]
+    owner_of = {stem: "stem", stem_norm: "stem", tail: "head", classifier: "head"}
+    owner_of.update(zip(units, units))
     groups = {"stem": [], **{name: [] for name in units}, "head": []}
     for node in nodes:
         # An extra unit's name begins with that of the unit it follows: the longest match owns it.
-        owners = [name for name in units if node.name.startswith(f"{name}_")]
-        owner = max(owners, key=len, default="stem" if node.name.startswith("conv1_") else "head")
-        groups[owner].append(node)
+        prefixes = [name for name in owner_of if node.name.startswith(f"{name}_")]
+        if not prefixes:
+            raise InputError(f"operator {node.name} is of no unit of {net.spec.name}")
+        groups[owner_of[max(prefixes, key=len)]].append(node)
     return {name: totals(group) for name, group in groups.items()}
+
+
+def by_stage(net, nodes):
+    """A list of `StageCount` in order: "stem", "Res2" and on, "head".
+
+    An extra unit counts in its stage, and is shown as the extra share of it. `nodes` as for
+    `by_unit`.
+    """
+    costs = by_unit(net, nodes)
+    stages = {}
+    for number, unit in net.spec.plan_by_stage():
+        stages.setdefault(f"Res{number}", []).append(unit)
+    rows = [StageCount("stem", *costs["stem"])]
+    for stage, units in stages.items():
+        extras = [unit for unit in units if unit.kind in EXTRA_UNITS]
+        rows.append(StageCount(stage, *_sum(costs, units), *_sum(costs, extras)))
+    return [*rows, StageCount("head", *costs["head"])]
+
+
+def _sum(costs, units):
+    """(parameters, macs) of some units together, (0, 0) of none."""
+    return tuple(sum(costs[unit.name][i] for unit in units) for i in (0, 1))

@@ -217,16 +217,24 @@ class NetSpec:
 
     def plan(self) -> Iterator[PlanUnit]:
         """Every unit between stem and tail, in order, with its full name."""
+        for _, unit in self.plan_by_stage():
+            yield unit
+
+    def plan_by_stage(self) -> Iterator[Tuple[int, PlanUnit]]:
+        """The plan with the number of each unit's stage: `(2, unit)` stands in Res2.
+
+        An extra unit is of the stage of the unit it follows.
+        """
         extras = {(e.stage, e.after): e for e in self.extras}
         channels = self.stem.channels
         for number, stage in enumerate(self.stages, start=2):
             for block in range(1, stage.blocks + 1):
                 make = self._dual_path if self.family == "dpn" else self._residual
                 unit = make(number, stage, block, channels)
-                yield unit
+                yield number, unit
                 channels = unit.out_channels
                 if (number, block) in extras:
-                    yield self._extra(extras[number, block], unit.name, channels, stage)
+                    yield number, self._extra(extras[number, block], unit.name, channels, stage)
 
     def _bottleneck(self, stage, block, in_channels, out_channels, names, stride):
         """The three convolutions of a bottleneck."""

@@ -9,8 +9,9 @@ import pytest
 from conftest import ROOT
 from test_export import exported
 
-from gluon_glore import get_model, list_models, save_weights
+from gluon_glore import get_model, get_spec, list_models, save_weights
 from gluon_glore.__main__ import main
+from gluon_glore.table import networks_table
 
 
 def run(*arguments):
@@ -46,11 +47,41 @@ def test_list_prints_the_names(capsys):
     assert "tiny" not in capsys.readouterr().out
 
 
-def test_info_prints_figures_placement_and_source(capsys):
+def test_list_markdown_prints_the_table_of_the_networks_that_match(capsys):
+    assert main(["list", "--markdown", "tiny*"]) == 0
+    assert capsys.readouterr().out == networks_table(list_models("tiny*")) + "\n"
+    assert main(["list", "--markdown", "vgg*"]) == 2
+    assert "no network matches 'vgg*'" in capsys.readouterr().err
+
+
+def test_info_prints_figures_by_stage_placement_and_source(capsys):
+    assert main(["info", "resnet50_glore_2_3"]) == 0
+    short = capsys.readouterr().out
+    assert "paper, Table 2" in short
+    lines = [line.split() for line in short.splitlines()]
+    for line in (
+        "input 224x224",
+        "channels 3",
+        "classes 1000",
+        "units glore: Res3 1,3; Res4 1,3,5",
+        "stem 0.01 M 0.12 G",
+        "Res4 12.03 M 2.69 G 4.94 M 1.23 G 20.6 %",
+        "network 31.31 M 5.96 G 5.76 M 1.87 G 31.4 %",
+    ):
+        assert line.split() in lines
+    assert "conv4_B05" not in short
     assert main(["info", "resnet50_glore_2_3", "--units"]) == 0
-    out = capsys.readouterr().out
-    for text in ("31.31 M", "5.96 G", "Res3 1,3; Res4 1,3,5", "paper, Table 2", "conv4_B05_extra"):
-        assert text in out
+    long = capsys.readouterr().out
+    assert long.startswith(short)
+    units = [line.split()[0] for line in long[len(short) :].splitlines() if line]
+    assert units == ["stem", *(u.name for u in get_spec("resnet50_glore_2_3").plan()), "head"]
+
+
+def test_info_counts_the_classes_it_is_given(capsys):
+    assert main(["info", "tiny", "--classes", "2"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert "classes 2".split() in lines
+    assert "head 0.39 k 0.00 M".split() in lines  # BatchNorm 2 x 96, weights 2 x 96, biases 2
 
 
 def test_predict_prints_the_classes_of_each_picture(model, image, capsys):

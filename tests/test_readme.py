@@ -8,6 +8,8 @@ import mxnet as mx
 import numpy as np
 from conftest import ROOT
 
+from gluon_glore import list_models
+from gluon_glore.table import networks_table
 from train.study import table
 
 README = (ROOT / "README.md").read_text()
@@ -19,6 +21,13 @@ def test_the_study_table_is_what_the_study_measured():
     plain, _, glore = study["rows"]
     assert len(plain["top1"]) == len(glore["top1"]) == study["seeds"] == 5
     assert glore["mean"] - plain["mean"] > 25
+
+
+def test_the_table_of_networks_is_what_the_code_counts():
+    # The blank line behind it: no row of a network that is gone.
+    assert f"\n{networks_table(list_models())}\n\n" in README, (
+        "README's table differs from `python -m gluon_glore list --markdown`"
+    )
 
 
 def test_python_examples_run():

@@ -31,6 +31,15 @@ def test_plan_of_resnet50_has_the_released_names_widths_and_order():
     assert (by_name["conv4_B05_extra"].nodes, by_name["conv4_B05_extra"].states) == (256, 512)
 
 
+def test_units_of_the_plan_are_of_the_stage_they_stand_in():
+    spec = get_spec("dpn98_glore_2_3")
+    pairs = list(spec.plan_by_stage())
+    assert [unit for _, unit in pairs] == list(spec.plan())
+    stages = [stage for stage, _ in pairs]
+    assert stages == [2] * 3 + [3] * (6 + 2) + [4] * (20 + 3) + [5] * 3
+    assert [stage for stage, unit in pairs if unit.kind == "glore"] == [3, 3, 4, 4, 4]
+
+
 def test_plan_of_dpn98_has_both_paths_and_units_on_the_residual_one():
     by_name = {unit.name: unit for unit in get_spec("dpn98_glore_2_3").plan()}
     first, second = by_name["conv2_x__1"], by_name["conv2_x__2"]

@@ -1,0 +1,70 @@
+"""Complexity as text: the stages of one network aligned, several networks as a Markdown table."""
+
+import re
+
+from .complexity import StageCount, count_network, totals
+from .models import get_model
+
+
+def format_size(size):
+    """Pixels as text: "224x224", "8x224x224"."""
+    return "x".join(map(str, size))
+
+
+def stages_table(rows):
+    """Lines of text for the rows of `complexity.by_stage`, the network's sum the last one.
+
+    Where there are extra units, what they have of each row, and that as a share of the network's
+    multiply-adds.
+    """
+    network = StageCount("network", *map(sum, zip(*(row[1:] for row in rows))))
+    parameters, macs = _column(network.parameters), _column(network.macs)
+    extra = "  of which extra units (% of all multiply-adds)" if network.extra_macs else ""
+    lines = [f"{'':9}{'parameters':>12}{'multiply-adds':>15}{extra}"]
+    for row in [*rows, network]:
+        line = f"{row.stage:9}{parameters(row.parameters):>12}{macs(row.macs):>15}"
+        if row.extra_macs:
+            share = 100 * row.extra_macs / network.macs
+            line += f"{parameters(row.extra_parameters):>12}{macs(row.extra_macs):>12}"
+            line += f"{share:8.1f} %"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _column(total):
+    """A function that writes a column's figures, all in the thousands that suit its `total`."""
+    sizes = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+    scale, letter = next((size for size in sizes if total >= size[0]), sizes[-1])
+    return lambda value: f"{value / scale:.2f} {letter}"
+
+
+def networks_table(names):
+    """The named networks as Markdown: a sentence that says what is counted, and the table.
+
+    Each is counted with the classes `get_model` gives it, at its own input size. The column paper
+    has the place in the paper that the row's docstring names. Only shapes are computed.
+    """
+    lines = [
+        "Counted at batch 1, with input size and classes as in the row: the network's defaults.",
+        "A multiply-add is one multiplication and one addition in a convolution, dense layer or",
+        "matrix product.",
+        "",
+        "| network | input | classes | parameters (M) | multiply-adds (G) | units | paper |",
+        "|---|---|---:|---:|---:|---|---|",
+    ]
+    for name in names:
+        net = get_model(name)
+        spec = net.spec
+        parameters, macs = totals(count_network(net))
+        place = re.search(r"paper,\s+((?:Table|Figure)\s\d+)", spec.source)
+        cells = (
+            f"`{name}`",
+            format_size(spec.input_size),
+            str(net.classes),
+            f"{parameters / 1e6:.2f}",
+            f"{macs / 1e9:.3f}",  # `tiny` has hundredths of a G
+            spec.placement if spec.extras else "–",
+            place[1] if place else "–",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
