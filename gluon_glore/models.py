@@ -16,7 +16,7 @@ def default_root() -> Path:
 
 def weights_path(name, root=None) -> Path:
     """Where `get_model(name, pretrained=True)` looks for weights: `<root>/<name>-0000.params`."""
-    return Path(root or default_root()) / f"{name}-0000.params"
+    return Path(root or default_root()).expanduser() / f"{name}-0000.params"
 
 
 def get_model(name, classes=None, pretrained=False, ctx=None, root=None) -> Network:

@@ -1,4 +1,4 @@
-"""The registry of network specs: `@register_model`, `list_models`, `get_spec`."""
+"""The registry of network specs: `@register_model`, `list_models`, `get_spec`, `on_register`."""
 
 import dataclasses
 import difflib
@@ -9,6 +9,7 @@ from .errors import InputError
 from .spec import NetSpec
 
 _ROWS = {}
+_LISTENERS = []
 
 
 def register_model(row):
@@ -22,7 +23,16 @@ def register_model(row):
     if not row.__doc__:
         raise InputError(f"network {name!r} needs a docstring saying where it is from")
     _ROWS[name] = row
+    for listener in _LISTENERS:
+        listener(name)
     return row
+
+
+def on_register(listener):
+    """Call `listener(name)` for every network: for those registered now, and for each later one."""
+    for name in _ROWS:
+        listener(name)
+    _LISTENERS.append(listener)
 
 
 def list_models(pattern="*"):

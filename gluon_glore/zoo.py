@@ -238,6 +238,7 @@ def tiny():
         bottleneck=False,
         in_channels=1,
         input_size=(64, 64),
+        classes=2,
     )
 
 

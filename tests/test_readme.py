@@ -30,9 +30,10 @@ def test_the_table_of_networks_is_what_the_code_counts():
     )
 
 
-def test_python_examples_run():
+def test_python_examples_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     names = {}
     for block in blocks[:2]:
         exec(block, names)
@@ -41,6 +42,10 @@ def test_python_examples_run():
     assert names["net"].classes == 10
     assert np.isfinite(names["y"].asnumpy()).all()
     assert isinstance(names["symbol"], mx.sym.Symbol)
+    exec(blocks[2], names)
+    assert names["net"].spec.name == "resnet18_glore_0_1"
+    written = sorted(path.name for path in tmp_path.iterdir())
+    assert written == ["resnet18_glore_0_1-0000.params", "resnet18_glore_0_1-symbol.json"]
 
 
 def test_commands_and_files_that_are_named_exist():

@@ -1,0 +1,55 @@
+"""The networks in GluonCV's model zoo: `import gluon_glore.gluoncv`, once, and
+`gluoncv.model_zoo.get_model(name)` makes them all, those registered later too.
+
+A name that GluonCV has stays GluonCV's; ours then is `gluon_glore_<name>`. Of the zoo that is
+`resnext101_32x4d` alone, which GluonCV has in post-activation. GluonCV reads names without regard
+to case, so of two that differ in case only the second one gets the prefix.
+
+Options are those of `gluon_glore.get_model`: `classes`, `pretrained` (True or a path), `ctx`,
+`root`. Others raise InputError; only `use_se`, which GluonCV's scripts pass to every `resnext...`,
+is let through where it says what the network is. GluonCV's `save_parameters` files load with
+`net.load_parameters`, not with `pretrained`. `pretrained_model_list()` names GluonCV's only.
+
+`gluoncv.utils.export_block` exports them. Its limits:
+
+- The default preprocessing, and `data_shape=None`, are for RGB pictures `(B, H, W, 3)`. A network
+  of other channels or dimensions takes `preprocess=None`, `layout="CHW"` (3-D: "CTHW") and its
+  `data_shape`, or a preprocess block of your own. One-dimensional ones have no layout; use
+  `gluon_glore.export_model`.
+- With the default preprocessing the channels and size of `data_shape` are not checked.
+- It hybridises the network it is given and moves it to its own `ctx`, by default the CPU.
+- The preprocessing's constants lie in the parameter file, which therefore is no file for
+  `pretrained`; with `preprocess=None` it is one.
+"""
+
+import inspect
+
+from gluoncv.model_zoo import model_zoo
+
+from .errors import InputError
+from .models import get_model
+from .network import Network
+from .registry import get_spec, on_register
+
+_OPTIONS = tuple(inspect.signature(get_model).parameters)[1:]
+
+
+def _add(name):
+    """Add a registered network to GluonCV's zoo under a name that is free."""
+
+    def make(**options) -> Network:
+        if options.get("use_se") == bool(get_spec(name).squeeze_excite):
+            del options["use_se"]
+        unknown = ", ".join(f"{k}={v!r}" for k, v in options.items() if k not in _OPTIONS)
+        if unknown:
+            raise InputError(f"{name} takes {', '.join(_OPTIONS)}, given {unknown}")
+        return get_model(name, **options)
+
+    # GluonCV has no public way to add a network: this is the table of its get_model.
+    zoo, key = model_zoo._models, name.lower()
+    while key in zoo:
+        key = f"gluon_glore_{key}"
+    zoo[key] = make
+
+
+on_register(_add)
