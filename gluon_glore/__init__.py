@@ -23,6 +23,7 @@ _HOME = {
     "import_model": "export",
     "list_models": "zoo",
     "load_weights": "weights",
+    "prepare_cpu": "cpu",
     "register_model": "registry",
     "save_weights": "weights",
 }

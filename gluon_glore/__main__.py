@@ -4,14 +4,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from .cpu import prepare_cpu
 from .errors import InputError, positive_int
-from .threads import use_cores
 
 
 def main(argv=None):
     """Run a command. Returns the exit code: 0, or 2 for what can't be used."""
     args = parse_args(argv)
-    use_cores()  # before the commands import MXNet
+    prepare_cpu()  # before the commands import MXNet
     try:
         args.command(args)
     except InputError as error:

@@ -16,6 +16,11 @@ def plain_copy(F, x):
     return F.slice_axis(x, axis=0, begin=0, end=None)
 
 
+def rectify(F, x, **name):
+    """max(x, 0). F.relu knows no oneDNN layout: it made ResNet-50 1.6 times slower on the CPU."""
+    return F.Activation(x, act_type="relu", **name)
+
+
 def flatten_locations(F, x, axes):
     """(B, C, *space) -> (B, C, L, 1); x itself where it has two spatial `axes`."""
     return x if axes == 2 else F.reshape(plain_copy(F, x), shape=(0, 0, -1, 1))

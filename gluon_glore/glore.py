@@ -11,6 +11,7 @@ from .functional import (
     flatten_locations,
     pool_locations,
     pool_to_nodes,
+    rectify,
     restore_locations,
     swap_nodes_and_states,
 )
@@ -33,7 +34,7 @@ class GraphConvolution(HybridBlock):
     def hybrid_forward(self, F, v):
         u = v + swap_nodes_and_states(F, self.adjacency(swap_nodes_and_states(F, v)))
         if self._relu:
-            u = F.relu(u)
+            u = rectify(F, u)
         return self.update(u)
 
 
@@ -43,7 +44,7 @@ class GloRe(HybridBlock):
     1. state (B, S, L) and mask (B, N, L): 1x1 convolutions of x, N = mid_channels, S = 2 N
     2. V = state · maskᵀ: (B, S, N), divided by L where `normalize`
     3. U = V + V·Aᵀ over the nodes (A learned), Z = W·U over the states; `graph_layers` times
-    4. Y = Z · mask: (B, S, L)
+    4. Y = Z · mask: (B, S, L); with `extend_first` extension(Z) · mask instead, the same numbers
 
     Parameters
     ----------
@@ -57,6 +58,7 @@ class GloRe(HybridBlock):
     graph_layers : graph convolution layers g (paper, Table 1).
     shared_projection : project back with the mask of the way in; else learn a second one.
     pool_stride : average the way in over that many locations a dimension, to save time.
+    extend_first : extend the nodes, not the locations: cheaper where those are many ("post" only).
     prefix : prefix of the parameters, as "conv4_B03_extra_".
 
     Raises InputError naming the field that is out of range.
@@ -72,6 +74,7 @@ class GloRe(HybridBlock):
         graph_layers=1,
         shared_projection=True,
         pool_stride=1,
+        extend_first=False,
         prefix=None,
     ):
         super().__init__(prefix=prefix)
@@ -85,8 +88,10 @@ class GloRe(HybridBlock):
             graph_layers,
             shared_projection,
             pool_stride,
+            extend_first,
         )
         self._normalize = normalize
+        self._extend_first = extend_first
         self._axes = ndim
         self._pool_stride = (pool_stride,) * ndim
         post = arrangement == "post"
@@ -117,7 +122,10 @@ class GloRe(HybridBlock):
         z = self.graph(v)
         if self.reverse is not None:
             mask = self.reverse(flat)
-        y = self.extension(broadcast_back(F, z, mask))
+        if self._extend_first:
+            y = broadcast_back(F, self.extension(z), mask)
+        else:
+            y = self.extension(broadcast_back(F, z, mask))
         if self.norm is not None:
             y = self.norm(y)
         return x + restore_locations(F, y, x, self._axes)

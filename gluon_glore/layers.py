@@ -7,7 +7,7 @@ relative: a unit creates its layers inside its `name_scope()`, whose prefix they
 from mxnet import init
 from mxnet.gluon import HybridBlock, nn
 
-from .functional import flatten_locations, plain_copy
+from .functional import flatten_locations, plain_copy, rectify
 from .spec import Pool
 from .units import Conv
 
@@ -56,7 +56,7 @@ class Norm(HybridBlock):
     def hybrid_forward(self, F, x):
         y = self.norm(plain_copy(F, x) if self._axes == 3 else x)
         if self._relu:
-            y = F.relu(y)
+            y = rectify(F, y)
         return plain_copy(F, y) if self._axes == 3 else y
 
 

@@ -2,7 +2,7 @@
 
 from mxnet.gluon import HybridBlock, nn
 
-from .functional import scale_channels
+from .functional import rectify, scale_channels
 from .layers import GlobalAveragePool
 from .units import SqueezeExcite
 
@@ -19,5 +19,5 @@ class ChannelAttention(HybridBlock):
         self.fc2 = nn.Dense(row.channels, in_units=row.hidden, prefix="se-fc2_")
 
     def hybrid_forward(self, F, x):
-        weight = F.sigmoid(self.fc2(F.relu(self.fc1(self.pool(x)))))
+        weight = F.sigmoid(self.fc2(rectify(F, self.fc1(self.pool(x)))))
         return scale_channels(F, x, weight, self._axes)

@@ -186,10 +186,17 @@ class NetSpec:
     @property
     def total_stride(self) -> Tuple[int, ...]:
         """Input pixels for each location of the last stage, a number a dimension."""
+        return self._stride(1 + len(self.stages))
+
+    def _stride(self, stage):
         strides = [self.stem_conv.stride]
         strides += [self.stem_pool.stride] if self.stem_pool else []
-        strides += [per_axis(stage.stride, self.ndim) for stage in self.stages]
+        strides += [per_axis(row.stride, self.ndim) for row in self.stages[: stage - 1]]
         return tuple(math.prod(axis) for axis in zip(*strides))[: self.ndim]
+
+    def locations(self, stage) -> int:
+        """Locations of stage `stage` (2..5) at the spec's own input size."""
+        return math.prod(math.ceil(n / s) for n, s in zip(self.input_size, self._stride(stage)))
 
     @property
     def names(self) -> Tuple[str, str, str, str]:
@@ -288,13 +295,16 @@ class NetSpec:
         options = dict(extra.options)
         width = stage.out_channels  # on dual paths the unit takes and returns the residual one
         options.setdefault("mid_channels", width // MID_SHARE[extra.kind])
-        return EXTRA_UNITS[extra.kind](
+        unit = EXTRA_UNITS[extra.kind](
             f"{after}_extra",
             in_channels=width,
             ndim=self.axes,
             passing=channels - width,
             **options,
         )
+        if extra.kind == "glore" and "extend_first" not in options:
+            unit = unit.ordered_for(self.locations(extra.stage))
+        return unit
 
     def with_units(self, kind, *, res2=(), res3=(), res4=(), res5=(), **options) -> NetSpec:
         """This network with `kind` units added behind the numbered residual units (from 1).

@@ -6,7 +6,7 @@ relative to the unit. No MXNet in this file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Tuple, Union
 
 from .errors import InputError
@@ -156,6 +156,9 @@ class GloReUnit:
     unit. `normalize` divides the node features by the number of locations. `graph_layers` is g of
     the paper's Table 1. `shared_projection`: the way back reuses the way in, else it learns its
     own. `pool_stride` > 1 averages the input over that many locations a dimension on the way in.
+    `extend_first` applies the extension to the nodes before they are projected back, the same
+    numbers for less where there are many locations (see `ordered_for`); only in "post", where
+    nothing stands between the two.
     `passing` channels behind the unit's own go by it untouched (the dense path of a dual-path
     network). Raises InputError on an impossible value.
     """
@@ -170,6 +173,7 @@ class GloReUnit:
     graph_layers: int = 1
     shared_projection: bool = True
     pool_stride: int = 1
+    extend_first: bool = False
     passing: int = 0
 
     def __post_init__(self):
@@ -180,6 +184,26 @@ class GloReUnit:
                 f"{self.name}: arrangement must be one of {ARRANGEMENTS}, "
                 f"given {self.arrangement!r}"
             )
+        if self.extend_first and self.arrangement != "post":
+            raise InputError(
+                f"{self.name}: extend_first needs arrangement 'post', given {self.arrangement!r}: "
+                f"BatchNorm and ReLU stand before its extension"
+            )
+
+    def macs_back(self, locations, extend_first) -> int:
+        """Multiply-adds of projection back and extension together, in either order."""
+        if extend_first:
+            return self.nodes * self.in_channels * (self.states + locations)
+        return self.states * locations * (self.nodes + self.in_channels)
+
+    def ordered_for(self, locations) -> GloReUnit:
+        """This unit with `extend_first` where that is faster for an input of `locations`.
+
+        It is where it saves a third of the multiply-adds: a batch_dot has more of them, which run
+        slower than a convolution's (benchmarks/projection_order.py).
+        """
+        first, last = (self.macs_back(locations, extend_first) for extend_first in (True, False))
+        return replace(self, extend_first=self.arrangement == "post" and 3 * first <= 2 * last)
 
     @property
     def out_channels(self) -> int:

@@ -5,7 +5,7 @@
 
 import mxnet as mx
 
-from gluon_glore.functional import flatten_locations, plain_copy
+from gluon_glore.functional import flatten_locations, plain_copy, rectify
 from gluon_glore.layers import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM
 
 
@@ -29,7 +29,7 @@ def norm(x, name, channels, axes=2, relu=True):
         name=f"{name}__bn",
     )
     if relu:
-        x = mx.sym.relu(x, name=f"{name}__ac")
+        x = rectify(mx.sym, x, name=f"{name}__ac")
     return plain_copy(mx.sym, x) if axes == 3 else x
 
 

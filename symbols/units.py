@@ -10,6 +10,7 @@ from gluon_glore.functional import (
     join_paths,
     pool_locations,
     pool_to_nodes,
+    rectify,
     restore_locations,
     scale_channels,
     split_channels,
@@ -39,7 +40,7 @@ def channel_attention(x, row, name):
     """Squeeze-and-excitation (Hu et al. 2018): x scaled a channel."""
     weight = global_average_pool(x, f"{name}_se-pool", row.axes)
     weight = mx.sym.FullyConnected(weight, num_hidden=row.hidden, name=f"{name}_se-fc1")
-    weight = mx.sym.relu(weight, name=f"{name}_se-ac")
+    weight = rectify(mx.sym, weight, name=f"{name}_se-ac")
     weight = mx.sym.FullyConnected(weight, num_hidden=row.channels, name=f"{name}_se-fc2")
     return scale_channels(mx.sym, x, mx.sym.sigmoid(weight, name=f"{name}_se-gate"), row.axes)
 
@@ -71,10 +72,13 @@ def glore(x, unit):
     for adjacency, update in unit.graph:
         related = conv(swap_nodes_and_states(mx.sym, v), adjacency)
         v = v + swap_nodes_and_states(mx.sym, related)
-        v = conv(mx.sym.relu(v) if post else v, update)
+        v = conv(rectify(mx.sym, v) if post else v, update)
 
-    y = broadcast_back(mx.sym, v, conv(flat, unit.reverse) if unit.reverse else mask)
-    y = conv(y, unit.extension)
+    mask = conv(flat, unit.reverse) if unit.reverse else mask
+    if unit.extend_first:
+        y = broadcast_back(mx.sym, conv(v, unit.extension), mask)
+    else:
+        y = conv(broadcast_back(mx.sym, v, mask), unit.extension)
     if post:
         y = norm(y, f"{unit.name}_{unit.extension.name}", unit.in_channels, relu=False)
     return x + restore_locations(mx.sym, y, x, unit.ndim)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluon_glore.threads import use_cores
+from gluon_glore.cpu import prepare_cpu
 
-use_cores()
+prepare_cpu()
 
 from gluon_glore.layers import BATCH_NORM_MOMENTUM  # noqa: E402
 

@@ -41,8 +41,9 @@ def open_gates(net):
 
 
 @pytest.mark.parametrize("hybridize", [False, True])
+@pytest.mark.parametrize("extend_first", [False, True])
 @pytest.mark.parametrize("case", ["1d", "2d", "2d_normalized", "3d"])
-def test_outputs_and_gradients_are_those_of_the_authors_unit(case, hybridize):
+def test_outputs_and_gradients_are_those_of_the_authors_unit(case, extend_first, hybridize):
     golden = np.load(GOLDEN / f"glore_unit_{case}.npz")
     unit = GloRe(
         int(golden["num_in"]),
@@ -50,6 +51,7 @@ def test_outputs_and_gradients_are_those_of_the_authors_unit(case, hybridize):
         ndim=golden["x"].ndim - 2,
         arrangement="post",
         normalize=bool(golden["normalize"]),
+        extend_first=extend_first,
         prefix="unit_",
     )
     unit.initialize()

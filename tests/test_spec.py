@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from gluon_glore.errors import InputError
@@ -124,3 +126,36 @@ def test_dimensions_and_stages_are_checked():
         NetSpec(stages=())
     assert NetSpec(stages=(Stage(1, 8),), input_size=(8, 8, 8)).stem_conv.kernel == (7, 7, 7)
     assert NetSpec(stages=(Stage(1, 8),), input_size=(8,)).stem_conv.kernel == (7, 1)
+
+
+def test_locations_are_counted_at_the_specs_own_input():
+    spec = get_spec("resnet50")
+    assert [spec.locations(stage) for stage in (2, 3, 4, 5)] == [56**2, 28**2, 14**2, 7**2]
+    odd = dataclasses.replace(spec, input_size=(65, 225))
+    assert odd.locations(4) == 5 * 15
+    video = get_spec("resnet50_3d_kinetics400")
+    assert [video.locations(stage) for stage in (2, 3, 4, 5)] == [
+        8 * 56**2,
+        4 * 28**2,
+        4 * 14**2,
+        4 * 7**2,
+    ]
+
+
+def test_post_units_extend_first_where_that_saves_a_third():
+    spec = get_spec("resnet50").with_units("glore", res3=(1,), res4=(1,), arrangement="post")
+    res3, res4 = (unit for unit in spec.plan() if unit.kind == "glore")
+    assert res3.macs_back(784, False) == 256 * 784 * (128 + 512)
+    assert res3.macs_back(784, True) == 512 * 128 * 256 + 512 * 128 * 784
+    assert (res3.extend_first, res4.extend_first) == (True, False)
+    video = get_spec("resnet50_3d_glore_2_3_kinetics400").plan()
+    assert all(unit.extend_first for unit in video if unit.kind == "glore")
+    assert not any(
+        u.extend_first for u in get_spec("resnet50_glore_2_3").plan() if u.kind == "glore"
+    )
+    chosen = get_spec("resnet50").with_units(
+        "glore", res3=(1,), arrangement="post", extend_first=False
+    )
+    assert not any(unit.extend_first for unit in chosen.plan() if unit.kind == "glore")
+    with pytest.raises(InputError, match="extend_first needs arrangement 'post', given 'pre'"):
+        GloReUnit("unit", 64, 16, extend_first=True)

@@ -15,6 +15,7 @@ EXTRAS = [
     {"arrangement": "post", "normalize": True, "graph_layers": 2},
     {"shared_projection": False, "pool_stride": 2},
     {"arrangement": "post", "shared_projection": False, "pool_stride": 2, "graph_layers": 3},
+    {"arrangement": "post", "shared_projection": False, "extend_first": True},
 ]
 
 

@@ -1,5 +1,5 @@
 """Trainers on Horovod. Importing this package gives each process its share of the cores."""
 
-from gluon_glore.threads import use_cores
+from gluon_glore.cpu import prepare_cpu
 
-use_cores()  # here, because MXNet reads its threads when it is first imported
+prepare_cpu()  # here, because MXNet reads its threads when it is first imported
