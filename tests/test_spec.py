@@ -1,7 +1,7 @@
 import pytest
 
 from gluon_glore.errors import InputError
-from gluon_glore.spec import NetSpec, Stage
+from gluon_glore.spec import NetSpec, Stage, Stem
 from gluon_glore.units import Conv, GloReUnit
 from gluon_glore.zoo import get_spec
 
@@ -198,6 +198,30 @@ def test_temporal_networks_take_clips_of_their_own_frames_only():
             spec.check_input((frames, 224, 224))
     cubic = NetSpec(stages=(Stage(1, 8),), input_size=CLIP)
     cubic.check_input((16, 32, 32))
+
+
+def test_a_flattened_network_is_the_network_without_time():
+    video = get_spec("resnet50_3d_glore_2_3_kinetics400")
+    flat = video.flattened()
+    assert flat.input_size == (224, 224)
+    assert (flat.classes, flat.dropout, flat.extras) == (400, 0.5, video.extras)
+    assert (flat.stem_conv.kernel, flat.stem_conv.stride) == ((5, 5), (2, 2))
+    assert (flat.stem_pool.kernel, flat.stem_pool.stride) == ((3, 3), (2, 2))
+    units = list(flat.plan())
+    assert [unit.name for unit in units] == [unit.name for unit in video.plan()]
+    backbone = [unit for unit in units if unit.kind == "residual"]
+    image = list(get_spec("resnet50").plan())
+    assert backbone[1:] == image[1:]  # the first stands behind the narrower stem
+    flat.check_input((64, 96))
+
+
+def test_cubic_networks_are_flattened_and_others_refused():
+    options = {"stages": (Stage(2, 8, 2),), "stem": Stem(4, 3, 1, 0)}
+    cubic = NetSpec(input_size=(8, 32, 32), name="cubic", **options)
+    flat = NetSpec(input_size=(32, 32), name="cubic_flattened", **options)
+    assert cubic.flattened() == flat
+    with pytest.raises(InputError, match="3 dimensions are flattened, cubic_flattened has 2"):
+        flat.flattened()
 
 
 def test_dimensions_and_stages_are_checked():
