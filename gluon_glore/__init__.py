@@ -21,6 +21,7 @@ _HOME = {
     "get_model": "models",
     "get_spec": "zoo",
     "import_model": "export",
+    "inflate_weights": "inflate",
     "list_models": "zoo",
     "load_weights": "weights",
     "prepare_cpu": "cpu",

@@ -281,8 +281,9 @@ class NetSpec:
         convs = self._bottleneck(stage, block, in_channels, out, names, stride)
         projection = None
         if block == 1:
+            across = per_axis(stride, self.ndim)[self.ndim - 1]  # in 3-D named as in 2-D
             projection = make_conv(
-                f"c1x1-w(s/{stride})",
+                f"c1x1-w(s/{across})",
                 in_channels,
                 residual + 2 * stage.growth,
                 1,
@@ -326,6 +327,32 @@ class NetSpec:
         )
         return dataclasses.replace(self, extras=self.extras + added)
 
+    def flattened(self) -> NetSpec:
+        """The 2-D network whose weights `inflate_weights` puts into this 3-D one.
+
+        Kernels, strides, pool and input lose time, their first axis; classes, units, their places
+        and names stay. Only a stage that strides in time alone and keeps its width has a shortcut
+        that the 2-D network lacks. Raises InputError where this network is not 3-D.
+        """
+        if self.ndim != 3:
+            raise InputError(
+                f"only networks of 3 dimensions are flattened, {self.name} has {self.ndim}"
+            )
+        stem = {
+            field: _without_time(getattr(self.stem, field))
+            for field in ("kernel", "stride", "pool")
+        }
+        return dataclasses.replace(
+            self,
+            stem=dataclasses.replace(self.stem, **stem),
+            stages=tuple(
+                dataclasses.replace(stage, stride=_without_time(stage.stride), temporal=None)
+                for stage in self.stages
+            ),
+            input_size=self.input_size[1:],
+            name=f"{self.name}_flattened",
+        )
+
     @property
     def placement(self) -> str:
         """Where the extra units stand, e.g. "glore: Res3 1,3; Res4 1,3,5"."""
@@ -339,6 +366,10 @@ class NetSpec:
                 rows = (f"Res{s} {','.join(map(str, a))}" for s, a in sorted(afters.items()))
                 parts.append(f"{kind}: " + "; ".join(rows))
         return ", ".join(parts) or "none"
+
+
+def _without_time(value: PerAxis) -> PerAxis:
+    return value[1:] if isinstance(value, tuple) else value
 
 
 def _check_kind(kind):

@@ -34,12 +34,17 @@ def load_arrays(path):
         raise InputError(f"{path}: damaged parameter file") from None
     if not isinstance(arrays, dict):
         raise InputError(f"{path}: holds arrays without names, not parameters")
-    return {_plain(name): array for name, array in arrays.items()}
+    return plain_names(arrays)
 
 
-def _plain(name):
-    name = name[4:] if name.startswith(("arg:", "aux:")) else name
-    return name.replace("_moving_", "_running_")
+def plain_names(arrays):
+    """`arrays` by full name, without `arg:` and `aux:`, statistics spelled as Gluon does."""
+
+    def plain(name):
+        name = name[4:] if name.startswith(("arg:", "aux:")) else name
+        return name.replace("_moving_", "_running_")
+
+    return {plain(name): array for name, array in arrays.items()}
 
 
 def load_weights(net, path, ctx=None):
@@ -48,52 +53,53 @@ def load_weights(net, path, ctx=None):
     Call it before the first forward: MXNet's CPU build can't overwrite the weights of a network
     that has run. Raises InputError naming the parameters that differ.
     """
-    arrays = load_arrays(path)
-    params = net.collect_params()
-    problems = _differences(params, arrays)
+    set_weights(net.collect_params(), load_arrays(path), path, ctx=ctx)
+
+
+def fit_as_is(array, shape):
+    """`array` as a parameter of `shape`, or None where it is of another one.
+
+    The released graph convolutions are 1-D, (N, N, 1): axes of size 1 at the end don't count.
+    """
+    longest = max(array.ndim, len(shape))
+    ours, theirs = (tuple(s) + (1,) * (longest - len(s)) for s in (shape, array.shape))
+    return array.reshape(shape) if ours == theirs else None
+
+
+def set_weights(params, arrays, source, place="the file", fit=fit_as_is, ctx=None):
+    """Give each of `params` its array by name, all of them or none.
+
+    `fit(array, shape)` is the array as that parameter takes it, or None. `source` and `place` name
+    the origin of the arrays in the InputError, which names the parameters that differ.
+    """
+    problems = [f"{name} is missing in {place}" for name in params if name not in arrays]
+    problems += [f"{name} is not in the network" for name in arrays if name not in params]
+    fitted = {name: fit(arrays[name], params[name].shape) for name in params if name in arrays}
+    problems += [
+        f"{name} is {tuple(params[name].shape)} in the network, {arrays[name].shape} in {place}"
+        for name, array in fitted.items()
+        if array is None
+    ]
     if problems:
         shown = "; ".join(problems[:3]) + ("; ..." if len(problems) > 3 else "")
         raise InputError(
-            f"{path}: weights of another network, {len(problems)} parameters differ: {shown}"
+            f"{source}: weights of another network, {len(problems)} parameters differ: {shown}"
         )
     for name, param in params.items():
-        array = arrays[name].reshape(param.shape)
-        if not _is_initialized(param):
+        if not is_initialized(param):
             param.initialize(init=mx.init.Zero(), ctx=ctx)
         elif ctx is not None:
             param.reset_ctx(ctx)
-        param.set_data(array)
+        param.set_data(fitted[name])
 
 
-def _is_initialized(param):
+def is_initialized(param):
+    """Whether a parameter has values."""
     try:
         param.list_ctx()
     except RuntimeError:
         return False
     return True
-
-
-def _differences(params, arrays):
-    problems = [f"{name} is missing in the file" for name in params if name not in arrays]
-    problems += [f"{name} is not in the network" for name in arrays if name not in params]
-    for name, param in params.items():
-        if name in arrays and not _same_shape(param.shape, arrays[name].shape):
-            problems.append(
-                f"{name} is {tuple(param.shape)} in the network, {arrays[name].shape} in the file"
-            )
-    return problems
-
-
-def _same_shape(ours, theirs):
-    # The released graph convolutions are 1-D, (N, N, 1): ours have one more axis of size 1.
-    longest = max(len(ours), len(theirs))
-    return all(
-        a == b
-        for a, b in zip(
-            tuple(ours) + (1,) * (longest - len(ours)),
-            tuple(theirs) + (1,) * (longest - len(theirs)),
-        )
-    )
 
 
 def named_arrays(net):

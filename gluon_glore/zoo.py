@@ -229,6 +229,22 @@ def resnet101_3d_nl_2_3_kinetics400():
     return resnet101_3d_kinetics400().with_units("nonlocal", res3=(1, 3), res4=(6, 12, 18))
 
 
+def _lite(video):
+    return dataclasses.replace(video.flattened(), dropout=0.0, classes=1000)
+
+
+@register_model
+def resnet50_lite():
+    """2-D ResNet-50 whose ImageNet weights inflate into `resnet50_3d_kinetics400`; ours."""
+    return _lite(resnet50_3d_kinetics400())
+
+
+@register_model
+def resnet101_lite():
+    """2-D ResNet-101 whose ImageNet weights inflate into `resnet101_3d_kinetics400`; ours."""
+    return _lite(resnet101_3d_kinetics400())
+
+
 @register_model
 def tiny():
     """Three-stage ResNet of 32, 64, 96 channels for 64x64 grey pictures; ours, trains on a CPU."""

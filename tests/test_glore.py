@@ -5,16 +5,8 @@ from conftest import GOLDEN, relative_error
 from mxnet import autograd
 
 from gluon_glore import GloRe, InputError
+from gluon_glore.pytorch_names import our_name
 
-# The authors' PyTorch names and ours.
-LAYERS = {
-    "conv_state": "conv-state__conv",
-    "conv_proj": "conv-proj__conv",
-    "gcn.conv1": "GCN-G__conv",
-    "gcn.conv2": "GCN-GHW__conv",
-    "conv_extend": "fc-2__conv",
-    "blocker": "fc-2__bn",
-}
 SPACES = {1: (17,), 2: (9, 7), 3: (3, 5, 4)}
 OPTIONS = [
     {},
@@ -24,13 +16,6 @@ OPTIONS = [
     {"pool_stride": 2},
     {"normalize": True, "graph_layers": 2, "shared_projection": False, "pool_stride": 2},
 ]
-
-
-def our_name(theirs):
-    layer, leaf = theirs.rsplit(".", 1)
-    if layer == "blocker":
-        leaf = {"weight": "gamma", "bias": "beta"}.get(leaf, leaf)
-    return f"unit_{LAYERS[layer]}_{leaf}"
 
 
 def open_gates(net):
@@ -52,17 +37,20 @@ def test_outputs_and_gradients_are_those_of_the_authors_unit(case, extend_first,
         arrangement="post",
         normalize=bool(golden["normalize"]),
         extend_first=extend_first,
-        prefix="unit_",
+        prefix="conv3_B01_extra_",
     )
     unit.initialize()
     if hybridize:
         unit.hybridize()
     params = unit.collect_params()
-    states = [key[len("param/") :] for key in golden.files if key.startswith("param/")]
-    assert {our_name(name) for name in states} == set(params)
-    for name in states:
-        param = params[our_name(name)]
-        param.set_data(mx.nd.array(golden[f"param/{name}"].reshape(param.shape)))
+    states = {
+        our_name(key.replace("param/", "conv3.B01_extra.")): golden[key]
+        for key in golden.files
+        if key.startswith("param/")
+    }
+    assert set(states) == set(params)
+    for name, value in states.items():
+        params[name].set_data(mx.nd.array(value.reshape(params[name].shape)))
 
     x = mx.nd.array(golden["x"])
     assert relative_error(unit(x).asnumpy(), golden["y_eval"]) < 1e-4
@@ -74,8 +62,8 @@ def test_outputs_and_gradients_are_those_of_the_authors_unit(case, extend_first,
     assert relative_error(y.asnumpy(), golden["y_train"]) < 1e-4
     assert relative_error(x.grad.asnumpy(), golden["grad_x"]) < 1e-4
     for ours, theirs in (
-        ("unit_conv-proj__conv_weight", "grad_conv_proj_weight"),
-        ("unit_GCN-G__conv_weight", "grad_gcn_conv1_weight"),
+        ("conv3_B01_extra_conv-proj__conv_weight", "grad_conv_proj_weight"),
+        ("conv3_B01_extra_GCN-G__conv_weight", "grad_gcn_conv1_weight"),
     ):
         gradient = params[ours].grad().asnumpy().reshape(golden[theirs].shape)
         assert relative_error(gradient, golden[theirs]) < 1e-4

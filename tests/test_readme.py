@@ -8,7 +8,7 @@ import mxnet as mx
 import numpy as np
 from conftest import ROOT
 
-from gluon_glore import list_models
+from gluon_glore import get_model, list_models, save_weights
 from gluon_glore.table import networks_table
 from train.study import table
 
@@ -33,7 +33,7 @@ def test_the_table_of_networks_is_what_the_code_counts():
 def test_python_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     names = {}
     for block in blocks[:2]:
         exec(block, names)
@@ -46,6 +46,13 @@ def test_python_examples_run(tmp_path, monkeypatch):
     assert names["net"].spec.name == "resnet18_glore_0_1"
     written = sorted(path.name for path in tmp_path.iterdir())
     assert written == ["resnet18_glore_0_1-0000.params", "resnet18_glore_0_1-symbol.json"]
+    lite = get_model("resnet50_lite")
+    lite.initialize()
+    save_weights(lite, "resnet50_lite-0000.params")
+    exec(blocks[3], names)
+    assert names["net"].classes == 400
+    kept = {name for name in names["kept"] if "_extra_" not in name}
+    assert kept == {"classifier_weight", "classifier_bias"}
 
 
 def test_commands_and_files_that_are_named_exist():

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from gluon_glore.errors import InputError
-from gluon_glore.spec import NetSpec, Stage
+from gluon_glore.spec import NetSpec, Stage, Stem
 from gluon_glore.units import Conv, GloReUnit
 from gluon_glore.zoo import get_spec
 
@@ -117,6 +117,113 @@ def test_inputs_too_small_for_the_strides_are_refused():
         spec.check_input((31, 64))
     with pytest.raises(InputError, match="resnet50 takes 2 dimensions"):
         spec.check_input((8, 64, 64))
+
+
+@pytest.mark.parametrize(
+    ("name", "blocks"),
+    [("resnet50_3d_kinetics400", (3, 4, 6, 3)), ("resnet101_3d_kinetics400", (3, 4, 23, 3))],
+)
+def test_temporal_kernels_stand_where_the_authors_have_them(name, blocks):
+    spec = get_spec(name)
+    temporal = {
+        2: [1, 2, 3],
+        3: [1, 3],
+        4: list(range(1, blocks[2] + 1, 2)),
+        5: [2],
+    }
+    strides = {2: (1, 1, 1), 3: (2, 2, 2), 4: (1, 2, 2), 5: (1, 2, 2)}
+    plan = list(spec.plan_by_stage())
+    assert [stage for stage, _ in plan] == [
+        number for number, count in enumerate(blocks, start=2) for _ in range(count)
+    ]
+    for stage, unit in plan:
+        block = int(unit.name[-2:])
+        time = 3 if block in temporal[stage] else 1
+        stride = strides[stage] if block == 1 else (1, 1, 1)
+        assert [(c.name, c.kernel, c.stride, c.pad) for c in unit.convs] == [
+            ("conv-m1", (time, 1, 1), (1, 1, 1), (time // 2, 0, 0)),
+            ("conv-m2", (1, 3, 3), stride, (0, 1, 1)),
+            ("conv-m3", (1, 1, 1), (1, 1, 1), (0, 0, 0)),
+        ]
+        if block == 1:
+            assert (unit.shortcut.kernel, unit.shortcut.stride) == ((1, 1, 1), stride)
+        else:
+            assert unit.shortcut is None
+    assert (spec.stem_conv.kernel, spec.stem_conv.stride) == ((3, 5, 5), (1, 2, 2))
+    assert (spec.stem_pool.kernel, spec.stem_pool.stride) == ((1, 3, 3), (1, 2, 2))
+    assert spec.total_stride == (2, 32, 32)
+
+
+CLIP = (8, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("stage", "options", "message"),
+    [
+        (
+            Stage(2, 8, temporal=(1,)),
+            {"input_size": CLIP, "bottleneck": False},
+            "Res2: temporal kernels need .* given 3 dimensions and bottleneck=False",
+        ),
+        (
+            Stage(2, 8, temporal=()),
+            {"input_size": (32, 32)},
+            "Res2: temporal kernels need .* given 2 dimensions and bottleneck=True",
+        ),
+        (
+            Stage(2, 8, temporal=(1, 3)),
+            {"input_size": CLIP},
+            r"Res2 has residual units 1 to 2, given temporal=\(1, 3\)",
+        ),
+        (
+            Stage(2, 8, temporal=(0,)),
+            {"input_size": CLIP},
+            r"Res2 has residual units 1 to 2, given temporal=\(0,\)",
+        ),
+        (
+            Stage(2, 8, stride=(2, 2), temporal=(1,)),
+            {"input_size": CLIP},
+            r"of 3 dimensions has 3 entries, given \(2, 2\)",
+        ),
+    ],
+)
+def test_impossible_temporal_kernels_and_strides_are_refused(stage, options, message):
+    with pytest.raises(InputError, match=message):
+        NetSpec(stages=(stage,), **options)
+
+
+def test_temporal_networks_take_clips_of_their_own_frames_only():
+    spec = get_spec("resnet50_3d_kinetics400")
+    spec.check_input((8, 160, 96))
+    for frames in (4, 16):
+        with pytest.raises(InputError, match=f"takes clips of 8 frames, given {frames}"):
+            spec.check_input((frames, 224, 224))
+    cubic = NetSpec(stages=(Stage(1, 8),), input_size=CLIP)
+    cubic.check_input((16, 32, 32))
+
+
+def test_a_flattened_network_is_the_network_without_time():
+    video = get_spec("resnet50_3d_glore_2_3_kinetics400")
+    flat = video.flattened()
+    assert flat.input_size == (224, 224)
+    assert (flat.classes, flat.dropout, flat.extras) == (400, 0.5, video.extras)
+    assert (flat.stem_conv.kernel, flat.stem_conv.stride) == ((5, 5), (2, 2))
+    assert (flat.stem_pool.kernel, flat.stem_pool.stride) == ((3, 3), (2, 2))
+    units = list(flat.plan())
+    assert [unit.name for unit in units] == [unit.name for unit in video.plan()]
+    backbone = [unit for unit in units if unit.kind == "residual"]
+    image = list(get_spec("resnet50").plan())
+    assert backbone[1:] == image[1:]  # the first stands behind the narrower stem
+    flat.check_input((64, 96))
+
+
+def test_cubic_networks_are_flattened_and_others_refused():
+    options = {"stages": (Stage(2, 8, 2),), "stem": Stem(4, 3, 1, 0)}
+    cubic = NetSpec(input_size=(8, 32, 32), name="cubic", **options)
+    flat = NetSpec(input_size=(32, 32), name="cubic_flattened", **options)
+    assert cubic.flattened() == flat
+    with pytest.raises(InputError, match="3 dimensions are flattened, cubic_flattened has 2"):
+        flat.flattened()
 
 
 def test_dimensions_and_stages_are_checked():

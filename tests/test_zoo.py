@@ -58,6 +58,12 @@ def test_names_count_the_units_of_res3_and_res4_and_rows_say_their_source(name):
         ("dpn131_glore_2_3", [4, 7], [7, 14, 21]),
         ("resnet50_nl_1_0", [2], []),
         ("resnet50_nl_0_1", [], [3]),
+        ("resnet50_3d_kinetics400", [], []),
+        ("resnet50_3d_glore_2_3_kinetics400", [1, 3], [1, 3, 5]),
+        ("resnet50_3d_nl_2_3_kinetics400", [1, 3], [1, 3, 5]),
+        ("resnet101_3d_kinetics400", [], []),
+        ("resnet101_3d_glore_2_3_kinetics400", [1, 3], [6, 12, 18]),
+        ("resnet101_3d_nl_2_3_kinetics400", [1, 3], [6, 12, 18]),
     ],
 )
 def test_placements_are_those_of_the_design_table(name, res3, res4):
