@@ -66,17 +66,17 @@ def broadcast_back(F, nodes, mask):
     return F.reshape_like(y, mask, lhs_begin=2, lhs_end=3, rhs_begin=2, rhs_end=4)
 
 
-def pool_locations(F, x, like, stride):
-    """Average over `stride` locations a dimension, of x as `flatten_locations` left it.
+def pool_locations(F, x, like, stride, kind="avg"):
+    """Average or maximum over `stride` locations a dimension, of x as `flatten_locations` left it.
 
-    `like` gives the space; a last window that is not full averages what it has.
+    `like` gives the space; a last window that is not full takes what it has.
     """
     axes = len(stride)
     pooled = F.Pooling(
         restore_locations(F, x, like, axes),
         kernel=stride,
         stride=stride,
-        pool_type="avg",
+        pool_type=kind,
         pooling_convention="full",
         count_include_pad=False,
     )
@@ -84,7 +84,7 @@ def pool_locations(F, x, like, stride):
 
 
 def attend(F, queries, keys, values):
-    """Embedded-Gaussian attention: three (B, M, H, W) -> (B, M, H, W).
+    """Embedded-Gaussian attention: (B, M, H, W), keys and values perhaps pooled -> (B, M, H, W).
 
     y_i = sum over j of softmax_j(queries_i · keys_j) values_j (Wang et al. 2018, equation 4).
     """

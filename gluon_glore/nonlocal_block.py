@@ -2,7 +2,7 @@
 
 from mxnet.gluon import HybridBlock
 
-from .functional import attend, flatten_locations, restore_locations
+from .functional import attend, flatten_locations, pool_locations, restore_locations
 from .layers import Norm, convolution
 from .units import NonLocalUnit
 
@@ -11,13 +11,15 @@ class NonLocal(HybridBlock):
     """Embedded-Gaussian non-local block: `(B, C, *space) -> (B, C, *space)`.
 
     out = x + BatchNorm(W_z · attention(theta, phi, g)); starts as the identity. `mid_channels` is
-    the inner width, half of `in_channels` in the paper. Raises InputError on values below 1.
+    the inner width, half of `in_channels` in the paper; `subsample` max-pools the input of keys
+    and values over that many pixels a spatial dimension. Raises InputError on values below 1.
     """
 
-    def __init__(self, in_channels, mid_channels, ndim=2, prefix=None):
+    def __init__(self, in_channels, mid_channels, ndim=2, subsample=1, prefix=None):
         super().__init__(prefix=prefix)
-        unit = NonLocalUnit(self.name, in_channels, mid_channels, ndim)
+        unit = NonLocalUnit(self.name, in_channels, mid_channels, ndim, subsample)
         self._axes = ndim
+        self._pool = unit.pool if subsample > 1 else None
         with self.name_scope():
             self.theta = convolution(unit.theta)
             self.phi = convolution(unit.phi)
@@ -28,6 +30,7 @@ class NonLocal(HybridBlock):
 
     def hybrid_forward(self, F, x):
         flat = flatten_locations(F, x, self._axes)
-        y = attend(F, self.theta(flat), self.phi(flat), self.value(flat))
+        seen = pool_locations(F, flat, x, self._pool, "max") if self._pool else flat
+        y = attend(F, self.theta(flat), self.phi(seen), self.value(seen))
         y = self.norm(self.extension(y))
         return x + restore_locations(F, y, x, self._axes)

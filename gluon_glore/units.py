@@ -263,8 +263,10 @@ class NonLocalUnit:
     """Non-local block, embedded Gaussian (Wang et al. 2018): the paper's baseline.
 
     Inner width `mid_channels`, half the input's where a network places it; biases, and BatchNorm
-    with zero-initialised gamma behind the last convolution. `passing` as in `GloReUnit`. Raises
-    InputError on an impossible value.
+    with zero-initialised gamma behind the last convolution. `subsample` > 1 max-pools what
+    keys and values are made of over that many pixels a spatial dimension, not over time: the
+    subsampling trick of their section 3.3. `passing` as in `GloReUnit`. Raises InputError on an
+    impossible value.
     """
 
     kind: ClassVar[str] = "nonlocal"
@@ -272,11 +274,17 @@ class NonLocalUnit:
     in_channels: int
     mid_channels: int
     ndim: int = 2
+    subsample: int = 1
     passing: int = 0
 
     def __post_init__(self):
-        _check_least_one(self, "in_channels", "mid_channels")
+        _check_least_one(self, "in_channels", "mid_channels", "subsample")
         _check_ndim(self)
+
+    @property
+    def pool(self) -> Tuple[int, ...]:
+        """Kernel and stride of the pool before keys and values, one entry a dimension."""
+        return (1,) * (self.ndim == 3) + (self.subsample,) * min(self.ndim, 2)
 
     @property
     def out_channels(self) -> int:

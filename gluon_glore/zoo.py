@@ -206,8 +206,12 @@ def resnet50_3d_glore_2_3_kinetics400():
 
 @register_model
 def resnet50_3d_nl_2_3_kinetics400():
-    """3-D ResNet-50 with five non-local blocks (paper, Table 5; placed as the GloRe units)."""
-    return resnet50_3d_kinetics400().with_units("nonlocal", res3=(1, 3), res4=(1, 3, 5))
+    """3-D ResNet-50 with five non-local blocks (paper, Table 5; placed as the GloRe units).
+
+    Keys and values are subsampled: with that it costs 1.6 G more than GloRe's, as in the table.
+    """
+    units = {"res3": (1, 3), "res4": (1, 3, 5)}
+    return resnet50_3d_kinetics400().with_units("nonlocal", **units, subsample=2)
 
 
 @register_model
@@ -225,8 +229,9 @@ def resnet101_3d_glore_2_3_kinetics400():
 
 @register_model
 def resnet101_3d_nl_2_3_kinetics400():
-    """3-D ResNet-101 with five non-local blocks (paper, Table 5; placed as the GloRe units)."""
-    return resnet101_3d_kinetics400().with_units("nonlocal", res3=(1, 3), res4=(6, 12, 18))
+    """3-D ResNet-101 with five non-local blocks (paper, Table 5; as in ResNet-50)."""
+    units = {"res3": (1, 3), "res4": (6, 12, 18)}
+    return resnet101_3d_kinetics400().with_units("nonlocal", **units, subsample=2)
 
 
 def _lite(video):

@@ -91,7 +91,8 @@ def nonlocal_block(x, unit):
         return convolution(x, row, f"{unit.name}_{row.name}")
 
     flat = flatten_locations(mx.sym, x, unit.ndim)
-    y = attend(mx.sym, *(conv(flat, row) for row in (unit.theta, unit.phi, unit.value)))
+    seen = pool_locations(mx.sym, flat, x, unit.pool, "max") if unit.subsample > 1 else flat
+    y = attend(mx.sym, conv(flat, unit.theta), conv(seen, unit.phi), conv(seen, unit.value))
     name = f"{unit.name}_{unit.extension.name}"
     y = norm(conv(y, unit.extension), name, unit.in_channels, relu=False)
     return x + restore_locations(mx.sym, y, x, unit.ndim)

@@ -36,6 +36,26 @@ def test_the_block_is_embedded_gaussian_attention(ndim):
         assert relative_error(block(mx.nd.array(x)).asnumpy(), expected) < 1e-4
 
 
+@pytest.mark.parametrize(("ndim", "pool"), [(1, (2,)), (2, (2, 2)), (3, (1, 2, 2))])
+def test_subsampling_pools_space_not_time_before_keys_and_values(ndim, pool):
+    """The same block where every location of a window has the window's maximum already."""
+    space = tuple(4 // (2 // n) for n in pool)
+    coarse = np.random.RandomState(0).normal(size=(2, 6, *space)).astype("float32")
+    x = mx.nd.array(np.kron(coarse, np.ones((1, 1, *pool), "float32")))
+    full, pooled = (NonLocal(6, 3, ndim=ndim, subsample=n, prefix="unit_") for n in (1, 2))
+    for block in (full, pooled):
+        block.initialize(mx.init.Normal(0.5))
+    open_gates(full)
+    for name, param in pooled.collect_params().items():
+        param.set_data(full.collect_params()[name].data())
+    expected = full(x).asnumpy()
+    for hybridize in (False, True):
+        pooled.hybridize(hybridize)
+        assert relative_error(pooled(x).asnumpy(), expected) < 1e-4
+    with pytest.raises(InputError, match="subsample must be at least 1, given 0"):
+        NonLocal(6, 3, subsample=0)
+
+
 def test_it_starts_as_the_identity_and_refuses_no_width():
     block = NonLocal(8, 4)
     block.initialize()
