@@ -8,6 +8,7 @@ import mxnet as mx
 import numpy as np
 from conftest import ROOT
 
+from benchmarks.unit_share import LIMIT
 from gluon_glore import get_model, list_models, save_weights
 from gluon_glore.table import networks_table
 from train.study import table
@@ -28,6 +29,24 @@ def test_the_table_of_networks_is_what_the_code_counts():
     assert f"\n{networks_table(list_models())}\n\n" in README, (
         "README's table differs from `python -m gluon_glore list --markdown`"
     )
+
+
+def test_the_speed_figures_are_those_measured():
+    results = ROOT / "benchmarks/results"
+    share = json.loads((results / "unit_share_resnet50_glore_2_3.json").read_text())
+    order = json.loads((results / "projection_order.json").read_text())["first / last"]
+    forward, both = share["forward"], share["forward + backward"]
+    text = " ".join(README.split())
+    assert f"medians of {share['rounds']} paired rounds" in text
+    assert (
+        f"{share['share_of_macs']:.1%} of its multiply-adds and take "
+        f"{forward['share_of_time']:.1%} of its time forward ({forward['ratio']:.2f} times their "
+        f"share), {both['share_of_time']:.1%} forward and backward ({both['ratio']:.2f} times)"
+    ).replace("%", " %") in text
+    assert (
+        f"{order['3-D Res3']['forward']:.2f} (Res3) and {order['3-D Res4']['forward']:.2f} (Res4)"
+    ) in text
+    assert max(forward["ratio"], both["ratio"]) <= LIMIT
 
 
 def test_python_examples_run(tmp_path, monkeypatch):

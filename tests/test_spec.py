@@ -249,20 +249,21 @@ def test_locations_are_counted_at_the_specs_own_input():
     ]
 
 
-def test_post_units_extend_first_where_that_saves_a_third():
-    spec = get_spec("resnet50").with_units("glore", res3=(1,), res4=(1,), arrangement="post")
-    res3, res4 = (unit for unit in spec.plan() if unit.kind == "glore")
-    assert res3.macs_back(784, False) == 256 * 784 * (128 + 512)
-    assert res3.macs_back(784, True) == 512 * 128 * 256 + 512 * 128 * 784
-    assert (res3.extend_first, res4.extend_first) == (True, False)
+def test_post_units_extend_first_in_three_dimensions_where_that_saves_a_third():
+    unit = GloReUnit("unit", 512, 128, ndim=3, arrangement="post")
+    assert unit.macs_back(784, False) == 256 * 784 * (128 + 512)
+    assert unit.macs_back(784, True) == 512 * 128 * 256 + 512 * 128 * 784
+    assert unit.ordered_for(784).extend_first
+    assert not unit.ordered_for(300).extend_first  # saves a quarter
     video = get_spec("resnet50_3d_glore_2_3_kinetics400").plan()
     assert all(unit.extend_first for unit in video if unit.kind == "glore")
-    assert not any(
-        u.extend_first for u in get_spec("resnet50_glore_2_3").plan() if u.kind == "glore"
-    )
-    chosen = get_spec("resnet50").with_units(
-        "glore", res3=(1,), arrangement="post", extend_first=False
-    )
-    assert not any(unit.extend_first for unit in chosen.plan() if unit.kind == "glore")
+    for spec in (
+        get_spec("resnet50").with_units("glore", res3=(1,), arrangement="post"),
+        get_spec("resnet50_glore_2_3"),
+        get_spec("resnet50_3d_kinetics400").with_units(
+            "glore", res3=(1,), arrangement="post", extend_first=False
+        ),
+    ):
+        assert not any(unit.extend_first for unit in spec.plan() if unit.kind == "glore")
     with pytest.raises(InputError, match="extend_first needs arrangement 'post', given 'pre'"):
         GloReUnit("unit", 64, 16, extend_first=True)
