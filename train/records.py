@@ -9,6 +9,8 @@ import mxnet as mx
 
 from gluon_glore.errors import InputError
 
+from .bad_records import BadRecords
+
 
 def write_records(path, samples):
     """Write `(encoded picture, label)` pairs to `path` and its index; both whole or neither.
@@ -42,7 +44,8 @@ class RecordDataset:
     """`dataset[i]` -> (encoded picture, label); safe to read from several threads.
 
     Raises InputError where the file or its index is missing, empty or damaged; on reading,
-    BadRecord where a record is damaged or its label is not in 0..classes-1.
+    BadRecord where a record is damaged or its label is not in 0..classes-1. `bad` keeps count of
+    those; as made here, the first ends the run.
     """
 
     def __init__(self, path, classes):
@@ -60,6 +63,7 @@ class RecordDataset:
             raise InputError(f"{index}: damaged index") from None
         self._keys = self._records.keys
         self._lock = threading.Lock()
+        self.bad = BadRecords(self)
 
     def __len__(self):
         return len(self._keys)
