@@ -50,9 +50,10 @@ class BadRecords:
         if new and self._comm.rank == 0:
             self._name([self._reason(index, attempt) for index in sorted(new)])
         if failed or len(self.known) > self._limit:
+            example = self._reason(min(self.known), attempt)
             raise InputError(
                 f"{self._dataset.path}: more than {self._limit} of {len(self._dataset)} records "
-                f"are bad (data.max_bad {self._max_share:g}), as {self._reason(min(self.known), attempt)}"
+                f"are bad (data.max_bad {self._max_share:g}), as {example}"
             )
 
     def _name(self, lines):

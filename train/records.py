@@ -1,6 +1,7 @@
 """Labelled pictures in indexed RecordIO, MXNet's own container: `NAME.rec` beside `NAME.idx`."""
 
 import contextlib
+import errno
 import os
 import threading
 from pathlib import Path
@@ -15,7 +16,7 @@ from .bad_records import BadRecords
 def write_records(path, samples):
     """Write `(encoded picture, label)` pairs to `path` and its index; both whole or neither.
 
-    Keys count from 0 in the order given.
+    Keys count from 0 in the order given. Raises OSError where they can't be written.
     """
     path = Path(path)
     index = path.with_suffix(".idx")
@@ -25,8 +26,17 @@ def write_records(path, samples):
         writer = mx.recordio.MXIndexedRecordIO(*map(os.fspath, temporary), "w")
         for key, (picture, label) in enumerate(samples):
             header = mx.recordio.IRHeader(0, float(label), key, 0)
-            writer.write_idx(key, mx.recordio.pack(header, picture))
+            try:
+                writer.write_idx(key, mx.recordio.pack(header, picture))
+            except mx.MXNetError:
+                raise OSError(errno.EIO, "can't be written, is the disk full?") from None
+        size = writer.tell()
         writer.close()
+        if os.path.getsize(temporary[1]) != size:  # closing flushes, and does not say it can't
+            raise OSError(errno.EIO, "can't be written whole, is the disk full?")
+        for file in temporary:
+            with open(file, "rb") as whole:
+                os.fsync(whole.fileno())
         # The .rec comes last: where it is, its index is.
         for file, place in zip(temporary, (index, path)):
             os.replace(file, place)
