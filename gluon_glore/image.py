@@ -68,12 +68,12 @@ class Preprocess:
         return self.normalize(center_crop(picture, self.size), out)
 
     def normalize(self, picture, out=None):
-        """uint8 `(H, W, C)` -> float32 `(C, H, W)`, written to `out` where given."""
+        """uint8 `(H, W, C)` -> float32 `(C, H, W)`, written to `out`, contiguous, where given."""
         if out is None:
             out = np.empty((self.channels, *picture.shape[:2]), np.float32)
         tables = _normalized(tuple(self.mean), self.scale)
         for plane, channel, table in zip(out, cv2.split(picture), tables):
-            plane[:] = cv2.LUT(channel, table)
+            cv2.LUT(channel, table, dst=plane)
         return out
 
 
