@@ -4,9 +4,9 @@
 
 FOLDER holds class folders of photographs; they are packed as they are into a temporary file, over
 and over until there are `--images`. A turn is one pass over it: decode, random crop 224x224,
-bicubic, mirror, HSL, normalise, hand over as NDArray. "opencv" only decodes and resizes, in threads:
-what the hardware gives before any augmentation. ImageRecordIter takes fewer threads than it is told,
-half of the cores less one but at least one, and says on stderr how many.
+bicubic, mirror, HSL, normalise, hand over as NDArray. "opencv" only decodes and resizes, in
+threads: what the hardware gives before any augmentation. ImageRecordIter may take fewer threads
+than it is told, and says on stderr how many (one, on two cores).
 """
 
 import argparse
