@@ -92,13 +92,33 @@ def max_pool(pool: Pool, name):
 class GlobalAveragePool(HybridBlock):
     """Average over all locations: `(B, C, *space) -> (B, C)`.
 
+    With `mean_max` set, the mean of average and maximum: see `pool_mean_max`.
     Three spatial `axes` are flattened: GlobalAvgPool3D fails on MXNet's CPU build once hybridised.
     """
 
     def __init__(self, axes=2, prefix=None):
         super().__init__(prefix=prefix)
+        self.mean_max = False
         self._axes = axes
 
     def hybrid_forward(self, F, x):
         flat = flatten_locations(F, x, self._axes)
-        return F.flatten(F.Pooling(flat, global_pool=True, pool_type="avg", kernel=(1, 1)))
+        pooled = F.Pooling(flat, global_pool=True, pool_type="avg", kernel=(1, 1))
+        if self.mean_max:
+            largest = F.Pooling(flat, global_pool=True, pool_type="max", kernel=(1, 1))
+            pooled = (pooled + largest) / 2
+        return F.flatten(pooled)
+
+
+def pool_mean_max(net):
+    """Have a network classify the mean of averaged and largest features, for larger pictures.
+
+    For evaluation, before the first forward; the DPN work tests so at 320 pixels
+    (https://arxiv.org/abs/1707.01629).
+    """
+
+    def change(block):
+        if isinstance(block, GlobalAveragePool):
+            block.mean_max = True
+
+    net.apply(change)

@@ -60,3 +60,18 @@ def test_colour_shifts_hue_in_a_circle_and_clips_the_rest():
     assert shift_hls(red, (0, 255, 0)).min() == 255
     grey = cv2.cvtColor(shift_hls(red, (0, 0, -255)), cv2.COLOR_RGB2HLS_FULL)
     assert grey[..., 2].max() == 0
+
+
+def test_bicubic_down_to_half_the_size_and_averages_below():
+    whole = Augment(area=(0.99, 1.0), aspect=(1.0, 1.0), mirror=False, hls=(0, 0, 0))
+    picture = PICTURE[:, :60]
+    for size, interpolation in ((40, cv2.INTER_CUBIC), (20, cv2.INTER_AREA)):
+        crop = random_crop(picture, whole.area, whole.aspect, np.random.default_rng(0))
+        view = augment(picture, (size, size), whole, np.random.default_rng(0))
+        assert np.array_equal(view, cv2.resize(crop, (size, size), interpolation=interpolation))
+
+
+def test_grey_pictures_keep_their_axis():
+    cfg = Augment(area=(1.0, 1.0), mirror=True)
+    views = [augment(PICTURE[:, :, :1], (60, 80), cfg, RNG) for _ in range(9)]
+    assert {view.shape for view in views} == {(60, 80, 1)}

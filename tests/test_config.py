@@ -48,6 +48,7 @@ def test_a_configuration_survives_yaml(tmp_path):
         ("a: [", "not YAML"),
         ("optim: {epochs: 0}", "optim.epochs must be above 0, given 0"),
         ("optim: {schedule: exp}", "must be step or cosine, given 'exp'"),
+        ("data: {max_bad: 1}", "data.max_bad is a share, from 0 to below 1, given 1.0"),
         ("augment: {area: [0.5, 0.1]}", "augment.area must rise"),
         ("augment: {area: [0.5, 1.5]}", "augment.area is a share of 1, given 1.5"),
     ],

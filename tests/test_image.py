@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.image import Preprocess, center_crop, read_image, resize_short
+from gluon_glore.image import Preprocess, center_crop, decode_image, read_image, resize_short
 
 
 def picture(height, width, channels=3):
@@ -33,8 +33,21 @@ def test_preprocess_resizes_the_short_side_crops_the_middle_and_normalises():
     y = Preprocess(size=(224, 200), resize=300)(x)
     assert y.shape == (3, 224, 200)
     assert y.dtype == np.float32
-    expected = (x[38:262, 100:300].astype("float32") - [124, 117, 104]) * 0.0167
-    assert np.allclose(y, expected.transpose(2, 0, 1), atol=1e-5)
+    expected = x[38:262, 100:300].astype("float32") - np.float32([124, 117, 104])
+    expected *= np.float32(0.0167)
+    assert np.array_equal(y, expected.transpose(2, 0, 1).astype("float32"))
+    batch = np.full((2, 3, 224, 200), np.nan, np.float32)
+    Preprocess(size=(224, 200), resize=300)(x, out=batch[1])
+    assert np.array_equal(batch[1], y) and np.isnan(batch[0]).all()
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_truncated_pictures_are_refused(suffix):
+    data = cv2.imencode(suffix, picture(60, 80))[1].tobytes()
+    assert decode_image(data, 3).shape == (60, 80, 3)
+    for length in (len(data) // 2, len(data) - 2):
+        with pytest.raises(InputError, match="not a readable picture"):
+            decode_image(data[:length], 3)
 
 
 @pytest.mark.parametrize(("height", "width"), [(100, 50), (50, 100), (31, 32)])

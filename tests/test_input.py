@@ -1,4 +1,5 @@
 import dataclasses
+import time
 
 import numpy as np
 import pytest
@@ -44,6 +45,34 @@ def test_views_depend_on_seed_epoch_and_index_only(training, config):
         assert not np.array_equal(first[0][0], other[0][0])
 
 
+def test_an_epoch_begins_where_it_is_told_and_decodes_nothing_before(training, config):
+    whole = epoch(training, config)
+    read = []
+
+    class Watched(RecordDataset):
+        def __getitem__(self, i):
+            read.append(i)
+            return super().__getitem__(i)
+
+    late = list(pipeline.training_batches(Watched(config.data.train, 2), config, 0, 0, 1, start=4))
+    assert len(late) == 2 and len(read) == 64
+    for (a, y), (b, z) in zip(whole[4:], late):
+        assert np.array_equal(a, b) and np.array_equal(y, z)
+    assert list(pipeline.training_batches(training, config, 0, 0, 1, start=6)) == []
+
+
+def test_waiting_counts_the_seconds_its_user_waits():
+    def slow():
+        for i in range(3):
+            time.sleep(0.02)
+            yield i
+
+    waiting = pipeline.Waiting(slow())
+    for _ in waiting:
+        time.sleep(0.1)
+    assert 0.06 <= waiting.seconds < 0.3  # not the 0.3 s that the user worked
+
+
 def reseeded(config):
     return dataclasses.replace(config, seed=config.seed + 1)
 
@@ -56,16 +85,16 @@ def test_an_epoch_takes_no_sample_twice(config, tmp_path):
     assert len(values) == len(set(values)) == 96
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_evaluation_sees_every_sample_exactly_once(config, tmp_path, ranks):
-    canvases = [np.full((64, 64), i, np.uint8) for i in range(70)]
+@pytest.mark.parametrize(("samples", "ranks"), [(70, 1), (70, 2), (70, 3), (2, 3)])
+def test_evaluation_sees_every_sample_exactly_once(config, tmp_path, samples, ranks):
+    canvases = [np.full((64, 64), i, np.uint8) for i in range(samples)]
     write_records(tmp_path / "n.rec", ((encode_png(c), 0) for c in canvases))
     dataset = RecordDataset(tmp_path / "n.rec", 1)
     seen = []
     for rank in range(ranks):
         for pictures, _ in pipeline.evaluation_batches(dataset, config, rank, ranks):
             seen += list(np.round(pictures[:, 0, 0, 0] / config.data.scale + config.data.mean[0]))
-    assert sorted(seen) == list(range(70))
+    assert sorted(seen) == list(range(samples))
 
 
 def test_too_few_samples_for_a_batch_are_refused():

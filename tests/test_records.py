@@ -1,3 +1,6 @@
+import contextlib
+import subprocess
+
 import mxnet as mx
 import pytest
 
@@ -63,3 +66,35 @@ def test_mxnets_own_reader_reads_what_is_written(tmp_path):
     reader = mx.recordio.MXIndexedRecordIO(str(tmp_path / "a.idx"), str(tmp_path / "a.rec"), "r")
     header, picture = mx.recordio.unpack(reader.read_idx(2))
     assert (header.label, picture) == (1.0, b"third")
+
+
+@contextlib.contextmanager
+def small_disk(path, size):
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)]
+    done = subprocess.run(mount, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"no small disk to fill: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def test_on_a_full_disk_the_file_is_whole_or_there_is_an_error(tmp_path):
+    # The container buffers, so that a little too small a disk is noticed by the last flush only.
+    samples = [(bytes([i]) * 1000, 0) for i in range(40)]
+    outcomes = set()
+    for size in range(36 << 10, 57 << 10, 4 << 10):
+        place = tmp_path / str(size)
+        place.mkdir()
+        with small_disk(place, size):
+            try:
+                write_records(place / "a.rec", samples)
+            except OSError:
+                assert not list(place.iterdir())
+                outcomes.add("error")
+            else:
+                dataset = RecordDataset(place / "a.rec", classes=1)
+                assert [dataset[i] for i in range(len(dataset))] == samples
+                outcomes.add("whole")
+    assert outcomes == {"error", "whole"}

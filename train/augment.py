@@ -17,9 +17,11 @@ def augment(picture, size, cfg, rng):
     if cfg.area == (1.0, 1.0):
         picture = center_crop(picture, size)
     else:
-        picture = resize(random_crop(picture, cfg.area, cfg.aspect, rng), size)
+        # Bicubic as in the recipe; only what shrinks by more than half is averaged.
+        crop = random_crop(picture, cfg.area, cfg.aspect, rng)
+        picture = resize(crop, size, average_from=2)
     if cfg.mirror and rng.random() < 0.5:
-        picture = picture[:, ::-1]
+        picture = cv2.flip(picture, 1).reshape(picture.shape)  # cv2 drops a last axis of 1
     if any(cfg.hls) and picture.shape[2] == 3:
         picture = shift_hls(picture, [rng.uniform(-limit, limit) for limit in cfg.hls])
     return picture
@@ -45,8 +47,8 @@ def random_crop(picture, area, aspect, rng):
 
 def shift_hls(picture, shift):
     """Shift hue (degrees), lightness and saturation (of 255) of an RGB picture."""
-    hls = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2HLS_FULL).astype(np.int16)
+    hls = cv2.cvtColor(picture, cv2.COLOR_RGB2HLS_FULL)
     hue, lightness, saturation = shift
-    hls += np.int16([round(hue * 256 / 360), round(lightness), round(saturation)])
-    hls[..., 0] %= 256  # hue is a circle
-    return cv2.cvtColor(np.clip(hls, 0, 255).astype(np.uint8), cv2.COLOR_HLS2RGB_FULL)
+    hls = cv2.add(hls, (0, round(lightness), round(saturation), 0))  # stops at 0 and 255
+    hls[..., 0] += np.uint8(round(hue * 256 / 360) % 256)  # goes round: hue is a circle
+    return cv2.cvtColor(hls, cv2.COLOR_HLS2RGB_FULL)

@@ -25,6 +25,7 @@ class Model:
 class Data:
     """Indexed RecordIO files; pixels; decoding threads a process.
 
+    `max_bad`: the share of a file's records that may be unreadable; they are named and skipped.
     `class_names`: text file, one name a line in label order; "" names the classes by number.
     `size`: height and width the network sees. `resize`: evaluation's short side before the centre
     crop, 0 takes pictures as they are. Then (pixel - mean) * scale (paper's recipe: DPN work).
@@ -38,6 +39,7 @@ class Data:
     mean: Tuple[float, ...] = (124.0, 117.0, 104.0)
     scale: float = 0.0167
     threads: int = 2
+    max_bad: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,10 @@ def _check(config):
             raise InputError(f"config key {key} must rise, given [{low}, {high}]")
     if config.augment.area[1] > 1:
         raise InputError(f"config key augment.area is a share of 1, given {config.augment.area[1]}")
+    if not 0 <= config.data.max_bad < 1:
+        raise InputError(
+            f"config key data.max_bad is a share, from 0 to below 1, given {config.data.max_bad}"
+        )
     if config.optim.schedule not in ("step", "cosine"):
         raise InputError(
             f"config key optim.schedule must be step or cosine, given {config.optim.schedule!r}"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import mxnet as mx
 import numpy as np
+from tqdm import tqdm
 
 import gluon_glore
 from gluon_glore.atomic import write_text
@@ -26,9 +27,10 @@ from gluon_glore.layers import freeze_norm
 from gluon_glore.manifest import Manifest
 
 from . import checkpoint, input, loop
+from .bad_records import BadRecords
 from .comm import make_comm
 from .config import load_config, to_dict
-from .records import BadRecord, RecordDataset
+from .records import RecordDataset
 from .report import Reporter
 from .schedule import learning_rate
 
@@ -45,7 +47,7 @@ def main(argv=None):
         train(config, net, datasets, Path(args.out), args.resume, comm)
     except InputError as error:
         # What every process of a host sees is said once.
-        if isinstance(error, BadRecord) or os.environ.get("HOROVOD_LOCAL_RANK", "0") == "0":
+        if os.environ.get("HOROVOD_LOCAL_RANK", "0") == "0":
             print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -110,6 +112,8 @@ def train(config, net, datasets, out, resume, comm):
     )
     ctx = mx.gpu(comm.local_rank) if mx.context.num_gpus() else mx.cpu()
     trainer, first_epoch = initialize(config, net, out, resume, comm, ctx)
+    for dataset in datasets:
+        dataset.bad = BadRecords(dataset, config.data.max_bad, comm, out / "bad_records.txt")
     training_set, validation_set = datasets
     steps = input.steps_per_epoch(len(training_set), config.optim.batch_size)
     epochs = config.optim.epochs
@@ -154,8 +158,12 @@ def validate(net, dataset, config, comm, ctx, reporter, epoch):
     """Evaluate over all ranks and report."""
     batches = input.evaluation_batches(dataset, config, comm.rank, comm.size)
     meter = loop.evaluate(net, batches, comm, ctx)
-    if meter.samples != len(dataset):
+    left_out = len(dataset.bad.known)
+    if meter.samples != len(dataset) - left_out:
         raise RuntimeError(f"evaluated {meter.samples} of {len(dataset)} samples")
+    if left_out and comm.rank == 0:
+        note = f"evaluated {meter.samples} of {len(dataset)} samples, {left_out} are bad"
+        tqdm.write(note, file=sys.stderr)
     reporter.evaluation(epoch, meter)
 
 

@@ -1,6 +1,7 @@
 """Labelled pictures in indexed RecordIO, MXNet's own container: `NAME.rec` beside `NAME.idx`."""
 
 import contextlib
+import errno
 import os
 import threading
 from pathlib import Path
@@ -9,11 +10,13 @@ import mxnet as mx
 
 from gluon_glore.errors import InputError
 
+from .bad_records import BadRecords
+
 
 def write_records(path, samples):
     """Write `(encoded picture, label)` pairs to `path` and its index; both whole or neither.
 
-    Keys count from 0 in the order given.
+    Keys count from 0 in the order given. Raises OSError where they can't be written.
     """
     path = Path(path)
     index = path.with_suffix(".idx")
@@ -23,8 +26,17 @@ def write_records(path, samples):
         writer = mx.recordio.MXIndexedRecordIO(*map(os.fspath, temporary), "w")
         for key, (picture, label) in enumerate(samples):
             header = mx.recordio.IRHeader(0, float(label), key, 0)
-            writer.write_idx(key, mx.recordio.pack(header, picture))
+            try:
+                writer.write_idx(key, mx.recordio.pack(header, picture))
+            except mx.MXNetError:
+                raise OSError(errno.EIO, "can't be written, is the disk full?") from None
+        size = writer.tell()
         writer.close()
+        if os.path.getsize(temporary[1]) != size:  # closing flushes, and does not say it can't
+            raise OSError(errno.EIO, "can't be written whole, is the disk full?")
+        for file in temporary:
+            with open(file, "rb") as whole:
+                os.fsync(whole.fileno())
         # The .rec comes last: where it is, its index is.
         for file, place in zip(temporary, (index, path)):
             os.replace(file, place)
@@ -42,7 +54,8 @@ class RecordDataset:
     """`dataset[i]` -> (encoded picture, label); safe to read from several threads.
 
     Raises InputError where the file or its index is missing, empty or damaged; on reading,
-    BadRecord where a record is damaged or its label is not in 0..classes-1.
+    BadRecord where a record is damaged or its label is not in 0..classes-1. `bad` keeps count of
+    those; as made here, the first ends the run.
     """
 
     def __init__(self, path, classes):
@@ -60,6 +73,7 @@ class RecordDataset:
             raise InputError(f"{index}: damaged index") from None
         self._keys = self._records.keys
         self._lock = threading.Lock()
+        self.bad = BadRecords(self)
 
     def __len__(self):
         return len(self._keys)

@@ -1,0 +1,157 @@
+"""Images a second of the training input, beside MXNet's own iterator and plain OpenCV.
+
+    python -m benchmarks.loader FOLDER [--batch 32] [--threads 2]
+
+FOLDER holds class folders of photographs; they are packed as they are into a temporary file, over
+and over until there are `--images`. A turn is one pass over it: decode, random crop 224x224,
+bicubic, mirror, HSL, normalise, hand over as NDArray. "opencv" only decodes and resizes, in
+threads: what the hardware gives before any augmentation. ImageRecordIter may take fewer threads
+than it is told, and says on stderr how many (one, on two cores).
+"""
+
+import argparse
+import itertools
+import json
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from .paired import add_options, machine, measure, median_of, serve, write_result
+
+TARGET = 2.0  # what we hold: times ImageRecordIter
+SIZE = (224, 224)
+
+
+def ours(path, batch, threads):
+    """A pass of `train.input`, with its default recipe."""
+    import mxnet as mx
+
+    from train.config import Augment, Config, Data, Optim
+    from train.input import training_batches
+    from train.records import RecordDataset
+
+    dataset = RecordDataset(path, classes=1)
+    config = Config(
+        data=Data(size=SIZE, threads=threads), augment=Augment(), optim=Optim(batch_size=batch)
+    )
+
+    def step():
+        for pictures, _ in training_batches(dataset, config, 0, 0, 1):
+            mx.nd.array(pictures).wait_to_read()
+
+    return step
+
+
+def image_record_iter(path, batch, threads):
+    """A pass of MXNet's iterator, with the same recipe."""
+    import mxnet as mx
+
+    iterator = mx.io.ImageRecordIter(
+        path_imgrec=path,
+        path_imgidx=str(Path(path).with_suffix(".idx")),
+        data_shape=(3, *SIZE),
+        batch_size=batch,
+        preprocess_threads=threads,
+        shuffle=True,
+        round_batch=False,
+        random_resized_crop=True,
+        min_random_area=0.08,
+        max_random_area=1.0,
+        min_aspect_ratio=0.75,
+        max_aspect_ratio=1.3333,
+        rand_mirror=True,
+        random_h=20,
+        random_l=40,
+        random_s=50,
+        inter_method=2,
+        mean_r=124,
+        mean_g=117,
+        mean_b=104,
+        scale=0.0167,
+    )
+
+    def step():
+        iterator.reset()
+        for item in iterator:
+            item.data[0].wait_to_read()
+
+    return step
+
+
+def opencv(path, batch, threads):
+    """Decode and resize only."""
+    import cv2
+    import numpy as np
+
+    from train.records import RecordDataset
+
+    cv2.setNumThreads(1)
+    dataset = RecordDataset(path, classes=1)
+
+    def load(i):
+        picture = cv2.imdecode(np.frombuffer(dataset[i][0], np.uint8), cv2.IMREAD_COLOR)
+        cv2.resize(picture, SIZE, interpolation=cv2.INTER_CUBIC)
+
+    def step():
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(load, range(len(dataset))))
+
+    return step
+
+
+COMPETITORS = {"ours": ours, "ImageRecordIter": image_record_iter, "opencv": opencv}
+
+
+def pack(folder, path, images):
+    """Write `images` of a folder's pictures, repeated, all of one class."""
+    from train.pack import list_pictures
+    from train.records import write_records
+
+    data = [file.read_bytes() for file, _ in list_pictures(Path(folder))]
+    write_records(
+        path, ((picture, 0) for picture in itertools.islice(itertools.cycle(data), images))
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", help="class folders of photographs")
+    parser.add_argument("--images", type=int, default=384, help="in a turn (384)")
+    add_options(parser, batch=32)
+    args = parser.parse_args()
+    if args.worker:
+        options = json.loads(args.worker)
+        return serve(COMPETITORS[options.pop("name")](**options))
+    if not args.folder or args.images < args.batch:
+        parser.error("FOLDER is needed, and at least a batch of images")
+
+    images = args.images - args.images % args.batch  # whole batches, alike for all
+    with tempfile.TemporaryDirectory() as directory:
+        path = f"{directory}/photos.rec"
+        pack(args.folder, path, images)
+        options = {"path": path, "batch": args.batch, "threads": args.threads}
+        seconds = measure(
+            "benchmarks.loader",
+            {name: {"name": name, **options} for name in COMPETITORS},
+            args.rounds,
+            args.threads,
+            warmup=1,
+        )
+    speed = {name: median_of(lambda s: images / s, values) for name, values in seconds.items()}
+    ratio = median_of(lambda o, m: m / o, seconds["ours"], seconds["ImageRecordIter"])
+    for name, value in speed.items():
+        print(f"{name:16} {value:6.0f} images/s")
+    print(f"ours / ImageRecordIter {ratio:.2f} (target {TARGET:g})")
+    result = {
+        "images": images,
+        "batch": args.batch,
+        "rounds": args.rounds,
+        "machine": machine(args.threads),
+        "images_per_second": speed,
+        "ratio": ratio,
+    }
+    print(write_result("loader", result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+import json
+
+import mxnet as mx
+import numpy as np
+import pytest
+from test_bad_records import SAMPLES, TESTED, write_damaged
+from test_comm import horovodrun, needs_horovod
+from test_imagenet import train
+
+from gluon_glore import get_model
+from gluon_glore.classify import load_network
+from gluon_glore.image import decode_image, resize_short
+from gluon_glore.layers import pool_mean_max
+from train.evaluate import main
+from train.records import RecordDataset
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, digit_pairs):
+    out = tmp_path_factory.mktemp("run")
+    settings = [
+        f"data.train={digit_pairs}/train.rec",
+        f"data.val={digit_pairs}/val.rec",
+        f"data.class_names={digit_pairs}/classes.txt",
+        "optim.epochs=1",
+        "optim.batch_size=32",
+    ]
+    assert train(out, settings) == 0
+    return out
+
+
+def evaluated(tmp_path, *arguments):
+    assert main([*map(str, arguments), "--out", str(tmp_path / "result.json")]) == 0
+    return json.loads((tmp_path / "result.json").read_text())
+
+
+def test_as_it_was_trained_a_run_gives_its_own_accuracy(run, tmp_path):
+    result = evaluated(tmp_path, run)
+    assert result["top1"] == json.loads((run / "summary.json").read_text())["top1"]
+    assert (result["samples"], result["bad_records"], result["size"]) == (70, 0, [64, 64])
+
+
+def test_larger_pictures_and_mean_max_pooling_give_what_the_network_gives_by_hand(
+    run, digit_pairs, tmp_path
+):
+    result = evaluated(tmp_path, run, "--size", 96, "--resize", 110, "--pooling", "mean_max")
+    net, manifest = load_network(run)
+    dataset = RecordDataset(digit_pairs / "val.rec", 2)
+    losses = []
+    for i in range(len(dataset)):
+        data, label = dataset[i]
+        picture = resize_short(decode_image(data, 1), 110)[7:103, 7:103]
+        x = mx.nd.array(manifest.preprocess.normalize(picture)[None])
+        for block in list(net.features)[:-1]:
+            x = block(x)
+        features = x.asnumpy()
+        pooled = (features.mean(axis=(2, 3)) + features.max(axis=(2, 3))) / 2
+        losses.append(-mx.nd.log_softmax(net.output(mx.nd.array(pooled))).asnumpy()[0, label])
+    assert result["loss"] == pytest.approx(np.mean(losses), rel=1e-5)
+    assert (result["size"], result["resize"]) == ([96, 96], 110)
+    averaged = evaluated(tmp_path, run, "--size", 96, "--resize", 110)
+    assert abs(averaged["loss"] - result["loss"]) > 1e-3
+
+
+@pytest.mark.parametrize("hybridize", [False, True])
+def test_mean_max_pooling_is_the_mean_of_mean_and_maximum(hybridize):
+    net = get_model("resnet18_glore_0_1", classes=3)
+    net.initialize()
+    pool_mean_max(net)
+    if hybridize:
+        net.features[-1].hybridize()
+    x = mx.nd.random.normal(shape=(2, 4, 5, 7))
+    expected = (x.asnumpy().mean(axis=(2, 3)) + x.asnumpy().max(axis=(2, 3))) / 2
+    assert np.allclose(net.features[-1](x).asnumpy(), expected, atol=1e-6)
+
+
+def test_bad_records_are_left_out_and_counted(run, tmp_path, capsys):
+    path = write_damaged(tmp_path / "damaged.rec")
+    result = evaluated(tmp_path, run, "--data", path)
+    assert (result["samples"], result["bad_records"]) == (TESTED, SAMPLES - TESTED)
+    assert capsys.readouterr().err.count("skipped ") == 3
+    assert main([str(run), "--data", str(path), "--max-bad", "0"]) == 2
+    assert "more than 0 of 300 records are bad" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--size", "96", "--resize", "95"], "--resize 95: 0, or at least the crop's 96 pixels"),
+        (["--size", "96"], "picture of 64x64 pixels, the network takes 96x96"),
+        (["--data", "none.rec"], "none.rec: no such file"),
+        (["--size", "7"], "input of 7x7 is too small for the strides of tiny_glore_0_1"),
+    ],
+)
+def test_what_does_not_fit_is_one_error_and_exit_2(run, options, message, capsys):
+    assert main([str(run), *options]) == 2
+    (error,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert message in error
+
+
+def test_a_checkpoint_does_not_know_its_data(run, capsys):
+    assert main([str(run / "checkpoints" / "epoch-0001")]) == 2
+    assert "does not say its validation set: give --data FILE.rec" in capsys.readouterr().err
+
+
+@needs_horovod
+def test_two_processes_see_what_one_sees(run, tmp_path):
+    out = tmp_path / "two.json"
+    done = horovodrun("-m", "train.evaluate", str(run), "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    one, two = evaluated(tmp_path, run), json.loads(out.read_text())
+    assert two["loss"] == pytest.approx(one.pop("loss"), rel=1e-5)
+    assert {**two, **one} == two

@@ -1,0 +1,131 @@
+"""Evaluate a checkpoint on labelled pictures in RecordIO, also at another size than it trained at.
+
+    python -m train.evaluate RUN --size 320 --pooling mean_max [--data val.rec]
+
+The DPN work's way of testing: larger pictures, mean-max pooling before the classifier. Runs on one
+process or, under horovodrun, on several.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import mxnet as mx
+
+from gluon_glore.atomic import write_text
+from gluon_glore.classify import load_network
+from gluon_glore.errors import InputError, positive_int
+from gluon_glore.layers import pool_mean_max
+
+from . import loop
+from .bad_records import BadRecords
+from .comm import make_comm
+from .config import Config, Data, Optim
+from .input import evaluation_batches
+from .records import RecordDataset
+
+
+def main(argv=None):
+    """Evaluate as the command line says. Returns the exit code: 0, or 2 for what can't be used."""
+    args = parse_args(argv)
+    comm = None
+    try:
+        net, manifest = load_network(args.model)
+        if args.pooling == "mean_max":
+            pool_mean_max(net)
+        config = make_config(args, manifest.preprocess)
+        net.spec.check_input(config.data.size)
+        dataset = RecordDataset(config.data.val, net.classes)
+        comm = make_comm()
+        dataset.bad = BadRecords(dataset, config.data.max_bad, comm)
+        result = evaluate(net, dataset, config, comm)
+    except InputError as error:
+        if os.environ.get("HOROVOD_LOCAL_RANK", "0") == "0":
+            print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    if comm.rank == 0:
+        result = {"model": manifest.model, "pooling": args.pooling, **result}
+        if args.out:
+            write_text(args.out, json.dumps(result, indent=2) + "\n")
+        print(
+            f"{manifest.model}: top-1 {result['top1']:.4f}, loss {result['loss']:.4f} "
+            f"on {result['samples']} of {len(dataset)} pictures of {config.data.val}"
+        )
+    comm.shutdown()
+    return 0
+
+
+def parse_args(argv):
+    parser = argparse.ArgumentParser(
+        prog="python -m train.evaluate", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("model", metavar="RUN", help="a run's directory, or a checkpoint's")
+    parser.add_argument("--data", metavar="FILE.rec", help="(the run's own validation set)")
+    parser.add_argument("--size", type=positive_int, help="pixels of the crop (as trained)")
+    parser.add_argument(
+        "--resize",
+        type=int,
+        help="short side before the crop, 0 takes pictures as they are (grows with --size)",
+    )
+    parser.add_argument("--pooling", choices=("avg", "mean_max"), default="avg")
+    parser.add_argument("--batch", type=positive_int, default=32, help="of all processes (32)")
+    parser.add_argument("--threads", type=positive_int, default=2, help="decoding, a process (2)")
+    parser.add_argument("--max-bad", type=float, default=0.01, help="share allowed (0.01)")
+    parser.add_argument("--out", metavar="FILE.json", help="write the result there too")
+    return parser.parse_args(argv)
+
+
+def make_config(args, preprocess) -> Config:
+    """What `evaluation_batches` needs: the checkpoint's preprocessing, changed as asked for."""
+    size, resize = preprocess.size, preprocess.resize
+    if args.size:
+        resize = round(resize * args.size / min(size))
+        size = (args.size, args.size)
+    if args.resize is not None:
+        resize = args.resize
+    if resize and resize < min(size) or resize < 0:
+        raise InputError(f"--resize {resize}: 0, or at least the crop's {min(size)} pixels")
+    data = Data(
+        val=args.data or validation_set(Path(args.model)),
+        size=size,
+        resize=resize,
+        mean=preprocess.mean,
+        scale=preprocess.scale,
+        threads=args.threads,
+        max_bad=args.max_bad,
+    )
+    return Config(data=data, optim=Optim(batch_size=args.batch))
+
+
+def validation_set(run):
+    """The validation set of a finished run. Raises InputError where nothing says it."""
+    try:
+        return json.loads((run / "summary.json").read_text())["config"]["data"]["val"]
+    except (OSError, ValueError, KeyError):
+        raise InputError(f"{run} does not say its validation set: give --data FILE.rec") from None
+
+
+def evaluate(net, dataset, config, comm):
+    """Loss, accuracy, counts, size and resize as a dictionary."""
+    net.hybridize(static_alloc=True, static_shape=True)
+    if mx.context.num_gpus():
+        net.collect_params().reset_ctx(mx.gpu(comm.local_rank))
+    ctx = net.output.weight.list_ctx()[0]
+    meter = loop.evaluate(net, evaluation_batches(dataset, config, comm.rank, comm.size), comm, ctx)
+    return {
+        "data": str(dataset.path),
+        "size": list(config.data.size),
+        "resize": config.data.resize,
+        "loss": float(meter.loss),
+        "top1": float(meter.top1),
+        "samples": meter.samples,
+        "bad_records": len(dataset.bad.known),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
