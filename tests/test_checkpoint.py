@@ -52,7 +52,7 @@ def test_weights_and_momentum_come_back_bit_equal(tmp_path):
     save(tmp_path, net, trainer, 1)
     again = make(seed=1)
     assert not same(state(*again), state(net, trainer))
-    assert restore_newest(tmp_path, *again) == 1
+    assert restore_newest(tmp_path, *again) == (1, 0)
     assert same(state(*again), state(net, trainer))
     step(net, trainer)
     step(*again)
@@ -81,7 +81,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(tmp_path, fil
     else:
         data[5] ^= 0x80
         path.write_bytes(data)
-    assert restore_newest(tmp_path, *make(seed=1)) == 1
+    assert restore_newest(tmp_path, *make(seed=1)) == (1, 0)
     assert f"epoch-0002/{file}" in capsys.readouterr().err
 
 
@@ -127,4 +127,4 @@ def test_a_kill_in_the_middle_of_saving_loses_nothing(tmp_path):
         path, manifest = newest_checkpoint(run, warnings.append)
         assert not warnings
         assert path == checkpoints(run)[-1]
-        assert restore_newest(run, *make(seed=1)) == manifest.epoch
+        assert restore_newest(run, *make(seed=1)) == (manifest.epoch, 0)

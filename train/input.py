@@ -33,8 +33,11 @@ def steps_per_epoch(samples, batch_size):
     return samples // batch_size
 
 
-def training_batches(dataset, config, epoch, rank, ranks):
-    """Yield an epoch's `(pictures (b, C, H, W), labels (b,))` of one rank, b = batch / ranks."""
+def training_batches(dataset, config, epoch, rank, ranks, start=0):
+    """Yield an epoch's `(pictures (b, C, H, W), labels (b,))` of one rank, b = batch / ranks.
+
+    `start` is the step of the epoch to begin at; nothing before it is read.
+    """
     preprocess = make_preprocess(config.data)
     size = config.optim.batch_size
     order = np.random.default_rng([config.seed, epoch]).permutation(len(dataset))
@@ -50,9 +53,18 @@ def training_batches(dataset, config, epoch, rank, ranks):
     share = size // ranks
     batches = (
         order[step * size + rank * share : step * size + (rank + 1) * share]
-        for step in range(steps_per_epoch(len(dataset), size))
+        for step in range(start, steps_per_epoch(len(dataset), size))
     )
     return _load_ahead(load, batches, config.data.threads)
+
+
+def order(dataset, config):
+    """What the order of an epoch's pictures depends on: a step's number means as much as these."""
+    return {
+        "seed": config.seed,
+        "pictures": len(dataset),
+        "batch_size": config.optim.batch_size,
+    }
 
 
 def evaluation_batches(dataset, config, rank, ranks):
