@@ -4,11 +4,13 @@ Checkpoints and exported networks are such folders. The manifest is written last
 without one is not complete, and read first, so MXNet never sees a damaged file.
 """
 
+import contextlib
 import dataclasses
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 import mxnet as mx
 import yaml
@@ -23,13 +25,21 @@ MANIFEST = "manifest.yaml"
 
 @dataclass(frozen=True)
 class Manifest:
-    """A network `model` of `class_names`, fed by `preprocess`; `epoch` of a checkpoint, else 0."""
+    """A network `model` of `class_names`, fed by `preprocess`.
+
+    Of a checkpoint also: `epoch` epochs and `step` steps of the next are done; `order` is what the
+    order of the pictures depends on (so `step` means something under the same alone); `top1` the
+    accuracy, None within an epoch.
+    """
 
     model: str
     class_names: Tuple[str, ...]
     preprocess: Preprocess
     epoch: int = 0
     sha256: Dict[str, str] = field(default_factory=dict)
+    step: int = 0
+    order: Dict[str, int] = field(default_factory=dict)
+    top1: Optional[float] = None
 
 
 def write_manifest(folder, manifest, files):
@@ -37,6 +47,9 @@ def write_manifest(folder, manifest, files):
     fields = {
         "model": manifest.model,
         "epoch": manifest.epoch,
+        "step": manifest.step,
+        "order": manifest.order,
+        "top1": manifest.top1,
         "input": {"name": "data", "layout": "NCHW", "dtype": "float32"},
         "preprocess": {
             key: list(value) if isinstance(value, tuple) else value
@@ -55,24 +68,7 @@ def read_manifest(folder) -> Manifest:
 
     Raises InputError naming what is missing or damaged.
     """
-    path = Path(folder) / MANIFEST
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-        preprocess = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in fields["preprocess"].items()
-        }
-        manifest = Manifest(
-            str(fields["model"]),
-            tuple(fields["class_names"]),
-            Preprocess(**preprocess),
-            int(fields["epoch"]),
-            dict(fields["sha256"]),
-        )
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError):
-        raise InputError(f"{path}: damaged manifest") from None
+    manifest = _parse(Path(folder) / MANIFEST)
     for name, checksum in manifest.sha256.items():
         file = Path(folder) / os.path.basename(name)
         if not file.is_file():
@@ -82,9 +78,60 @@ def read_manifest(folder) -> Manifest:
     return manifest
 
 
+def _parse(path) -> Manifest:
+    try:
+        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+        preprocess = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in fields["preprocess"].items()
+        }
+        return Manifest(
+            str(fields["model"]),
+            tuple(fields["class_names"]),
+            Preprocess(**preprocess),
+            int(fields["epoch"]),
+            dict(fields["sha256"]),
+            int(fields.get("step", 0)),
+            dict(fields.get("order", {})),
+            fields.get("top1"),
+        )
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError):
+        raise InputError(f"{path}: damaged manifest") from None
+
+
+_CHECKPOINT = re.compile(r"epoch-(\d+)(?:-step-(\d+))?")
+
+
+def checkpoint_name(epoch, step=0):
+    """The folder of a checkpoint `step` steps after `epoch` whole epochs."""
+    return f"epoch-{epoch:04d}" + (f"-step-{step:06d}" if step else "")
+
+
 def checkpoints(run):
     """The checkpoint folders of a training run, oldest first."""
-    return sorted((Path(run) / "checkpoints").glob("epoch-*"))
+    folders = (Path(run) / "checkpoints").glob("epoch-*")
+    return sorted(filter(position_of, folders), key=position_of)
+
+
+def position_of(folder) -> Optional[Tuple[int, int]]:
+    """(epochs, steps of the next) done at a checkpoint, as its name says; None for other names."""
+    match = _CHECKPOINT.fullmatch(folder.name)
+    return match and (int(match[1]), int(match[2] or 0))
+
+
+def best_checkpoint(run) -> Optional[Path]:
+    """The checkpoint of the highest accuracy (the first of equals), None where none has one.
+
+    Reads the manifests alone: whether its files are whole is for `read_manifest` to say.
+    """
+    accuracies = {}
+    for folder in checkpoints(run):
+        with contextlib.suppress(InputError):
+            accuracies[folder] = _parse(folder / MANIFEST).top1
+    known = {folder: top1 for folder, top1 in accuracies.items() if top1 is not None}
+    return max(known, key=known.get, default=None)
 
 
 def newest_checkpoint(run, warn) -> Tuple[Path, Manifest]:

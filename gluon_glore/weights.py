@@ -5,6 +5,7 @@ Gluon, symbols and the release interchange (both `_running_` and `_moving_` stat
 """
 
 import os
+import shutil
 import struct
 from pathlib import Path
 
@@ -114,6 +115,23 @@ def named_arrays(net):
 
 
 def save_weights(net, path):
-    """Write the network's parameters, the whole file or none."""
+    """Write the network's parameters, the whole file or none; raises as `save_arrays`."""
+    save_arrays(path, named_arrays(net))
+
+
+def save_arrays(path, arrays):
+    """Write `{name: NDArray}` to a .params file, the whole file or none.
+
+    Raises InputError where the disk does not take it.
+    """
+    path = Path(path)
     with atomic_path(path) as temporary:
-        mx.nd.save(os.fspath(temporary), named_arrays(net))
+        try:
+            mx.nd.save(os.fspath(temporary), arrays)
+            # On a full disk MXNet may lose the last block and say nothing: read it back.
+            whole = len(mx.nd.load(os.fspath(temporary))) == len(arrays)
+        except mx.MXNetError:
+            whole = False
+        if not whole:
+            free = shutil.disk_usage(path.parent).free / 2**20
+            raise InputError(f"{path}: could not be written, {free:.1f} MiB are free there")

@@ -108,7 +108,7 @@ def test_a_finished_run_that_is_resumed_evaluates_again(tmp_path, settings):
         ("model.classes=1", "label 1 is out of range, 0 to 0 allowed"),
         ("data.size=[96, 96]", "picture of 64x64 pixels, the network takes 96x96"),
         ("data.class_names=none.txt", "none.txt: No such file"),
-        ("optim.lr=1.0e+9", "the loss is"),
+        ("optim.lr=1.0e+30", "the loss is"),
         ("optim.learning=1", "unknown config key optim.learning"),
     ],
 )

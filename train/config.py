@@ -76,6 +76,17 @@ class Optim:
 
 
 @dataclass(frozen=True)
+class Checkpoint:
+    """What a run keeps: the newest `keep` checkpoints, and the one of the best evaluation.
+
+    `every`: steps between two of them within an epoch; 0 saves at the end of each epoch alone.
+    """
+
+    keep: int = 2
+    every: int = 0
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything a run depends on. `log_every` is in steps."""
 
@@ -83,6 +94,7 @@ class Config:
     data: Data = field(default_factory=Data)
     augment: Augment = field(default_factory=Augment)
     optim: Optim = field(default_factory=Optim)
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
     seed: int = 0
     log_every: int = 20
 
@@ -199,11 +211,16 @@ def _check(config):
         "optim.epochs": config.optim.epochs,
         "optim.batch_size": config.optim.batch_size,
         "optim.lr": config.optim.lr,
+        "checkpoint.keep": config.checkpoint.keep,
         "log_every": config.log_every,
     }
     for key, value in positive.items():
         if value <= 0:
             raise InputError(f"config key {key} must be above 0, given {value}")
+    if config.checkpoint.every < 0:
+        raise InputError(
+            f"config key checkpoint.every is in steps, 0 for none, given {config.checkpoint.every}"
+        )
     for key, (low, high) in {
         "augment.area": config.augment.area,
         "augment.aspect": config.augment.aspect,

@@ -7,9 +7,9 @@ are from.
 """
 
 import argparse
-import dataclasses
 import functools
 import json
+import math
 import os
 import platform
 import sys
@@ -24,21 +24,27 @@ from gluon_glore.atomic import write_text
 from gluon_glore.classify import read_names
 from gluon_glore.errors import InputError
 from gluon_glore.layers import freeze_norm
-from gluon_glore.manifest import Manifest
+from gluon_glore.manifest import Manifest, checkpoints
 
-from . import checkpoint, input, loop
+from . import checkpoint, input, loop, saver
 from .bad_records import BadRecords
 from .comm import make_comm
 from .config import load_config, to_dict
 from .records import RecordDataset
 from .report import Reporter
+from .rewind import rewind_metrics
 from .schedule import learning_rate
+from .seeding import seed_steps
+from .stop import STOPPED, StopFlag, Stopped
 
 
 def main(argv=None):
-    """Train as the command line says. Returns the exit code: 0, or 2 for what can't be used."""
+    """Train as the command line says.
+
+    Returns the exit code: 0, 2 for what can't be used, 75 for a run that was stopped and has saved.
+    """
     args = parse_args(argv)
-    comm = None
+    comm, code = None, 0
     try:
         config = load_config(args.config, args.set)
         net = gluon_glore.get_model(config.model.name, classes=config.model.classes)
@@ -52,9 +58,13 @@ def main(argv=None):
         return 2
     except KeyboardInterrupt:
         return 130
+    except Stopped as stopped:
+        code = STOPPED
+        if comm.rank == 0:
+            print(f"stopped: {stopped}; --resume goes on from there", file=sys.stderr)
     if comm:
         comm.shutdown()
-    return 0
+    return code
 
 
 def parse_args(argv):
@@ -99,41 +109,69 @@ def class_names(config):
 def train(config, net, datasets, out, resume, comm):
     """Train `net` to the end of the schedule and leave metrics, summary and checkpoints in `out`.
 
-    Raises InputError where `out` holds another run, a checkpoint does not fit, or data is bad.
+    Raises InputError where `out` holds another run or can't be written, a checkpoint does not fit,
+    or data is bad; Stopped where SIGTERM or SIGINT asked for an end and all is saved.
     """
     if config.optim.batch_size % comm.size:
         raise InputError(
             f"optim.batch_size {config.optim.batch_size} is not divisible by {comm.size} processes"
         )
-    if not resume and (out / "checkpoints").exists():
+    if not resume and checkpoints(out):
         raise InputError(f"{out} holds a run: give --resume, or another --out")
-    manifest = Manifest(
-        config.model.name, tuple(class_names(config)), input.make_preprocess(config.data)
-    )
-    ctx = mx.gpu(comm.local_rank) if mx.context.num_gpus() else mx.cpu()
-    trainer, first_epoch = initialize(config, net, out, resume, comm, ctx)
     for dataset in datasets:
         dataset.bad = BadRecords(dataset, config.data.max_bad, comm, out / "bad_records.txt")
     training_set, validation_set = datasets
     steps = input.steps_per_epoch(len(training_set), config.optim.batch_size)
     epochs = config.optim.epochs
+    manifest = Manifest(
+        config.model.name,
+        tuple(class_names(config)),
+        input.make_preprocess(config.data),
+        order=input.order(training_set, config),
+    )
+    saver.check_writable(out, comm)
+    ctx = mx.gpu(comm.local_rank) if mx.context.num_gpus() else mx.cpu()
+    trainer, start = initialize(config, net, out, resume, comm, ctx, manifest.order)
+    first_epoch, first_step = start
+    finished = first_epoch >= epochs
+    # What is told from here on: a finished run's last evaluation once more, or steps and all.
+    told = (first_epoch - 1, math.inf)
+    if not finished:
+        told = (first_epoch, first_epoch * steps + first_step)
+    saver.on_rank_0(comm, lambda: rewind_metrics(out / "metrics.jsonl", *told))
 
     rate = functools.partial(learning_rate, config.optim, steps_per_epoch=steps)
 
-    with Reporter(out, comm, epochs, steps, first_epoch) as reporter:
+    with Reporter(out, comm, epochs, steps, first_epoch) as reporter, StopFlag() as stop:
+        save = saver.Saver(out, net, trainer, manifest, start, config.checkpoint, steps, comm, stop)
         for epoch in range(first_epoch, epochs):
-            batches = input.training_batches(training_set, config, epoch, comm.rank, comm.size)
-            numbered = enumerate(batches, start=epoch * steps)
+            done = first_step if epoch == first_epoch else 0
+            batches = input.training_batches(
+                training_set, config, epoch, comm.rank, comm.size, start=done
+            )
+            numbered = enumerate(batches, start=epoch * steps + done)
+            if net.spec.dropout:
+                numbered = seed_steps(numbered, config.seed, comm.rank)
             loop.train_one_epoch(
-                net, trainer, numbered, comm, ctx, rate, config.log_every, reporter.train
+                net,
+                trainer,
+                numbered,
+                comm,
+                ctx,
+                rate,
+                config.log_every,
+                reporter.train,
+                save.after_step,
             )
             loop.average_statistics(net, comm)
-            validate(net, validation_set, config, comm, ctx, reporter, epoch)
-            if comm.rank == 0:
-                done = dataclasses.replace(manifest, epoch=epoch + 1)
-                checkpoint.save_checkpoint(out, net, trainer, done)
-        if first_epoch == epochs:
-            validate(net, validation_set, config, comm, ctx, reporter, epochs - 1)
+            meter = validate(net, validation_set, config, comm, ctx, stop)
+            save.stop_if_asked(epoch, steps)
+            report_evaluation(reporter, epoch, meter, validation_set, comm)
+            save.save(epoch + 1, top1=float(meter.top1))
+        if finished:
+            meter = validate(net, validation_set, config, comm, ctx, stop)
+            save.stop_if_asked(*start)
+            report_evaluation(reporter, first_epoch - 1, meter, validation_set, comm)
 
     if comm.rank == 0:
         summary = {
@@ -154,10 +192,16 @@ def train(config, net, datasets, out, resume, comm):
         print(f"{config.model.name}: top-1 {reporter.top1:.4f} on {config.data.val}; {out}")
 
 
-def validate(net, dataset, config, comm, ctx, reporter, epoch):
-    """Evaluate over all ranks and report."""
-    batches = input.evaluation_batches(dataset, config, comm.rank, comm.size)
-    meter = loop.evaluate(net, batches, comm, ctx)
+def validate(net, dataset, config, comm, ctx, stop):
+    """Evaluate over all ranks, or a part of the set where a stop is asked for."""
+    batches = input.evaluation_batches(
+        dataset, config, comm.rank, comm.size, stop=lambda: stop.asked
+    )
+    return loop.evaluate(net, batches, comm, ctx)
+
+
+def report_evaluation(reporter, epoch, meter, dataset, comm):
+    """Report a whole evaluation, and what was left out of it."""
     left_out = len(dataset.bad.known)
     if meter.samples != len(dataset) - left_out:
         raise RuntimeError(f"evaluated {meter.samples} of {len(dataset)} samples")
@@ -167,8 +211,11 @@ def validate(net, dataset, config, comm, ctx, reporter, epoch):
     reporter.evaluation(epoch, meter)
 
 
-def initialize(config, net, out, resume, comm, ctx):
-    """Initial or restored weights and momentum, alike on all ranks; returns (trainer, epoch)."""
+def initialize(config, net, out, resume, comm, ctx, order):
+    """Initial or restored weights and momentum, alike on all ranks.
+
+    Returns the trainer and `(epochs, steps of the next)` done.
+    """
     mx.random.seed(config.seed)
     np.random.seed(config.seed)
     net.initialize(ctx=ctx)
@@ -178,13 +225,13 @@ def initialize(config, net, out, resume, comm, ctx):
         momentum=config.optim.momentum, wd=config.optim.weight_decay, learning_rate=config.optim.lr
     )
     trainer = comm.trainer(net.collect_params(), optimizer)
-    epoch = 0
+    done = (0, 0)
     if resume:
-        epoch = checkpoint.restore_newest(out, net, trainer)
+        done = checkpoint.restore_newest(out, net, trainer, order)
     comm.broadcast(param.data(ctx) for param in net.collect_params().values())
     comm.broadcast(checkpoint.momentum_of(trainer).values())
     net.hybridize(static_alloc=True, static_shape=True)
-    return trainer, epoch
+    return trainer, done
 
 
 if __name__ == "__main__":

@@ -77,11 +77,21 @@ def training_batches(dataset, config, epoch, rank, ranks, start=0):
         yield pictures, np.array(labels, np.float32)
 
 
-def evaluation_batches(dataset, config, rank, ranks):
+def order(dataset, config):
+    """What the order of an epoch's pictures depends on: a step's number means as much as these."""
+    return {
+        "seed": config.seed,
+        "pictures": len(dataset),
+        "batch_size": config.optim.batch_size,
+    }
+
+
+def evaluation_batches(dataset, config, rank, ranks, stop=lambda: False):
     """Yield one rank's part of the set, in order; over all ranks each sample comes exactly once.
 
-    Bad records are left out, and in `dataset.bad.known` after the last batch. Raises InputError,
-    then, where they are more than allowed.
+    Bad records are left out, and in `dataset.bad.known` after the last batch. Ends after the batch
+    at which `stop()` holds, on this rank alone. Raises InputError, after the last batch, where more
+    records are bad than allowed.
     """
     preprocess = make_preprocess(config.data)
 
@@ -105,6 +115,8 @@ def evaluation_batches(dataset, config, rank, ranks):
             yield pictures, np.array(labels, np.float32)
         elif good.any():
             yield pictures[good], np.array(labels)[good].astype(np.float32)
+        if stop():
+            break  # the others need this rank for what follows
     dataset.bad.agree(np.arange(len(dataset)), bad, attempt)
 
 

@@ -27,11 +27,14 @@ class Meter:
         return self.samples / self.seconds
 
 
-def train_one_epoch(net, trainer, batches, comm, ctx, learning_rate, log_every, log):
+def train_one_epoch(
+    net, trainer, batches, comm, ctx, learning_rate, log_every, log, after_step=None
+):
     """One pass over `batches`, `(step, (pictures, labels))` of this rank, steps counted from 0.
 
     `learning_rate(step)` gives the step's rate. After every `log_every` steps, and after the last,
     `log(step, lr, Meter)` is told the averages over all ranks since the log before.
+    `after_step(step)` is called after every step and its log, and may end the epoch by raising.
     Raises InputError where the loss is not finite, on all ranks at the same step.
     """
 
@@ -57,6 +60,8 @@ def train_one_epoch(net, trainer, batches, comm, ctx, learning_rate, log_every, 
         if (step + 1) % log_every == 0:
             report()
             sums, samples, started = _zeros(ctx), 0, time.perf_counter()
+        if after_step:
+            after_step(step)
     if samples:
         report()
 

@@ -18,6 +18,7 @@ from gluon_glore.classify import load_classifier
 from gluon_glore.complexity import count_network, totals
 from gluon_glore.errors import positive_int
 from gluon_glore.image import decode_image
+from gluon_glore.manifest import checkpoints
 from gluon_glore.models import get_model
 
 from .records import RecordDataset
@@ -64,7 +65,7 @@ def run(config, model, seed, out):
     out.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "train.imagenet", "--config", config, "--out", str(out)]
     command += ["--set", f"model.name={model}", "--set", f"seed={seed}"]
-    if (out / "checkpoints").exists():
+    if checkpoints(out):
         command.append("--resume")
     print(f"{model}, seed {seed}", flush=True)
     with open(out / "log.txt", "a") as log:

@@ -1,0 +1,79 @@
+"""When a run saves: every so many steps, after an evaluation, and where it is asked to stop.
+
+Every rank calls alike, rank 0 writes, and all go on or fail together.
+"""
+
+import dataclasses
+import tempfile
+
+from gluon_glore.errors import InputError
+
+from . import checkpoint, loop
+from .stop import Stopped
+
+
+class Saver:
+    """Saves a run at `(epoch, step)`: epochs done, and steps done of the next.
+
+    `manifest` says what is saved but for that; `start` where the run starts, `cfg` is a
+    `Checkpoint` configuration, `steps` those of an epoch, `stop` a `StopFlag`.
+    """
+
+    def __init__(self, out, net, trainer, manifest, start, cfg, steps, comm, stop):
+        self._out, self._net, self._trainer, self._manifest = out, net, trainer, manifest
+        self._cfg, self._steps, self._comm, self._stop = cfg, steps, comm, stop
+        self._saved = start
+
+    def after_step(self, step):
+        """After training step `step` of the run. Raises Stopped where a stop was asked for."""
+        epoch = step // self._steps
+        done = step + 1 - epoch * self._steps
+        if self._cfg.every and (step + 1) % self._cfg.every == 0:
+            self.save(epoch, done)
+        self.stop_if_asked(epoch, done)
+
+    def stop_if_asked(self, epoch, step):
+        """Save and raise Stopped where any rank was asked to stop."""
+        if self._stop.agreed(self._comm):
+            self.save(epoch, step)
+            raise Stopped(f"{self._out}: saved after {epoch} epochs and {step} steps")
+
+    def save(self, epoch, step=0, top1=None):
+        """Save, unless this is what was saved last. Raises InputError where the disk refuses."""
+        if (epoch, step) == self._saved:
+            return
+        # In place: the run that goes on and the one that is resumed from here hold the same.
+        loop.average_statistics(self._net, self._comm)
+        manifest = dataclasses.replace(self._manifest, epoch=epoch, step=step, top1=top1)
+        on_rank_0(
+            self._comm,
+            lambda: checkpoint.save_checkpoint(
+                self._out, self._net, self._trainer, manifest, self._cfg.keep
+            ),
+        )
+        self._saved = (epoch, step)
+
+
+def check_writable(out, comm):
+    """Make the directory of a run. Raises InputError, on all ranks, where rank 0 can't write it."""
+
+    def probe():
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+
+    on_rank_0(comm, probe)
+
+
+def on_rank_0(comm, write):
+    """Call `write()` on rank 0. Where it can't, all ranks raise InputError: none waits for it."""
+    error = None
+    if comm.rank == 0:
+        try:
+            write()
+        except OSError as failure:
+            error = InputError(f"{failure.filename}: {failure.strerror}")
+        except InputError as failure:
+            error = failure
+    if comm.sum([error is not None])[0]:
+        raise error or InputError("rank 0 could not write, see its error")
