@@ -42,14 +42,15 @@ def _plain(name):
     return name.replace("_moving_", "_running_")
 
 
-def load_weights(net, path, ctx=None):
+def load_weights(net, path, ctx=None, fresh=()):
     """Load a parameter file into a network, all of it or nothing.
 
+    The parameters named in `fresh` are left as they are, whatever the file says of them.
     Call it before the first forward: MXNet's CPU build can't overwrite the weights of a network
     that has run. Raises InputError naming the parameters that differ.
     """
-    arrays = load_arrays(path)
-    params = net.collect_params()
+    arrays = {name: a for name, a in load_arrays(path).items() if name not in fresh}
+    params = {name: p for name, p in net.collect_params().items() if name not in fresh}
     problems = _differences(params, arrays)
     if problems:
         shown = "; ".join(problems[:3]) + ("; ..." if len(problems) > 3 else "")

@@ -8,6 +8,10 @@ import os
 import mxnet as mx
 import numpy as np
 
+from gluon_glore.errors import InputError
+
+from .config import Horovod
+
 
 class LocalComm:
     """One process."""
@@ -25,6 +29,9 @@ class LocalComm:
         """Sum a float64 array over all ranks."""
         return np.asarray(values, np.float64)
 
+    def agree(self, name, value):
+        """Raise InputError on all ranks where they do not have the same whole number."""
+
     def shutdown(self):
         """Leave the group."""
 
@@ -32,16 +39,24 @@ class LocalComm:
 class HorovodComm:
     """The processes that `horovodrun` started, one a GPU or share of the cores."""
 
-    def __init__(self):
+    def __init__(self, options):
+        # Read by hvd.init(); what the user or horovodrun set goes before.
+        for name, value in environment(options).items():
+            os.environ.setdefault(name, value)
         import horovod.mxnet as hvd
 
         hvd.init()
-        self._hvd = hvd
+        self._hvd, self._options = hvd, options
         self.rank, self.size, self.local_rank = hvd.rank(), hvd.size(), hvd.local_rank()
 
     def trainer(self, params, optimizer):
         """A Gluon trainer that averages the gradients over all ranks."""
-        return self._hvd.DistributedTrainer(params, optimizer)
+        return self._hvd.DistributedTrainer(
+            params,
+            optimizer,
+            compression=getattr(self._hvd.Compression, self._options.compression),
+            num_groups=self._options.groups,
+        )
 
     def broadcast(self, arrays):
         """Overwrite the arrays, an iterable of NDArray, with those of rank 0.
@@ -59,12 +74,35 @@ class HorovodComm:
         total = self._hvd.allreduce(local, average=False, name="sum").asnumpy()
         return total.reshape(np.shape(values))
 
+    def agree(self, name, value):
+        """Raise InputError on all ranks where they do not have the same whole number.
+
+        Ranks of different step counts would wait for each other without end.
+        """
+        total, squares = self.sum([value, value**2])  # exact up to 2**53
+        if squares * self.size != total**2:  # the variance, alike on all ranks
+            raise InputError(
+                f"the processes do not agree on the {name}, here {value}: have all hosts the same "
+                "data?"
+            )
+
     def shutdown(self):
         """Leave the group."""
         self._hvd.shutdown()
 
 
-def make_comm():
-    """Horovod under `horovodrun` (or mpirun), else one process."""
+def environment(options):
+    """A `Horovod` configuration as the environment variables that Horovod reads."""
+    return {
+        "HOROVOD_FUSION_THRESHOLD": str(int(options.fusion_mb * 2**20)),
+        "HOROVOD_CYCLE_TIME": str(options.cycle_ms),
+        "HOROVOD_STALL_CHECK_DISABLE": "0" if options.stall_warning else "1",
+        "HOROVOD_STALL_CHECK_TIME_SECONDS": str(options.stall_warning),
+        "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": str(options.stall_shutdown),
+    }
+
+
+def make_comm(options=None):
+    """Horovod with its configuration under `horovodrun` (or mpirun), else one process."""
     launched = {"HOROVOD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"} & set(os.environ)
-    return HorovodComm() if launched else LocalComm()
+    return HorovodComm(options or Horovod()) if launched else LocalComm()

@@ -24,13 +24,17 @@ from gluon_glore.classify import read_names
 from gluon_glore.errors import InputError
 from gluon_glore.layers import freeze_norm
 from gluon_glore.manifest import Manifest
+from gluon_glore.weights import load_weights
 
 from . import checkpoint, input, loop
 from .comm import make_comm
 from .config import load_config, to_dict
+from .optimizer import make_optimizer, set_multipliers
+from .precision import set_precision
 from .records import BadRecord, RecordDataset
 from .report import Reporter
 from .schedule import learning_rate
+from .step import make_step
 
 
 def main(argv=None):
@@ -41,7 +45,7 @@ def main(argv=None):
         config = load_config(args.config, args.set)
         net = gluon_glore.get_model(config.model.name, classes=config.model.classes)
         datasets = load_data(config, net.spec)
-        comm = make_comm()
+        comm = make_comm(config.horovod)
         train(config, net, datasets, Path(args.out), args.resume, comm)
     except InputError as error:
         # What every process of a host sees is said once.
@@ -103,6 +107,12 @@ def train(config, net, datasets, out, resume, comm):
         raise InputError(
             f"optim.batch_size {config.optim.batch_size} is not divisible by {comm.size} processes"
         )
+    share = config.optim.batch_size // comm.size
+    if share % config.optim.accumulate:
+        raise InputError(
+            f"optim.accumulate {config.optim.accumulate} does not divide the {share} pictures of "
+            f"each of {comm.size} processes"
+        )
     if not resume and (out / "checkpoints").exists():
         raise InputError(f"{out} holds a run: give --resume, or another --out")
     manifest = Manifest(
@@ -112,6 +122,9 @@ def train(config, net, datasets, out, resume, comm):
     trainer, first_epoch = initialize(config, net, out, resume, comm, ctx)
     training_set, validation_set = datasets
     steps = input.steps_per_epoch(len(training_set), config.optim.batch_size)
+    comm.agree("steps of an epoch", steps)
+    comm.agree("validation pictures", len(validation_set))
+    step = make_step(config, net, comm)
     epochs = config.optim.epochs
 
     rate = functools.partial(learning_rate, config.optim, steps_per_epoch=steps)
@@ -121,7 +134,7 @@ def train(config, net, datasets, out, resume, comm):
             batches = input.training_batches(training_set, config, epoch, comm.rank, comm.size)
             numbered = enumerate(batches, start=epoch * steps)
             loop.train_one_epoch(
-                net, trainer, numbered, comm, ctx, rate, config.log_every, reporter.train
+                net, trainer, numbered, comm, ctx, rate, config.log_every, reporter.train, step
             )
             loop.average_statistics(net, comm)
             validate(net, validation_set, config, comm, ctx, reporter, epoch)
@@ -161,15 +174,17 @@ def validate(net, dataset, config, comm, ctx, reporter, epoch):
 
 def initialize(config, net, out, resume, comm, ctx):
     """Initial or restored weights and momentum, alike on all ranks; returns (trainer, epoch)."""
+    set_precision(config.optim.precision)
     mx.random.seed(config.seed)
     np.random.seed(config.seed)
     net.initialize(ctx=ctx)
     if config.model.freeze_norm:
         freeze_norm(net)
-    optimizer = mx.optimizer.SGD(
-        momentum=config.optim.momentum, wd=config.optim.weight_decay, learning_rate=config.optim.lr
-    )
-    trainer = comm.trainer(net.collect_params(), optimizer)
+    if config.model.pretrained:
+        fresh = net.output.collect_params() if config.model.new_classifier else ()
+        load_weights(net, config.model.pretrained, fresh=fresh)
+    set_multipliers(net.collect_params(), config.optim)
+    trainer = comm.trainer(net.collect_params(), make_optimizer(config.optim))
     epoch = 0
     if resume:
         epoch = checkpoint.restore_newest(out, net, trainer)
