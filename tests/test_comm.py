@@ -82,7 +82,9 @@ for step in range(3):
     for param in params.values():
         mine = [rng.normal(size=param.shape).astype("float32") for rank in range(2)]
         param.before = param.data().asnumpy()
-        param.grad()[:] = mine[comm.rank]
+        with mx.autograd.record():
+            loss = (param.data() * mx.nd.array(mine[comm.rank])).sum()
+        loss.backward()
         param.mean = (mine[0] + mine[1]) / 2 / 4
     trainer.step(4)
     for param in params.values():
@@ -194,13 +196,6 @@ def test_different_data_ends_all_ranks_with_an_error():
     done = horovodrun("-c", DISAGREE)
     assert done.stdout.count("the processes do not agree on the steps of an epoch, here 1") == 2
 
-
-@needs_horovod
-def test_a_rank_that_the_others_wait_for_ends_all_after_the_stall_timeout():
-    done = horovodrun("-c", STALL)
-    assert done.returncode != 0
-    assert "STALLED" not in done.stdout
-    assert "stall" in done.stderr.lower()
 
 
 def test_the_configuration_is_what_horovod_reads():

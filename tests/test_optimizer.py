@@ -1,6 +1,7 @@
 import mxnet as mx
 import numpy as np
 import pytest
+from mxnet import autograd
 
 from gluon_glore import InputError, get_model
 from train.comm import LocalComm
@@ -15,7 +16,9 @@ def moves(optim, gradients, value=2.0):
     trainer = LocalComm().trainer({"a_weight": param}, make_optimizer(optim))
     seen = []
     for gradient in gradients:
-        param.grad()[:] = gradient
+        with autograd.record():
+            loss = gradient * param.data()
+        loss.backward()
         trainer.step(1)
         seen.append(param.data().asscalar())
     return seen
@@ -29,9 +32,11 @@ def test_momentum_and_weight_decay_follow_their_formula(nesterov):
     gradients = [1.0, -0.5, 0.25, 2.0]
     w, v, expected = 2.0, 0.0, []
     for gradient in gradients:
-        g = gradient + decay * w
-        v = momentum * v + g
-        w -= rate * (g + momentum * v if nesterov else v)
+        v = momentum * v + gradient + decay * w
+        step = gradient + decay * w + momentum * v if nesterov else v
+        if nesterov:
+            v -= decay * rate * step  # MXNet keeps the decay of the weight after the step
+        w -= rate * step
         expected.append(w)
     assert moves(optim, gradients) == pytest.approx(expected, rel=1e-5)
 
@@ -45,6 +50,9 @@ def step(optim, name="tiny_glore_0_1"):
         param.set_data(mx.nd.ones(param.shape))
     set_multipliers(net.collect_params(), optim)
     trainer = LocalComm().trainer(net.collect_params(), make_optimizer(optim))
+    with autograd.record():
+        loss = sum((0 * param.data()).sum() for param in params.values())
+    loss.backward()
     trainer.step(1)
     return {name: 1 - param.data().asnumpy().max() for name, param in params.items()}
 

@@ -10,7 +10,11 @@ NOT_DECAYED = ("bias", "gamma", "beta")
 
 
 def make_optimizer(optim):
-    """SGD with momentum; Nesterov's where `optim.nesterov`. The loop sets the rate of each step."""
+    """SGD with momentum; Nesterov's where `optim.nesterov`. The loop sets the rate of each step.
+
+    MXNet's Nesterov momentum takes up the decay of the weight after the step, not before it: a
+    difference of rate x decay x step.
+    """
     make = mx.optimizer.NAG if optim.nesterov else mx.optimizer.SGD
     return make(momentum=optim.momentum, wd=optim.weight_decay, learning_rate=optim.lr)
 
