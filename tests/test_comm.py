@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -115,12 +116,15 @@ import time
 import train
 from train.comm import make_comm
 from train.config import Horovod
-comm = make_comm(Horovod(stall_warning=1, stall_shutdown=3))
-comm.sum([1])
+comm = make_comm(Horovod(stall_seconds=3))
+for _ in range(2):
+    comm.sum([1])
+    time.sleep(4)  # computing is not waiting
+    comm.sum([1])
+print("went on", flush=True)
 if comm.rank == 1:
-    time.sleep(60)
+    time.sleep(100)
 comm.sum([1])
-print("STALLED")
 """
 
 
@@ -197,15 +201,20 @@ def test_different_data_ends_all_ranks_with_an_error():
     assert done.stdout.count("the processes do not agree on the steps of an epoch, here 1") == 2
 
 
+@needs_horovod
+def test_a_rank_that_the_others_wait_for_in_vain_ends_all():
+    started = time.monotonic()
+    done = horovodrun("-c", STALL)
+    assert done.returncode != 0
+    assert done.stdout.count("went on") == 2
+    assert "error: rank 0 waited 3 s for the other processes" in done.stderr
+    assert time.monotonic() - started < 90
+
 
 def test_the_configuration_is_what_horovod_reads():
-    set_by = environment(Horovod(fusion_mb=0.5, cycle_ms=2.5, stall_warning=0))
-    assert set_by == {
+    assert environment(Horovod(fusion_mb=0.5, cycle_ms=2.5)) == {
         "HOROVOD_FUSION_THRESHOLD": "524288",
         "HOROVOD_CYCLE_TIME": "2.5",
-        "HOROVOD_STALL_CHECK_DISABLE": "1",
-        "HOROVOD_STALL_CHECK_TIME_SECONDS": "0",
-        "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": "0",
     }
 
 

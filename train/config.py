@@ -108,21 +108,20 @@ class Optim:
 
 @dataclass(frozen=True)
 class Horovod:
-    """How the processes exchange gradients; the defaults are Horovod's own.
+    """How the processes exchange gradients.
 
     `compression`: none, or fp16 to send them as float16. `groups` above 0 reduces the gradients in
     that many groups, each as a whole. Gradients that are ready within `cycle_ms` milliseconds
-    travel together, up to `fusion_mb` MiB. A process that the others have waited for is named
-    after `stall_warning` seconds and ends all after `stall_shutdown`; 0 is never. What the
-    environment says (HOROVOD_CYCLE_TIME and so on) goes before.
+    travel together, up to `fusion_mb` MiB; HOROVOD_CYCLE_TIME and HOROVOD_FUSION_THRESHOLD in the
+    environment go before. A process that has waited `stall_seconds` for the others ends with an
+    error, and `horovodrun` ends them; 0 waits for ever.
     """
 
     compression: str = "none"
     groups: int = 0
     fusion_mb: float = 128.0
     cycle_ms: float = 1.0
-    stall_warning: int = 60
-    stall_shutdown: int = 0
+    stall_seconds: int = 600
 
 
 @dataclass(frozen=True)
@@ -312,13 +311,6 @@ def _check_horovod(horovod):
     for field_ in dataclasses.fields(horovod):
         if field_.name != "compression":
             _not_below_0(f"horovod.{field_.name}", getattr(horovod, field_.name))
-    if 0 < horovod.stall_shutdown < horovod.stall_warning or (
-        horovod.stall_shutdown and not horovod.stall_warning
-    ):
-        raise InputError(
-            f"config key horovod.stall_shutdown must be 0 or at least a stall_warning above 0, "
-            f"given {horovod.stall_shutdown} and {horovod.stall_warning}"
-        )
 
 
 def _one_of(key, value, allowed):

@@ -97,5 +97,7 @@ def _zeros(ctx):
 
 
 def _reduce(comm, sums, samples, started) -> Meter:
-    loss, hits, total = comm.sum([*sums.asnumpy(), samples])
+    with comm.waiting():  # the sums are behind all steps since, and those behind their gradients
+        sums = sums.asnumpy()
+    loss, hits, total = comm.sum([*sums, samples])
     return Meter(loss / total, hits / total, int(total), time.perf_counter() - started)
