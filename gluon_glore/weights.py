@@ -48,13 +48,16 @@ def plain_names(arrays):
     return {plain(name): array for name, array in arrays.items()}
 
 
-def load_weights(net, path, ctx=None):
+def load_weights(net, path, ctx=None, fresh=()):
     """Load a parameter file into a network, all of it or nothing.
 
+    The parameters named in `fresh` are left as they are, whatever the file says of them.
     Call it before the first forward: MXNet's CPU build can't overwrite the weights of a network
     that has run. Raises InputError naming the parameters that differ.
     """
-    set_weights(net.collect_params(), load_arrays(path), path, ctx=ctx)
+    arrays = {name: a for name, a in load_arrays(path).items() if name not in fresh}
+    params = {name: p for name, p in net.collect_params().items() if name not in fresh}
+    set_weights(params, arrays, path, ctx=ctx)
 
 
 def fit_as_is(array, shape):

@@ -273,3 +273,21 @@ def tiny_glore_0_1():
 def tiny_nl_0_1():
     """`tiny` with one non-local block before the last residual unit; ours."""
     return tiny().with_units("nonlocal", res4=(1,))
+
+
+@register_model
+def cifar_resnet20():
+    """ResNet-20 for 32x32 pictures, here pre-activation (He et al. 2015, section 4.2)."""
+    return NetSpec(
+        stages=(Stage(3, 16, 1), Stage(3, 32, 2), Stage(3, 64, 2)),
+        stem=Stem(channels=16, kernel=3, stride=1, pool=0),
+        bottleneck=False,
+        input_size=(32, 32),
+        classes=10,
+    )
+
+
+@register_model
+def cifar_resnet20_glore_0_1():
+    """`cifar_resnet20` with one unit of 16 nodes in its last stage; ours."""
+    return cifar_resnet20().with_units("glore", res4=(1,))

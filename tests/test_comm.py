@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from test_imagenet import CONFIG, options, rows
 
 from gluon_glore.manifest import checkpoints
 from gluon_glore.weights import load_arrays
-from train.comm import LocalComm, make_comm
+from train.comm import LocalComm, environment, make_comm
+from train.config import Horovod
 
 HOROVODRUN = shutil.which("horovodrun", path=os.path.dirname(sys.executable))
 needs_horovod = pytest.mark.skipif(HOROVODRUN is None, reason="horovodrun is not installed")
@@ -55,6 +57,74 @@ assert np.array_equal(arrays[0].asnumpy(), np.full((3, 2), 0.1, "float32"))
 assert arrays[1].asscalar() == -7
 comm.shutdown()
 print("fine", comm.rank)
+"""
+
+
+GRADIENTS = """
+import sys
+import train
+import mxnet as mx
+import numpy as np
+import yaml
+from train.comm import make_comm
+from train.config import Horovod, Optim
+from train.optimizer import make_optimizer
+key, value = sys.argv[1].split("=")
+comm = make_comm(Horovod(**{key: yaml.safe_load(value)}))
+rng = np.random.RandomState(0)
+shapes = [(40, 30), (7,), (64, 16, 3, 3), (1,), (5, 5)]
+params = {}
+for i, shape in enumerate(shapes):
+    param = mx.gluon.Parameter(f"p{i}_weight", shape=shape)
+    param.initialize(mx.init.Zero())
+    params[param.name] = param
+trainer = comm.trainer(params, make_optimizer(Optim(lr=1.0, momentum=0.0, weight_decay=0.0)))
+for step in range(3):
+    for param in params.values():
+        mine = [rng.normal(size=param.shape).astype("float32") for rank in range(2)]
+        param.before = param.data().asnumpy()
+        with mx.autograd.record():
+            loss = (param.data() * mx.nd.array(mine[comm.rank])).sum()
+        loss.backward()
+        param.mean = (mine[0] + mine[1]) / 2 / 4
+    trainer.step(4)
+    for param in params.values():
+        moved = param.before - param.data().asnumpy()
+        error = np.abs(moved - param.mean).max() / np.abs(param.mean).max()
+        assert error <= max(float(sys.argv[2]), 1e-5), (param.name, error)
+        exact = np.allclose(moved, param.mean, rtol=1e-4, atol=1e-6)
+        assert exact or key == "compression" and value == "fp16"
+comm.shutdown()
+print("fine", comm.rank)
+"""
+
+DISAGREE = """
+import train
+from gluon_glore import InputError
+from train.comm import make_comm
+comm = make_comm()
+comm.agree("classes", 10**6)
+try:
+    comm.agree("steps of an epoch", 10 + comm.rank)
+except InputError as error:
+    print(error)
+comm.shutdown()
+"""
+
+STALL = """
+import time
+import train
+from train.comm import make_comm
+from train.config import Horovod
+comm = make_comm(Horovod(stall_seconds=3))
+for _ in range(2):
+    comm.sum([1])
+    time.sleep(4)  # computing is not waiting
+    comm.sum([1])
+print("went on", flush=True)
+if comm.rank == 1:
+    time.sleep(100)
+comm.sum([1])
 """
 
 
@@ -112,6 +182,40 @@ def test_two_processes_with_batchnorm_train_resume_and_save_averaged_statistics(
     arrays = load_arrays(checkpoints(tmp_path)[-1] / "weights.params")
     assert all(np.isfinite(array.asnumpy()).all() for array in arrays.values())
     assert [row["epoch"] for row in rows(tmp_path) if row["kind"] == "eval"] == [0, 1]
+
+
+@needs_horovod
+@pytest.mark.parametrize(
+    ("setting", "tolerance"),
+    [("compression=none", 0), ("groups=3", 1e-5), ("compression=fp16", 2e-3)],
+)
+def test_ways_to_exchange_gradients_agree_with_the_mean_over_ranks(setting, tolerance):
+    done = horovodrun("-c", GRADIENTS, setting, str(tolerance))
+    assert done.returncode == 0, done.stderr
+    assert "fine 0" in done.stdout and "fine 1" in done.stdout
+
+
+@needs_horovod
+def test_different_data_ends_all_ranks_with_an_error():
+    done = horovodrun("-c", DISAGREE)
+    assert done.stdout.count("the processes do not agree on the steps of an epoch, here 1") == 2
+
+
+@needs_horovod
+def test_a_rank_that_the_others_wait_for_in_vain_ends_all():
+    started = time.monotonic()
+    done = horovodrun("-c", STALL)
+    assert done.returncode != 0
+    assert done.stdout.count("went on") == 2
+    assert "error: rank 0 waited 3 s for the other processes" in done.stderr
+    assert time.monotonic() - started < 90
+
+
+def test_the_configuration_is_what_horovod_reads():
+    assert environment(Horovod(fusion_mb=0.5, cycle_ms=2.5)) == {
+        "HOROVOD_FUSION_THRESHOLD": "524288",
+        "HOROVOD_CYCLE_TIME": "2.5",
+    }
 
 
 @needs_horovod

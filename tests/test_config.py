@@ -26,7 +26,9 @@ def test_overrides_win_over_the_file(tmp_path):
 
 
 def test_a_configuration_survives_yaml(tmp_path):
-    config = load_config(write(tmp_path, "data: {mean: [1, 2]}\naugment: {area: [0.5, 1]}"))
+    text = "data: {mean: [1, 2]}\naugment: {area: [0.5, 1]}\noptim: {lr_mult: {conv-m2: 0.5}}"
+    config = load_config(write(tmp_path, text))
+    assert config.optim.lr_mult == {"conv-m2": 0.5}
     assert load_config(write(tmp_path, yaml.safe_dump(to_dict(config)))) == config
 
 
@@ -47,8 +49,24 @@ def test_a_configuration_survives_yaml(tmp_path):
         ("- 1", "expected keys and values, given list"),
         ("a: [", "not YAML"),
         ("optim: {epochs: 0}", "optim.epochs must be above 0, given 0"),
-        ("optim: {schedule: exp}", "must be step or cosine, given 'exp'"),
         ("data: {max_bad: 1}", "data.max_bad is a share, from 0 to below 1, given 1.0"),
+        ("optim: {schedule: exp}", "must be step, cosine or poly, given 'exp'"),
+        ("optim: {precision: half}", "must be float32, bfloat16 or float16, given 'half'"),
+        ("optim: {momentum: 1}", "optim.momentum must be from 0 to below 1, given 1"),
+        ("optim: {label_smoothing: -1}", "optim.label_smoothing must be from 0 to below 1"),
+        ("optim: {nesterov: true, momentum: 0}", "optim.nesterov needs optim.momentum above 0"),
+        ("optim: {accumulate: 3}", "accumulate must divide optim.batch_size 256, given 3"),
+        ("optim: {accumulate: 0}", "optim.accumulate must be above 0, given 0"),
+        ("optim: {loss_scale: 3}", "loss_scale must be 0 or a power of two, given 3"),
+        ("optim: {recompute: -1}", "optim.recompute must not be below 0, given -1"),
+        ("optim: {lr_mult: 2}", "optim.lr_mult expects names and values, given 2"),
+        ("optim: {lr_mult: {fc: a}}", "optim.lr_mult.fc expects float, given 'a'"),
+        ("optim: {lr_mult: {fc: -1}}", "optim.lr_mult.fc must not be below 0"),
+        ("optim: {lr_mult: {'(': 1}}", r"'\(' is no regular expression"),
+        ("model: {new_classifier: true}", "model.new_classifier needs model.pretrained"),
+        ("horovod: {compression: int8}", "compression must be none or fp16, given 'int8'"),
+        ("horovod: {cycle_ms: -1}", "horovod.cycle_ms must not be below 0"),
+        ("horovod: {stall_seconds: -1}", "horovod.stall_seconds must not be below 0"),
         ("augment: {area: [0.5, 0.1]}", "augment.area must rise"),
         ("augment: {area: [0.5, 1.5]}", "augment.area is a share of 1, given 1.5"),
     ],

@@ -109,6 +109,9 @@ def test_a_finished_run_that_is_resumed_evaluates_again(tmp_path, settings):
         ("data.size=[96, 96]", "picture of 64x64 pixels, the network takes 96x96"),
         ("data.class_names=none.txt", "none.txt: No such file"),
         ("optim.lr=1.0e+30", "the loss is"),
+        ("optim.precision=float16", "optim.precision float16 needs a GPU"),
+        ("optim.lr_mult.none=2", "optim.lr_mult: no parameter has 'none' in its name"),
+        ("model.pretrained=none.params", "none.params: no such parameter file"),
         ("optim.learning=1", "unknown config key optim.learning"),
     ],
 )
@@ -121,6 +124,27 @@ def test_what_does_not_fit_is_one_error_and_exit_2(tmp_path, settings, setting, 
     assert len(errors) == 1
     assert message in errors[0]
     assert not checkpoints(tmp_path / "run")
+
+
+def test_fine_tuning_takes_all_weights_of_a_file_but_the_classifiers_own(
+    tmp_path, settings, capsys
+):
+    assert train(tmp_path / "first", settings, "--set", "optim.epochs=1") == 0
+    file = checkpoints(tmp_path / "first")[-1] / "weights.params"
+    # A rate of zero: what the run saves is what it started from.
+    tuned = ["optim.epochs=1", "optim.lr_mult={.: 0}", f"model.pretrained={file}"]
+    assert train(tmp_path / "same", settings, *options(tuned)) == 0
+    fresh = [*tuned, "model.new_classifier=true", "model.classes=3", 'data.class_names=""']
+    assert train(tmp_path / "new", settings, *options(fresh)) == 0
+    before, same, new = (weights(tmp_path / run) for run in ("first", "same", "new"))
+    trained = [n for n in before if n.startswith("weights") and "running" not in n]
+    assert all(np.array_equal(before[name], same[name]) for name in trained)
+    others = [name for name in trained if "classifier" not in name]
+    assert len(trained) == len(others) + 2
+    assert all(np.array_equal(before[name], new[name]) for name in others)
+    assert new["weights.params:classifier_weight"].shape[0] == 3
+    assert train(tmp_path / "no", settings, *options([*fresh, "model.new_classifier=false"])) == 2
+    assert "weights of another network, 2 parameters differ" in capsys.readouterr().err
 
 
 def test_broken_pictures_stop_the_run_by_name(tmp_path, settings, capsys):

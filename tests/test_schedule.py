@@ -22,3 +22,18 @@ def test_cosine_falls_from_lr_to_zero_over_the_run():
 def test_warm_up_rises_linearly_to_lr():
     optim = Optim(lr=0.4, warmup=2)
     assert [learning_rate(optim, s, 10) for s in (0, 9, 19)] == pytest.approx([0.02, 0.2, 0.4])
+
+
+def test_poly_falls_to_zero_over_the_run_by_its_power():
+    optim = Optim(lr=0.4, schedule="poly", epochs=4, power=0.5)
+    rates = [learning_rate(optim, step, 10) for step in (0, 30, 39)]
+    assert rates == pytest.approx([0.4, 0.2, 0.4 * (1 / 40) ** 0.5])
+
+
+@pytest.mark.parametrize("schedule", ["step", "cosine", "poly"])
+def test_the_rate_grows_with_the_batch_where_its_own_batch_is_given(schedule):
+    own = Optim(lr=0.1, batch_size=256, schedule=schedule, warmup=1)
+    grown = Optim(lr=0.1, batch_size=1024, lr_batch=256, schedule=schedule, warmup=1)
+    for step in (0, 9, 10, 450):
+        once, fourfold = (learning_rate(optim, step, 10) for optim in (own, grown))
+        assert fourfold == pytest.approx(4 * once)

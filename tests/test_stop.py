@@ -38,15 +38,3 @@ def test_sigterm_may_come_again_but_a_second_interrupt_ends_at_once():
 
 def test_what_one_rank_is_asked_all_agree_on():
     assert StopFlag().agreed(OtherAsked())
-
-
-def test_batches_end_after_the_one_in_which_a_stop_was_asked_for():
-    with StopFlag() as stop:
-        seen = []
-        for batch in stop.until_asked(range(5)):
-            seen.append(batch)
-            if batch == 2:
-                os.kill(os.getpid(), signal.SIGTERM)
-        assert seen == [0, 1, 2]
-        assert list(stop.until_asked(range(5))) == [0]
-    assert list(StopFlag().until_asked(range(5))) == [0, 1, 2, 3, 4]

@@ -2,10 +2,12 @@
 
 import dataclasses
 import difflib
+import math
+import re
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Tuple
+from typing import Dict, Tuple
 
 import yaml
 
@@ -14,11 +16,17 @@ from gluon_glore.errors import InputError
 
 @dataclass(frozen=True)
 class Model:
-    """`name`: a registered network. `freeze_norm`: BatchNorm keeps its running statistics."""
+    """`name`: a registered network. `freeze_norm`: BatchNorm keeps its running statistics.
+
+    `pretrained`: a .params file to start from, "" for random weights; with `new_classifier` all of
+    it but the classifier, which starts at random (for other classes than the file's).
+    """
 
     name: str = "resnet50_glore_2_3"
     classes: int = 1000
     freeze_norm: bool = False
+    pretrained: str = ""
+    new_classifier: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,19 +68,62 @@ class Augment:
 class Optim:
     """SGD with momentum. `batch_size`: pictures a step over all processes together.
 
-    `schedule` "step" multiplies `lr` by `factor` at each of the epochs `steps`; "cosine" falls to
-    zero over the run. The first `warmup` epochs rise linearly.
+    Rate: `lr` is that of a step of `lr_batch` pictures and grows linearly with `batch_size` (Goyal
+    et al. 2017); with `lr_batch` 0 it is taken as it stands. `schedule` "step" multiplies it by
+    `factor` at each of the epochs `steps`; "cosine" falls to zero over the run, "poly" too, as
+    (1 - epoch / epochs) to the `power`. The first `warmup` epochs rise linearly. `lr_mult` maps
+    regular expressions to factors: a parameter's rate is multiplied by those of all that are found
+    in its name, 0 leaves it as it is.
+
+    Update: `nesterov` looks ahead. `weight_decay` spares biases and BatchNorm's gamma and beta
+    unless `decay_all`. `label_smoothing` is the share of the target spread over all classes.
+
+    Means: a process computes its share of a step in `accumulate` equal parts, one after the other,
+    and adds up the gradients; BatchNorm sees one part at a time. `recompute` above 0 keeps no
+    activations but the inputs of every so many units and computes the others again in backward.
+    `precision` is float32, bfloat16 (processors that have it) or float16 (GPUs); weights, momentum
+    and sums stay float32. `loss_scale` is the first scale of the gradients, a power of two: halved
+    and the step skipped where they overflow, doubled after 2000 steps that did not; 0 stands for
+    65536 with float16, for 1 with compressed gradients, else for no scaling.
     """
 
     epochs: int = 100
     batch_size: int = 256
     lr: float = 0.1
+    lr_batch: int = 0
     momentum: float = 0.9
+    nesterov: bool = False
     weight_decay: float = 0.0002
+    decay_all: bool = True
     schedule: str = "step"
     steps: Tuple[int, ...] = (30, 60, 90)
     factor: float = 0.1
+    power: float = 0.9
     warmup: float = 0.0
+    lr_mult: Dict[str, float] = field(default_factory=dict)
+    label_smoothing: float = 0.0
+    accumulate: int = 1
+    recompute: int = 0
+    precision: str = "float32"
+    loss_scale: float = 0.0
+
+
+@dataclass(frozen=True)
+class Horovod:
+    """How the processes exchange gradients.
+
+    `compression`: none, or fp16 to send them as float16. `groups` above 0 reduces the gradients in
+    that many groups, each as a whole. Gradients that are ready within `cycle_ms` milliseconds
+    travel together, up to `fusion_mb` MiB; HOROVOD_CYCLE_TIME and HOROVOD_FUSION_THRESHOLD in the
+    environment go before. A process that has waited `stall_seconds` for the others ends with an
+    error, and `horovodrun` ends them; 0 waits for ever.
+    """
+
+    compression: str = "none"
+    groups: int = 0
+    fusion_mb: float = 128.0
+    cycle_ms: float = 1.0
+    stall_seconds: int = 600
 
 
 @dataclass(frozen=True)
@@ -95,6 +146,7 @@ class Config:
     augment: Augment = field(default_factory=Augment)
     optim: Optim = field(default_factory=Optim)
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    horovod: Horovod = field(default_factory=Horovod)
     seed: int = 0
     log_every: int = 20
 
@@ -170,6 +222,11 @@ def _convert(kind, value, key):
         return _build(kind, value, f"{key}.")
     if typing.get_origin(kind) is tuple:
         return _convert_tuple(typing.get_args(kind), value, key)
+    if typing.get_origin(kind) is dict:
+        if not isinstance(value, dict):
+            raise InputError(f"config key {key} expects names and values, given {value!r}")
+        of = typing.get_args(kind)[1]
+        return {str(name): _convert(of, item, f"{key}.{name}") for name, item in value.items()}
     # bool is an int to Python, and an int serves as a float: neither the other way round.
     accepted = (int, float) if kind is float else kind
     if isinstance(value, accepted) and (kind is bool or not isinstance(value, bool)):
@@ -212,6 +269,8 @@ def _check(config):
         "optim.batch_size": config.optim.batch_size,
         "optim.lr": config.optim.lr,
         "checkpoint.keep": config.checkpoint.keep,
+        "optim.power": config.optim.power,
+        "optim.accumulate": config.optim.accumulate,
         "log_every": config.log_every,
     }
     for key, value in positive.items():
@@ -233,7 +292,56 @@ def _check(config):
         raise InputError(
             f"config key data.max_bad is a share, from 0 to below 1, given {config.data.max_bad}"
         )
-    if config.optim.schedule not in ("step", "cosine"):
+    _check_optim(config.optim)
+    _check_horovod(config.horovod)
+    if config.model.new_classifier and not config.model.pretrained:
+        raise InputError("config key model.new_classifier needs model.pretrained, given none")
+
+
+def _check_optim(optim):
+    _one_of("optim.schedule", optim.schedule, ("step", "cosine", "poly"))
+    _one_of("optim.precision", optim.precision, ("float32", "bfloat16", "float16"))
+    for key in ("lr_batch", "weight_decay", "warmup", "recompute", "loss_scale"):
+        _not_below_0(f"optim.{key}", getattr(optim, key))
+    for key in ("momentum", "label_smoothing"):
+        if not 0 <= getattr(optim, key) < 1:
+            raise InputError(
+                f"config key optim.{key} must be from 0 to below 1, given {getattr(optim, key)}"
+            )
+    if optim.nesterov and not optim.momentum:
+        raise InputError("config key optim.nesterov needs optim.momentum above 0, given 0")
+    if optim.batch_size % optim.accumulate:
         raise InputError(
-            f"config key optim.schedule must be step or cosine, given {config.optim.schedule!r}"
+            f"config key optim.accumulate must divide optim.batch_size {optim.batch_size}, "
+            f"given {optim.accumulate}"
         )
+    if optim.loss_scale and not math.log2(optim.loss_scale).is_integer():
+        raise InputError(
+            f"config key optim.loss_scale must be 0 or a power of two, given {optim.loss_scale}"
+        )
+    for pattern, multiplier in optim.lr_mult.items():
+        _not_below_0(f"optim.lr_mult.{pattern}", multiplier)
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise InputError(
+                f"config key optim.lr_mult: {pattern!r} is no regular expression: {error}"
+            ) from None
+
+
+def _check_horovod(horovod):
+    _one_of("horovod.compression", horovod.compression, ("none", "fp16"))
+    for field_ in dataclasses.fields(horovod):
+        if field_.name != "compression":
+            _not_below_0(f"horovod.{field_.name}", getattr(horovod, field_.name))
+
+
+def _one_of(key, value, allowed):
+    if value not in allowed:
+        names = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
+        raise InputError(f"config key {key} must be {names}, given {value!r}")
+
+
+def _not_below_0(key, value):
+    if value < 0:
+        raise InputError(f"config key {key} must not be below 0, given {value}")

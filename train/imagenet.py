@@ -25,16 +25,19 @@ from gluon_glore.classify import read_names
 from gluon_glore.errors import InputError
 from gluon_glore.layers import freeze_norm
 from gluon_glore.manifest import Manifest, checkpoints
+from gluon_glore.weights import load_weights
 
 from . import checkpoint, input, loop, saver
 from .bad_records import BadRecords
 from .comm import make_comm
 from .config import load_config, to_dict
+from .optimizer import make_optimizer, set_multipliers
+from .precision import set_precision
 from .records import RecordDataset
 from .report import Reporter
 from .rewind import rewind_metrics
 from .schedule import learning_rate
-from .seeding import seed_steps
+from .step import make_step
 from .stop import STOPPED, StopFlag, Stopped
 
 
@@ -49,7 +52,7 @@ def main(argv=None):
         config = load_config(args.config, args.set)
         net = gluon_glore.get_model(config.model.name, classes=config.model.classes)
         datasets = load_data(config, net.spec)
-        comm = make_comm()
+        comm = make_comm(config.horovod)
         train(config, net, datasets, Path(args.out), args.resume, comm)
     except InputError as error:
         # What every process of a host sees is said once.
@@ -116,12 +119,20 @@ def train(config, net, datasets, out, resume, comm):
         raise InputError(
             f"optim.batch_size {config.optim.batch_size} is not divisible by {comm.size} processes"
         )
+    share = config.optim.batch_size // comm.size
+    if share % config.optim.accumulate:
+        raise InputError(
+            f"optim.accumulate {config.optim.accumulate} does not divide the {share} pictures of "
+            f"each of {comm.size} processes"
+        )
     if not resume and checkpoints(out):
         raise InputError(f"{out} holds a run: give --resume, or another --out")
     for dataset in datasets:
         dataset.bad = BadRecords(dataset, config.data.max_bad, comm, out / "bad_records.txt")
     training_set, validation_set = datasets
     steps = input.steps_per_epoch(len(training_set), config.optim.batch_size)
+    comm.agree("steps of an epoch", steps)
+    comm.agree("validation pictures", len(validation_set))
     epochs = config.optim.epochs
     manifest = Manifest(
         config.model.name,
@@ -132,6 +143,7 @@ def train(config, net, datasets, out, resume, comm):
     saver.check_writable(out, comm)
     ctx = mx.gpu(comm.local_rank) if mx.context.num_gpus() else mx.cpu()
     trainer, start = initialize(config, net, out, resume, comm, ctx, manifest.order)
+    step = make_step(config, net, comm)
     first_epoch, first_step = start
     finished = first_epoch >= epochs
     # What is told from here on: a finished run's last evaluation once more, or steps and all.
@@ -150,8 +162,6 @@ def train(config, net, datasets, out, resume, comm):
                 training_set, config, epoch, comm.rank, comm.size, start=done
             )
             numbered = enumerate(batches, start=epoch * steps + done)
-            if net.spec.dropout:
-                numbered = seed_steps(numbered, config.seed, comm.rank)
             loop.train_one_epoch(
                 net,
                 trainer,
@@ -161,6 +171,7 @@ def train(config, net, datasets, out, resume, comm):
                 rate,
                 config.log_every,
                 reporter.train,
+                step,
                 save.after_step,
             )
             loop.average_statistics(net, comm)
@@ -216,15 +227,17 @@ def initialize(config, net, out, resume, comm, ctx, order):
 
     Returns the trainer and `(epochs, steps of the next)` done.
     """
+    set_precision(config.optim.precision)
     mx.random.seed(config.seed)
     np.random.seed(config.seed)
     net.initialize(ctx=ctx)
     if config.model.freeze_norm:
         freeze_norm(net)
-    optimizer = mx.optimizer.SGD(
-        momentum=config.optim.momentum, wd=config.optim.weight_decay, learning_rate=config.optim.lr
-    )
-    trainer = comm.trainer(net.collect_params(), optimizer)
+    if config.model.pretrained:
+        fresh = net.output.collect_params() if config.model.new_classifier else ()
+        load_weights(net, config.model.pretrained, fresh=fresh)
+    set_multipliers(net.collect_params(), config.optim)
+    trainer = comm.trainer(net.collect_params(), make_optimizer(config.optim))
     done = (0, 0)
     if resume:
         done = checkpoint.restore_newest(out, net, trainer, order)

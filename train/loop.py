@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import mxnet as mx
 import numpy as np
-from mxnet import autograd, gluon
+from mxnet import gluon
 
 from gluon_glore.errors import InputError
+
+from .step import Step
 
 _loss = gluon.loss.SoftmaxCrossEntropyLoss()
 
@@ -28,32 +30,32 @@ class Meter:
 
 
 def train_one_epoch(
-    net, trainer, batches, comm, ctx, learning_rate, log_every, log, after_step=None
+    net, trainer, batches, comm, ctx, learning_rate, log_every, log, take=None, after_step=None
 ):
     """One pass over `batches`, `(step, (pictures, labels))` of this rank, steps counted from 0.
 
-    `learning_rate(step)` gives the step's rate. After every `log_every` steps, and after the last,
-    `log(step, lr, Meter)` is told the averages over all ranks since the log before.
-    `after_step(step)` is called after every step and its log, and may end the epoch by raising.
-    Raises InputError where the loss is not finite, on all ranks at the same step.
+    `take` is the Step that is taken, a plain one if None; `learning_rate(step)` gives its rate.
+    After every `log_every` steps, and after the last, `log(step, lr, Meter)` is told the averages
+    over all ranks since the log before. `after_step(step)` is called after every step and its log,
+    and may end the epoch by raising.
+    Raises InputError where the loss or a weight is not finite, on all ranks at the same step.
     """
 
     def report():
         meter = _reduce(comm, sums, samples, started)
-        if not math.isfinite(meter.loss):
-            raise InputError(f"the loss is {meter.loss}: lower optim.lr (now {lr:g})")
+        # The weights too: oneDNN's rectifier makes 0 of nan, and a broken network has a loss again.
+        loss = meter.loss if _finite(net, ctx) else math.nan
+        if not math.isfinite(loss):
+            raise InputError(f"the loss is {loss}: lower optim.lr (now {lr:g})")
         log(step, lr, meter)
 
+    take = take or Step()
     sums, samples, started = _zeros(ctx), 0, time.perf_counter()
     for step, (pictures, labels) in batches:
         x, y = mx.nd.array(pictures, ctx=ctx), mx.nd.array(labels, ctx=ctx)
         lr = learning_rate(step)
         trainer.set_learning_rate(lr)
-        with autograd.record():
-            logits = net(x)
-            losses = _loss(logits, y)
-        losses.backward()
-        trainer.step(len(labels))
+        logits, losses = take(net, trainer, x, y, step)
         # Kept on the device: reading a number would wait for the step to end.
         sums = sums + mx.nd.concat(losses.sum(), (logits.argmax(axis=1) == y).sum(), dim=0)
         samples += len(labels)
@@ -71,7 +73,7 @@ def evaluate(net, batches, comm, ctx) -> Meter:
     sums, samples, started = _zeros(ctx), 0, time.perf_counter()
     for pictures, labels in batches:
         y = mx.nd.array(labels, ctx=ctx)
-        logits = net(mx.nd.array(pictures, ctx=ctx))
+        logits = net(mx.nd.array(pictures, ctx=ctx)).astype("float32", copy=False)
         hits = (logits.argmax(axis=1) == y).sum()
         sums = sums + mx.nd.concat(_loss(logits, y).sum(), hits, dim=0)
         samples += len(labels)
@@ -90,10 +92,17 @@ def average_statistics(net, comm):
         param.set_data(mx.nd.array(mean))
 
 
+def _finite(net, ctx):
+    arrays = [param.data(ctx) for param in net.collect_params().values()]
+    return mx.nd.multi_all_finite(*arrays, num_arrays=len(arrays)).asscalar() > 0
+
+
 def _zeros(ctx):
     return mx.nd.zeros(2, ctx=ctx)
 
 
 def _reduce(comm, sums, samples, started) -> Meter:
-    loss, hits, total = comm.sum([*sums.asnumpy(), samples])
+    with comm.waiting():  # the sums are behind all steps since, and those behind their gradients
+        sums = sums.asnumpy()
+    loss, hits, total = comm.sum([*sums, samples])
     return Meter(loss / total, hits / total, int(total), time.perf_counter() - started)

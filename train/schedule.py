@@ -6,8 +6,11 @@ import math
 def learning_rate(optim, step, steps_per_epoch):
     """Learning rate of `step` (from 0) under an `Optim` configuration."""
     epoch = step / steps_per_epoch
+    peak = optim.lr * optim.batch_size / optim.lr_batch if optim.lr_batch else optim.lr
     if epoch < optim.warmup:
-        return optim.lr * (step + 1) / (optim.warmup * steps_per_epoch)
+        return peak * (step + 1) / (optim.warmup * steps_per_epoch)
     if optim.schedule == "cosine":
-        return optim.lr * 0.5 * (1 + math.cos(math.pi * epoch / optim.epochs))
-    return optim.lr * optim.factor ** sum(epoch >= boundary for boundary in optim.steps)
+        return peak * 0.5 * (1 + math.cos(math.pi * epoch / optim.epochs))
+    if optim.schedule == "poly":
+        return peak * (1 - epoch / optim.epochs) ** optim.power
+    return peak * optim.factor ** sum(epoch >= boundary for boundary in optim.steps)

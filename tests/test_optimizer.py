@@ -1,0 +1,80 @@
+import mxnet as mx
+import numpy as np
+import pytest
+from mxnet import autograd
+
+from gluon_glore import InputError, get_model
+from train.comm import LocalComm
+from train.config import Optim
+from train.optimizer import make_optimizer, set_multipliers
+
+
+def moves(optim, gradients, value=2.0):
+    """What one weight of `value` is after each of the gradients."""
+    param = mx.gluon.Parameter("a_weight", shape=(1,))
+    param.initialize(mx.init.Constant(value))
+    trainer = LocalComm().trainer({"a_weight": param}, make_optimizer(optim))
+    seen = []
+    for gradient in gradients:
+        with autograd.record():
+            loss = gradient * param.data()
+        loss.backward()
+        trainer.step(1)
+        seen.append(param.data().asscalar())
+    return seen
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_momentum_and_weight_decay_follow_their_formula(nesterov):
+    """v = m v + g + d w, then w -= r v, or r (g + d w + m v) (Sutskever et al. 2013)."""
+    rate, momentum, decay = 0.1, 0.9, 0.01
+    optim = Optim(lr=rate, momentum=momentum, weight_decay=decay, nesterov=nesterov)
+    gradients = [1.0, -0.5, 0.25, 2.0]
+    w, v, expected = 2.0, 0.0, []
+    for gradient in gradients:
+        v = momentum * v + gradient + decay * w
+        step = gradient + decay * w + momentum * v if nesterov else v
+        if nesterov:
+            v -= decay * rate * step  # MXNet keeps the decay of the weight after the step
+        w -= rate * step
+        expected.append(w)
+    assert moves(optim, gradients) == pytest.approx(expected, rel=1e-5)
+
+
+def step(optim, name="tiny_glore_0_1"):
+    """Weights before and after one step whose gradients are all 0: what is left is decay."""
+    net = get_model(name, classes=2)
+    net.initialize(mx.init.One())
+    params = {k: p for k, p in net.collect_params().items() if p.grad_req != "null"}
+    for param in params.values():
+        param.set_data(mx.nd.ones(param.shape))
+    set_multipliers(net.collect_params(), optim)
+    trainer = LocalComm().trainer(net.collect_params(), make_optimizer(optim))
+    with autograd.record():
+        loss = sum((0 * param.data()).sum() for param in params.values())
+    loss.backward()
+    trainer.step(1)
+    return {name: 1 - param.data().asnumpy().max() for name, param in params.items()}
+
+
+def test_weight_decay_spares_biases_and_batchnorm_where_asked():
+    every = step(Optim(lr=0.1, weight_decay=0.5))
+    assert set(np.round(list(every.values()), 5)) == {0.05}
+    some = step(Optim(lr=0.1, weight_decay=0.5, decay_all=False))
+    kinds = {"weight": 0.05, "bias": 0, "gamma": 0, "beta": 0}
+    for name, decayed in some.items():
+        assert decayed == pytest.approx(kinds[name.rsplit("_", 1)[1]], abs=1e-6), name
+    assert {name.rsplit("_", 1)[1] for name in some} == set(kinds)
+
+
+def test_rates_are_multiplied_by_the_factors_of_all_patterns_in_a_name():
+    moved = step(Optim(lr=0.1, weight_decay=0.5, lr_mult={"^conv3": 0.5, "weight$": 0.2, "bn": 0}))
+    for name, by in moved.items():
+        factor = (0.5 if name.startswith("conv3") else 1) * (0.2 if name.endswith("weight") else 1)
+        assert by == pytest.approx(0 if "bn" in name else 0.05 * factor, abs=1e-6), name
+
+
+def test_a_pattern_that_is_in_no_name_is_refused():
+    net = get_model("tiny")
+    with pytest.raises(InputError, match=r"lr_mult: no parameter has 'fc6' .*conv1.*classifier"):
+        set_multipliers(net.collect_params(), Optim(lr_mult={"classifier": 10.0, "fc6": 10.0}))

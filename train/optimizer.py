@@ -1,0 +1,38 @@
+"""The optimizer of an `Optim` configuration, and what it does to which parameter."""
+
+import re
+
+import mxnet as mx
+
+from gluon_glore.errors import InputError
+
+NOT_DECAYED = ("bias", "gamma", "beta")
+
+
+def make_optimizer(optim):
+    """SGD with momentum; Nesterov's where `optim.nesterov`. The loop sets the rate of each step.
+
+    MXNet's Nesterov momentum takes up the decay of the weight after the step, not before it: a
+    difference of rate x decay x step.
+    """
+    make = mx.optimizer.NAG if optim.nesterov else mx.optimizer.SGD
+    return make(momentum=optim.momentum, wd=optim.weight_decay, learning_rate=optim.lr)
+
+
+def set_multipliers(params, optim):
+    """Give each parameter its share of rate and weight decay; read at every step.
+
+    Raises InputError where a pattern of `optim.lr_mult` is found in no name.
+    """
+    trained = [param for param in params.values() if param.grad_req != "null"]
+    for param in trained:
+        param.lr_mult = 1.0
+        spared = not optim.decay_all and param.name.endswith(NOT_DECAYED)
+        param.wd_mult = 0.0 if spared else 1.0
+    for pattern, multiplier in optim.lr_mult.items():
+        found = [param for param in trained if re.search(pattern, param.name)]
+        if not found:
+            names = f"{trained[0].name} ... {trained[-1].name}"
+            raise InputError(f"optim.lr_mult: no parameter has {pattern!r} in its name ({names})")
+        for param in found:
+            param.lr_mult *= multiplier

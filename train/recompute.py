@@ -1,0 +1,63 @@
+"""Memory for time: activations are computed again in backward instead of kept.
+
+Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016 (https://arxiv.org/abs/1604.06174).
+MXNet's own MXNET_BACKWARD_DO_MIRROR changes nothing for hybridised networks of MXNet 1.9.1.
+"""
+
+from mxnet import autograd
+from mxnet.gluon import nn
+
+
+class Segments:
+    """A network as runs of `units` units each, of which only the inputs are kept.
+
+    The last run, with the classifier and a dropout before it, is computed once: there is no mask
+    to repeat.
+    """
+
+    def __init__(self, net, units):
+        layers = list(net.features)
+        plan = list(net.spec.plan())
+        names = {f"{unit.name}_" for unit in plan}
+        first = next(i for i, layer in enumerate(layers) if layer.prefix.startswith(tuple(names)))
+        starts = [0, *range(first + units, first + len(plan), units)]
+        ends = [*starts[1:], len(layers)]
+        self._net = net
+        self._runs = [_run(layers[start:end]) for start, end in zip(starts, ends)]
+        self._runs[-1].add(net.output)
+        for run in self._runs:
+            run.hybridize()  # not static_alloc: that keeps its memory between two calls
+
+    def backward(self, x, loss, head):
+        """Add to or write the parameters' gradients; returns (outputs, losses).
+
+        `loss(outputs)` is called under record, `head(losses)` gives its head gradient.
+        """
+        self._net.spec.check_input(x.shape[2:])
+        statistics = [p.data(x.context) for p in self._net.collect_params(".*running_.*").values()]
+        before = [array.copy() for array in statistics]
+        inputs = [x]
+        with autograd.train_mode():
+            for run in self._runs[:-1]:
+                inputs.append(run(inputs[-1]))
+        # Where the first pass moves BatchNorm's statistics (cuDNN), the second does it once more.
+        for array, old in zip(statistics, before):
+            array[:] = old
+        with autograd.record():
+            inputs[-1].attach_grad()
+            outputs = self._runs[-1](inputs[-1])
+            losses = loss(outputs)
+        losses.backward(head(losses))
+        for run in reversed(self._runs[:-1]):
+            gradient = inputs.pop().grad
+            inputs[-1].attach_grad()
+            with autograd.record():
+                y = run(inputs[-1])
+            y.backward(gradient)
+        return outputs, losses
+
+
+def _run(layers):
+    run = nn.HybridSequential(prefix="")
+    run.add(*layers)
+    return run
