@@ -2,16 +2,16 @@
 
     horovodrun -np N python -m train.imagenet --config FILE --out DIR [--resume] [--set key=value]
 
-DIR gets metrics.jsonl, summary.json and checkpoints/. A config's header says where its numbers
-are from.
+DIR gets config.yaml (the whole configuration, fit for --config), metrics.jsonl (a row a log and an
+evaluation), checkpoints/, at the end summary.json and curves.png, and with `tensorboard: true` the
+folder tensorboard/. `python -m train.report DIR...` compares runs. A config's header says where its
+numbers are from.
 """
 
 import argparse
 import dataclasses
 import functools
-import json
 import os
-import platform
 import sys
 from pathlib import Path
 
@@ -19,18 +19,20 @@ import mxnet as mx
 import numpy as np
 
 import gluon_glore
-from gluon_glore.atomic import write_text
 from gluon_glore.classify import read_names
 from gluon_glore.errors import InputError
+from gluon_glore.image import decode_image
 from gluon_glore.layers import freeze_norm
 from gluon_glore.manifest import Manifest
 
 from . import checkpoint, input, loop
 from .comm import make_comm
-from .config import load_config, to_dict
+from .config import load_config
+from .preflight import Elsewhere, Here, check_out, check_records, together
+from .progress import Reporter
 from .records import BadRecord, RecordDataset
-from .report import Reporter
 from .schedule import learning_rate
+from .tensorboard import require_tensorboard
 
 
 def main(argv=None):
@@ -39,13 +41,15 @@ def main(argv=None):
     comm = None
     try:
         config = load_config(args.config, args.set)
-        net = gluon_glore.get_model(config.model.name, classes=config.model.classes)
-        datasets = load_data(config, net.spec)
         comm = make_comm()
-        train(config, net, datasets, Path(args.out), args.resume, comm)
+        out = Path(args.out)
+        net, datasets = together(comm, lambda: prepare(config, out, comm))
+        train(config, net, datasets, out, args.resume, comm)
     except InputError as error:
-        # What every process of a host sees is said once.
-        if isinstance(error, BadRecord) or os.environ.get("HOROVOD_LOCAL_RANK", "0") == "0":
+        # What all ranks find is said once, by the first of each host.
+        first = os.environ.get("HOROVOD_LOCAL_RANK", "0") == "0"
+        alone = isinstance(error, (BadRecord, Here))
+        if alone or first and not isinstance(error, Elsewhere):
             print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -59,6 +63,9 @@ def parse_args(argv):
     parser = argparse.ArgumentParser(
         prog="python -m train.imagenet",
         description="Train a classification network; under horovodrun on several processes.",
+        epilog="The directory of a run holds config.yaml, metrics.jsonl and checkpoints/, at its "
+        "end summary.json and curves.png, and with `tensorboard: true` the folder tensorboard/. "
+        "`python -m train.report RUN...` compares runs.",
     )
     parser.add_argument("--config", required=True, help="YAML file, see configs/")
     parser.add_argument("--out", required=True, help="directory of the run")
@@ -67,6 +74,25 @@ def parse_args(argv):
         "--set", action="append", default=[], metavar="KEY=VALUE", help="as --set optim.lr=0.2"
     )
     return parser.parse_args(argv)
+
+
+def prepare(config, out, comm):
+    """The network, and (training, validation) sets, after all that can be checked beforehand.
+
+    Raises InputError. Rank 0 alone tries the records and the disk: the others would do the same.
+    """
+    net = gluon_glore.get_model(config.model.name, classes=config.model.classes)
+    datasets = load_data(config, net.spec)
+    class_names(config)
+    if config.tensorboard:
+        require_tensorboard()
+    if comm.rank == 0:
+        preprocess = input.make_preprocess(config.data)
+        decode = functools.partial(decode_image, channels=preprocess.channels)
+        check_records(datasets[0], decode)
+        check_records(datasets[1], lambda data: preprocess(decode(data)))
+        check_out(out, net)
+    return net, datasets
 
 
 def load_data(config, spec):
@@ -116,10 +142,10 @@ def train(config, net, datasets, out, resume, comm):
 
     rate = functools.partial(learning_rate, config.optim, steps_per_epoch=steps)
 
-    with Reporter(out, comm, epochs, steps, first_epoch) as reporter:
+    with Reporter(out, comm, config, steps, first_epoch * steps) as reporter:
         for epoch in range(first_epoch, epochs):
             batches = input.training_batches(training_set, config, epoch, comm.rank, comm.size)
-            numbered = enumerate(batches, start=epoch * steps)
+            numbered = enumerate(reporter.watch(batches), start=epoch * steps)
             loop.train_one_epoch(
                 net, trainer, numbered, comm, ctx, rate, config.log_every, reporter.train
             )
@@ -131,23 +157,7 @@ def train(config, net, datasets, out, resume, comm):
         if first_epoch == epochs:
             validate(net, validation_set, config, comm, ctx, reporter, epochs - 1)
 
-    if comm.rank == 0:
-        summary = {
-            "model": config.model.name,
-            "top1": reporter.top1,
-            "images_per_second": reporter.images_per_second,
-            "epochs": epochs,
-            "processes": comm.size,
-            "config": to_dict(config),
-            "versions": {
-                "gluon_glore": gluon_glore.__version__,
-                "mxnet": mx.__version__,
-                "numpy": np.__version__,
-                "python": platform.python_version(),
-            },
-        }
-        write_text(out / "summary.json", json.dumps(summary, indent=2) + "\n")
-        print(f"{config.model.name}: top-1 {reporter.top1:.4f} on {config.data.val}; {out}")
+    reporter.finish()
 
 
 def validate(net, dataset, config, comm, ctx, reporter, epoch):

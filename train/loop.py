@@ -3,6 +3,7 @@
 import math
 import time
 from dataclasses import dataclass
+from typing import Optional
 
 import mxnet as mx
 import numpy as np
@@ -15,12 +16,16 @@ _loss = gluon.loss.SoftmaxCrossEntropyLoss()
 
 @dataclass(frozen=True)
 class Meter:
-    """Averages over samples and ranks since the last reading."""
+    """Averages over samples and ranks since the last reading.
+
+    `top5`: of an evaluation with more than five classes, else None.
+    """
 
     loss: float
     top1: float
     samples: int
     seconds: float
+    top5: Optional[float] = None
 
     @property
     def images_per_second(self) -> float:
@@ -62,13 +67,13 @@ def train_one_epoch(net, trainer, batches, comm, ctx, learning_rate, log_every, 
 
 
 def evaluate(net, batches, comm, ctx) -> Meter:
-    """Loss and top-1 accuracy over every rank's `batches` together."""
-    sums, samples, started = _zeros(ctx), 0, time.perf_counter()
+    """Loss, top-1 and top-5 accuracy over every rank's `batches` together."""
+    sums, samples, started = _zeros(ctx, 4), 0, time.perf_counter()
     for pictures, labels in batches:
         y = mx.nd.array(labels, ctx=ctx)
         logits = net(mx.nd.array(pictures, ctx=ctx))
         hits = (logits.argmax(axis=1) == y).sum()
-        sums = sums + mx.nd.concat(_loss(logits, y).sum(), hits, dim=0)
+        sums = sums + mx.nd.concat(_loss(logits, y).sum(), hits, *_top5(logits, y), dim=0)
         samples += len(labels)
     return _reduce(comm, sums, samples, started)
 
@@ -85,10 +90,21 @@ def average_statistics(net, comm):
         param.set_data(mx.nd.array(mean))
 
 
-def _zeros(ctx):
-    return mx.nd.zeros(2, ctx=ctx)
+def _top5(logits, y):
+    """How many samples have their class among the best five, and of how many: none of 5 classes."""
+    if logits.shape[1] <= 5:
+        return mx.nd.zeros(1, ctx=y.context), mx.nd.zeros(1, ctx=y.context)
+    best = logits.topk(k=5, axis=1)
+    hits = (best == y.reshape((-1, 1))).sum()
+    return hits, mx.nd.full(1, len(y), ctx=y.context)
+
+
+def _zeros(ctx, count=2):
+    return mx.nd.zeros(count, ctx=ctx)
 
 
 def _reduce(comm, sums, samples, started) -> Meter:
-    loss, hits, total = comm.sum([*sums.asnumpy(), samples])
-    return Meter(loss / total, hits / total, int(total), time.perf_counter() - started)
+    loss, hits, *top5, total = comm.sum([*sums.asnumpy(), samples])
+    seconds = time.perf_counter() - started
+    top5 = top5[0] / top5[1] if top5 and top5[1] else None
+    return Meter(loss / total, hits / total, int(total), seconds, top5)
