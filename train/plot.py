@@ -41,5 +41,6 @@ def draw_curves(runs, path):
     for axes, title in zip((loss, accuracy, rate), titles):
         axes.set(xlabel="epoch", title=title)
         axes.grid(alpha=0.3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
     loss.legend(title="tested; dashed: trained on")
     save(figure, path)

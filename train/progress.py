@@ -20,6 +20,8 @@ from .runs import CONFIG, METRICS, read_run
 from .tensorboard import EventFile
 from .waiting import Waiting
 
+COUNTERS = ("kind", "epoch", "step", "samples", "seconds")  # in a row, but no curves
+
 
 class Lines:
     """A stream for a bar where there is no terminal: each state is a line of its own."""
@@ -85,9 +87,10 @@ class Reporter:
         waiting = min(1.0, (waited - self._waited) / meter.seconds)
         self._waited = waited
         self._write(
-            "train",
             step,
+            kind="train",
             epoch=step // self._steps_per_epoch,
+            step=step,
             lr=lr,
             loss=meter.loss,
             top1=meter.top1,
@@ -103,8 +106,8 @@ class Reporter:
     def evaluation(self, epoch, meter):
         """After an evaluation at the end of `epoch`, counted from 0."""
         self._write(
-            "eval",
             (epoch + 1) * self._steps_per_epoch - 1,
+            kind="eval",
             epoch=epoch,
             loss=meter.loss,
             top1=meter.top1,
@@ -141,18 +144,17 @@ class Reporter:
             draw_curves([run], self._out / "curves.png")
         print(table([run]))
 
-    def _write(self, kind, step, **values):
-        """A row, and its figures as TensorBoard's scalars of `step`, the last one trained."""
+    def _write(self, last, **row):
+        """A row of metrics.jsonl; what it measures also for TensorBoard, at step `last`."""
         if self._metrics is None:
             return
-        row = {"kind": kind, "step": step, **values}
         with naming(self._metrics), open(self._metrics, "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         if self._events is not None:
             figures = {
-                f"{kind}/{key}": value
-                for key, value in values.items()
-                if key not in ("epoch", "seconds") and value is not None
+                f"{row['kind']}/{key}": value
+                for key, value in row.items()
+                if key not in COUNTERS and value is not None
             }
             with naming(self._out):
-                self._events.scalars(step, figures)
+                self._events.scalars(last, figures)
