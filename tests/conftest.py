@@ -1,5 +1,6 @@
 """Shared fixtures. Threads are set before any test imports MXNet."""
 
+import subprocess
 import zlib
 from pathlib import Path
 
@@ -37,6 +38,26 @@ def settings(digit_pairs):
         "optim.batch_size=32",
         "log_every=1",
     ]
+
+
+@pytest.fixture
+def mount(tmp_path):
+    """`mount(options)` makes a file system in memory; skips where that is not allowed."""
+    place = tmp_path / "mount"
+    place.mkdir()
+    done = []
+
+    def run(options):
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        mounted = subprocess.run(command, capture_output=True, text=True)
+        if mounted.returncode:
+            pytest.skip(f"no tmpfs can be mounted: {mounted.stderr.strip()}")
+        done.append(place)
+        return place
+
+    yield run
+    for path in done:
+        subprocess.run(["umount", str(path)], check=True)
 
 
 def relative_error(actual, expected):

@@ -102,3 +102,9 @@ def test_every_config_of_the_repository_loads_and_fits_its_network(path):
     assert len(config.data.mean) == spec.in_channels
     assert config.data.size == spec.input_size
     assert path.read_text().startswith("#")
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "config.yaml").write_bytes(b"model: {name: \xe9}")
+    with pytest.raises(InputError, match=r"config\.yaml: not a text file in UTF-8"):
+        load_config(tmp_path / "config.yaml")

@@ -52,7 +52,17 @@ def test_a_run_leaves_metrics_summary_and_checkpoints(tmp_path, settings):
     assert summary["epochs"] == 2 and summary["images_per_second"] > 0
     assert summary["config"]["optim"]["batch_size"] == 32
     assert summary["versions"]["mxnet"] == "1.9.1"
+    assert summary["best_top1"] == max(row["top1"] for row in evaluations)
+    assert 0 <= summary["waiting"] <= 1 and summary["seconds"] > 0
+    assert summary["top5"] is None  # of two classes
     assert [path.name for path in checkpoints(tmp_path)] == ["epoch-0001", "epoch-0002"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "checkpoints",
+        "config.yaml",
+        "curves.png",
+        "metrics.jsonl",
+        "summary.json",
+    ]
 
 
 def test_a_resumed_run_is_bit_equal_to_the_uninterrupted_one(tmp_path, settings):

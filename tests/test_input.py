@@ -1,5 +1,4 @@
 import dataclasses
-import time
 
 import numpy as np
 import pytest
@@ -59,18 +58,6 @@ def test_an_epoch_begins_where_it_is_told_and_decodes_nothing_before(training, c
     for (a, y), (b, z) in zip(whole[4:], late):
         assert np.array_equal(a, b) and np.array_equal(y, z)
     assert list(pipeline.training_batches(training, config, 0, 0, 1, start=6)) == []
-
-
-def test_waiting_counts_the_seconds_its_user_waits():
-    def slow():
-        for i in range(3):
-            time.sleep(0.02)
-            yield i
-
-    waiting = pipeline.Waiting(slow())
-    for _ in waiting:
-        time.sleep(0.1)
-    assert 0.06 <= waiting.seconds < 0.3  # not the 0.3 s that the user worked
 
 
 def reseeded(config):

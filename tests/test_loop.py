@@ -79,6 +79,35 @@ def test_evaluation_counts_every_sample_of_every_batch():
     assert meter.top1 == pytest.approx(hits / 11)
 
 
+@pytest.mark.parametrize("classes", [2, 5, 6, 20])
+def test_top_5_is_counted_where_there_are_more_than_five_classes(classes):
+    net = get_model("tiny", classes=classes)
+    net.initialize()
+    data = list(batches(6))
+    for number, (_, y) in enumerate(data):
+        y[:] = (y + 3 * number) % classes
+    meter = loop.evaluate(net, data, LocalComm(), mx.cpu())
+    if classes <= 5:
+        assert meter.top5 is None
+        return
+    logits = np.concatenate([net(mx.nd.array(x)).asnumpy() for x, _ in data])
+    labels = np.concatenate([y for _, y in data])
+    hits = (logits.argsort(axis=1)[:, -5:] == labels[:, None]).any(axis=1)
+    assert 0 < hits.mean() < 1
+    assert meter.top5 == pytest.approx(hits.mean())
+
+
+def test_top_5_counts_over_a_rank_that_has_no_samples():
+    class OtherRankHasAll(TwoRanks):
+        def sum(self, values):
+            return np.asarray(values, np.float64) + [6.0, 2.0, 3.0, 4.0, 4.0]
+
+    net = get_model("tiny", classes=10)
+    net.initialize()
+    meter = loop.evaluate(net, [], OtherRankHasAll(), mx.cpu())
+    assert (meter.top1, meter.top5, meter.samples) == (0.5, 0.75, 4)
+
+
 def test_running_statistics_are_averaged_over_the_ranks():
     net, trainer = make()
     loop.train_one_epoch(

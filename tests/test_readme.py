@@ -86,7 +86,8 @@ def test_commands_and_files_that_are_named_exist():
     assert all(re.search(rf"^{target}:", makefile, re.M) for target in targets)
     for module, commands in (
         ("gluon_glore", ("list", "info", "export", "predict")),
-        ("train.imagenet", ()),
+        ("train.imagenet", ("--resume", "config.yaml", "metrics.jsonl", "summary.json")),
+        ("train.report", ("RUN", "--out")),
     ):
         help_text = subprocess.run(
             [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True

@@ -139,7 +139,10 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything a run depends on. `log_every` is in steps."""
+    """Everything a run depends on. `log_every` is in steps.
+
+    `tensorboard`: the rows of metrics.jsonl also as scalars for TensorBoard (needs tensorboardX).
+    """
 
     model: Model = field(default_factory=Model)
     data: Data = field(default_factory=Data)
@@ -149,6 +152,7 @@ class Config:
     horovod: Horovod = field(default_factory=Horovod)
     seed: int = 0
     log_every: int = 20
+    tensorboard: bool = False
 
 
 def load_config(path, overrides=()) -> Config:
@@ -161,6 +165,8 @@ def load_config(path, overrides=()) -> Config:
         tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"config {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"config {path}: not a text file in UTF-8") from None
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
         raise InputError(f"config {path}: not YAML: {reason}") from None

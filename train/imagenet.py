@@ -2,16 +2,16 @@
 
     horovodrun -np N python -m train.imagenet --config FILE --out DIR [--resume] [--set key=value]
 
-DIR gets metrics.jsonl, summary.json and checkpoints/. A config's header says where its numbers
-are from.
+DIR gets config.yaml (the whole configuration, fit for --config), metrics.jsonl (a row a log and an
+evaluation), checkpoints/, at the end summary.json and curves.png, and with `tensorboard: true` the
+folder tensorboard/. `python -m train.report DIR...` compares runs. A config's header says where its
+numbers are from.
 """
 
 import argparse
 import functools
-import json
 import math
 import os
-import platform
 import sys
 from pathlib import Path
 
@@ -20,9 +20,9 @@ import numpy as np
 from tqdm import tqdm
 
 import gluon_glore
-from gluon_glore.atomic import write_text
 from gluon_glore.classify import read_names
 from gluon_glore.errors import InputError
+from gluon_glore.image import decode_image
 from gluon_glore.layers import freeze_norm
 from gluon_glore.manifest import Manifest, checkpoints
 from gluon_glore.weights import load_weights
@@ -30,15 +30,18 @@ from gluon_glore.weights import load_weights
 from . import checkpoint, input, loop, saver
 from .bad_records import BadRecords
 from .comm import make_comm
-from .config import load_config, to_dict
+from .config import load_config
 from .optimizer import make_optimizer, set_multipliers
 from .precision import set_precision
+from .preflight import Elsewhere, Here, check_out, check_records, together
+from .progress import Reporter
 from .records import RecordDataset
-from .report import Reporter
 from .rewind import rewind_metrics
+from .runs import METRICS
 from .schedule import learning_rate
 from .step import make_step
 from .stop import STOPPED, StopFlag, Stopped
+from .tensorboard import require_tensorboard
 
 
 def main(argv=None):
@@ -50,13 +53,14 @@ def main(argv=None):
     comm, code = None, 0
     try:
         config = load_config(args.config, args.set)
-        net = gluon_glore.get_model(config.model.name, classes=config.model.classes)
-        datasets = load_data(config, net.spec)
         comm = make_comm(config.horovod)
-        train(config, net, datasets, Path(args.out), args.resume, comm)
+        out = Path(args.out)
+        net, datasets = together(comm, lambda: prepare(config, out, comm))
+        train(config, net, datasets, out, args.resume, comm)
     except InputError as error:
-        # What every process of a host sees is said once.
-        if os.environ.get("HOROVOD_LOCAL_RANK", "0") == "0":
+        # What all ranks find is said once, by the first of each host.
+        first = os.environ.get("HOROVOD_LOCAL_RANK", "0") == "0"
+        if isinstance(error, Here) or first and not isinstance(error, Elsewhere):
             print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -74,6 +78,9 @@ def parse_args(argv):
     parser = argparse.ArgumentParser(
         prog="python -m train.imagenet",
         description="Train a classification network; under horovodrun on several processes.",
+        epilog="The directory of a run holds config.yaml, metrics.jsonl and checkpoints/, at its "
+        "end summary.json and curves.png, and with `tensorboard: true` the folder tensorboard/. "
+        "`python -m train.report RUN...` compares runs.",
     )
     parser.add_argument("--config", required=True, help="YAML file, see configs/")
     parser.add_argument("--out", required=True, help="directory of the run")
@@ -82,6 +89,25 @@ def parse_args(argv):
         "--set", action="append", default=[], metavar="KEY=VALUE", help="as --set optim.lr=0.2"
     )
     return parser.parse_args(argv)
+
+
+def prepare(config, out, comm):
+    """The network, and (training, validation) sets, after all that can be checked beforehand.
+
+    Raises InputError. Rank 0 alone tries the records and the disk: the others would do the same.
+    """
+    net = gluon_glore.get_model(config.model.name, classes=config.model.classes)
+    datasets = load_data(config, net.spec)
+    class_names(config)
+    if config.tensorboard:
+        require_tensorboard()
+    if comm.rank == 0:
+        preprocess = input.make_preprocess(config.data)
+        decode = functools.partial(decode_image, channels=preprocess.channels)
+        check_records(datasets[0], decode, config.data.max_bad)
+        check_records(datasets[1], lambda data: preprocess(decode(data)), config.data.max_bad)
+        check_out(out, net, config.checkpoint.keep)
+    return net, datasets
 
 
 def load_data(config, spec):
@@ -140,28 +166,26 @@ def train(config, net, datasets, out, resume, comm):
         input.make_preprocess(config.data),
         order=input.order(training_set, config),
     )
-    saver.check_writable(out, comm)
     ctx = mx.gpu(comm.local_rank) if mx.context.num_gpus() else mx.cpu()
     trainer, start = initialize(config, net, out, resume, comm, ctx, manifest.order)
-    step = make_step(config, net, comm)
+    take = make_step(config, net, comm)
     first_epoch, first_step = start
     finished = first_epoch >= epochs
-    # What is told from here on: a finished run's last evaluation once more, or steps and all.
-    told = (first_epoch - 1, math.inf)
-    if not finished:
-        told = (first_epoch, first_epoch * steps + first_step)
-    saver.on_rank_0(comm, lambda: rewind_metrics(out / "metrics.jsonl", *told))
+    begin = epochs * steps if finished else first_epoch * steps + first_step
+    # A finished run tells its last evaluation once more, any other all from its first step on.
+    told = (first_epoch - 1, math.inf) if finished else (first_epoch, begin)
+    saver.on_rank_0(comm, lambda: rewind_metrics(out / METRICS, *told))
 
     rate = functools.partial(learning_rate, config.optim, steps_per_epoch=steps)
 
-    with Reporter(out, comm, epochs, steps, first_epoch) as reporter, StopFlag() as stop:
+    with Reporter(out, comm, config, steps, begin) as reporter, StopFlag() as stop:
         save = saver.Saver(out, net, trainer, manifest, start, config.checkpoint, steps, comm, stop)
         for epoch in range(first_epoch, epochs):
             done = first_step if epoch == first_epoch else 0
             batches = input.training_batches(
                 training_set, config, epoch, comm.rank, comm.size, start=done
             )
-            numbered = enumerate(batches, start=epoch * steps + done)
+            numbered = enumerate(reporter.watch(batches), start=epoch * steps + done)
             loop.train_one_epoch(
                 net,
                 trainer,
@@ -171,7 +195,7 @@ def train(config, net, datasets, out, resume, comm):
                 rate,
                 config.log_every,
                 reporter.train,
-                step,
+                take,
                 save.after_step,
             )
             loop.average_statistics(net, comm)
@@ -184,23 +208,7 @@ def train(config, net, datasets, out, resume, comm):
             save.stop_if_asked(*start)
             report_evaluation(reporter, first_epoch - 1, meter, validation_set, comm)
 
-    if comm.rank == 0:
-        summary = {
-            "model": config.model.name,
-            "top1": reporter.top1,
-            "images_per_second": reporter.images_per_second,
-            "epochs": epochs,
-            "processes": comm.size,
-            "config": to_dict(config),
-            "versions": {
-                "gluon_glore": gluon_glore.__version__,
-                "mxnet": mx.__version__,
-                "numpy": np.__version__,
-                "python": platform.python_version(),
-            },
-        }
-        write_text(out / "summary.json", json.dumps(summary, indent=2) + "\n")
-        print(f"{config.model.name}: top-1 {reporter.top1:.4f} on {config.data.val}; {out}")
+    reporter.finish()
 
 
 def validate(net, dataset, config, comm, ctx, stop):

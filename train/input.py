@@ -8,7 +8,6 @@ so that all ranks keep their steps; evaluation leaves bad ones out.
 
 import collections
 import itertools
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -123,24 +122,6 @@ def evaluation_batches(dataset, config, rank, ranks, stop=lambda: False):
 def make_preprocess(data) -> Preprocess:
     """The evaluation preprocessing of a `Data` configuration."""
     return Preprocess(size=data.size, resize=data.resize, mean=data.mean, scale=data.scale)
-
-
-class Waiting:
-    """An iterator that adds up the `seconds` for which its user had to wait for items."""
-
-    def __init__(self, items):
-        self.seconds = 0.0
-        self._items = iter(items)
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        start = time.perf_counter()
-        try:
-            return next(self._items)
-        finally:
-            self.seconds += time.perf_counter() - start
 
 
 def _attempt(dataset, index, channels, write):

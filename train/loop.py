@@ -3,6 +3,7 @@
 import math
 import time
 from dataclasses import dataclass
+from typing import Optional
 
 import mxnet as mx
 import numpy as np
@@ -17,12 +18,16 @@ _loss = gluon.loss.SoftmaxCrossEntropyLoss()
 
 @dataclass(frozen=True)
 class Meter:
-    """Averages over samples and ranks since the last reading."""
+    """Averages over samples and ranks since the last reading.
+
+    `top5`: of an evaluation with more than five classes, else None.
+    """
 
     loss: float
     top1: float
     samples: int
     seconds: float
+    top5: Optional[float] = None
 
     @property
     def images_per_second(self) -> float:
@@ -69,13 +74,13 @@ def train_one_epoch(
 
 
 def evaluate(net, batches, comm, ctx) -> Meter:
-    """Loss and top-1 accuracy over every rank's `batches` together."""
-    sums, samples, started = _zeros(ctx), 0, time.perf_counter()
+    """Loss, top-1 and top-5 accuracy over every rank's `batches` together."""
+    sums, samples, started = _zeros(ctx, 4), 0, time.perf_counter()
     for pictures, labels in batches:
         y = mx.nd.array(labels, ctx=ctx)
         logits = net(mx.nd.array(pictures, ctx=ctx)).astype("float32", copy=False)
         hits = (logits.argmax(axis=1) == y).sum()
-        sums = sums + mx.nd.concat(_loss(logits, y).sum(), hits, dim=0)
+        sums = sums + mx.nd.concat(_loss(logits, y).sum(), hits, *_top5(logits, y), dim=0)
         samples += len(labels)
     return _reduce(comm, sums, samples, started)
 
@@ -97,12 +102,23 @@ def _finite(net, ctx):
     return mx.nd.multi_all_finite(*arrays, num_arrays=len(arrays)).asscalar() > 0
 
 
-def _zeros(ctx):
-    return mx.nd.zeros(2, ctx=ctx)
+def _top5(logits, y):
+    """How many samples have their class among the best five, and of how many: none of 5 classes."""
+    if logits.shape[1] <= 5:
+        return mx.nd.zeros(1, ctx=y.context), mx.nd.zeros(1, ctx=y.context)
+    best = logits.topk(k=5, axis=1)
+    hits = (best == y.reshape((-1, 1))).sum()
+    return hits, mx.nd.full(1, len(y), ctx=y.context)
+
+
+def _zeros(ctx, count=2):
+    return mx.nd.zeros(count, ctx=ctx)
 
 
 def _reduce(comm, sums, samples, started) -> Meter:
     with comm.waiting():  # the sums are behind all steps since, and those behind their gradients
         sums = sums.asnumpy()
-    loss, hits, total = comm.sum([*sums, samples])
-    return Meter(loss / total, hits / total, int(total), time.perf_counter() - started)
+    loss, hits, *top5, total = comm.sum([*sums, samples])
+    seconds = time.perf_counter() - started
+    top5 = top5[0] / top5[1] if top5 and top5[1] else None
+    return Meter(loss / total, hits / total, int(total), seconds, top5)

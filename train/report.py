@@ -1,92 +1,114 @@
-"""What a run tells: a progress bar, metrics.jsonl, the last figures for summary.json."""
+"""Runs side by side: figures and what differs in their configurations, and their curves.
 
-import json
+    python -m train.report RUN... [--out FILE.png]
+
+prints a Markdown table, a column a run. Runs that go on, or were killed, are shown as far as they
+came.
+"""
+
+import argparse
+import functools
 import sys
 
-from tqdm import tqdm
+from gluon_glore.complexity import count_network, totals
+from gluon_glore.errors import InputError, naming
+from gluon_glore.models import get_model
+
+from .plot import draw_curves
+from .runs import CONFIG, read_run
 
 
-class Lines:
-    """A stream for a bar where there is no terminal: each state is a line of its own."""
+def main(argv=None):
+    """Returns the exit code: 0, or 2 for a folder or file that can't be used."""
+    parser = argparse.ArgumentParser(
+        prog="python -m train.report",
+        description="Lay training runs side by side, as a Markdown table and as curves.",
+    )
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="directory of a run")
+    parser.add_argument("--out", metavar="FILE.png", help="draw the curves over each other")
+    args = parser.parse_args(argv)
+    try:
+        runs = [read_run(path) for path in args.runs]
+        print(table(runs))
+        if args.out:
+            with naming(args.out):
+                draw_curves(runs, args.out)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
 
-    def __init__(self, stream):
-        self._stream = stream
 
-    def write(self, text):
-        if text.strip():
-            self._stream.write(text.strip() + "\n")
+def table(runs):
+    """A Markdown table, a column a `Run`, its lines aligned; a dash where nothing is known.
 
-    def flush(self):
-        self._stream.flush()
-
-
-class Reporter:
-    """Rank 0 writes `out/metrics.jsonl` and draws the bar on stderr; the others only keep count.
-
-    `top1` and `images_per_second` are the last evaluation's and the mean over the logged steps,
-    evaluation left out.
+    Raises InputError where a run's network is not registered (any more).
     """
+    columns = [_column(run) for run in runs]
+    rows = [["run", *(run.name for run in runs)]]
+    rows += [[key, *(column[key] for column in columns)] for key in columns[0]]
+    rows += [[f"`{key}`", *map(str, values)] for key, values in differences(runs)]
+    widths = [max(map(len, cells)) for cells in zip(*rows)]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |"
+        for row in rows
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
 
-    def __init__(self, out, comm, epochs, steps_per_epoch, first_epoch):
-        self.top1 = None
-        self._samples, self._seconds = 0, 0.0
-        self._steps_per_epoch = steps_per_epoch
-        self._metrics = self._bar = None
-        if comm.rank == 0:
-            out.mkdir(parents=True, exist_ok=True)
-            self._metrics = out / "metrics.jsonl"
-            terminal = sys.stderr.isatty()
-            self._bar = tqdm(
-                total=epochs * steps_per_epoch,
-                initial=first_epoch * steps_per_epoch,
-                unit="step",
-                file=sys.stderr if terminal else Lines(sys.stderr),
-                dynamic_ncols=terminal,
-                mininterval=0.2 if terminal else 10,
-            )
 
-    def __enter__(self):
-        return self
+def differences(runs):
+    """`[(key, [value of each run])]` of the configuration keys that are not alike in all runs."""
+    flat = [dict(_flatten(run.config)) for run in runs]
+    keys = dict.fromkeys(key for config in flat for key in config if key != "model.name")
+    rows = [(key, [config.get(key, "–") for config in flat]) for key in keys]
+    return [(key, values) for key, values in rows if any(v != values[0] for v in values)]
 
-    def __exit__(self, *error):
-        if self._bar is not None:
-            self._bar.close()
 
-    @property
-    def images_per_second(self):
-        """Images a second over all ranks, None where nothing was trained."""
-        return self._samples / self._seconds if self._seconds else None
+def _flatten(config, prefix=""):
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
-    def train(self, step, lr, meter):
-        """After training step `step` of the run, counted from 0."""
-        self._samples += meter.samples
-        self._seconds += meter.seconds
-        speed = meter.images_per_second
-        self._write(
-            kind="train",
-            epoch=step // self._steps_per_epoch,
-            step=step,
-            lr=lr,
-            loss=meter.loss,
-            top1=meter.top1,
-            images_per_second=speed,
-        )
-        if self._bar is not None:
-            text = f"loss {meter.loss:.3f}, top-1 {meter.top1:.3f}, {speed:.0f} images/s"
-            self._bar.set_postfix_str(text, refresh=False)
-            self._bar.update(step + 1 - self._bar.n)
 
-    def evaluation(self, epoch, meter):
-        """After an evaluation at the end of `epoch`, counted from 0."""
-        self.top1 = meter.top1
-        self._write(
-            kind="eval", epoch=epoch, loss=meter.loss, top1=meter.top1, samples=meter.samples
-        )
-        if self._bar is not None:
-            text = f"epoch {epoch + 1}: test loss {meter.loss:.4f}, top-1 {meter.top1:.4f}"
-            self._bar.write(text, file=sys.stderr)
+def _column(run):
+    name, figures = run.config["model"]["name"], run.figures()
+    try:
+        parameters, macs = _size(name, run.config["model"]["classes"], *run.config["data"]["size"])
+    except InputError as error:
+        raise InputError(f"{run.name}/{CONFIG}: {error}") from None
+    return {
+        "network": f"`{name}`",
+        "parameters": f"{parameters / 1e6:.2f} M",
+        "multiply-adds": f"{macs / 1e9:.3f} G",
+        "epochs": f"{len(run.evaluations)} of {run.config['optim']['epochs']}",
+        "top-1, last": _percent(figures["top1"]),
+        "top-1, best": _percent(figures["best_top1"], figures["best_epoch"]),
+        "top-5, last": _percent(figures["top5"]),
+        "top-5, best": _percent(figures["best_top5"], figures["best_epoch"]),
+        "images/s": _number(figures["images_per_second"]),
+        "waiting for input": _percent(figures["waiting"]),
+        "seconds": _number(figures["seconds"]),
+    }
 
-    def _write(self, **row):
-        if self._metrics is not None:
-            with open(self._metrics, "a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+
+@functools.lru_cache
+def _size(name, classes, *pixels):
+    """(parameters, multiply-adds) at the input size of the run."""
+    return totals(count_network(get_model(name, classes=classes), pixels))
+
+
+def _percent(share, epoch=None):
+    if share is None:
+        return "–"
+    return f"{100 * share:.2f} %" + (f" (epoch {epoch})" if epoch else "")
+
+
+def _number(value):
+    return "–" if value is None else f"{value:.1f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -4,7 +4,6 @@ Every rank calls alike, rank 0 writes, and all go on or fail together.
 """
 
 import dataclasses
-import tempfile
 
 from gluon_glore.errors import InputError
 
@@ -52,17 +51,6 @@ class Saver:
             ),
         )
         self._saved = (epoch, step)
-
-
-def check_writable(out, comm):
-    """Make the directory of a run. Raises InputError, on all ranks, where rank 0 can't write it."""
-
-    def probe():
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-
-    on_rank_0(comm, probe)
 
 
 def on_rank_0(comm, write):

@@ -13,7 +13,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from gluon_glore.atomic import atomic_path, write_text
+from gluon_glore.atomic import write_text
 from gluon_glore.classify import load_classifier
 from gluon_glore.complexity import count_network, totals
 from gluon_glore.errors import positive_int
@@ -21,7 +21,9 @@ from gluon_glore.image import decode_image
 from gluon_glore.manifest import checkpoints
 from gluon_glore.models import get_model
 
+from .plot import pyplot, save
 from .records import RecordDataset
+from .runs import METRICS, read_metrics
 
 # Row of the table, and the network; None is a place left for what is not run yet.
 VARIANTS = {"plain": "tiny", "non-local": None, "GloRe": "tiny_glore_0_1"}
@@ -112,18 +114,17 @@ def table(rows):
 
 def draw_curves(rows, runs, path):
     """Test accuracy by epoch, a line a seed."""
-    figure, axes = _pyplot().subplots(figsize=(6, 3.5), dpi=120)
+    figure, axes = pyplot().subplots(figsize=(6, 3.5), dpi=120)
     for row, colour in zip(rows, ("tab:grey", "tab:blue", "tab:red")):
         for seed in range(len(row.get("top1", ()))):
-            metrics = (runs / f"{row['model']}-{seed}" / "metrics.jsonl").read_text().splitlines()
-            points = [r for r in map(json.loads, metrics) if r["kind"] == "eval"]
+            _, points = read_metrics(runs / f"{row['model']}-{seed}" / METRICS)
             epochs = [p["epoch"] + 1 for p in points]
             label = row["name"] if seed == 0 else None
             axes.plot(epochs, [100 * p["top1"] for p in points], color=colour, label=label)
     axes.set(xlabel="epoch", ylabel="accuracy on unseen digits, %", ylim=(40, 100))
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left")
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_examples(run, path):
@@ -131,7 +132,7 @@ def draw_examples(run, path):
     config = json.loads((run / "summary.json").read_text())["config"]
     dataset = RecordDataset(config["data"]["val"], classes=2)
     classifier = load_classifier(run)
-    figure, grid = _pyplot().subplots(2, 6, figsize=(9, 3.6), dpi=120)
+    figure, grid = pyplot().subplots(2, 6, figsize=(9, 3.6), dpi=120)
     for i, axes in enumerate(grid.flat):
         data, label = dataset[i]
         picture = decode_image(data, channels=1)
@@ -140,23 +141,7 @@ def draw_examples(run, path):
         axes.imshow(picture[:, :, 0], cmap="gray")
         axes.set_title(f"{name} {probability:.0%}", fontsize=9, color="black" if right else "red")
         axes.axis("off")
-    _save(figure, path)
-
-
-def _pyplot():
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    return pyplot
-
-
-def _save(figure, path):
-    figure.tight_layout()
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")
-    _pyplot().close(figure)
+    save(figure, path)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,86 @@
+"""What can be known to go wrong, refused before the first step: seconds, not an epoch, are lost."""
+
+import os
+import shutil
+import tempfile
+
+import numpy as np
+
+from gluon_glore.errors import InputError, naming
+
+from .records import BadRecord
+
+SAMPLE = 1000  # records a set: a second on a disk, and rank 0 alone reads them
+
+
+class Here(InputError):
+    """An error that this rank is the one to say."""
+
+
+class Elsewhere(InputError):
+    """Another rank found the error, and says it."""
+
+
+def together(comm, check):
+    """Run `check()` on every rank; an InputError on one ends all, and is said once.
+
+    Returns what it returns. Raises Here on the first rank that has an error, Elsewhere on others.
+    """
+    result = error = None
+    try:
+        result = check()
+    except InputError as found:
+        error = found
+    failed = np.flatnonzero(comm.sum(np.eye(comm.size)[comm.rank] * (error is not None)))
+    if not len(failed):
+        return result
+    raise Here(str(error)) if comm.rank == failed[0] else Elsewhere(f"see rank {failed[0]}")
+
+
+def check_out(out, net, keep=2):
+    """Raises InputError where a run's directory can't be made, written, or is too small.
+
+    Needed are weights and momentum, `keep` + 2 times: the newest ones, the best, and the one being
+    written; less what `out` holds already. Nothing is left behind.
+    """
+    # Deepest part of the path that exists. lexists: a broken link is in the way too.
+    path = out.absolute()
+    place = next(part for part in (path, *path.parents) if os.path.lexists(part))
+    if not place.is_dir():
+        raise InputError(f"{out}: {place} is not a directory")
+    with naming(place), tempfile.TemporaryFile(dir=place) as file:
+        file.write(b"a byte, for some systems refuse no sooner")
+    floats = sum(int(np.prod(param.shape)) for param in net.collect_params().values())
+    held = sum(path.stat().st_size for path in out.glob("checkpoints/*/*.params"))
+    needed, free = 2 * 4 * floats * (keep + 2) - held, shutil.disk_usage(place).free
+    if free < needed:
+        raise InputError(
+            f"{out}: {free / 1e6:.0f} MB free, checkpoints of {net.spec.name} take "
+            f"{needed / 1e6:.0f} MB"
+        )
+
+
+def check_records(dataset, use, max_bad):
+    """Read records spread over a `RecordDataset`, the first and the last among them.
+
+    Raises InputError where more than the share `max_bad` is damaged or has a label that is no class
+    of the network, or where of ten pictures `use(encoded picture)` refuses all.
+    """
+    places = np.linspace(0, len(dataset) - 1, min(len(dataset), SAMPLE)).astype(int)
+    good, bad = [], []
+    for index in places:
+        try:
+            good.append((index, dataset[index][0]))
+        except BadRecord as error:
+            bad.append(error)
+    if len(bad) > max_bad * len(places):
+        raise InputError(f"{len(bad)} of {len(places)} records tried are bad, as {bad[0]}")
+    tried = good[:: -(-len(good) // 10)]
+    refused = []
+    for index, picture in tried:
+        try:
+            use(picture)
+        except InputError as error:
+            refused.append(f"{dataset.name(index)}: {error}")
+    if len(refused) == len(tried):
+        raise InputError(refused[0])
