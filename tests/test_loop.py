@@ -61,6 +61,32 @@ def test_the_logged_loss_is_that_of_the_network_before_the_step():
     assert rows[0][2].loss == pytest.approx(-logp[np.arange(4), y.astype(int)].mean(), rel=1e-4)
 
 
+def test_what_is_raised_after_a_step_ends_the_epoch_there():
+    class End(Exception):
+        pass
+
+    def after_step(step):
+        steps.append(step)
+        if step == 11:
+            raise End
+
+    net, trainer = make()
+    steps, rows = [], []
+    with pytest.raises(End):
+        loop.train_one_epoch(
+            net,
+            trainer,
+            enumerate(batches(4), start=10),
+            LocalComm(),
+            mx.cpu(),
+            lambda _: 0.1,
+            1,
+            lambda *row: rows.append(row),
+            after_step,
+        )
+    assert steps == [row[0] for row in rows] == [10, 11]
+
+
 def test_a_loss_that_is_not_finite_stops_the_run():
     net, trainer = make()
     x, y = next(batches(1))

@@ -16,6 +16,7 @@ from test_imagenet import CONFIG, options, rows, train, weights
 
 import gluon_glore
 from gluon_glore import Network, get_spec
+from gluon_glore.classify import load_network
 from gluon_glore.manifest import checkpoints, newest_checkpoint
 from train.digit_pairs import encode_png
 from train.records import write_records
@@ -77,6 +78,8 @@ def test_a_run_stopped_after_any_step_goes_on_bit_equal(
         assert train(tmp_path / "parts", small) == STOPPED
     assert checkpoints(tmp_path / "parts")[-1].name == saved
     assert "stopped: " in capsys.readouterr().err
+    _, manifest = load_network(tmp_path / "parts")  # as export and predict take it
+    assert (manifest.epoch * 6 + manifest.step, manifest.top1) == (step + 1, None)
     assert train(tmp_path / "parts", small, "--resume") == 0
     assert same(weights(tmp_path / "parts"), weights(tmp_path / "whole"))
     assert story(tmp_path / "parts") == story(tmp_path / "whole")
