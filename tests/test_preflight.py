@@ -66,9 +66,13 @@ def dataset(path, samples, classes=2):
 
 def test_one_bad_record_of_a_hundred_is_let_pass_and_two_are_not(tmp_path):
     good = [(PICTURE, 1)] * 98
-    check_records(dataset(tmp_path / "a.rec", [*good, (PICTURE, 2), (PICTURE, 1)]), decode, max_bad=0.01)
+    check_records(
+        dataset(tmp_path / "a.rec", [*good, (PICTURE, 2), (PICTURE, 1)]), decode, max_bad=0.01
+    )
     with pytest.raises(InputError, match="2 of 100 records .*label 2 is out of range, 0 to 1"):
-        check_records(dataset(tmp_path / "b.rec", [(PICTURE, 2), *good, (PICTURE, 2)]), decode, max_bad=0.01)
+        check_records(
+            dataset(tmp_path / "b.rec", [(PICTURE, 2), *good, (PICTURE, 2)]), decode, max_bad=0.01
+        )
 
 
 def test_damaged_records_are_refused(tmp_path):

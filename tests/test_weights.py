@@ -91,3 +91,14 @@ def test_pretrained_finds_root_or_path_or_says_what_is_missing(tmp_path, monkeyp
     assert_same(get_model("tiny_glore_0_1", 2, pretrained=True), net)
     with pytest.raises(InputError, match="no weights for tiny: there is no"):
         get_model("tiny", 2, pretrained=True)
+
+
+def test_fresh_parameters_are_left_as_they_are(tmp_path):
+    save_weights(tiny(), tmp_path / "w.params")
+    saved = load_arrays(tmp_path / "w.params")
+    net = tiny(classes=3)
+    before = values(net)
+    load_weights(net, tmp_path / "w.params", fresh=net.output.collect_params())
+    for name, value in values(net).items():
+        expected = before[name] if name.startswith("classifier") else saved[name].asnumpy()
+        assert np.array_equal(value, expected), name
