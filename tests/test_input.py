@@ -84,27 +84,6 @@ def test_evaluation_sees_every_sample_exactly_once(config, tmp_path, samples, ra
     assert sorted(seen) == list(range(samples))
 
 
-def test_an_epoch_begins_at_any_step_and_reads_nothing_before_it(training, config):
-    whole = epoch(training, config)
-    unread = set(range(len(training)))
-
-    class Watched:
-        def __len__(self):
-            return len(training)
-
-        def __getitem__(self, i):
-            unread.discard(i)
-            return training[i]
-
-        name = training.name
-
-    rest = list(pipeline.training_batches(Watched(), config, 0, 0, 1, start=4))
-    assert len(rest) == 2 and len(unread) == 4 * 32
-    for (pictures, labels), (x, y) in zip(whole[4:], rest):
-        assert np.array_equal(pictures, x) and np.array_equal(labels, y)
-    assert not list(pipeline.training_batches(training, config, 0, 0, 1, start=6))
-
-
 def test_too_few_samples_for_a_batch_are_refused():
     with pytest.raises(InputError, match="31 training pictures do not fill one batch of 32"):
         pipeline.steps_per_epoch(31, 32)

@@ -82,7 +82,7 @@ def test_what_is_raised_after_a_step_ends_the_epoch_there():
             lambda _: 0.1,
             1,
             lambda *row: rows.append(row),
-            after_step,
+            after_step=after_step,
         )
     assert steps == [row[0] for row in rows] == [10, 11]
 

@@ -25,8 +25,8 @@ from gluon_glore.classify import read_names
 from gluon_glore.errors import InputError, positive_int
 from gluon_glore.image import decode_image, resize_short
 
+from .progress import Lines
 from .records import write_records
-from .report import Lines
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 AHEAD = 64  # pictures in the making while the file is written
