@@ -224,6 +224,7 @@ def test_an_error_is_said_once_and_ends_all_processes(tmp_path, settings):
     for setting, message in (
         ("model.name=none", "unknown network 'none'"),
         ("optim.batch_size=33", "optim.batch_size 33 is not divisible by 2 processes"),
+        ("optim.accumulate=32", "accumulate 32 does not divide the 16 pictures of each of 2 proc"),
     ):
         done = horovodrun(*arguments, *options(settings, setting))
         assert done.returncode != 0

@@ -3,8 +3,6 @@
 Micikevicius et al., Mixed Precision Training, 2018 (https://arxiv.org/abs/1710.03740).
 """
 
-import logging
-
 import mxnet as mx
 from mxnet.contrib import amp
 
@@ -44,7 +42,6 @@ def set_precision(precision):
     """
     check_precision(precision)
     if precision != "float32":
-        logging.getLogger().setLevel(max(logging.WARNING, logging.getLogger().level))
         amp.init(precision)
 
 
