@@ -1,5 +1,6 @@
 """Whole runs that are stopped, killed or run out of disk, and what they leave."""
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -19,8 +20,8 @@ from gluon_glore import Network, get_spec
 from gluon_glore.classify import load_network
 from gluon_glore.manifest import checkpoints, newest_checkpoint
 from train.digit_pairs import encode_png
+from train.progress import Reporter
 from train.records import write_records
-from train.report import Reporter
 from train.stop import STOPPED
 
 
@@ -58,7 +59,8 @@ def small(settings, monkeypatch):
 
 def story(out):
     """What a run told, but for its speed: no row twice, none missing, the same figures."""
-    return [{k: v for k, v in row.items() if k != "images_per_second"} for row in rows(out)]
+    speed = ("images_per_second", "waiting", "seconds")
+    return [{k: v for k, v in row.items() if k not in speed} for row in rows(out)]
 
 
 @pytest.mark.parametrize(
@@ -104,8 +106,8 @@ def test_a_run_that_dies_loses_the_steps_since_the_last_save_alone(tmp_path, sma
 def test_a_stop_within_an_evaluation_repeats_the_evaluation(tmp_path, small, monkeypatch):
     from train import input
 
-    def ask_amid(*arguments):
-        for batch in original(*arguments):
+    def ask_amid(*arguments, **options):
+        for batch in original(*arguments, **options):
             yield batch
             ask()
 
@@ -147,26 +149,27 @@ def test_a_folder_that_cannot_be_written_ends_the_run_before_it_trains(tmp_path,
         assert error.startswith(f"error: {tmp_path / 'file'}") and error.count("\n") == 1
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A disk of five MiB: one checkpoint fits, two do not."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", str(disk)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a small disk needs the right to mount one")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+def test_a_disk_that_fills_is_an_error_and_the_checkpoint_before_stays(
+    mount, small, monkeypatch, capsys
+):
+    disk = mount("size=24m")
 
+    def fill():
+        with contextlib.suppress(OSError), open(disk / "other", "wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1 << 16))
 
-def test_a_full_disk_is_an_error_and_the_checkpoint_before_stays(small_disk, small, capsys):
-    assert train(small_disk / "run", small) == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(Reporter, "train", call_at(7, fill))  # in the second of two epochs
+        assert train(disk / "run", small) == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
     assert "could not be written, " in errors[0] or "No space left on device" in errors[0]
-    folder, manifest = newest_checkpoint(small_disk / "run", pytest.fail)
+    folder, manifest = newest_checkpoint(disk / "run", pytest.fail)
     assert (folder.name, manifest.epoch) == ("epoch-0001", 1)
     assert list(folder.parent.iterdir()) == [folder]
+    (disk / "other").unlink()
+    assert train(disk / "run", small, "--resume") == 0
 
 
 # A rank that says its process and its exit code, and does something to itself on the way.
@@ -176,7 +179,7 @@ import train
 import gluon_glore
 from test_resume import ask, call_at, with_dropout
 from train.imagenet import main
-from train.report import Reporter
+from train.progress import Reporter
 gluon_glore.get_model = with_dropout
 out, who, step, number, *arguments = sys.argv[1:]
 rank = os.environ["HOROVOD_RANK"]

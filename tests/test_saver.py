@@ -5,7 +5,7 @@ import pytest
 
 from gluon_glore import InputError
 from train.comm import LocalComm
-from train.saver import check_writable, on_rank_0
+from train.saver import on_rank_0
 
 
 class Rank(LocalComm):
@@ -36,11 +36,3 @@ def test_all_ranks_fail_where_rank_0_does_and_it_alone_says_why():
         on_rank_0(Rank(0), full)
     with pytest.raises(InputError, match="rank 0 could not write, see its error"):
         on_rank_0(Rank(1, other_failed=True), full)
-
-
-def test_the_folder_of_a_run_is_made_and_left_empty(tmp_path):
-    check_writable(tmp_path / "a" / "b", LocalComm())
-    assert list((tmp_path / "a").rglob("*")) == [tmp_path / "a" / "b"]
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="file/run: Not a directory"):
-        check_writable(tmp_path / "file" / "run", LocalComm())
