@@ -2,6 +2,8 @@ import os
 import subprocess
 import sys
 
+import mxnet as mx
+import numpy as np
 import pytest
 from conftest import ROOT
 from test_imagenet import CONFIG, options, rows
@@ -10,7 +12,7 @@ from gluon_glore import InputError
 from gluon_glore.cpu import processor_flags
 from gluon_glore.weights import load_arrays
 from train.checkpoint import UPDATES
-from train.precision import check_precision
+from train.precision import all_finite, check_precision
 
 
 @pytest.mark.parametrize(
@@ -59,3 +61,15 @@ def test_bfloat16_trains_like_float32_and_leaves_float32_weights(tmp_path, setti
             assert {array.dtype.__name__ for array in arrays.values()} == {"float32"}
     assert losses["bfloat16"] != losses["float32"]  # it is another arithmetic
     assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.05)
+
+
+@pytest.mark.parametrize("count", [1, 200, 201, 450])
+def test_numbers_that_are_not_finite_are_found_in_any_of_many_arrays(count):
+    arrays = [mx.nd.ones((3, 5)) for _ in range(count)]
+    assert all_finite(arrays)
+    for place in {0, count // 2, count - 1}:
+        for number in (np.nan, np.inf):
+            arrays[place][1, 2] = number
+            assert not all_finite(arrays)
+        arrays[place][:] = 1
+    assert all_finite(arrays)

@@ -11,6 +11,7 @@ from mxnet import gluon
 
 from gluon_glore.errors import InputError
 
+from .precision import all_finite
 from .step import Step
 
 _loss = gluon.loss.SoftmaxCrossEntropyLoss()
@@ -49,12 +50,13 @@ def train_one_epoch(
     def report():
         meter = _reduce(comm, sums, samples, started)
         # The weights too: oneDNN's rectifier makes 0 of nan, and a broken network has a loss again.
-        loss = meter.loss if _finite(net, ctx) else math.nan
+        loss = meter.loss if all_finite(weights) else math.nan
         if not math.isfinite(loss):
             raise InputError(f"the loss is {loss}: lower optim.lr (now {lr:g})")
         log(step, lr, meter)
 
     take = take or Step()
+    weights = [param.data(ctx) for param in net.collect_params().values()]
     sums, samples, started = _zeros(ctx), 0, time.perf_counter()
     for step, (pictures, labels) in batches:
         x, y = mx.nd.array(pictures, ctx=ctx), mx.nd.array(labels, ctx=ctx)
@@ -95,11 +97,6 @@ def average_statistics(net, comm):
     ends = np.cumsum([p.shape[0] for p in statistics])
     for param, mean in zip(statistics, np.split(means, ends[:-1])):
         param.set_data(mx.nd.array(mean))
-
-
-def _finite(net, ctx):
-    arrays = [param.data(ctx) for param in net.collect_params().values()]
-    return mx.nd.multi_all_finite(*arrays, num_arrays=len(arrays)).asscalar() > 0
 
 
 def _top5(logits, y):

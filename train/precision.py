@@ -45,6 +45,14 @@ def set_precision(precision):
         amp.init(precision)
 
 
+def all_finite(arrays):
+    """Whether no number in a list of NDArray, on one device, is infinite or nan."""
+    # In parts: more than 200 arrays at once overrun MXNet's memory, unnoticed or not.
+    parts = [arrays[i : i + 200] for i in range(0, len(arrays), 200)]
+    checks = [mx.nd.multi_all_finite(*part, num_arrays=len(part)) for part in parts]
+    return mx.nd.concat(*checks, dim=0).min().asscalar() > 0
+
+
 class LossScale:
     """A factor on the loss, so that small gradients do not vanish in 16 bits.
 
@@ -62,7 +70,7 @@ class LossScale:
         After the all-reduce all ranks see the same gradients and come to the same answer: what
         overflows on one is not finite in the sum.
         """
-        finite = mx.nd.multi_all_finite(*gradients, num_arrays=len(gradients)).asscalar() > 0
+        finite = all_finite(gradients)
         self._steps = self._steps + 1 if finite else 0
         if not finite:
             self.scale /= 2
