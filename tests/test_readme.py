@@ -49,6 +49,27 @@ def test_the_speed_figures_are_those_measured():
     assert max(forward["ratio"], both["ratio"]) <= LIMIT
 
 
+def test_the_figures_of_input_processes_and_memory_are_those_measured():
+    results = ROOT / "benchmarks/results"
+    read = {
+        name: json.loads((results / f"{name}.json").read_text())
+        for name in ("loader", "processes_batch32", "processes_batch8", "memory_dpn131_glore_2_3")
+    }
+    speed = read["loader"]["images_per_second"]
+    text = " ".join(README.split())
+    assert f"{speed['ours']:.0f} images/s; ImageRecordIter {speed['ImageRecordIter']:.0f}" in text
+    assert f"alone {speed['opencv']:.0f}; {read['loader']['ratio']:.2f} times" in text
+    for batch in ("32", "8"):
+        speed = read[f"processes_batch{batch}"]["images_per_second"]
+        one, two, half, groups = speed.values()
+        assert f"| {two:.2f} images/s, {two / one:.2f}" in text
+        assert f"{half / one:.2f}" in text and f"{groups / one:.2f}" in text
+    kept, again = (
+        read["memory_dpn131_glore_2_3"][name]["peak"] / 1024 for name in ("all kept", "recompute 1")
+    )
+    assert f"took {again:.1f} GiB instead of {kept:.1f}" in text
+
+
 def test_python_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)
