@@ -141,16 +141,16 @@ def test_one_and_two_processes_have_the_same_loss_curve(tmp_path, settings):
 
     BatchNorm would normalise each rank's half batch by itself; here it keeps the running
     statistics of the checkpoint (model.freeze_norm), so that nothing but the order of summation
-    differs.
+    differs. The plain network: what its statistics do not fit blows up in a unit's products.
     """
-    train = ["-m", "train.imagenet", "--config", CONFIG, *options(settings)]
+    train = ["-m", "train.imagenet", "--config", CONFIG, *options([*settings, "model.name=tiny"])]
     start = [sys.executable, *train, "--set", "optim.epochs=6", "--out", str(tmp_path / "one")]
     subprocess.run(start, cwd=ROOT, check=True, capture_output=True)
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     for run in ("one", "two"):
         (tmp_path / run / "metrics.jsonl").unlink()
 
-    frozen = ["model.freeze_norm=true", "optim.lr=0.02", "optim.epochs=10"]
+    frozen = ["model.freeze_norm=true", "optim.lr=0.01", "optim.epochs=10"]
     train += [*options(frozen), "--resume", "--out"]
     subprocess.run(
         [sys.executable, *train, str(tmp_path / "one")], cwd=ROOT, check=True, capture_output=True
