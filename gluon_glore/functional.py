@@ -72,15 +72,19 @@ def pool_locations(F, x, like, stride, kind="avg"):
     `like` gives the space; a last window that is not full takes what it has.
     """
     axes = len(stride)
+    if axes == 1:  # flat (B, C, L, 1) is all the space there is
+        stride = (*stride, 1)
+    else:
+        x = restore_locations(F, x, like, axes)
     pooled = F.Pooling(
-        restore_locations(F, x, like, axes),
+        x,
         kernel=stride,
         stride=stride,
         pool_type=kind,
         pooling_convention="full",
         count_include_pad=False,
     )
-    return flatten_locations(F, pooled, axes)
+    return pooled if axes == 1 else flatten_locations(F, pooled, axes)
 
 
 def attend(F, queries, keys, values):

@@ -299,7 +299,7 @@ class NetSpec:
         unit = EXTRA_UNITS[extra.kind](
             f"{after}_extra",
             in_channels=width,
-            ndim=self.axes,
+            ndim=self.ndim,
             passing=channels - width,
             **options,
         )

@@ -185,3 +185,14 @@ def test_networks_refuse_other_channels_and_no_classes():
         net(mx.nd.zeros((1, 3, 64, 64)))
     with pytest.raises(InputError, match="input of 7x64 is too small"):
         net(mx.nd.zeros((1, 1, 7, 64)))
+
+
+@pytest.mark.parametrize("arrangement", ["pre", "post"])
+def test_pooling_units_work_on_the_one_axis_of_a_one_dimensional_network(arrangement):
+    net = small("resnet", 1, 12, ("glore", {"arrangement": arrangement, "pool_stride": 2}))
+    net.initialize()
+    x = mx.nd.random.normal(shape=(2, 2, *SPACES[1]))
+    settle(net, x)
+    plain = net(x).asnumpy()
+    symbol = spell_network(net.spec, 3)
+    assert relative_error(execute(symbol, named_arrays(net), x), plain) < 1e-4
