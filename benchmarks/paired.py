@@ -29,6 +29,26 @@ def serve(step):
         print(time.perf_counter() - start, flush=True)
 
 
+def serve_passes(block, x, backward):
+    """Serve passes of a Gluon block over x: forward, and `backward` too where asked for."""
+    import mxnet as mx
+    from mxnet import autograd
+
+    block.initialize()
+    block.hybridize(static_alloc=True, static_shape=True)
+
+    def step():
+        if backward:
+            with autograd.record():
+                y = block(x)
+            y.backward()
+        else:
+            block(x)
+        mx.nd.waitall()
+
+    serve(step)
+
+
 def measure(module, competitors, rounds, threads, warmup=3):
     """Seconds by competitor and round: `{name: [seconds, ...]}`.
 

@@ -10,7 +10,7 @@ import argparse
 import json
 import math
 
-from .paired import add_options, machine, measure, median_of, serve, write_result
+from .paired import add_options, machine, measure, median_of, serve_passes, write_result
 
 SHAPES = {  # name: channels, nodes, space, share of the batch
     "2-D Res3": (512, 128, (28, 28), 1),
@@ -24,27 +24,14 @@ SHAPES = {  # name: channels, nodes, space, share of the batch
 def work(shape, extend_first, batch, backward):
     """Serve one pass of a unit."""
     import mxnet as mx
-    from mxnet import autograd
 
     from gluon_glore import GloRe
 
     channels, nodes, space, _ = SHAPES[shape]
     unit = GloRe(channels, nodes, len(space), arrangement="post", extend_first=extend_first)
-    unit.initialize()
-    unit.hybridize(static_alloc=True, static_shape=True)
     x = mx.nd.random.normal(shape=(batch, channels, *space))
     x.attach_grad()
-
-    def step():
-        if backward:
-            with autograd.record():
-                y = unit(x)
-            y.backward()
-        else:
-            unit(x)
-        mx.nd.waitall()
-
-    serve(step)
+    serve_passes(unit, x, backward)
 
 
 def macs(shape):

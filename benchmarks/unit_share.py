@@ -11,7 +11,7 @@ import argparse
 import dataclasses
 import json
 
-from .paired import add_options, machine, measure, median_of, serve, write_result
+from .paired import add_options, machine, measure, median_of, serve_passes, write_result
 
 LIMIT = 1.15  # what we hold: share of time / share of multiply-adds
 
@@ -27,23 +27,10 @@ def make_network(model, plain):
 def work(model, plain, batch, backward):
     """Serve one pass over random pixels."""
     import mxnet as mx
-    from mxnet import autograd
 
     net = make_network(model, plain)
-    net.initialize()
-    net.hybridize(static_alloc=True, static_shape=True)
     x = mx.nd.random.normal(shape=(batch, net.spec.in_channels, *net.spec.input_size))
-
-    def step():
-        if backward:
-            with autograd.record():
-                y = net(x)
-            y.backward()
-        else:
-            net(x)
-        mx.nd.waitall()
-
-    serve(step)
+    serve_passes(net, x, backward)
 
 
 def share_of_macs(model):

@@ -36,7 +36,7 @@ def parse_args(argv):
 
     command = commands.add_parser("info", help="parameters and multiply-adds by stage, source")
     command.add_argument("name")
-    command.add_argument("--classes", type=int, default=None, help="default: 1000")
+    command.add_argument("--classes", type=int, default=None, help="default: the network's own")
     command.add_argument("--units", action="store_true", help="every unit's share")
     command.set_defaults(command=info)
 
@@ -87,7 +87,7 @@ def info(args):
     from .models import get_model
     from .table import format_size, stages_table
 
-    net = get_model(args.name, **({} if args.classes is None else {"classes": args.classes}))
+    net = get_model(args.name, classes=args.classes)
     spec = net.spec
     nodes = count_network(net)
     print(f"{spec.name}: {spec.source}")

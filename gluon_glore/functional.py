@@ -6,14 +6,16 @@ or five axes do not train there on MXNet's CPU (oneDNN) build.
 """
 
 
-def plain_copy(F, x):
+def plain_copy(F, x, axes=3):
     """x, and backward its gradient, in fresh memory and row-major layout.
+
+    x itself where it has two spatial `axes`.
 
     MXNet's CPU build hands arrays of five axes on in oneDNN's blocked layout to operators that do
     not know it (BatchNorm; reshape, in place; reshape_like backward): what reads them next fails,
     or is silently wrong. A slice of everything is never in place and knows no blocks.
     """
-    return F.slice_axis(x, axis=0, begin=0, end=None)
+    return x if axes == 2 else F.slice_axis(x, axis=0, begin=0, end=None)
 
 
 def rectify(F, x, **name):
@@ -101,9 +103,7 @@ def attend(F, queries, keys, values):
 def scale_channels(F, x, weight, axes):
     """x times a weight a channel: (B, C, *space), (B, C) -> (B, C, *space)."""
     weight = F.reshape(weight, shape=(0, 0) + (1,) * axes)
-    if axes == 2:
-        return F.broadcast_mul(x, weight)
-    return plain_copy(F, F.broadcast_mul(plain_copy(F, x), weight))
+    return plain_copy(F, F.broadcast_mul(plain_copy(F, x, axes), weight), axes)
 
 
 def split_channels(F, x, channels):

@@ -54,10 +54,10 @@ class Norm(HybridBlock):
         )
 
     def hybrid_forward(self, F, x):
-        y = self.norm(plain_copy(F, x) if self._axes == 3 else x)
+        y = self.norm(plain_copy(F, x, self._axes))
         if self._relu:
             y = rectify(F, y)
-        return plain_copy(F, y) if self._axes == 3 else y
+        return plain_copy(F, y, self._axes)
 
 
 def freeze_norm(net):

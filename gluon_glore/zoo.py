@@ -9,6 +9,9 @@ __all__ = ["get_spec", "list_models"]
 
 STRIDES = (1, 2, 2, 2)
 WIDTHS = (256, 512, 1024, 2048)
+# Where the authors' networks have two units in Res3 and three in Res4, by their depth.
+PLACES_50 = {"res3": (1, 3), "res4": (1, 3, 5)}
+PLACES_101 = {"res3": (1, 3), "res4": (6, 12, 18)}
 
 
 def _resnet(*blocks, **options) -> NetSpec:
@@ -73,7 +76,7 @@ def resnet50_glore_0_5():
 @register_model
 def resnet50_glore_2_3():
     """ResNet-50 with two units in Res3, three in Res4 (paper, Table 2; placement as released)."""
-    return resnet50().with_units("glore", res3=(1, 3), res4=(1, 3, 5))
+    return resnet50().with_units("glore", **PLACES_50)
 
 
 @register_model
@@ -109,7 +112,7 @@ def resnet101():
 @register_model
 def resnet101_glore_2_3():
     """ResNet-101 with two units in Res3, three in Res4 (placement: the authors' video network)."""
-    return resnet101().with_units("glore", res3=(1, 3), res4=(6, 12, 18))
+    return resnet101().with_units("glore", **PLACES_101)
 
 
 @register_model
@@ -139,7 +142,7 @@ def resnext101_32x4d():
 @register_model
 def resnext101_32x4d_glore_2_3():
     """ResNeXt-101 with two units in Res3, three in Res4 (paper, Table 2; placed as ResNet-101)."""
-    return resnext101_32x4d().with_units("glore", res3=(1, 3), res4=(6, 12, 18))
+    return resnext101_32x4d().with_units("glore", **PLACES_101)
 
 
 @register_model
@@ -200,18 +203,17 @@ def resnet50_3d_kinetics400():
 @register_model
 def resnet50_3d_glore_2_3_kinetics400():
     """3-D ResNet-50 with two units in Res3, three in Res4 (paper, Table 5; placed as released)."""
-    units = {"res3": (1, 3), "res4": (1, 3, 5)}
-    return resnet50_3d_kinetics400().with_units("glore", **units, arrangement="post")
+    return resnet50_3d_kinetics400().with_units("glore", **PLACES_50, arrangement="post")
 
 
 @register_model
 def resnet50_3d_nl_2_3_kinetics400():
     """3-D ResNet-50 with five non-local blocks (paper, Table 5; placed as the GloRe units).
 
-    Keys and values are subsampled: with that it costs 1.6 G more than GloRe's, as in the table.
+    Keys and values are subsampled: with that it costs 1.6 G more than GloRe units in the order of
+    the paper's equations, as in the table.
     """
-    units = {"res3": (1, 3), "res4": (1, 3, 5)}
-    return resnet50_3d_kinetics400().with_units("nonlocal", **units, subsample=2)
+    return resnet50_3d_kinetics400().with_units("nonlocal", **PLACES_50, subsample=2)
 
 
 @register_model
@@ -223,15 +225,13 @@ def resnet101_3d_kinetics400():
 @register_model
 def resnet101_3d_glore_2_3_kinetics400():
     """3-D ResNet-101 with two units in Res3, three in Res4 (paper, Table 5; placed as released)."""
-    units = {"res3": (1, 3), "res4": (6, 12, 18)}
-    return resnet101_3d_kinetics400().with_units("glore", **units, arrangement="post")
+    return resnet101_3d_kinetics400().with_units("glore", **PLACES_101, arrangement="post")
 
 
 @register_model
 def resnet101_3d_nl_2_3_kinetics400():
     """3-D ResNet-101 with five non-local blocks (paper, Table 5; as in ResNet-50)."""
-    units = {"res3": (1, 3), "res4": (6, 12, 18)}
-    return resnet101_3d_kinetics400().with_units("nonlocal", **units, subsample=2)
+    return resnet101_3d_kinetics400().with_units("nonlocal", **PLACES_101, subsample=2)
 
 
 def _lite(video):

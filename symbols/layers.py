@@ -11,7 +11,7 @@ from gluon_glore.layers import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM
 
 def norm(x, name, channels, axes=2, relu=True):
     """BatchNorm, then ReLU where `relu`: `(B, channels, *space)` in and out."""
-    x = plain_copy(mx.sym, x) if axes == 3 else x
+    x = plain_copy(mx.sym, x, axes)
     # mx.sym's own names would be moving_mean and moving_var.
     statistics = {
         key: mx.sym.var(f"{name}__bn_{key}", shape=(channels,))
@@ -30,7 +30,7 @@ def norm(x, name, channels, axes=2, relu=True):
     )
     if relu:
         x = rectify(mx.sym, x, name=f"{name}__ac")
-    return plain_copy(mx.sym, x) if axes == 3 else x
+    return plain_copy(mx.sym, x, axes)
 
 
 def convolution(x, conv, name):

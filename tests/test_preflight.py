@@ -8,9 +8,9 @@ from test_imagenet import CONFIG, options
 
 from gluon_glore import InputError, get_model
 from gluon_glore.image import decode_image
-from train.comm import LocalComm
+from train.comm import Elsewhere, Here, LocalComm, together
 from train.digit_pairs import encode_png
-from train.preflight import Elsewhere, Here, check_out, check_records, together
+from train.preflight import check_out, check_records
 from train.records import RecordDataset, write_records
 
 PICTURE = encode_png(np.zeros((64, 64), np.uint8))

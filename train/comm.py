@@ -136,3 +136,28 @@ def make_comm(options=None):
     """Horovod with its configuration under `horovodrun` (or mpirun), else one process."""
     launched = {"HOROVOD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"} & set(os.environ)
     return HorovodComm(options or Horovod()) if launched else LocalComm()
+
+
+class Here(InputError):
+    """An error that this rank is the one to say."""
+
+
+class Elsewhere(InputError):
+    """Another rank found the error, and says it."""
+
+
+def together(comm, check, elsewhere="see rank {}"):
+    """Run `check()` on every rank; an InputError on one ends all, and is said once.
+
+    Returns what it returns. Raises Here on the first rank that has an error, Elsewhere on others,
+    whose message is `elsewhere` of that rank.
+    """
+    result = error = None
+    try:
+        result = check()
+    except InputError as found:
+        error = found
+    failed = np.flatnonzero(comm.sum(np.eye(comm.size)[comm.rank] * (error is not None)))
+    if not len(failed):
+        return result
+    raise Here(str(error)) if comm.rank == failed[0] else Elsewhere(elsewhere.format(failed[0]))

@@ -29,11 +29,11 @@ from gluon_glore.weights import load_weights
 
 from . import checkpoint, input, loop, saver
 from .bad_records import BadRecords
-from .comm import make_comm
+from .comm import Elsewhere, Here, make_comm, together
 from .config import load_config
 from .optimizer import make_optimizer, set_multipliers
 from .precision import set_precision
-from .preflight import Elsewhere, Here, check_out, check_records, together
+from .preflight import check_out, check_records
 from .progress import Reporter
 from .records import RecordDataset
 from .rewind import rewind_metrics

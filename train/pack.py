@@ -25,7 +25,7 @@ from gluon_glore.classify import read_names
 from gluon_glore.errors import InputError, positive_int
 from gluon_glore.image import decode_image, resize_short
 
-from .progress import Lines
+from .progress import bar
 from .records import write_records
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
@@ -107,7 +107,8 @@ def pack(source, out, resize=0, quality=95, seed=None, names=None, max_bad=0.01,
     def samples():
         nonlocal packed, bad
         encoded = ordered_map(lambda job: read(job[0], resize, quality), pictures, threads)
-        for (_, name), (data, error) in zip(pictures, progress(encoded, len(pictures))):
+        shown = bar(encoded, total=len(pictures), unit="picture")
+        for (_, name), (data, error) in zip(pictures, shown):
             if error is None:
                 packed += 1
                 yield data, labels[name]
@@ -193,19 +194,6 @@ def ordered_map(function, items, threads):
         finally:
             for future in waiting:
                 future.cancel()
-
-
-def progress(items, total):
-    """`items` behind a bar on stderr; lines where that is no terminal."""
-    terminal = sys.stderr.isatty()
-    return tqdm(
-        items,
-        total=total,
-        unit="picture",
-        file=sys.stderr if terminal else Lines(sys.stderr),
-        dynamic_ncols=terminal,
-        mininterval=0.2 if terminal else 10,
-    )
 
 
 if __name__ == "__main__":

@@ -13,30 +13,6 @@ from .records import BadRecord
 SAMPLE = 1000  # records a set: a second on a disk, and rank 0 alone reads them
 
 
-class Here(InputError):
-    """An error that this rank is the one to say."""
-
-
-class Elsewhere(InputError):
-    """Another rank found the error, and says it."""
-
-
-def together(comm, check):
-    """Run `check()` on every rank; an InputError on one ends all, and is said once.
-
-    Returns what it returns. Raises Here on the first rank that has an error, Elsewhere on others.
-    """
-    result = error = None
-    try:
-        result = check()
-    except InputError as found:
-        error = found
-    failed = np.flatnonzero(comm.sum(np.eye(comm.size)[comm.rank] * (error is not None)))
-    if not len(failed):
-        return result
-    raise Here(str(error)) if comm.rank == failed[0] else Elsewhere(f"see rank {failed[0]}")
-
-
 def check_out(out, net, keep=2):
     """Raises InputError where a run's directory can't be made, written, or is too small.
 

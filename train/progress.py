@@ -37,6 +37,18 @@ class Lines:
         self._stream.flush()
 
 
+def bar(items=None, **options):
+    """tqdm's progress bar on stderr, of `items` or to be updated; lines where no terminal is."""
+    terminal = sys.stderr.isatty()
+    return tqdm(
+        items,
+        file=sys.stderr if terminal else Lines(sys.stderr),
+        dynamic_ncols=terminal,
+        mininterval=0.2 if terminal else 10,
+        **options,
+    )
+
+
 class Reporter:
     """Rank 0 writes into the run's folder `out` and draws the bar on stderr; the others are silent.
 
@@ -57,15 +69,8 @@ class Reporter:
                     self._metrics.unlink(missing_ok=True)
                 if config.tensorboard:
                     self._events = EventFile(out / "tensorboard", first_step)
-            terminal = sys.stderr.isatty()
-            self._bar = tqdm(
-                total=config.optim.epochs * steps_per_epoch,
-                initial=first_step,
-                unit="step",
-                file=sys.stderr if terminal else Lines(sys.stderr),
-                dynamic_ncols=terminal,
-                mininterval=0.2 if terminal else 10,
-            )
+            total = config.optim.epochs * steps_per_epoch
+            self._bar = bar(total=total, initial=first_step, unit="step")
 
     def __enter__(self):
         return self

@@ -8,7 +8,7 @@ from typing import List
 
 import yaml
 
-from gluon_glore.errors import InputError
+from gluon_glore.errors import InputError, naming
 
 CONFIG = "config.yaml"
 METRICS = "metrics.jsonl"
@@ -92,10 +92,8 @@ def read_metrics(path):
     A last line without its end is what a killed run leaves, and left out. Raises InputError where
     there is no row, or naming the line that is damaged.
     """
-    try:
-        *lines, unfinished = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
+    with naming(path):
+        *lines, _ = path.read_bytes().split(b"\n")
     rows = {"train": {}, "eval": {}}
     for number, line in enumerate(lines, 1):
         try:

@@ -5,9 +5,10 @@ Every rank calls alike, rank 0 writes, and all go on or fail together.
 
 import dataclasses
 
-from gluon_glore.errors import InputError
+from gluon_glore.errors import naming
 
 from . import checkpoint, loop
+from .comm import together
 from .stop import Stopped
 
 
@@ -55,13 +56,10 @@ class Saver:
 
 def on_rank_0(comm, write):
     """Call `write()` on rank 0. Where it can't, all ranks raise InputError: none waits for it."""
-    error = None
-    if comm.rank == 0:
-        try:
-            write()
-        except OSError as failure:
-            error = InputError(f"{failure.filename}: {failure.strerror}")
-        except InputError as failure:
-            error = failure
-    if comm.sum([error is not None])[0]:
-        raise error or InputError("rank 0 could not write, see its error")
+
+    def check():
+        if comm.rank == 0:
+            with naming("the run's folder"):
+                write()
+
+    together(comm, check, elsewhere="rank {} could not write, see its error")
