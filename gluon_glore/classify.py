@@ -70,6 +70,8 @@ def load_network(model, weights=None, class_names=None):
             folder, manifest = newest_checkpoint(folder, lambda text: print(text, file=sys.stderr))
         net = get_model(manifest.model, len(manifest.class_names), pretrained=folder / WEIGHTS)
         return net, manifest
+    if folder.name != str(model):  # a path, as no network's name is
+        raise InputError(f"{model}: no such directory")
     spec = get_spec(model)
     if spec.in_channels != 3:
         raise InputError(

@@ -98,6 +98,16 @@ def test_what_does_not_fit_is_one_error_and_exit_2(run, options, message, capsys
     assert message in error
 
 
+def test_figures_are_said_where_their_file_cannot_be_written(run, tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    assert main([str(run), "--out", str(tmp_path / "file" / "result.json")]) == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("tiny_glore_0_1: top-1 ")
+    (error,) = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert str(tmp_path / "file") in error
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_a_checkpoint_does_not_know_its_data(run, capsys):
     assert main([str(run / "checkpoints" / "epoch-0001")]) == 2
     assert "does not say its validation set: give --data FILE.rec" in capsys.readouterr().err

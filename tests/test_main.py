@@ -130,6 +130,7 @@ def test_help_and_errors_come_from_a_process_without_a_traceback(tmp_path, model
             "not an MXNet param",
         ),
         (["export", model, "--out", tmp_path / "o", "--weights", broken], "holds its own weights"),
+        (["export", tmp_path / "gone", "--out", tmp_path / "o"], "gone: no such directory"),
     ):
         code, _, err = run(*arguments)
         assert code == 2, arguments

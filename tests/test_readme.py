@@ -64,6 +64,8 @@ def test_the_figures_of_input_processes_and_memory_are_those_measured():
         one, two, half, groups = speed.values()
         assert f"| {two:.2f} images/s, {two / one:.2f}" in text
         assert f"{half / one:.2f}" in text and f"{groups / one:.2f}" in text
+    openblas = json.loads((results / "openblas.json").read_text())
+    assert f"matrix products ran {openblas['faster']:.2f} times faster" in text
     kept, again = (
         read["memory_dpn131_glore_2_3"][name]["peak"] / 1024 for name in ("all kept", "recompute 1")
     )

@@ -16,7 +16,7 @@ import mxnet as mx
 
 from gluon_glore.atomic import write_text
 from gluon_glore.classify import load_network
-from gluon_glore.errors import InputError, positive_int
+from gluon_glore.errors import InputError, naming, positive_int
 from gluon_glore.layers import pool_mean_max
 
 from . import loop
@@ -49,13 +49,23 @@ def main(argv=None):
         return 130
     if comm.rank == 0:
         result = {"model": manifest.model, "pooling": args.pooling, **result}
-        if args.out:
-            write_text(args.out, json.dumps(result, indent=2) + "\n")
         print(
             f"{manifest.model}: top-1 {result['top1']:.4f}, loss {result['loss']:.4f} "
-            f"on {result['samples']} of {len(dataset)} pictures of {config.data.val}"
+            f"on {result['samples']} of {len(dataset)} pictures of {config.data.val}",
+            flush=True,
         )
     comm.shutdown()
+    return write_result(args.out, result) if args.out and comm.rank == 0 else 0
+
+
+def write_result(path, result):
+    """Write a result as JSON. Returns the exit code: the figures are on stdout in any case."""
+    try:
+        with naming(path):
+            write_text(path, json.dumps(result, indent=2) + "\n")
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     return 0
 
 
