@@ -11,8 +11,8 @@ from pathlib import Path
 
 import mxnet as mx
 
-from .atomic import atomic_path
-from .errors import InputError
+from ..atomic import atomic_path
+from ..errors import InputError
 
 _MAGIC = struct.pack("<Q", 0x112)  # what every list of arrays saved by nd.save starts with
 _STATISTICS = ("running_mean", "running_var")
