@@ -14,10 +14,11 @@ class DualPath(HybridBlock):
         super().__init__(prefix=f"{unit.name}_")
         self._residual = unit.residual
         with self.name_scope():
-            self.projection = PreActConv(unit.projection) if unit.projection else None
+            projection = unit.projection
+            self.projection = PreActConv(projection, unit.eps) if projection else None
             self.body = nn.HybridSequential(prefix="body_")
             for conv in unit.convs:
-                self.body.add(PreActConv(conv))
+                self.body.add(PreActConv(conv, unit.eps))
 
     def hybrid_forward(self, F, x):
         paths = x if self.projection is None else self.projection(x)

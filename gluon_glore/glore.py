@@ -8,6 +8,7 @@ from mxnet.gluon import HybridBlock, nn
 
 from .functional import (
     broadcast_back,
+    concat_channels,
     flatten_locations,
     pool_locations,
     pool_to_nodes,
@@ -16,7 +17,7 @@ from .functional import (
     swap_nodes_and_states,
 )
 from .layers import Norm, PreActConv, convolution
-from .units import GloReUnit
+from .units import BATCH_NORM_EPS, GloReUnit
 
 
 class GraphConvolution(HybridBlock):
@@ -36,6 +37,19 @@ class GraphConvolution(HybridBlock):
         if self._relu:
             u = rectify(F, u)
         return self.update(u)
+
+
+class Extension(HybridBlock):
+    """States to the input's width, or to that of each path: `(B, S, H, W) -> (B, C, H, W)`."""
+
+    def __init__(self, convs):
+        super().__init__(prefix="extension_")
+        for conv in convs:
+            self.register_child(conv)
+
+    def hybrid_forward(self, F, y):
+        paths = [conv(y) for conv in self._children.values()]
+        return paths[0] if len(paths) == 1 else concat_channels(F, *paths)
 
 
 class GloRe(HybridBlock):
@@ -59,6 +73,9 @@ class GloRe(HybridBlock):
     shared_projection : project back with the mask of the way in; else learn a second one.
     pool_stride : average the way in over that many locations a dimension, to save time.
     extend_first : extend the nodes, not the locations: cheaper where those are many ("post" only).
+    residual : channels of the residual path of a dual-path network, extended on their own, as are
+        the others ("pre" only); 0 for a network of one path.
+    eps : BatchNorm's.
     prefix : prefix of the parameters, as "conv4_B03_extra_".
 
     Raises InputError naming the field that is out of range.
@@ -75,6 +92,8 @@ class GloRe(HybridBlock):
         shared_projection=True,
         pool_stride=1,
         extend_first=False,
+        residual=0,
+        eps=BATCH_NORM_EPS,
         prefix=None,
     ):
         super().__init__(prefix=prefix)
@@ -89,13 +108,18 @@ class GloRe(HybridBlock):
             shared_projection,
             pool_stride,
             extend_first,
+            residual=residual,
+            eps=eps,
         )
         self._normalize = normalize
         self._extend_first = extend_first
         self._axes = ndim
         self._pool_stride = (pool_stride,) * ndim
         post = arrangement == "post"
-        conv = convolution if post else PreActConv
+
+        def conv(row):
+            return convolution(row) if post else PreActConv(row, eps)
+
         with self.name_scope():
             self.state = conv(unit.state)
             self.projection = conv(unit.projection)
@@ -105,11 +129,11 @@ class GloRe(HybridBlock):
                 self.graph.add(
                     GraphConvolution(conv(adjacency), conv(update), post, f"{update.name}_")
                 )
-            self.extension = conv(unit.extension)
+            self.extension = Extension([conv(row) for row in unit.extensions])
             self.norm = None
             if post:
-                name = unit.extension.name
-                self.norm = Norm(name, in_channels, relu=False, zero_gamma=True)
+                name = unit.extensions[0].name
+                self.norm = Norm(name, in_channels, relu=False, zero_gamma=True, eps=eps)
 
     def hybrid_forward(self, F, x):
         flat = flatten_locations(F, x, self._axes)

@@ -1,7 +1,7 @@
 """Leaf layers for two or three spatial axes, named as the released parameter files name them.
 
-The one owner of BatchNorm's eps and momentum: 1e-4 and 0.9, as in the authors' files. Names are
-relative: a unit creates its layers inside its `name_scope()`, whose prefix they take on.
+The one owner of BatchNorm's momentum: 0.9, as in the authors' files; its eps is the unit's. Names
+are relative: a unit creates its layers inside its `name_scope()`, whose prefix they take on.
 """
 
 from mxnet import init
@@ -9,9 +9,8 @@ from mxnet.gluon import HybridBlock, nn
 
 from .functional import flatten_locations, plain_copy, rectify
 from .spec import Pool
-from .units import Conv
+from .units import BATCH_NORM_EPS, Conv
 
-BATCH_NORM_EPS = 1e-4
 BATCH_NORM_MOMENTUM = 0.9
 
 CONVOLUTIONS = {2: nn.Conv2D, 3: nn.Conv3D}
@@ -40,13 +39,13 @@ class Norm(HybridBlock):
     works on plain copies: without them a 3-D BatchNorm does not train on MXNet's CPU build.
     """
 
-    def __init__(self, name, channels, axes=2, relu=True, zero_gamma=False):
+    def __init__(self, name, channels, axes=2, relu=True, zero_gamma=False, eps=BATCH_NORM_EPS):
         super().__init__(prefix=f"{name}__norm_")
         self._axes = axes
         self._relu = relu
         # Named beside this block, not inside it: the files know one level only.
         self.norm = nn.BatchNorm(
-            epsilon=BATCH_NORM_EPS,
+            epsilon=eps,
             momentum=BATCH_NORM_MOMENTUM,
             in_channels=channels,
             gamma_initializer="zeros" if zero_gamma else "ones",
@@ -73,9 +72,9 @@ def freeze_norm(net):
 class PreActConv(HybridBlock):
     """BatchNorm, ReLU, convolution (He et al. 2016, https://arxiv.org/abs/1603.05027)."""
 
-    def __init__(self, conv: Conv):
+    def __init__(self, conv: Conv, eps=BATCH_NORM_EPS):
         super().__init__(prefix=f"{conv.name}_")
-        self.norm = Norm(conv.name, conv.in_channels, axes=len(conv.kernel))
+        self.norm = Norm(conv.name, conv.in_channels, axes=len(conv.kernel), eps=eps)
         self.conv = convolution(conv)
 
     def hybrid_forward(self, F, x):

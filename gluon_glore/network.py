@@ -47,12 +47,12 @@ class Network(HybridBlock):
         channels = spec.feature_channels
         self.features = nn.HybridSequential(prefix="")
         self.features.add(convolution(spec.stem_conv))
-        self.features.add(Norm(stem_norm, spec.stem.channels, spec.axes))
+        self.features.add(Norm(stem_norm, spec.stem.channels, spec.axes, eps=spec.eps))
         if spec.stem_pool:
             self.features.add(max_pool(spec.stem_pool, "pool1"))
         for unit in spec.plan():
             self.features.add(make_unit(unit))
-        self.features.add(Norm(tail, channels, spec.axes))
+        self.features.add(Norm(tail, channels, spec.axes, eps=spec.eps))
         self.features.add(GlobalAveragePool(spec.axes, prefix="global-pool_"))
         if spec.dropout:
             self.features.add(nn.Dropout(spec.dropout, prefix="dropout_"))

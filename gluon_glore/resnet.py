@@ -19,11 +19,12 @@ class Residual(HybridBlock):
         with self.name_scope():
             self.body = nn.HybridSequential(prefix="body_")
             for conv in unit.convs:
-                self.body.add(PreActConv(conv))
+                self.body.add(PreActConv(conv, unit.eps))
             attention = unit.squeeze_excite
             if attention:
                 self.body.add(ChannelAttention(attention))
-            self.shortcut = PreActConv(unit.shortcut) if unit.shortcut else None
+            shortcut = unit.shortcut
+            self.shortcut = PreActConv(shortcut, unit.eps) if shortcut else None
 
     def hybrid_forward(self, F, x):
         shortcut = x if self.shortcut is None else self.shortcut(x)

@@ -13,6 +13,7 @@ from typing import Iterator, Tuple, Union
 
 from .errors import InputError
 from .units import (
+    BATCH_NORM_EPS,
     EXTRA_UNITS,
     Conv,
     DualPathUnit,
@@ -92,8 +93,8 @@ class NetSpec:
     `stages[0]` is Res2. `family` is "resnet" or "dpn". `bottleneck` picks 1x1-3x3-1x1 units (the
     stride on the 3x3) over 3x3-3x3 ones; `squeeze_excite` is the reduction of channel attention, 0
     for none. Inputs are `(B, in_channels, *input_size)` pixels. `dropout` is the share dropped
-    before the classifier, `classes` what it has unless told otherwise. `source` says where the row
-    is from; the zoo fills in `name` and `source`.
+    before the classifier, `classes` what it has unless told otherwise, `eps` is BatchNorm's.
+    `source` says where the row is from; the zoo fills in `name` and `source`.
     """
 
     stages: Tuple[Stage, ...]
@@ -106,6 +107,7 @@ class NetSpec:
     input_size: Tuple[int, ...] = (224, 224)
     dropout: float = 0.0
     classes: int = 1000
+    eps: float = BATCH_NORM_EPS
     name: str = ""
     source: str = ""
 
@@ -272,7 +274,7 @@ class NetSpec:
         attention = None
         if self.squeeze_excite:
             attention = SqueezeExcite(out, out // self.squeeze_excite, self.axes)
-        return ResidualUnit(f"conv{number}_B{block:02d}", convs, shortcut, attention)
+        return ResidualUnit(f"conv{number}_B{block:02d}", convs, shortcut, attention, self.eps)
 
     def _dual_path(self, number, stage, block, in_channels) -> DualPathUnit:
         residual, stride = stage.out_channels, stage.stride if block == 1 else 1
@@ -290,18 +292,18 @@ class NetSpec:
                 stride,
                 self.ndim,
             )
-        return DualPathUnit(f"conv{number}_x__{block}", residual, convs, projection)
+        return DualPathUnit(f"conv{number}_x__{block}", residual, convs, projection, self.eps)
 
     def _extra(self, extra, after, channels, stage):
         options = dict(extra.options)
-        width = stage.out_channels  # on dual paths the unit takes and returns the residual one
+        width = stage.out_channels
         options.setdefault("mid_channels", width // MID_SHARE[extra.kind])
+        if options.pop("both_paths", False):
+            paths = {"in_channels": channels, "residual": width}
+        else:  # on dual paths the unit takes and returns the residual one
+            paths = {"in_channels": width, "passing": channels - width}
         unit = EXTRA_UNITS[extra.kind](
-            f"{after}_extra",
-            in_channels=width,
-            ndim=self.ndim,
-            passing=channels - width,
-            **options,
+            f"{after}_extra", ndim=self.ndim, eps=self.eps, **paths, **options
         )
         if extra.kind == "glore" and "extend_first" not in options:
             unit = unit.ordered_for(self.locations(extra.stage))
@@ -310,12 +312,17 @@ class NetSpec:
     def with_units(self, kind, *, res2=(), res3=(), res4=(), res5=(), **options) -> NetSpec:
         """This network with `kind` units added behind the numbered residual units (from 1).
 
-        `options` are the unit's own, e.g. `arrangement="post"` (see `GloReUnit`).
+        `options` are the unit's own, e.g. `arrangement="post"` (see `GloReUnit`). GloRe units of
+        dual-path networks take `both_paths`: they then read and extend to both, as in the released
+        files, not to the residual one alone.
         Raises InputError where there is no such kind, stage, residual unit or option.
         """
         _check_kind(kind)
         known = {f.name for f in dataclasses.fields(EXTRA_UNITS[kind])}
-        allowed = sorted(known - {"name", "in_channels", "ndim", "passing"})
+        allowed = known - {"name", "in_channels", "ndim", "passing", "residual", "eps"}
+        if kind == "glore" and self.family == "dpn":
+            allowed.add("both_paths")
+        allowed = sorted(allowed)
         for option in options:
             if option not in allowed:
                 raise InputError(f"a {kind} unit's options are {allowed}, given {option!r}")

@@ -12,6 +12,7 @@ from typing import ClassVar, Tuple, Union
 from .errors import InputError
 
 ARRANGEMENTS = ("pre", "post")
+BATCH_NORM_EPS = 1e-4  # of the authors' PyTorch files; released MXNet files need not share it
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class ResidualUnit:
     """Pre-activation residual unit: x + convs(x), each convolution behind BatchNorm and ReLU.
 
     `shortcut` is the projection of x where the size or width changes (He et al. 2016, v2);
-    `squeeze_excite` scales the channels behind the last convolution.
+    `squeeze_excite` scales the channels behind the last convolution. `eps` is BatchNorm's.
     """
 
     kind: ClassVar[str] = "residual"
@@ -99,6 +100,7 @@ class ResidualUnit:
     convs: Tuple[Conv, ...]
     shortcut: Union[Conv, None] = None
     squeeze_excite: Union[SqueezeExcite, None] = None
+    eps: float = BATCH_NORM_EPS
 
     @property
     def in_channels(self) -> int:
@@ -114,7 +116,8 @@ class DualPathUnit:
     """Dual-path unit (Chen et al. 2017): a residual path and a densely growing one, concatenated.
 
     The first `residual` channels of input and output are the residual path. The last convolution
-    gives both paths' share; `projection`, in the first unit of a stage, makes new paths of x.
+    gives both paths' share; `projection`, in the first unit of a stage, makes new paths of x. `eps`
+    is BatchNorm's.
     """
 
     kind: ClassVar[str] = "dual_path"
@@ -122,6 +125,7 @@ class DualPathUnit:
     residual: int
     convs: Tuple[Conv, ...]
     projection: Union[Conv, None] = None
+    eps: float = BATCH_NORM_EPS
 
     @property
     def in_channels(self) -> int:
@@ -160,7 +164,9 @@ class GloReUnit:
     numbers for less where there are many locations (see `ordered_for`); only in "post", where
     nothing stands between the two.
     `passing` channels behind the unit's own go by it untouched (the dense path of a dual-path
-    network). Raises InputError on an impossible value.
+    network); where `residual` is given instead, the unit reads both paths and extends to the first
+    `residual` channels and to the rest on their own, as in the released dual-path networks. `eps`
+    is BatchNorm's. Raises InputError on an impossible value.
     """
 
     kind: ClassVar[str] = "glore"
@@ -175,6 +181,8 @@ class GloReUnit:
     pool_stride: int = 1
     extend_first: bool = False
     passing: int = 0
+    residual: int = 0
+    eps: float = BATCH_NORM_EPS
 
     def __post_init__(self):
         _check_least_one(self, "in_channels", "mid_channels", "graph_layers", "pool_stride")
@@ -188,6 +196,16 @@ class GloReUnit:
             raise InputError(
                 f"{self.name}: extend_first needs arrangement 'post', given {self.arrangement!r}: "
                 f"BatchNorm and ReLU stand before its extension"
+            )
+        if self.residual and self.arrangement != "pre":
+            raise InputError(
+                f"{self.name}: a unit on both paths needs arrangement 'pre', "
+                f"given {self.arrangement!r}"
+            )
+        if not 0 <= self.residual < self.in_channels:
+            raise InputError(
+                f"{self.name}: residual must be below in_channels {self.in_channels}, "
+                f"given {self.residual}"
             )
 
     def macs_back(self, locations, extend_first) -> int:
@@ -255,9 +273,14 @@ class GloReUnit:
         )
 
     @property
-    def extension(self) -> Conv:
-        """States back to the input's width, (B, S, L, 1) -> (B, C, L, 1)."""
-        return make_conv("fc-2", self.states, self.in_channels)
+    def extensions(self) -> Tuple[Conv, ...]:
+        """States back to the width of the input or of each path, (B, S, L, 1) -> (B, C, L, 1)."""
+        if not self.residual:
+            return (make_conv("fc-2", self.states, self.in_channels),)
+        return (
+            make_conv("conv-tail-res", self.states, self.residual),
+            make_conv("conv-tail-den", self.states, self.in_channels - self.residual),
+        )
 
 
 @dataclass(frozen=True)
@@ -267,8 +290,8 @@ class NonLocalUnit:
     Inner width `mid_channels`, half the input's where a network places it; biases, and BatchNorm
     with zero-initialised gamma behind the last convolution. `subsample` > 1 max-pools what
     keys and values are made of over that many pixels a spatial dimension, not over time: the
-    subsampling trick of their section 3.3. `passing` as in `GloReUnit`. Raises InputError on an
-    impossible value.
+    subsampling trick of their section 3.3. `passing` and `eps` as in `GloReUnit`. Raises InputError
+    on an impossible value.
     """
 
     kind: ClassVar[str] = "nonlocal"
@@ -278,6 +301,7 @@ class NonLocalUnit:
     ndim: int = 2
     subsample: int = 1
     passing: int = 0
+    eps: float = BATCH_NORM_EPS
 
     def __post_init__(self):
         _check_least_one(self, "in_channels", "mid_channels", "subsample")

@@ -6,10 +6,11 @@
 import mxnet as mx
 
 from gluon_glore.functional import flatten_locations, plain_copy, rectify
-from gluon_glore.layers import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM
+from gluon_glore.layers import BATCH_NORM_MOMENTUM
+from gluon_glore.units import BATCH_NORM_EPS
 
 
-def norm(x, name, channels, axes=2, relu=True):
+def norm(x, name, channels, axes=2, relu=True, eps=BATCH_NORM_EPS):
     """BatchNorm, then ReLU where `relu`: `(B, channels, *space)` in and out."""
     x = plain_copy(mx.sym, x, axes)
     # mx.sym's own names would be moving_mean and moving_var.
@@ -23,7 +24,7 @@ def norm(x, name, channels, axes=2, relu=True):
         beta=statistics["beta"],
         moving_mean=statistics["running_mean"],
         moving_var=statistics["running_var"],
-        eps=BATCH_NORM_EPS,
+        eps=eps,
         momentum=BATCH_NORM_MOMENTUM,
         fix_gamma=False,
         name=f"{name}__bn",
@@ -47,9 +48,10 @@ def convolution(x, conv, name):
     )
 
 
-def preact_convolution(x, conv, name):
+def preact_convolution(x, conv, name, eps=BATCH_NORM_EPS):
     """BatchNorm, ReLU, convolution."""
-    return convolution(norm(x, name, conv.in_channels, len(conv.kernel)), conv, name)
+    x = norm(x, name, conv.in_channels, len(conv.kernel), eps=eps)
+    return convolution(x, conv, name)
 
 
 def max_pool(x, pool, name):

@@ -45,12 +45,12 @@ def spell_network(spec, num_classes):
     if spec.ndim == 1:
         x = flatten_locations(mx.sym, x, axes=1)
     x = convolution(x, spec.stem_conv, stem)
-    x = norm(x, stem_norm, spec.stem.channels, spec.axes)
+    x = norm(x, stem_norm, spec.stem.channels, spec.axes, eps=spec.eps)
     if spec.stem_pool:
         x = max_pool(x, spec.stem_pool, "pool1")
     for unit in spec.plan():
         x = spell(x, unit)
-    x = norm(x, tail, spec.feature_channels, spec.axes)
+    x = norm(x, tail, spec.feature_channels, spec.axes, eps=spec.eps)
     x = global_average_pool(x, "global-pool", spec.axes)
     if spec.dropout:
         x = mx.sym.Dropout(x, p=spec.dropout, name="dropout")

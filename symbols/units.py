@@ -20,17 +20,17 @@ from gluon_glore.functional import (
 from .layers import convolution, global_average_pool, norm, preact_convolution
 
 
-def preact_convolutions(x, convs, name):
-    """The rows `convs` one after the other, of the unit `name`; x itself where there are none."""
+def preact_convolutions(x, convs, unit):
+    """The rows `convs` of `unit` one after the other; x itself where there are none."""
     for conv in convs:
-        x = preact_convolution(x, conv, f"{name}_{conv.name}")
+        x = preact_convolution(x, conv, f"{unit.name}_{conv.name}", unit.eps)
     return x
 
 
 def residual(x, unit):
     """Pre-activation residual unit (He et al. 2016): x + convs(x)."""
-    shortcut = preact_convolutions(x, filter(None, [unit.shortcut]), unit.name)
-    x = preact_convolutions(x, unit.convs, unit.name)
+    shortcut = preact_convolutions(x, filter(None, [unit.shortcut]), unit)
+    x = preact_convolutions(x, unit.convs, unit)
     if unit.squeeze_excite:
         x = channel_attention(x, unit.squeeze_excite, unit.name)
     return x + shortcut
@@ -47,8 +47,8 @@ def channel_attention(x, row, name):
 
 def dual_path(x, unit):
     """Dual-path unit (Chen et al. 2017), the residual path first in x."""
-    paths = preact_convolutions(x, filter(None, [unit.projection]), unit.name)
-    body = preact_convolutions(x, unit.convs, unit.name)
+    paths = preact_convolutions(x, filter(None, [unit.projection]), unit)
+    body = preact_convolutions(x, unit.convs, unit)
     return join_paths(mx.sym, paths, body, unit.residual)
 
 
@@ -57,8 +57,12 @@ def glore(x, unit):
     post = unit.arrangement == "post"
 
     def conv(x, row):
-        spell = convolution if post else preact_convolution
-        return spell(x, row, f"{unit.name}_{row.name}")
+        name = f"{unit.name}_{row.name}"
+        return convolution(x, row, name) if post else preact_convolution(x, row, name, unit.eps)
+
+    def extend(x):
+        paths = [conv(x, row) for row in unit.extensions]
+        return paths[0] if len(paths) == 1 else concat_channels(mx.sym, *paths)
 
     flat = flatten_locations(mx.sym, x, unit.ndim)
     mask = conv(flat, unit.projection)
@@ -76,11 +80,12 @@ def glore(x, unit):
 
     mask = conv(flat, unit.reverse) if unit.reverse else mask
     if unit.extend_first:
-        y = broadcast_back(mx.sym, conv(v, unit.extension), mask)
+        y = broadcast_back(mx.sym, extend(v), mask)
     else:
-        y = conv(broadcast_back(mx.sym, v, mask), unit.extension)
+        y = extend(broadcast_back(mx.sym, v, mask))
     if post:
-        y = norm(y, f"{unit.name}_{unit.extension.name}", unit.in_channels, relu=False)
+        name = f"{unit.name}_{unit.extensions[0].name}"
+        y = norm(y, name, unit.in_channels, relu=False, eps=unit.eps)
     return x + restore_locations(mx.sym, y, x, unit.ndim)
 
 
@@ -94,7 +99,7 @@ def nonlocal_block(x, unit):
     seen = pool_locations(mx.sym, flat, x, unit.pool, "max") if unit.subsample > 1 else flat
     y = attend(mx.sym, conv(flat, unit.theta), conv(seen, unit.phi), conv(seen, unit.value))
     name = f"{unit.name}_{unit.extension.name}"
-    y = norm(conv(y, unit.extension), name, unit.in_channels, relu=False)
+    y = norm(conv(y, unit.extension), name, unit.in_channels, relu=False, eps=unit.eps)
     return x + restore_locations(mx.sym, y, x, unit.ndim)
 
 

@@ -61,6 +61,22 @@ def test_plan_of_dpn98_has_both_paths_and_units_on_the_residual_one():
     assert get_spec("dpn98").feature_channels == 2688
 
 
+def test_units_on_both_paths_of_dpn98_have_the_released_tails():
+    spec = get_spec("dpn98").with_units("glore", res3=(2,), both_paths=True)
+    plan = list(spec.plan())
+    place = next(i for i, unit in enumerate(plan) if unit.kind == "glore")
+    unit = plan[place]
+    dense = 4 * 32  # the first unit of a stage has three parts of it, each further one adds one
+    assert (unit.in_channels, unit.residual, unit.passing) == (512 + dense, 512, 0)
+    assert (unit.nodes, plan[place + 1].in_channels) == (128, 512 + dense)
+    tails = [(conv.name, conv.in_channels, conv.out_channels) for conv in unit.extensions]
+    assert tails == [("conv-tail-res", 256, 512), ("conv-tail-den", 256, dense)]
+    with pytest.raises(InputError, match="options are .* given 'both_paths'"):
+        get_spec("resnet50").with_units("glore", res3=(2,), both_paths=True)
+    with pytest.raises(InputError, match="both paths needs arrangement 'pre'"):
+        get_spec("dpn98").with_units("glore", res3=(2,), both_paths=True, arrangement="post")
+
+
 def test_each_unit_takes_what_the_one_before_gives():
     for name in ("resnet18_glore_0_1", "dpn131", "se_resnet50_glore_0_3", "tiny_nl_0_1"):
         spec = get_spec(name)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from collections import Counter
 
@@ -6,9 +7,11 @@ import numpy as np
 import pytest
 from conftest import execute, settle, small_size
 
-from gluon_glore import InputError, get_model, list_models
-from gluon_glore.weights import named_arrays
+from gluon_glore import InputError, Network, get_model, get_spec, list_models
+from gluon_glore.units import BATCH_NORM_EPS
+from gluon_glore.weights import named_arrays, plain_names, set_weights
 from symbols import dpn, get_symbol, glore, resnet, resnext, se_resnet
+from symbols.network import spell_network
 from symbols.units import SPELL
 
 EXTRAS = [
@@ -20,7 +23,7 @@ EXTRAS = [
 
 
 def operators(symbol):
-    return Counter(node["op"] for node in json.loads(symbol.tojson())["nodes"])
+    return Counter(node["op"] for node in nodes(symbol))
 
 
 def shapes(symbol, **data):
@@ -65,6 +68,41 @@ def test_every_option_of_the_unit_is_spelled_as_traced(ndim, space, options):
     traced, spelled = block(x), SPELL[unit.kind](x, unit)
     assert shapes(spelled, data=(2, 12, *space)) == shapes(traced, data=(2, 12, *space))
     assert operators(spelled) == operators(traced)
+
+
+@pytest.mark.parametrize(
+    ("name", "units"),
+    [
+        ("resnet18", {"res3": (2,), "res4": (1,)}),
+        ("dpn92", {"res3": (1,), "both_paths": True}),
+    ],
+)
+def test_a_released_layout_of_another_eps_is_spelled_as_traced(name, units, monkeypatch):
+    monkeypatch.setenv("MXNET_SUBGRAPH_BACKEND", "NONE")
+    spec = dataclasses.replace(get_spec(name), eps=0.125, input_size=(64, 64))
+    spec = spec.with_units("glore", **units)
+    net = Network(spec, 5)
+    spelled = spell_network(spec, 5)
+    net.initialize()
+    x = mx.nd.random.normal(shape=(8, 3, 64, 64))
+    settle(net, x)
+    weights = named_arrays(net)
+    assert shapes(spelled, data=x.shape) == shapes(net(mx.sym.var("data")), data=x.shape)
+    expected = net(x).asnumpy()
+    assert np.array_equal(execute(spelled, weights, x), expected)
+    assert {float(n["attrs"]["eps"]) for n in nodes(spelled) if n["op"] == "BatchNorm"} == {0.125}
+    assert not np.allclose(expected, other_eps(net, weights, x), rtol=1e-3)
+
+
+def nodes(symbol):
+    return json.loads(symbol.tojson())["nodes"]
+
+
+def other_eps(net, weights, x):
+    """What the network gives with the default eps in the place of its own."""
+    other = Network(dataclasses.replace(net.spec, eps=BATCH_NORM_EPS), net.classes)
+    set_weights(other.collect_params(), plain_names(weights), "test")
+    return other(x).asnumpy()
 
 
 def test_no_two_operators_of_a_traced_network_share_a_name():
