@@ -1,0 +1,296 @@
+"""MXNet's symbol files, read without MXNet: what every layer computes of what.
+
+Two graphs of different spelling are compared by `Meaning`: shapes, order and names of operators do
+not count, what is computed does. So layers, and with them parameters, find each other whatever
+they are called.
+"""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from hashlib import sha1
+from pathlib import Path
+from typing import Dict, NamedTuple, Optional, Tuple
+
+from ..errors import InputError
+
+MAX_BYTES = 32 * 2**20
+MAX_NODES = 50_000  # the released networks have up to 3,000
+
+PARAMETERS = {
+    "Convolution": ("weight", "bias"),
+    "FullyConnected": ("weight", "bias"),
+    "BatchNorm": ("gamma", "beta", "running_mean", "running_var"),
+}
+_SAME = {  # operators that leave the values and the order of the channels as they are
+    *("Reshape", "reshape", "reshape_like", "Flatten", "flatten", "expand_dims", "squeeze"),
+    *("identity", "_copy", "Dropout", "BlockGrad", "SoftmaxOutput", "Softmax"),
+}
+_ADD = {"elemwise_add", "_plus", "_Plus", "broadcast_add", "broadcast_plus", "add_n"}
+_ADD |= {"ElementWiseSum", "_grad_add"}
+_MULTIPLY = {"elemwise_mul", "_mul", "_Mul", "broadcast_mul"}
+
+
+@dataclass(frozen=True)
+class Node:
+    """An operator, or with `op` "null" a variable; `inputs` are places in the list of nodes."""
+
+    name: str
+    op: str
+    attrs: Dict[str, str]
+    inputs: Tuple[int, ...]
+
+    def numbers(self, key, default):
+        """An attribute as a tuple of whole numbers: "(3, 3)" is (3, 3), "2" is (2,)."""
+        text = self.attrs.get(key)
+        if text is None:
+            return default
+        try:
+            return tuple(int(part) for part in text.strip("()[] ").split(",") if part.strip())
+        except ValueError:
+            raise InputError(f"{self.name}: {key} must be whole numbers, given {text!r}") from None
+
+    def number(self, key, default=None):
+        """An attribute as a whole number. Raises InputError where there is none."""
+        values = self.numbers(key, (default,))
+        if len(values) != 1 or values[0] is None:
+            raise InputError(f"{self.name}: {key} must be one number, given {values}")
+        return values[0]
+
+    def flag(self, key, default):
+        return self.attrs.get(key, str(default)).lower() in ("true", "1")
+
+
+def read_graph(path) -> Tuple[Node, ...]:
+    """The nodes of a symbol file, each behind its inputs.
+
+    Reads what MXNet has written since 2016. Raises InputError where the file is missing, too large,
+    or no symbol.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such symbol file")
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(f"{path}: a symbol of over {MAX_BYTES >> 20} MiB")
+    try:
+        nodes = json.loads(path.read_text(encoding="utf-8"))["nodes"]
+        if len(nodes) > MAX_NODES:
+            raise InputError(f"{path}: {len(nodes)} operators, at most {MAX_NODES} are read")
+        return parse_nodes(nodes)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise InputError(f"{path}: not an MXNet symbol") from None
+
+
+def parse_nodes(nodes) -> Tuple[Node, ...]:
+    """The nodes of a symbol's JSON. Raises ValueError and its like where they are not."""
+    parsed = []
+    for place, node in enumerate(nodes):
+        attrs = {}
+        for key in ("attr", "param", "attrs"):  # by the age of the MXNet that wrote it
+            attrs.update(node.get(key) or {})
+        inputs = tuple(int(entry[0]) for entry in node["inputs"])
+        if not all(0 <= i < place for i in inputs):
+            raise ValueError("an operator stands before its input")
+        if node["op"] in PARAMETERS and len(inputs) < 2:
+            raise ValueError("a layer without parameters")
+        attrs = {str(key): str(value) for key, value in attrs.items()}
+        parsed.append(Node(str(node["name"]), str(node["op"]), attrs, inputs))
+    return tuple(parsed)
+
+
+class Layer(NamedTuple):
+    """An operator with parameters: its node and the names of its variables by their role."""
+
+    node: Node
+    parameters: Dict[str, str]
+
+
+class Segment(NamedTuple):
+    """Neighbouring channels that have one meaning; `width` None where it is not known."""
+
+    meaning: str
+    width: Optional[int]
+
+
+class Meaning:
+    """What a graph computes: `layers` has its operators with parameters by their meaning.
+
+    A meaning is a digest of the operator and of the meanings of its inputs, down to the data, and
+    in `layers`, of what reads it next: two BatchNorms of one tensor differ in that alone. The
+    operators `_SAME` are left out, so are the orders of sums, nested concatenations and slices of
+    them, the spelling of one operator as another (a dense layer, a 1x1 convolution in one, two or
+    three dimensions), and values: weights, and BatchNorm's eps and momentum.
+    """
+
+    def __init__(self, nodes):
+        self.nodes = nodes
+        self.layers = defaultdict(list)
+        self._terms = {}  # of sums
+        self._swapped = {}  # what was swapped
+        self._layer_at = {}  # (meaning, Layer) by the place of its node
+        values = []
+        for place, node in enumerate(nodes):
+            values.append(self._value(place, node, [values[i] for i in node.inputs]))
+        readers = self._readers()
+        for place, (meaning, layer) in self._layer_at.items():
+            self.layers[_digest(meaning, *sorted(readers[place]))].append(layer)
+
+    def _readers(self):
+        """Of each node, the meanings of the layers that read it next."""
+        readers = [set() for _ in self.nodes]
+        for place, node in reversed(list(enumerate(self.nodes))):
+            is_layer = place in self._layer_at
+            found = {self._layer_at[place][0]} if is_layer else readers[place]
+            data = node.inputs[:1] if is_layer or node.op in _SAME else node.inputs
+            for i in data:
+                readers[i] |= found
+        return readers
+
+    def _value(self, place, node, inputs):
+        """A node's channels, a tuple of segments, from those of its inputs."""
+        op = node.op
+        if not inputs:
+            return (Segment(_digest(*_spelling(node)), None),)
+        if op in PARAMETERS:
+            return self._layer(place, node, inputs[0])
+        if op in _SAME:
+            return inputs[0]
+        if op in _ADD:
+            return self._sum(inputs)
+        if op in ("Concat", "concat") and node.number("dim", 1) == 1:
+            return tuple(segment for value in inputs for segment in value)
+        if op == "slice_axis":
+            return self._slice(node, inputs[0])
+        if op in ("transpose", "SwapAxis"):
+            return self._swap(node, inputs[0])
+        return (Segment(_digest(*_spelling(node), *map(_whole, inputs)), _width(inputs[0])),)
+
+    def _layer(self, place, node, value):
+        if node.op == "BatchNorm":
+            spelling, width = ("BatchNorm", node.number("axis", 1)), _width(value)
+        else:
+            width = node.number("num_filter" if node.op == "Convolution" else "num_hidden")
+            spelling = (*_linear(node), width, node.flag("no_bias", False))
+        meaning = _digest(*spelling, _whole(value))
+        roles = PARAMETERS[node.op]
+        names = [self.nodes[i].name for i in node.inputs[1:]]
+        if len(names) < len(roles) and node.op == "BatchNorm":  # statistics were no nodes once
+            names += [f"{node.name}_moving_{which}" for which in ("mean", "var")]
+        self._layer_at[place] = (meaning, Layer(node, dict(zip(roles, names))))
+        return (Segment(meaning, width),)
+
+    def _sum(self, inputs):
+        """Sums of sums are sums; of concatenations, the concatenation of the sums."""
+        widths = {_width(value) for value in inputs}
+        if None in widths or len(widths) > 1:
+            return (self._add([Segment(_whole(value), _width(value)) for value in inputs]),)
+        ends = sorted({end for value in inputs for end in _ends(value)})
+        return tuple(
+            self._add([_cut(value, start, end)[0] for value in inputs])
+            for start, end in zip([0, *ends], ends)
+        )
+
+    def _add(self, segments):
+        terms = sorted(t for s in segments for t in self._terms.get(s.meaning, (s.meaning,)))
+        meaning = _digest("sum", *terms)
+        self._terms[meaning] = terms
+        return Segment(meaning, segments[0].width)
+
+    def _slice(self, node, value):
+        begin, end = node.number("begin"), node.attrs.get("end", "None")
+        if node.number("axis") == 0 and begin == 0 and end == "None":
+            return value
+        width = _width(value)
+        if node.number("axis") != 1 or width is None:
+            return (Segment(_digest(*_spelling(node), _whole(value)), None),)
+        return _cut(value, begin, width if end == "None" else int(end))
+
+    def _swap(self, node, value):
+        """A swap of the axes 1 and 2; two of them are none."""
+        if node.op == "SwapAxis":
+            axes = tuple(sorted((node.number("dim1", 0), node.number("dim2", 0))))
+        else:
+            axes = node.numbers("axes", ())[1:3]
+        if axes not in ((1, 2), (2, 1)) or node.op == "transpose" and axes == (1, 2):
+            return (Segment(_digest(*_spelling(node), _whole(value)), None),)
+        inner = _whole(value)
+        if inner in self._swapped:
+            return (Segment(self._swapped[inner], None),)
+        outer = _digest("swap", inner)
+        self._swapped[outer] = inner
+        return (Segment(outer, None),)
+
+
+def _linear(node):
+    """How a convolution or dense layer is spelled: alike where both are one matrix product."""
+    if node.op == "FullyConnected":
+        return ("linear",)
+    kernel = node.numbers("kernel", ())
+    ones, zeros = (1,) * len(kernel), (0,) * len(kernel)
+    stride, dilate = node.numbers("stride", ones), node.numbers("dilate", ones)
+    pad, groups = node.numbers("pad", zeros), node.number("num_group", 1)
+    if kernel == stride == ones and pad == zeros and groups == 1:
+        return ("linear",)
+    return ("convolution", kernel, stride, pad, dilate, groups)
+
+
+def _spelling(node):
+    """What an operator without parameters does, alike for all its names."""
+    if node.op in ("Activation", "relu", "sigmoid"):
+        return (node.attrs.get("act_type", node.op),)
+    if node.op == "null":
+        return ("variable",)
+    if node.op in _MULTIPLY:
+        return ("product",)
+    if node.op == "batch_dot":
+        return ("dot", node.flag("transpose_a", False), node.flag("transpose_b", False))
+    if node.op == "Pooling":
+        return ("pool", node.attrs.get("pool_type", "max"), *pool_window(node))
+    return (node.op, *sorted(node.attrs.items()))
+
+
+def pool_window(node):
+    """Kernel, stride and pad of a pool, or "all": an average at stride 1 is as large as its map."""
+    kernel = node.numbers("kernel", ())
+    ones, zeros = (1,) * len(kernel), (0,) * len(kernel)
+    stride, pad = node.numbers("stride", ones), node.numbers("pad", zeros)
+    average = node.attrs.get("pool_type", "max") == "avg"
+    if node.flag("global_pool", False) or average and stride == ones and pad == zeros:
+        return ("all",)
+    return (kernel, stride, pad, node.attrs.get("pooling_convention", "valid"))
+
+
+def _digest(*parts):
+    return sha1(repr(parts).encode()).hexdigest()
+
+
+def _whole(value):
+    """One meaning for all channels."""
+    meanings = [segment.meaning for segment in value]
+    return meanings[0] if len(meanings) == 1 else _digest("concat", *meanings)
+
+
+def _width(value):
+    widths = [segment.width for segment in value]
+    return None if None in widths else sum(widths)
+
+
+def _ends(value):
+    end, ends = 0, []
+    for segment in value:
+        end += segment.width
+        ends.append(end)
+    return ends
+
+
+def _cut(value, begin, end):
+    """The channels from `begin` to before `end`, all widths known."""
+    parts, start = [], 0
+    for segment in value:
+        low, high = max(begin - start, 0), min(end - start, segment.width)
+        if low < high:
+            whole = (low, high) == (0, segment.width)
+            meaning = segment.meaning if whole else _digest("slice", segment.meaning, low, high)
+            parts.append(Segment(meaning, high - low))
+        start += segment.width
+    return tuple(parts)
