@@ -1,7 +1,8 @@
 """`manifest.yaml`: what a folder holds, and the checksums that prove it.
 
-Checkpoints and exported networks are such folders. The manifest is written last, so a folder
-without one is not complete, and read first, so MXNet never sees a damaged file.
+Checkpoints, exported networks and entries of the model zoo are such folders. The manifest is
+written last, so a folder without one is not complete, and read first, so MXNet never sees a damaged
+file.
 """
 
 import contextlib
@@ -19,6 +20,9 @@ from . import __version__
 from .atomic import sha256, write_text
 from .errors import InputError
 from .image import Preprocess
+from .spec import NetSpec
+from .spec_fields import spec_from_fields, spec_to_fields
+from .weights.card import Card, read_card
 
 MANIFEST = "manifest.yaml"
 
@@ -29,7 +33,8 @@ class Manifest:
 
     Of a checkpoint also: `epoch` epochs and `step` steps of the next are done; `order` is what the
     order of the pictures depends on (so `step` means something under the same alone); `top1` the
-    accuracy, None within an epoch.
+    accuracy, None within an epoch. Of a zoo entry: `spec` is its network, which may differ from the
+    registered one of that name, `card` where it is from and how it was checked.
     """
 
     model: str
@@ -40,6 +45,8 @@ class Manifest:
     step: int = 0
     order: Dict[str, int] = field(default_factory=dict)
     top1: Optional[float] = None
+    spec: Optional[NetSpec] = None
+    card: Optional[Card] = None
 
 
 def write_manifest(folder, manifest, files):
@@ -60,6 +67,10 @@ def write_manifest(folder, manifest, files):
         "sha256": {name: sha256(Path(folder) / name) for name in files},
         "versions": {"gluon_glore": __version__, "mxnet": mx.__version__},
     }
+    if manifest.spec:
+        fields["network"] = spec_to_fields(manifest.spec)
+    if manifest.card:
+        fields["card"] = manifest.card.fields()
     write_text(Path(folder) / MANIFEST, yaml.safe_dump(fields, sort_keys=False))
 
 
@@ -68,7 +79,7 @@ def read_manifest(folder) -> Manifest:
 
     Raises InputError naming what is missing or damaged.
     """
-    manifest = _parse(Path(folder) / MANIFEST)
+    manifest = parse_manifest(Path(folder) / MANIFEST)
     for name, checksum in manifest.sha256.items():
         file = Path(folder) / os.path.basename(name)
         if not file.is_file():
@@ -78,15 +89,20 @@ def read_manifest(folder) -> Manifest:
     return manifest
 
 
-def _parse(path) -> Manifest:
+def parse_manifest(path) -> Manifest:
+    """The manifest in a file, without a look at the files it names.
+
+    Raises InputError where it is missing or damaged.
+    """
     try:
         fields = yaml.safe_load(path.read_text(encoding="utf-8"))
         preprocess = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in fields["preprocess"].items()
         }
+        model = str(fields["model"])
         return Manifest(
-            str(fields["model"]),
+            model,
             tuple(fields["class_names"]),
             Preprocess(**preprocess),
             int(fields["epoch"]),
@@ -94,9 +110,13 @@ def _parse(path) -> Manifest:
             int(fields.get("step", 0)),
             dict(fields.get("order", {})),
             fields.get("top1"),
+            spec_from_fields(fields["network"], model) if "network" in fields else None,
+            read_card(fields["card"]) if "card" in fields else None,
         )
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError):
         raise InputError(f"{path}: damaged manifest") from None
 
@@ -129,7 +149,7 @@ def best_checkpoint(run) -> Optional[Path]:
     accuracies = {}
     for folder in checkpoints(run):
         with contextlib.suppress(InputError):
-            accuracies[folder] = _parse(folder / MANIFEST).top1
+            accuracies[folder] = parse_manifest(folder / MANIFEST).top1
     known = {folder: top1 for folder, top1 in accuracies.items() if top1 is not None}
     return max(known, key=known.get, default=None)
 

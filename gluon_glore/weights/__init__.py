@@ -13,6 +13,7 @@ from .parameters import (
     save_arrays,
     save_weights,
     set_weights,
+    with_kinds,
 )
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "save_arrays",
     "save_weights",
     "set_weights",
+    "with_kinds",
 ]

@@ -94,7 +94,7 @@ def set_weights(params, arrays, source, place="the file", fit=fit_as_is, ctx=Non
             param.initialize(init=mx.init.Zero(), ctx=ctx)
         elif ctx is not None:
             param.reset_ctx(ctx)
-        param.set_data(fitted[name])
+        param.set_data(fitted[name].astype(param.dtype, copy=False))
 
 
 def is_initialized(param):
@@ -108,12 +108,20 @@ def is_initialized(param):
 
 def named_arrays(net):
     """The network's parameters as `{"arg:name" or "aux:name": array on the CPU}`."""
+    return with_kinds(
+        {
+            # Through numpy: after an inference the originals may lie in oneDNN's own layout.
+            name: mx.nd.array(param.data(param.list_ctx()[0]).asnumpy(), dtype=param.dtype)
+            for name, param in net.collect_params().items()
+        }
+    )
+
+
+def with_kinds(arrays):
+    """Arrays by full name as MXNet's files call them: `arg:name`, statistics `aux:name`."""
     return {
-        # Through numpy: after an inference forward the originals may lie in oneDNN's own layout.
-        f"{'aux' if name.endswith(_STATISTICS) else 'arg'}:{name}": mx.nd.array(
-            param.data(param.list_ctx()[0]).asnumpy(), dtype=param.dtype
-        )
-        for name, param in net.collect_params().items()
+        f"{'aux' if name.endswith(_STATISTICS) else 'arg'}:{name}": array
+        for name, array in arrays.items()
     }
 
 

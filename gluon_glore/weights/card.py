@@ -1,0 +1,86 @@
+"""Model cards: where weights are from, under what licence, what they reach and who says so."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Dict, Tuple
+
+from ..errors import InputError
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a zoo entry says of its weights, beside the network's own description.
+
+    `source` is the address or file they are from and `source_sha256` its digest. `claimed` is the
+    accuracy their makers give, in words. `measured`: what was measured here, as `train.evaluate`
+    writes it (data, top1, top5, samples, ...); empty where nothing was. `checked` are the checks
+    that were made, `notes` what was changed on the way, a line each.
+    """
+
+    source: str
+    source_sha256: str = ""
+    licence: str = "not said"
+    claimed: str = "none"
+    measured: Dict[str, object] = field(default_factory=dict)
+    checked: Tuple[str, ...] = ()
+    notes: Tuple[str, ...] = ()
+
+    def fields(self):
+        """The card for YAML."""
+        fields = dataclasses.asdict(self)
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in fields.items()}
+
+    @property
+    def measured_text(self):
+        """The accuracy measured, in words."""
+        if not self.measured:
+            return "not measured"
+        top5 = f", top-5 {self.measured['top5']:.2%}" if "top5" in self.measured else ""
+        text = f"top-1 {self.measured['top1']:.2%}{top5} on {self.measured['samples']} pictures"
+        return f"{text} of {self.measured['data']}".replace("%", " %")
+
+
+def read_card(fields) -> Card:
+    """The card of its YAML fields. Raises InputError where they are not one's."""
+    try:
+        card = Card(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+        card.measured_text  # noqa: B018 - its fields are numbers
+        return card
+    except (TypeError, AttributeError, ValueError, KeyError):
+        raise InputError("damaged model card") from None
+
+
+def markdown(manifest):
+    """A manifest's card as Markdown."""
+    card, spec = manifest.card, manifest.spec
+    rows = [
+        ("network", f"`{manifest.model}`"),
+        ("input", "x".join(map(str, spec.input_size)) + f", {spec.in_channels} channels"),
+        ("pixels", f"(pixel - {list(manifest.preprocess.mean)}) * {manifest.preprocess.scale}"),
+        ("classes", str(len(manifest.class_names))),
+        ("extra units", spec.placement),
+        ("BatchNorm eps", f"{spec.eps:g}"),
+        ("source", card.source),
+        ("sha256 of the source", card.source_sha256 or "-"),
+        ("licence", card.licence),
+        ("accuracy claimed", card.claimed),
+        ("accuracy measured", card.measured_text),
+    ]
+    lines = [f"# {manifest.model}", "", "| | |", "|---|---|"]
+    lines += [f"| {what} | {text} |" for what, text in rows]
+    for title, texts in (("Checked", card.checked), ("Changed on the way", card.notes)):
+        if texts:
+            lines += ["", f"## {title}", "", *(f"- {text}" for text in texts)]
+    name = next(name for name in manifest.sha256 if name.endswith(".params"))
+    lines += [
+        "",
+        "## Use",
+        "",
+        "```python",
+        "import gluon_glore",
+        "",
+        f'net = gluon_glore.get_model("{manifest.model}", pretrained="{name}")',
+        "```",
+        "",
+    ]
+    return "\n".join(lines)

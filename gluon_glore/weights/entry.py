@@ -1,0 +1,123 @@
+"""An entry of the model zoo: a folder with parameters, manifest, golden numbers and a model card.
+
+`NAME-0000.params`, `golden.npz` (seed and shape of a normal input, and the logits it gave),
+`README.md` (the card) and what was published with it, all under the checksums of `manifest.yaml`.
+"""
+
+import dataclasses
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+
+from ..atomic import write_text
+from ..errors import InputError, naming
+from ..manifest import read_manifest, write_manifest
+from ..network import Network
+from .card import markdown
+from .parameters import load_weights, save_arrays, with_kinds
+
+GOLDEN = "golden.npz"
+CARD = "README.md"
+SEED = 7
+TOLERANCE = 5e-3  # of the logits' standard deviation, as for the authors' golden numbers
+
+
+def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
+    """Write an entry, the whole folder or nothing; returns it.
+
+    `manifest` has spec and card; `arrays` are the parameters by their full names, saved as `dtype`
+    ("float16" halves the file, and the golden numbers are those of what was saved); `extra_files`
+    are copied in. Raises InputError where `directory` is not empty or can't be written, or the
+    parameters are not the network's.
+    """
+    directory = Path(directory)
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise InputError(f"{directory}: not an empty folder")
+    with naming(directory):
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=directory.parent, prefix=f".{directory.name}."
+        ) as temporary:
+            folder = Path(temporary) / "entry"
+            folder.mkdir()
+            params = f"{manifest.model}-0000.params"
+            arrays = {name: mx.nd.array(array, dtype=dtype) for name, array in arrays.items()}
+            save_arrays(folder / params, with_kinds(arrays))
+            _write_golden(folder, manifest.spec, folder / params)
+            for file in extra_files:
+                shutil.copy(file, folder)
+            files = sorted(path.name for path in folder.iterdir())
+            write_manifest(folder, manifest, files)
+            write_text(folder / CARD, markdown(read_manifest(folder)))
+            os.replace(folder, directory)
+    return directory
+
+
+def golden_input(spec):
+    """A normal input `(2, C, *input_size)` that needs no file."""
+    shape = (2, spec.in_channels, *spec.input_size)
+    return np.random.RandomState(SEED).normal(size=shape).astype("float32")
+
+
+def _write_golden(folder, spec, params):
+    x = golden_input(spec)
+    net = Network(spec)
+    load_weights(net, params)
+    np.savez_compressed(folder / GOLDEN, seed=SEED, shape=x.shape, logits=_logits(net, x))
+
+
+def check_golden(folder):
+    """Run an entry on its golden input: the largest difference, of the logits' deviation.
+
+    Raises InputError where its files are damaged or the logits differ by more than `TOLERANCE`.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    if manifest.spec is None or GOLDEN not in manifest.sha256:
+        raise InputError(f"{folder}: no golden numbers in it")
+    with np.load(folder / GOLDEN) as golden:
+        seed, shape, expected = int(golden["seed"]), tuple(golden["shape"]), golden["logits"]
+    net = Network(manifest.spec, len(manifest.class_names))
+    load_weights(net, params_of(folder, manifest))
+    x = np.random.RandomState(seed).normal(size=shape).astype("float32")
+    return compare_logits(_logits(net, x), expected, folder)
+
+
+def compare_logits(actual, expected, what):
+    """The largest difference, as a share of the expected logits' standard deviation.
+
+    Raises InputError where it is above `TOLERANCE`.
+    """
+    if actual.shape != expected.shape:
+        raise InputError(f"{what}: logits of {actual.shape}, expected {expected.shape}")
+    difference = float(np.abs(actual - expected).max() / expected.std())
+    if not difference <= TOLERANCE:
+        raise InputError(
+            f"{what}: logits differ by {difference:.1e} of their deviation, at most {TOLERANCE}"
+        )
+    return difference
+
+
+def _logits(net, x):
+    return net(mx.nd.array(x)).asnumpy()
+
+
+def params_of(folder, manifest):
+    """The parameter file of a folder with a manifest. Raises InputError where it has none."""
+    names = [name for name in manifest.sha256 if name.endswith(".params")]
+    if len(names) != 1:
+        raise InputError(f"{folder}: one parameter file is needed, given {len(names)}")
+    return Path(folder) / os.path.basename(names[0])
+
+
+def add_measurement(folder, measured):
+    """Write what was measured into an entry's manifest and card."""
+    manifest = read_manifest(folder)
+    card = dataclasses.replace(manifest.card, measured=measured)
+    manifest = dataclasses.replace(manifest, card=card, top1=measured["top1"])
+    write_manifest(folder, manifest, list(manifest.sha256))
+    write_text(Path(folder) / CARD, markdown(manifest))

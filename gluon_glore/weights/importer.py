@@ -1,0 +1,137 @@
+"""From a file of somebody else's to an entry of the model zoo."""
+
+import dataclasses
+import pickle
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+from ..atomic import sha256
+from ..errors import InputError
+from ..image import Preprocess
+from ..manifest import Manifest
+from ..registry import get_spec
+from ..zoo import list_models
+from .archive import extract_release, find_release
+from .card import Card
+from .compare import released_logits
+from .entry import compare_logits, golden_input, write_entry
+from .params_file import MAGIC
+from .parameters import fit_as_is, set_weights
+from .pytorch import read_pytorch
+from .release import read_release
+
+
+def import_weights(path, directory, name=None, card=None, compare=True):
+    """Import released weights as the zoo entry `directory`; returns its folder.
+
+    `path` is an MXNet archive (.tar), its unpacked folder or its .params file beside its symbol,
+    or a PyTorch file (.pth), told apart by content. The network is read off the file; `name`
+    (default: the registered one of the same layers, or of the same units elsewhere or with another
+    BatchNorm eps) is what the entry is called. `card` says where the file is from. With `compare`
+    the released symbol itself runs once on MXNet's plain operators, and the logits must agree.
+    Raises InputError where the file is damaged or hostile, or no network here, naming the
+    parameters that have no counterpart.
+    """
+    path = Path(path)
+    card = card or Card(str(path))
+    with tempfile.TemporaryDirectory() as temporary:
+        release = _release_files(path, temporary)
+        found = read_release(*release) if release else read_pytorch(path)
+        name = name or find_name(found.spec)
+        spec = _named(found, name)
+        checked = ["every layer has its counterpart in the file, no parameter is left over"]
+        if compare and release:
+            checked.append(_compare(spec, found.arrays, release))
+        if path.is_file() and not card.source_sha256:
+            card = dataclasses.replace(card, source_sha256=sha256(path))
+        card = dataclasses.replace(
+            card, checked=(*card.checked, *checked), notes=(*card.notes, *found.notes)
+        )
+        size = spec.input_size[-2:]
+        preprocess = Preprocess(size=size, resize=round(min(size) * 256 / 224))
+        classes = tuple(str(i) for i in range(found.classes))
+        manifest = Manifest(name, classes, preprocess, spec=spec, card=card)
+        return write_entry(directory, manifest, found.arrays)
+
+
+def _release_files(path, temporary):
+    """Symbol and parameter file of what `path` is, None for a PyTorch file.
+
+    Raises InputError where it is neither.
+    """
+    if path.is_dir():
+        return find_release(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    with open(path, "rb") as file:
+        head = file.read(8)
+    if zipfile.is_zipfile(path) or head[:1] == pickle.PROTO:
+        return None
+    if head == MAGIC:
+        symbol = path.with_name(f"{path.stem[:-5]}-symbol.json")  # of PREFIX-0000.params
+        if not symbol.is_file():
+            raise InputError(f"{path}: parameters alone; {symbol.name} is needed beside them")
+        return symbol, path
+    if tarfile.is_tarfile(path):
+        return extract_release(path, Path(temporary))
+    raise InputError(
+        f"{path}: neither an archive with an MXNet network, nor its parameters, nor a PyTorch file"
+    )
+
+
+def find_name(spec):
+    """The registered name of a spec: of the same layers, else of as many units at other places.
+
+    BatchNorm's eps may differ. Raises InputError where no name fits.
+    """
+    like = {name: get_spec(name) for name in list_models()}
+    for alike in (_layers, _outline):
+        wanted = alike(spec)
+        for name, other in like.items():
+            if alike(other) == wanted:
+                return name
+    raise InputError(
+        "no registered network is like the one in the file "
+        f"({sum(s.blocks for s in spec.stages)} units, extra units {spec.placement}): name it"
+    )
+
+
+def _layers(spec):
+    spec = dataclasses.replace(spec, eps=0.0)
+    return spec.in_channels, spec.stem_conv, spec.stem_pool, tuple(spec.plan())
+
+
+def _outline(spec):
+    """The layers without the extra units, and how many of those a stage has."""
+    extras = sorted((extra.kind, extra.stage) for extra in spec.extras)
+    return _layers(dataclasses.replace(spec, extras=())), extras
+
+
+def _named(found, name):
+    """The spec under its name, with the input of the registered network of the same layers."""
+    spec = dataclasses.replace(found.spec, classes=found.classes)
+    if name in list_models():
+        registered = get_spec(name)
+        spec = dataclasses.replace(spec, source=registered.source)
+    return dataclasses.replace(spec, name=name)
+
+
+def _compare(spec, arrays, release):
+    """Run the released symbol and ours on one picture; returns what to write on the card."""
+    import mxnet as mx
+
+    from ..network import Network
+
+    x = golden_input(spec)[:1]
+    net = Network(spec)
+    params = net.collect_params()
+    set_weights(params, {n: mx.nd.array(a) for n, a in arrays.items()}, release[1], fit=fit_as_is)
+    actual = net(mx.nd.array(x)).asnumpy()
+    expected = released_logits(*release, x)
+    difference = compare_logits(actual, expected, release[0])
+    return (
+        f"logits of one input differ by {difference:.1e} of their deviation from those of the "
+        "released symbol on MXNet's plain operators"
+    )
