@@ -130,7 +130,8 @@ def test_any_changed_byte_of_the_structure_is_refused_or_changes_nothing(path, s
     values, whole, structure = small
     unseen = 0
     for place in structure:
-        for value in {whole[place] ^ (1 << bit) for bit in range(8)} | {0, 0x7F, 0xFF}:
+        flips = {whole[place] ^ 1 << bit for bit in range(8)}
+        for value in (flips | set(range(9)) | {0x7F, 0xFF}) - {whole[place]}:
             changed = bytearray(whole)
             changed[place] = value
             path.write_bytes(changed)
@@ -189,6 +190,7 @@ def typed(kind):
         (file_of([typed(7)], "a"), r"type 7 \(bool\), those read are float32"),
         (file_of([typed(12)], "a"), r"array 1 of 1: values of type 12 \(bfloat16\)"),
         (file_of([typed(-1)], "a"), "type -1,"),
+        (file_of([packed(np.ones(1, "f4"), device=bytes(8))], "a"), "a device of kind 0"),
         (file_of([ONE, ONE], "a"), "2 arrays, 1 names"),
         (file_of([ONE], "ab"), "1 arrays, 2 names"),
         (file_of([ONE, ONE], ["a", "a"]), "two arrays are called a"),

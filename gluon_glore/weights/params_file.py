@@ -28,6 +28,7 @@ _MAGIC = struct.pack("<Q", 0x112)
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 # MXNet has bool (7) and bfloat16 (12) too; no parameter is the one, numpy has not the other.
 _TYPES = ("<f4", "<f8", "<f2", "u1", "<i4", "i1", "<i8")
+_DEVICES = (1, 2, 3, 5)  # CPU, GPU, pinned, shared: no matter, but a byte off is often seen here
 _MAX_NDIM = 8
 _MAX_NAME = 1000  # bytes
 
@@ -143,8 +144,9 @@ def _read_array(source):
     shape = source.unpack(f"{ndim}{'q' if magic in (_V1, _V2, _V3) else 'I'}")
     if any(size < 1 for size in shape) or (ndim == 0 and magic != _V3):
         raise _Damaged(f"no values, its shape is {shape}")
-    # The device that it lay on says nothing about it.
-    _, _, kind = source.unpack("iii")
+    device, _, kind = source.unpack("iii")
+    if device not in _DEVICES:
+        raise _Damaged(f"saved from a device of kind {device}, there are {_DEVICES}")
     if not 0 <= kind < len(_TYPES):
         what = {7: " (bool)", 12: " (bfloat16)"}.get(kind, "")
         known = ", ".join(np.dtype(name).name for name in _TYPES)
