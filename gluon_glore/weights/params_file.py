@@ -1,0 +1,168 @@
+"""Reader of MXNet's .params files that trusts no byte of them, without MXNet.
+
+MXNet's own loader believes the lengths in a file: a damaged one can end the process, or load
+silently. The layout is that of `NDArray::Save` and `NDArray::Load` (src/ndarray/ndarray.cc), of
+all releases from the first to 1.9.1; little-endian:
+
+    list    uint64 0x112, uint64 0, uint64 count, arrays; uint64 count, names
+    name    uint64 length, bytes
+    array   head and shape by generation; device int32 kind, int32 number; int32 type; values
+
+    generation      head                                shape
+    first           -                                   uint32 ndim, uint32 dims
+    V1 0xF993FAC8   uint32 magic                        uint32 ndim, int64 dims
+    V2 0xF993FAC9   uint32 magic, int32 storage         int32 ndim, int64 dims
+    V3 0xF993FACA   as V2; no dims are one value, in V2 they are an array without any
+"""
+
+import math
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError, naming
+
+_MAGIC = struct.pack("<Q", 0x112)
+_V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
+# MXNet has bool (7) and bfloat16 (12) too; no parameter is the one, numpy has not the other.
+_TYPES = ("<f4", "<f8", "<f2", "u1", "<i4", "i1", "<i8")
+_DEVICES = (1, 2, 3, 5)  # CPU, GPU, pinned, shared: no matter, but a byte off is often seen here
+_MAX_NDIM = 8
+_MAX_NAME = 1000  # bytes
+
+
+class _Damaged(Exception):
+    """What is wrong with a file's bytes."""
+
+
+def read_params(path) -> dict:
+    """The arrays of a .params file, `{name: numpy array}`, names with their `arg:` and `aux:`.
+
+    Each array has memory of its own, so the file may go or change afterwards. There is no checksum
+    in the format: other values, another letter of a name or another type of the same width show
+    only where they make no sense.
+
+    Raises InputError where the file is missing, not a parameter file, damaged, without names, or
+    has values that are not finite.
+    """
+    path = Path(path)
+    with naming(path):
+        if not path.is_file():
+            raise InputError(f"{path}: no such parameter file")
+        with open(path, "rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                raise InputError(f"{path}: not an MXNet parameter file")
+            try:
+                arrays = _read_list(_Bytes(file))
+            except _Damaged as reason:
+                raise InputError(f"{path}: damaged parameter file ({reason})") from None
+    if not arrays:
+        raise InputError(f"{path}: holds arrays without names, not parameters")
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise InputError(f"{path}: {name} has values that are not finite")
+    return arrays
+
+
+class _Bytes:
+    """The rest of a file, read in order; nothing is allocated that the rest can't fill."""
+
+    def __init__(self, file):
+        self._file = file
+        self._left = os.fstat(file.fileno()).st_size - file.tell()
+
+    def at_end(self):
+        return not self._left
+
+    def unpack(self, layout):
+        """Numbers as in `struct`."""
+        return struct.unpack(f"<{layout}", self.bytes(struct.calcsize(f"<{layout}")))
+
+    def bytes(self, count):
+        self._take(count)
+        data = self._file.read(count)
+        self._check_whole(len(data), count)
+        return data
+
+    def array(self, shape, dtype):
+        count = math.prod(shape) * dtype.itemsize  # python's integers: it can't overflow
+        self._take(count)
+        array = np.empty(shape, dtype)
+        self._check_whole(self._file.readinto(array.reshape(-1).view("u1")), count)
+        return array
+
+    def _take(self, count):
+        if count > self._left:
+            raise _Damaged(f"{count} bytes are to follow, {self._left} are left")
+        self._left -= count
+
+    @staticmethod
+    def _check_whole(got, count):
+        if got != count:
+            raise _Damaged("it became shorter while it was read")
+
+
+def _read_list(source):
+    """`{name: array}` of all that follows the magic number, empty where it has no names."""
+    reserved, count = source.unpack("QQ")
+    if reserved:
+        raise _Damaged(f"its second number is {reserved}, not 0")
+    arrays = []
+    while len(arrays) < count:
+        try:
+            arrays.append(_read_array(source))
+        except _Damaged as reason:
+            raise _Damaged(f"array {len(arrays) + 1} of {count}: {reason}") from None
+    (names,) = source.unpack("Q")
+    if names not in (0, count):
+        raise _Damaged(f"{count} arrays, {names} names")
+    named = {}
+    for array in arrays[:names]:
+        name = _read_name(source)
+        if name in named:
+            raise _Damaged(f"two arrays are called {name}")
+        named[name] = array
+    if not source.at_end():
+        raise _Damaged("more bytes follow its end")
+    return named
+
+
+def _read_array(source):
+    (magic,) = source.unpack("I")
+    if magic in (_V2, _V3):
+        storage, ndim = source.unpack("ii")
+        if storage:
+            raise _Damaged(f"storage of kind {storage}, only dense (0) is read")
+    elif magic == _V1:
+        (ndim,) = source.unpack("I")
+    else:
+        ndim = magic  # the first generation begins with the shape
+    if not 0 <= ndim <= _MAX_NDIM:
+        raise _Damaged(f"{ndim} axes, at most {_MAX_NDIM} are allowed")
+    shape = source.unpack(f"{ndim}{'q' if magic in (_V1, _V2, _V3) else 'I'}")
+    if any(size < 1 for size in shape) or (ndim == 0 and magic != _V3):
+        raise _Damaged(f"no values, its shape is {shape}")
+    device, _, kind = source.unpack("iii")
+    if device not in _DEVICES:
+        raise _Damaged(f"saved from a device of kind {device}, there are {_DEVICES}")
+    if not 0 <= kind < len(_TYPES):
+        what = {7: " (bool)", 12: " (bfloat16)"}.get(kind, "")
+        known = ", ".join(np.dtype(name).name for name in _TYPES)
+        raise _Damaged(f"values of type {kind}{what}, those read are {known}")
+    return source.array(shape, np.dtype(_TYPES[kind]))
+
+
+def _read_name(source):
+    (length,) = source.unpack("Q")
+    if not 1 <= length <= _MAX_NAME:
+        raise _Damaged(f"a name of {length} bytes, 1 to {_MAX_NAME} are allowed")
+    data = source.bytes(length)
+    try:
+        name = data.decode("utf-8")
+    except UnicodeDecodeError:
+        name = ""
+    if not name.isprintable() or not name:
+        raise _Damaged(f"a name that is no text: {data[:40]!r}")
+    return name
