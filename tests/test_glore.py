@@ -5,7 +5,7 @@ from conftest import GOLDEN, relative_error
 from mxnet import autograd
 
 from gluon_glore import GloRe, InputError
-from gluon_glore.pytorch_names import our_name
+from gluon_glore.weights.pytorch_names import our_name
 
 SPACES = {1: (17,), 2: (9, 7), 3: (3, 5, 4)}
 OPTIONS = [

@@ -7,7 +7,7 @@ the units alone. No MXNet and no PyTorch in this file.
 
 import re
 
-from .errors import InputError
+from ..errors import InputError
 
 # Layers, theirs and ours. Where theirs is "bn" or "blocker" it is a BatchNorm.
 NETWORK_LAYERS = {
