@@ -1,7 +1,7 @@
 """From what a user names (exported folder, training run, network) to classified pictures."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable
 
@@ -10,11 +10,9 @@ import mxnet as mx
 from .errors import InputError
 from .export import import_model, is_export
 from .image import Preprocess, read_image
-from .manifest import MANIFEST, Manifest, newest_checkpoint, read_manifest
-from .models import get_model
-from .zoo import get_spec
-
-WEIGHTS = "weights.params"  # of a checkpoint folder
+from .manifest import MANIFEST, Manifest, newest_checkpoint, params_of, read_manifest
+from .models import fill_model, found_spec
+from .weights.store import Found, find_weights
 
 
 @dataclass(frozen=True)
@@ -56,10 +54,10 @@ def load_classifier(model, weights=None, class_names=None) -> Classifier:
 def load_network(model, weights=None, class_names=None):
     """Load a Gluon network with its weights: (Network, Manifest).
 
-    `model` is a training run's directory (its newest checkpoint), a checkpoint, or a registered
-    name with the parameter file `weights` (default: where `get_model` finds its own) and
-    `class_names`, a text file with one name a line (default: numbers). Raises InputError where
-    something is missing, damaged or another network's.
+    `model` is a training run's directory (its newest checkpoint), a checkpoint, a zoo entry, or a
+    name with `weights`, all that `get_model` takes as `pretrained` (default: the catalogue's), and
+    `class_names`, a text file with one name a line (default: those of the weights, else numbers).
+    Raises InputError where something is missing, damaged or another network's.
     """
     folder = Path(model)
     if folder.is_dir():
@@ -68,21 +66,34 @@ def load_network(model, weights=None, class_names=None):
             manifest = read_manifest(folder)
         else:
             folder, manifest = newest_checkpoint(folder, lambda text: print(text, file=sys.stderr))
-        net = get_model(manifest.model, len(manifest.class_names), pretrained=folder / WEIGHTS)
-        return net, manifest
+        found = Found(params_of(folder, manifest), manifest)
+        return fill_model(manifest.model, found), manifest
     if folder.name != str(model):  # a path, as no network's name is
         raise InputError(f"{model}: no such directory")
-    spec = get_spec(model)
-    if spec.in_channels != 3:
+    found = find_weights(model, weights or True)
+    spec = found_spec(model, found)
+    manifest = found.manifest or _manifest_of(spec)
+    if class_names is not None:
+        manifest = replace(manifest, class_names=tuple(read_names(class_names)))
+    net = fill_model(model, found)
+    if not found.manifest and class_names is None:
+        manifest = replace(manifest, class_names=tuple(str(i) for i in range(net.classes)))
+    if len(manifest.class_names) != net.classes:
         raise InputError(
-            f"{model} does not take RGB pictures: give a training run or an exported folder, "
-            "which say how its input is prepared"
+            f"{found.params}: {net.classes} classes, given {len(manifest.class_names)} names"
         )
-    names = [str(i) for i in range(1000)] if class_names is None else read_names(class_names)
-    net = get_model(model, len(names), pretrained=weights or True)
+    return net, manifest
+
+
+def _manifest_of(spec):
+    """What is assumed of a parameter file that comes without: pictures prepared as the paper's."""
+    if spec.in_channels != 3 or spec.ndim != 2:
+        raise InputError(
+            f"{spec.name} does not take RGB pictures: give a training run, a zoo entry or an "
+            "exported folder, which say how its input is prepared"
+        )
     size = spec.input_size
-    preprocess = Preprocess(size=size, resize=round(min(size) * 256 / 224))
-    return net, Manifest(model, tuple(names), preprocess)
+    return Manifest(spec.name, (), Preprocess(size=size, resize=round(min(size) * 256 / 224)))
 
 
 def read_names(path):

@@ -4,6 +4,7 @@
 `DIR/manifest.yaml` says what goes in and comes out.
 """
 
+import dataclasses
 import os
 import warnings
 from pathlib import Path
@@ -15,6 +16,7 @@ from mxnet.gluon import SymbolBlock
 from .atomic import atomic_path
 from .errors import InputError
 from .manifest import Manifest, read_manifest, write_manifest
+from .registry import unregistered
 from .weights import named_arrays
 
 
@@ -33,6 +35,7 @@ def export_model(net, directory, manifest: Manifest):
             f"{manifest.model} takes {net.spec.in_channels} channels, given {channels}"
         )
     directory = Path(directory)
+    manifest = dataclasses.replace(manifest, spec=unregistered(net.spec, manifest.model))
     paths = _paths(directory, manifest.model)
     with atomic_path(paths[0]) as temporary:
         net(mx.sym.var("data")).save(os.fspath(temporary))

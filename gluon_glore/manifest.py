@@ -25,6 +25,7 @@ from .spec_fields import spec_from_fields, spec_to_fields
 from .weights.card import Card, read_card
 
 MANIFEST = "manifest.yaml"
+WEIGHTS = "weights.params"  # of a checkpoint, beside its momentum
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,16 @@ def parse_manifest(path) -> Manifest:
         raise InputError(f"{path}: {error}") from None
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError):
         raise InputError(f"{path}: damaged manifest") from None
+
+
+def params_of(folder, manifest) -> Path:
+    """The parameter file of a folder with a manifest. Raises InputError where it has none."""
+    names = [name for name in manifest.sha256 if name.endswith(".params")]
+    if WEIGHTS in names:
+        names = [WEIGHTS]
+    if len(names) != 1:
+        raise InputError(f"{folder}: one parameter file is needed, given {len(names)}")
+    return Path(folder) / os.path.basename(names[0])
 
 
 _CHECKPOINT = re.compile(r"epoch-(\d+)(?:-step-(\d+))?")

@@ -7,6 +7,7 @@ import inspect
 
 from .errors import InputError
 from .spec import NetSpec
+from .spec_fields import spec_to_fields
 
 _ROWS = {}
 _LISTENERS = []
@@ -38,6 +39,16 @@ def on_register(listener):
 def list_models(pattern="*"):
     """Sorted names of the registered networks that match the shell pattern, as "resnet50*"."""
     return sorted(fnmatch.filter(_ROWS, pattern))
+
+
+def unregistered(spec, name):
+    """The spec where it is not that of the registered network `name`, else None.
+
+    Files carry it then: their name alone would make another network.
+    """
+    if name in _ROWS and spec_to_fields(get_spec(name)) == spec_to_fields(spec):
+        return None
+    return spec
 
 
 def get_spec(name) -> NetSpec:

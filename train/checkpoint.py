@@ -13,9 +13,9 @@ from pathlib import Path
 
 import mxnet as mx
 
-from gluon_glore.classify import WEIGHTS
 from gluon_glore.errors import InputError
 from gluon_glore.manifest import (
+    WEIGHTS,
     best_checkpoint,
     checkpoint_name,
     checkpoints,

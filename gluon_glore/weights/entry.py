@@ -15,7 +15,7 @@ import numpy as np
 
 from ..atomic import write_text
 from ..errors import InputError, naming
-from ..manifest import read_manifest, write_manifest
+from ..manifest import params_of, read_manifest, write_manifest
 from ..network import Network
 from .card import markdown
 from .parameters import load_weights, save_arrays, with_kinds
@@ -104,14 +104,6 @@ def compare_logits(actual, expected, what):
 
 def _logits(net, x):
     return net(mx.nd.array(x)).asnumpy()
-
-
-def params_of(folder, manifest):
-    """The parameter file of a folder with a manifest. Raises InputError where it has none."""
-    names = [name for name in manifest.sha256 if name.endswith(".params")]
-    if len(names) != 1:
-        raise InputError(f"{folder}: one parameter file is needed, given {len(names)}")
-    return Path(folder) / os.path.basename(names[0])
 
 
 def add_measurement(folder, measured):

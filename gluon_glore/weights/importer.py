@@ -23,13 +23,14 @@ from .pytorch import read_pytorch
 from .release import read_release
 
 
-def import_weights(path, directory, name=None, card=None, compare=True):
+def import_weights(path, directory, name=None, card=None, preprocess=None, compare=True):
     """Import released weights as the zoo entry `directory`; returns its folder.
 
     `path` is an MXNet archive (.tar), its unpacked folder or its .params file beside its symbol,
     or a PyTorch file (.pth), told apart by content. The network is read off the file; `name`
     (default: the registered one of the same layers, or of the same units elsewhere or with another
-    BatchNorm eps) is what the entry is called. `card` says where the file is from. With `compare`
+    BatchNorm eps) is what the entry is called. `card` says where the file is from, `preprocess` how
+    its input is made (default: the authors' way). With `compare`
     the released symbol itself runs once on MXNet's plain operators, and the logits must agree.
     Raises InputError where the file is damaged or hostile, or no network here, naming the
     parameters that have no counterpart.
@@ -39,7 +40,7 @@ def import_weights(path, directory, name=None, card=None, compare=True):
     with tempfile.TemporaryDirectory() as temporary:
         release = _release_files(path, temporary)
         found = read_release(*release) if release else read_pytorch(path)
-        name = name or find_name(found.spec)
+        name = _check_name(name, found.spec, path) if name else find_name(found.spec)
         spec = _named(found, name)
         checked = ["every layer has its counterpart in the file, no parameter is left over"]
         if compare and release:
@@ -50,7 +51,7 @@ def import_weights(path, directory, name=None, card=None, compare=True):
             card, checked=(*card.checked, *checked), notes=(*card.notes, *found.notes)
         )
         size = spec.input_size[-2:]
-        preprocess = Preprocess(size=size, resize=round(min(size) * 256 / 224))
+        preprocess = preprocess or Preprocess(size=size, resize=round(min(size) * 256 / 224))
         classes = tuple(str(i) for i in range(found.classes))
         manifest = Manifest(name, classes, preprocess, spec=spec, card=card)
         return write_entry(directory, manifest, found.arrays)
@@ -96,6 +97,13 @@ def find_name(spec):
         "no registered network is like the one in the file "
         f"({sum(s.blocks for s in spec.stages)} units, extra units {spec.placement}): name it"
     )
+
+
+def _check_name(name, spec, path):
+    """`name`, unless it is that of a registered network of other layers."""
+    if name in list_models() and _outline(get_spec(name)) != _outline(spec):
+        raise InputError(f"{path}: another network than {name}, its extra units: {spec.placement}")
+    return name
 
 
 def _layers(spec):
