@@ -1,4 +1,5 @@
-"""The command line: `python -m gluon_glore list | info | export | predict`."""
+"""The command line: `python -m gluon_glore list | info | export | predict`, and of the model zoo
+`import | publish | verify`."""
 
 import argparse
 import sys
@@ -27,7 +28,7 @@ def parse_args(argv):
     parser = argparse.ArgumentParser(prog="python -m gluon_glore", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = commands.add_parser("list", help="names of the networks")
+    command = commands.add_parser("list", help="the networks, and whose weights there are")
     command.add_argument("pattern", nargs="?", default="*", help="as 'resnet50*'")
     command.add_argument(
         "--markdown", action="store_true", help="a table with parameters and multiply-adds"
@@ -44,6 +45,7 @@ def parse_args(argv):
     command.add_argument("model", help="a training run's directory, or a network's name")
     command.add_argument("--out", required=True, help="directory to write")
     add_weights(command)
+    add_class_names(command)
     command.set_defaults(command=export)
 
     command = commands.add_parser("predict", help="classify pictures")
@@ -55,16 +57,57 @@ def parse_args(argv):
     )
     command.add_argument("--top", type=positive_int, default=5, help="classes to print (5)")
     add_weights(command)
+    add_class_names(command)
     command.set_defaults(command=predict)
+
+    command = commands.add_parser("import", help="make a zoo entry of somebody's weights")
+    command.add_argument(
+        "file", help="released archive (.tar), its folder, .params beside its symbol, or .pth"
+    )
+    command.add_argument("--out", required=True, help="directory to write")
+    command.add_argument("--name", help="of the network (as registered, found by its layers)")
+    command.add_argument("--source", help="where the file is from (its path)")
+    command.add_argument("--licence", default="not said")
+    command.add_argument("--claimed", default="none", help="accuracy its makers give, in words")
+    command.add_argument(
+        "--no-compare",
+        action="store_true",
+        help="don't run the released symbol beside ours, which takes minutes for large ones",
+    )
+    command.set_defaults(command=import_file)
+
+    command = commands.add_parser("publish", help="make a zoo entry of a training run")
+    command.add_argument("checkpoint", help="a run's directory, or a checkpoint's")
+    command.add_argument("--out", required=True, metavar="ZOO", help="folder of entries")
+    command.add_argument("--name", help="of the entry (the network's)")
+    command.add_argument("--data", metavar="FILE.rec", help="(the run's own validation set)")
+    command.add_argument("--licence", default="not said")
+    command.add_argument("--half", action="store_true", help="save float16, half the size")
+    command.set_defaults(command=publish_run)
+
+    command = commands.add_parser("verify", help="check weights: checksums, golden numbers, data")
+    command.add_argument("model", help="a network's name, or a zoo entry's directory")
+    add_weights(command)
+    command.add_argument("--data", metavar="FILE.rec", help="measure the accuracy on it")
+    command.add_argument("--batch", type=positive_int, default=32)
+    command.set_defaults(command=verify)
     return parser.parse_args(argv)
 
 
 def add_weights(command):
     command.add_argument(
-        "--weights", metavar="FILE", help=".params file for a network given by name"
+        "--weights",
+        metavar="FILE",
+        help="for a network given by name: a path, an address, or the first 8 digits of their "
+        "sha256 (what the catalogue has)",
     )
+
+
+def add_class_names(command):
     command.add_argument(
-        "--class-names", metavar="FILE", help="text file, one class a line; default: numbers"
+        "--class-names",
+        metavar="FILE",
+        help="text file, one class a line; default: those of the weights",
     )
 
 
@@ -79,7 +122,9 @@ def list_networks(args):
 
         print(networks_table(names))
     else:
-        print("\n".join(names))
+        from .table import weights_table
+
+        print(weights_table(names))
 
 
 def info(args):
@@ -121,6 +166,35 @@ def predict(args):
         best = classifier.predict(image, args.top)
         text = ", ".join(f"{name} {probability:.4f}" for name, probability in best)
         print(f"{Path(image).name:{width}}  {text}")
+
+
+def import_file(args):
+    from .weights.card import Card
+    from .weights.importer import import_weights
+
+    card = Card(args.source or args.file, licence=args.licence, claimed=args.claimed)
+    folder = import_weights(args.file, args.out, args.name, card, compare=not args.no_compare)
+    print_card(folder)
+
+
+def publish_run(args):
+    from .weights.publish import publish
+
+    folder = publish(
+        args.checkpoint, args.out, args.name, args.data, licence=args.licence, half=args.half
+    )
+    print_card(folder)
+
+
+def print_card(folder):
+    print((folder / "README.md").read_text(encoding="utf-8"))
+    print(f"written: {folder}")
+
+
+def verify(args):
+    from .weights.verify import verify
+
+    verify(args.model, args.weights, args.data, args.batch)
 
 
 if __name__ == "__main__":

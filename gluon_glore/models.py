@@ -14,11 +14,12 @@ def get_model(name, classes=None, pretrained=False, ctx=None, root=None) -> Netw
     `classes` defaults to those of the weights, or without weights to the network's own: 1000 of
     ImageNet, 400 of Kinetics.
     `pretrained`: False gives an uninitialised network. True brings the weights that the catalogue
-    has (`python -m gluon_glore list`), once; others are named by the first 8 digits of their sha256,
-    by an address, or by a path to a parameter file, zoo entry, released archive or PyTorch file. A
-    manifest beside a parameter file is followed: placement and BatchNorm eps of its network, classes,
-    checksum. Where `classes` is given and the weights have others, the classifier is new; weights of
-    a 2-D network are inflated into a 3-D one, whose classifier and extra units then are new.
+    has (`python -m gluon_glore list`), once; others are named by the first 8 digits of their
+    sha256, by an address, or by a path to a parameter file, zoo entry, released archive or PyTorch
+    file. A manifest beside a parameter file is followed: placement and BatchNorm eps of its
+    network, classes, checksum. Where `classes` is given and the weights have others, the classifier
+    is new; weights of a 2-D network are inflated into a 3-D one, whose classifier and extra units
+    then are new.
     `ctx` is where the weights go (default: the current context), `root` the folder of the weights
     ($GLORE_HOME, else ~/.mxnet/models).
 

@@ -1,9 +1,12 @@
-"""Complexity as text: the stages of one network aligned, several networks as a Markdown table."""
+"""Networks as text: stages aligned, a Markdown table of sizes, and whose weights there are."""
 
 import re
 
 from .complexity import StageCount, count_network, totals
+from .manifest import MANIFEST, parse_manifest
 from .models import get_model
+from .weights.catalogue import find_row
+from .weights.store import default_root, installed, rows
 
 
 def format_size(size):
@@ -68,3 +71,32 @@ def networks_table(names):
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def weights_table(names, root=None):
+    """The named networks, a line each: whose weights there are, where, how they were checked."""
+    known = rows()
+    lines = [("network", "weights", "checked")]
+    lines += [(name, *_weights(name, find_row(known, name), root)) for name in names]
+    widths = [max(map(len, column)) for column in list(zip(*lines))[:2]]
+    return "\n".join(
+        f"{name:{widths[0]}}  {weights:{widths[1]}}  {checked}".rstrip()
+        for name, weights, checked in lines
+    )
+
+
+def _weights(name, row, root):
+    """Whose weights, where, and how they were checked, of one network."""
+    flat = (root or default_root()) / f"{name}-0000.params"
+    if flat.is_file():
+        return f"{flat}", "not"
+    here = [(row.packaged, parse_manifest(row.packaged / MANIFEST))] if row and row.packaged else []
+    here += installed(name, root)
+    if not here:
+        return (f"{row.origin}, to download", row.checked) if row else ("none", "")
+    folder, manifest = here[0]
+    card = manifest.card
+    where = "with the package" if row and folder == row.packaged else f"in {folder}"
+    return f"{row.origin if row else card.source}, {where}", "; ".join(
+        [*card.checked, card.measured_text]
+    )

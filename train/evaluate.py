@@ -33,6 +33,8 @@ def main(argv=None):
     comm = None
     try:
         net, manifest = load_network(args.model)
+        if net.spec.ndim != 2:
+            raise InputError(f"{manifest.model} takes {net.spec.ndim} dimensions, pictures have 2")
         if args.pooling == "mean_max":
             pool_mean_max(net)
         config = make_config(args, manifest.preprocess)
@@ -120,7 +122,7 @@ def validation_set(run):
 
 
 def evaluate(net, dataset, config, comm):
-    """Loss, accuracy, counts, size and resize as a dictionary."""
+    """Loss, accuracy, speed, counts, size and resize as a dictionary."""
     net.hybridize(static_alloc=True, static_shape=True)
     if mx.context.num_gpus():
         net.collect_params().reset_ctx(mx.gpu(comm.local_rank))
@@ -132,6 +134,8 @@ def evaluate(net, dataset, config, comm):
         "resize": config.data.resize,
         "loss": float(meter.loss),
         "top1": float(meter.top1),
+        **({} if meter.top5 is None else {"top5": float(meter.top5)}),
+        "images_per_second": round(meter.images_per_second, 2),
         "samples": meter.samples,
         "bad_records": len(dataset.bad.known),
     }

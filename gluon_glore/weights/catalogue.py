@@ -1,7 +1,8 @@
 """Which weights are to be had, and where: `catalogue.yaml`, here and on mirrors.
 
-$GLORE_MIRROR is an address, https, http or file, that has the released files under the same paths
-as the authors' server, or a `catalogue.yaml` of its own with entries that `publish` wrote, or both.
+`zoo/` has the entries that come with the package, and is what `publish` writes: folders and a
+catalogue of them. $GLORE_MIRROR is an address, https, http or file, of such a folder, or of one
+that has the released files under the same paths as the authors' server, or both.
 """
 
 import dataclasses
@@ -18,7 +19,8 @@ from ..errors import InputError
 from ..image import Preprocess
 
 FILE = "catalogue.yaml"
-PACKAGE = Path(__file__).parent
+HERE = Path(__file__).parent
+SHIPPED = HERE / "zoo"
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _PATH = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*")
 
@@ -54,7 +56,7 @@ class Row:
 def read_catalogue(path, base="", mirror=""):
     """The rows of a catalogue file, a list.
 
-    `base` is put before paths of releases that name none; `mirror` in the place of those that do.
+    `base` is put before paths of releases that name none; `mirror` is where to download instead.
     Raises InputError where the file is damaged.
     """
     try:
@@ -72,7 +74,7 @@ def _rows(release, base, mirror):
         source = _join(place, file["path"])
         yield Row(
             name,
-            _join(mirror, file["path"]) if mirror and place != "package" else source,
+            _join(mirror, file["path"]) if mirror else source,
             source,
             str(release["origin"]),
             str(release["licence"]),
@@ -88,7 +90,7 @@ def _tuple(value):
 
 
 def _join(base, path):
-    return str(PACKAGE / path) if base == "package" else f"{base.rstrip('/')}/{path}"
+    return f"{base.rstrip('/')}/{path}"
 
 
 def mirror_address():
@@ -100,8 +102,9 @@ def mirror_address():
 
 
 def catalogue():
-    """The rows of this package's catalogue, those of the release at $GLORE_MIRROR where it is set."""
-    return read_catalogue(PACKAGE / FILE, mirror=mirror_address())
+    """This package's rows: what it ships, and the releases, at $GLORE_MIRROR where that is set."""
+    shipped = read_catalogue(SHIPPED / FILE, base=str(SHIPPED))
+    return [*shipped, *read_catalogue(HERE / FILE, mirror=mirror_address())]
 
 
 def find_row(rows, name) -> Optional[Row]:

@@ -35,6 +35,10 @@ def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
     parameters are not the network's.
     """
     directory = Path(directory)
+    spec = dataclasses.replace(
+        manifest.spec, name=manifest.model, classes=len(manifest.class_names)
+    )
+    manifest = dataclasses.replace(manifest, spec=spec)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InputError(f"{directory}: not an empty folder")
     with naming(directory):
@@ -47,7 +51,7 @@ def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
             params = f"{manifest.model}-0000.params"
             arrays = {name: mx.nd.array(array, dtype=dtype) for name, array in arrays.items()}
             save_arrays(folder / params, with_kinds(arrays))
-            _write_golden(folder, manifest.spec, folder / params)
+            _write_golden(folder, spec, folder / params)
             for file in extra_files:
                 shutil.copy(file, folder)
             files = sorted(path.name for path in folder.iterdir())

@@ -17,8 +17,8 @@ from .archive import extract_release, find_release
 from .card import Card
 from .compare import released_logits
 from .entry import compare_logits, golden_input, write_entry
-from .params_file import MAGIC
 from .parameters import fit_as_is, set_weights
+from .params_file import MAGIC
 from .pytorch import read_pytorch
 from .release import read_release
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from ..errors import InputError, naming
 
-_MAGIC = struct.pack("<Q", 0x112)
+MAGIC = struct.pack("<Q", 0x112)
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 # MXNet has bool (7) and bfloat16 (12) too; no parameter is the one, numpy has not the other.
 _TYPES = ("<f4", "<f8", "<f2", "u1", "<i4", "i1", "<i8")
@@ -52,7 +52,7 @@ def read_params(path) -> dict:
         if not path.is_file():
             raise InputError(f"{path}: no such parameter file")
         with open(path, "rb") as file:
-            if file.read(len(_MAGIC)) != _MAGIC:
+            if file.read(len(MAGIC)) != MAGIC:
                 raise InputError(f"{path}: not an MXNet parameter file")
             try:
                 arrays = _read_list(_Bytes(file))

@@ -52,8 +52,8 @@ def find_weights(name, pretrained=True, root=None) -> Found:
     """The weights of the network `name`, verified; downloaded where they are not here yet.
 
     `pretrained` is True (what the catalogue has), the first 8 or more digits of the parameters'
-    sha256, an address (https, http, file), or a path: of a parameter file, of a zoo entry, export or
-    checkpoint, or of a released archive or PyTorch file. Of several processes one downloads, the
+    sha256, an address (https, http, file), or a path: of a parameter file, of a zoo entry, export
+    or checkpoint, or of a released archive or PyTorch file. Of several processes one downloads, the
     others wait. Raises InputError where there are none, or they are damaged or changed.
     """
     root = Path(root or default_root()).expanduser()
@@ -168,9 +168,9 @@ def _bring(row, root):
         with naming(root), _locked(root):
             folder = _installed_from(row, root)  # another process may have been first
             if folder is None:
-                with tempfile.TemporaryDirectory(dir=root, prefix=".bring.") as temporary:
+                with _scratch(root) as temporary:
                     bring = _download_entry if row.is_entry else _download_release
-                    folder = bring(row, root, Path(temporary))
+                    folder = bring(row, root, temporary)
     return _verified(folder)
 
 
@@ -182,6 +182,12 @@ def _locked(root):
             yield
     except portalocker.LockException:
         raise InputError(f"{root}: another process has held its lock for {WAIT} s") from None
+
+
+@contextlib.contextmanager
+def _scratch(root):
+    with tempfile.TemporaryDirectory(dir=root, prefix=".bring.") as temporary:
+        yield Path(temporary)
 
 
 def _installed_from(row, root):
@@ -217,11 +223,10 @@ def _import_file(name, path, root):
     for folder, manifest in installed(name, root):
         if manifest.card.source_sha256 == digest:
             return _verified(folder)
-    with naming(root), _locked(root):
-        with tempfile.TemporaryDirectory(dir=root, prefix=".bring.") as temporary:
-            card = Card(str(path), digest)
-            entry = import_weights(path, Path(temporary) / "entry", name, card, compare=False)
-            folder = _install(entry, root)
+    with naming(root), _locked(root), _scratch(root) as temporary:
+        card = Card(str(path), digest)
+        entry = import_weights(path, temporary / "entry", name, card, compare=False)
+        folder = _install(entry, root)
     return _verified(folder)
 
 

@@ -1,0 +1,30 @@
+"""The accuracy of a zoo entry on labelled pictures: a single centre crop, as it was trained."""
+
+from pathlib import Path
+
+from ..atomic import sha256
+from ..classify import load_network
+
+KEPT = ("top1", "top5", "samples", "bad_records", "size", "resize", "images_per_second")
+
+
+def measure(folder, data, batch=32, threads=2):
+    """Evaluate an entry's folder on `data`, indexed RecordIO; returns what its card keeps.
+
+    `batch` pictures at a time, decoded by `threads`. Raises InputError where either can't be used.
+    """
+    # The trainers stand above this package; only this one question needs them.
+    from train.bad_records import BadRecords
+    from train.comm import LocalComm
+    from train.evaluate import evaluate, make_config, parse_args
+    from train.records import RecordDataset
+
+    net, manifest = load_network(folder)
+    arguments = [str(folder), "--data", str(data), "--batch", str(batch), "--threads", str(threads)]
+    config = make_config(parse_args(arguments), manifest.preprocess)
+    dataset = RecordDataset(data, net.classes)
+    comm = LocalComm()
+    dataset.bad = BadRecords(dataset, config.data.max_bad, comm)
+    result = evaluate(net, dataset, config, comm)
+    name = f"{Path(data).name} (sha256 {sha256(data)[:8]})"
+    return {"data": name, **{key: result[key] for key in KEPT if key in result}}
