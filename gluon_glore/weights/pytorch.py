@@ -66,13 +66,15 @@ def _check_zip(path):
 def _load(path):
     try:
         import torch
-    except ImportError:
+
+        version = torch.__version__
+    except (ImportError, AttributeError):  # any folder named torch can be imported
         raise InputError(
             f'{path}: reading PyTorch files needs torch: pip install "gluon-glore[pytorch]"'
         ) from None
-    if torch.__version__ < _OLDEST_TORCH:
+    if version < _OLDEST_TORCH:
         raise InputError(
-            f"{path}: reading PyTorch files needs torch 2.6 or newer, given {torch.__version__}: "
+            f"{path}: reading PyTorch files needs torch 2.6 or newer, given {version}: "
             f"older ones can be made to run code from a file (CVE-2025-32434)"
         )
     try:
