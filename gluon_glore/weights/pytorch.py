@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 from ..errors import InputError, naming
-from .pytorch_network import recognize
+from .pytorch_network import FLOATS, recognize
 from .recognized import Recognized
 
 # What a file starts with: a zip, or, in the format of before PyTorch 1.6, a pickled number.
@@ -44,33 +44,42 @@ def _check_container(path):
         start = file.read(len(_LEGACY))
     if not start.startswith((_ZIP, _LEGACY)):
         raise InputError(f"{path}: {'not a PyTorch file' if start else 'an empty file'}")
-    if start.startswith(_LEGACY):
-        return
+    if start.startswith(_ZIP):
+        _check_zip(path)
+
+
+def _check_zip(path):
+    size = path.stat().st_size
     try:
         with zipfile.ZipFile(path) as file:
             unpacked = sum(entry.file_size for entry in file.infolist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        raise InputError(f"{path}: a damaged zip file") from None
+            sound = unpacked > size or file.testzip() is None  # torch looks at no checksum
+    except Exception:  # a damaged directory raises whatever it leads to
+        sound = False
+    if not sound:
+        raise InputError(f"{path}: a damaged zip file")
     # PyTorch does not compress; an archive that grows may be a bomb.
-    if unpacked > path.stat().st_size:
+    if unpacked > size:
         raise InputError(f"{path}: a compressed zip file, as PyTorch writes none")
 
 
 def _load(path):
     try:
         import torch
-    except ImportError:
+
+        version = torch.__version__
+    except (ImportError, AttributeError):  # any folder named torch can be imported
         raise InputError(
             f'{path}: reading PyTorch files needs torch: pip install "gluon-glore[pytorch]"'
         ) from None
-    if torch.__version__ < _OLDEST_TORCH:
+    if version < _OLDEST_TORCH:
         raise InputError(
-            f"{path}: reading PyTorch files needs torch 2.6 or newer, given {torch.__version__}: "
+            f"{path}: reading PyTorch files needs torch 2.6 or newer, given {version}: "
             f"older ones can be made to run code from a file (CVE-2025-32434)"
         )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore")  # what it can't read it refuses as well
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # a damaged pickle raises whatever its opcodes run into
         raise InputError(
@@ -85,5 +94,5 @@ def _array(name, tensor, path):
     except (AttributeError, TypeError, RuntimeError):  # no tensor; a sparse one; a bfloat16
         given = getattr(tensor, "dtype", type(tensor).__name__)
         raise InputError(
-            f"{path}: {name} must be a dense tensor of float16, float32 or float64, given {given}"
+            f"{path}: {name[:80]!r} must be a dense tensor of {', '.join(FLOATS)}, given {given}"
         ) from None

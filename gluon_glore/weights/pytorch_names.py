@@ -54,8 +54,8 @@ _TO_OURS = {
     "_extra": _parameters(GLORE_LAYERS),
 }
 _TO_THEIRS = {kind: {b: a for a, b in table.items()} for kind, table in _TO_OURS.items()}
-_THEIRS = re.compile(r"(?:(conv\d)\.(B\d+)(_extra|)\.)?(.*)")
-_OURS = re.compile(r"(?:(conv\d)_(B\d+)(_extra|)_)?(.*)")
+_THEIRS = re.compile(r"(?:(conv\d)\.(B\d+)(_extra|)\.)?(.*)", re.DOTALL)
+_OURS = re.compile(r"(?:(conv\d)_(B\d+)(_extra|)_)?(.*)", re.DOTALL)
 
 
 def our_name(theirs) -> str:

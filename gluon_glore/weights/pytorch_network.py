@@ -60,7 +60,7 @@ def _by_our_names(state):
         try:
             ours = our_name(name)
         except InputError:
-            problems.append(f"{name} is of no layer")
+            problems.append(f"{name[:80]!r} is of no layer")  # any text, lines too
             continue
         if ours in arrays:
             problems.append(f"{name} is there twice")
