@@ -67,7 +67,7 @@ def parse_args(argv):
     command.add_argument("--out", required=True, help="directory to write")
     command.add_argument("--name", help="of the network (as registered, found by its layers)")
     command.add_argument("--source", help="where the file is from (its path)")
-    command.add_argument("--licence", default="not said")
+    add_rights(command)
     command.add_argument("--claimed", default="none", help="accuracy its makers give, in words")
     command.add_argument(
         "--no-compare",
@@ -81,7 +81,7 @@ def parse_args(argv):
     command.add_argument("--out", required=True, metavar="ZOO", help="folder of entries")
     command.add_argument("--name", help="of the entry (the network's)")
     command.add_argument("--data", metavar="FILE.rec", help="(the run's own validation set)")
-    command.add_argument("--licence", default="not said")
+    add_rights(command)
     command.add_argument("--half", action="store_true", help="save float16, half the size")
     command.set_defaults(command=publish_run)
 
@@ -101,6 +101,11 @@ def add_weights(command):
         help="for a network given by name: a path, an address, or the first 8 digits of their "
         "sha256 (what the catalogue has)",
     )
+
+
+def add_rights(command):
+    command.add_argument("--origin", default="not said", help="who made the weights")
+    command.add_argument("--licence", default="not said")
 
 
 def add_class_names(command):
@@ -172,17 +177,17 @@ def import_file(args):
     from .weights.card import Card
     from .weights.importer import import_weights
 
-    card = Card(args.source or args.file, licence=args.licence, claimed=args.claimed)
+    card = Card(args.source or args.file, "", args.origin, args.licence, args.claimed)
     folder = import_weights(args.file, args.out, args.name, card, compare=not args.no_compare)
     print_card(folder)
 
 
 def publish_run(args):
-    from .weights.publish import publish
+    from .weights.card import Card
+    from .weights.publish import SOURCE, publish
 
-    folder = publish(
-        args.checkpoint, args.out, args.name, args.data, licence=args.licence, half=args.half
-    )
+    card = Card(SOURCE, origin=args.origin, licence=args.licence)
+    folder = publish(args.checkpoint, args.out, args.name, args.data, card, args.half)
     print_card(folder)
 
 

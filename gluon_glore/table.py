@@ -97,6 +97,4 @@ def _weights(name, row, root):
     folder, manifest = here[0]
     card = manifest.card
     where = "with the package" if row and folder == row.packaged else f"in {folder}"
-    return f"{row.origin if row else card.source}, {where}", "; ".join(
-        [*card.checked, card.measured_text]
-    )
+    return f"{card.origin}, {where}", "; ".join([*card.checked, card.measured_text])

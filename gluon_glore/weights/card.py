@@ -11,7 +11,8 @@ from ..errors import InputError
 class Card:
     """What a zoo entry says of its weights, beside the network's own description.
 
-    `source` is the address or file they are from and `source_sha256` its digest. `claimed` is the
+    `source` is the address or file they are from and `source_sha256` its digest, `origin` who made
+    them. `claimed` is the
     accuracy their makers give, in words. `measured`: what was measured here, as `train.evaluate`
     writes it (data, top1, top5, samples, ...); empty where nothing was. `checked` are the checks
     that were made, `notes` what was changed on the way, a line each.
@@ -19,6 +20,7 @@ class Card:
 
     source: str
     source_sha256: str = ""
+    origin: str = "not said"
     licence: str = "not said"
     claimed: str = "none"
     measured: Dict[str, object] = field(default_factory=dict)
@@ -60,6 +62,7 @@ def markdown(manifest):
         ("classes", str(len(manifest.class_names))),
         ("extra units", spec.placement),
         ("BatchNorm eps", f"{spec.eps:g}"),
+        ("origin", card.origin),
         ("source", card.source),
         ("sha256 of the source", card.source_sha256 or "-"),
         ("licence", card.licence),

@@ -121,7 +121,7 @@ def add_to_catalogue(folder, name, path, manifest, sha256):
         releases = yaml.safe_load(file.read_text(encoding="utf-8"))["releases"]
     card = manifest.card
     release = {
-        "origin": card.source,
+        "origin": card.origin,
         "licence": card.licence,
         "claimed": card.claimed,
         "checked": f"golden numbers; {card.measured_text}",

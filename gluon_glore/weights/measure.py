@@ -26,5 +26,6 @@ def measure(folder, data, batch=32, threads=2):
     comm = LocalComm()
     dataset.bad = BadRecords(dataset, config.data.max_bad, comm)
     result = evaluate(net, dataset, config, comm)
-    name = f"{Path(data).name} (sha256 {sha256(data)[:8]})"
+    path = Path(data).absolute()
+    name = f"{path.parent.name}/{path.name} (sha256 {sha256(data)[:8]})"
     return {"data": name, **{key: result[key] for key in KEPT if key in result}}

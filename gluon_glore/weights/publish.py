@@ -14,22 +14,24 @@ from .catalogue import add_to_catalogue
 from .entry import add_measurement, write_entry
 from .measure import measure
 
+SOURCE = "a training run, see config.yaml and metrics.jsonl"
 KEPT = ("config.yaml", "metrics.jsonl")  # of a run
 
 
-def publish(checkpoint, zoo, name=None, data=None, licence="not said", half=False):
+def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
     """Publish a run's newest checkpoint, or a checkpoint, in the folder `zoo`; returns the entry.
 
     The entry `NAME-<first 8 of the parameters' sha256>` has parameters (float16 with `half`: their
     accuracy is what is measured), model card, golden numbers, and the run's configuration and log;
-    `zoo/catalogue.yaml` lists it. `name` defaults to the network's. It is evaluated on `data`,
-    indexed RecordIO, default the run's own validation set. Raises InputError where anything is
-    missing, damaged or can't be written; the zoo is then as it was.
+    `zoo/catalogue.yaml` lists it. `name` defaults to the network's, `card` says whose it is and
+    under what licence. It is evaluated on `data`, indexed RecordIO, default the run's own validation
+    set. Raises InputError where anything is missing, damaged or can't be written; the zoo is then as
+    it was.
     """
     zoo, run = Path(zoo), _run_of(Path(checkpoint))
     net, manifest = load_network(checkpoint)
     name = name or manifest.model
-    card = Card("a run of this project, see config.yaml and metrics.jsonl", licence=licence)
+    card = card or Card(SOURCE)
     entry = Manifest(name, manifest.class_names, manifest.preprocess, spec=net.spec, card=card)
     arrays = {key: param.data().asnumpy() for key, param in net.collect_params().items()}
     if data is None:

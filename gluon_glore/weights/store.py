@@ -206,7 +206,7 @@ def _download_release(row, root, temporary):
     known = row.sha256 or _recorded(root).get(row.source)
     digest = download(row.url, file, sha256=known)
     try:
-        card = Card(row.source, digest, row.licence, row.claimed)
+        card = Card(row.source, digest, row.origin, row.licence, row.claimed)
         entry = import_weights(
             file, temporary / "entry", row.name, card, row.preprocess, compare=False
         )
