@@ -27,6 +27,7 @@ _HOME = {
     "prepare_cpu": "cpu",
     "register_model": "registry",
     "save_weights": "weights",
+    "transfer_weights": "transfer",
 }
 __all__ = sorted(_HOME)
 

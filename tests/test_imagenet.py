@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import subprocess
@@ -7,9 +8,12 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+import gluon_glore
 from gluon_glore.__main__ import main as command_line
+from gluon_glore.classify import load_network
+from gluon_glore.export import export_model
 from gluon_glore.manifest import checkpoints
-from gluon_glore.weights import load_arrays
+from gluon_glore.weights import load_arrays, named_arrays, plain_names, set_weights
 from train.digit_pairs import encode_png
 from train.imagenet import main
 from train.records import write_records
@@ -184,3 +188,26 @@ def test_the_command_line_prints_no_traceback(tmp_path):
     )
     assert done.returncode == 2
     assert done.stderr == "error: config none.yaml: No such file or directory\n"
+
+
+def test_a_run_starts_from_the_zoo_with_the_network_of_its_weights(tmp_path, settings, monkeypatch):
+    monkeypatch.setenv("GLORE_HOME", str(tmp_path / "home"))
+    still = ["optim.epochs=1", "optim.lr_mult={.: 0}", "model.pretrained=zoo"]
+    assert train(tmp_path / "zoo", settings, *options(still)) == 0
+    zoo = gluon_glore.get_model("tiny_glore_0_1", pretrained=True).collect_params()
+    run = load_arrays(checkpoints(tmp_path / "zoo")[-1] / "weights.params")
+    assert all(
+        np.array_equal(run[name].asnumpy(), param.data().asnumpy())
+        for name, param in zoo.items()
+        if "running" not in name
+    )
+    # Weights whose network has another eps than the registered one: the run's network has it too.
+    net, manifest = load_network("tiny_glore_0_1")
+    other = gluon_glore.Network(dataclasses.replace(net.spec, eps=0.25), 2)
+    set_weights(other.collect_params(), plain_names(named_arrays(net)), "the zoo")
+    export_model(other, tmp_path / "other", manifest)
+    still[2] = f"model.pretrained={tmp_path}/other/tiny_glore_0_1-0000.params"
+    assert train(tmp_path / "run", settings, *options(still)) == 0
+    assert load_network(tmp_path / "run")[0].spec.eps == 0.25
+    results = [json.loads((tmp_path / d / "summary.json").read_text()) for d in ("zoo", "run")]
+    assert results[0]["top1"] != results[1]["top1"]

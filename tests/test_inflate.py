@@ -238,7 +238,7 @@ UNITS = PLAIN.with_units("nonlocal", res3=(1,))
             {},
             r"small of 3 dimensions: not a 2-D network's weights, conv1__conv_weight is",
         ),
-        (lambda: Network(UNITS.flattened()), {}, "conv1__conv_weight has no values to inflate"),
+        (lambda: Network(UNITS.flattened()), {}, "conv1__conv_weight has no values to take over"),
         (lambda: "none.params", {}, "none.params: no such parameter file"),
     ],
     ids=["units", "classes", "more units", "kernel", "3-D", "uninitialised", "no file"],

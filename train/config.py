@@ -18,8 +18,9 @@ from gluon_glore.errors import InputError
 class Model:
     """`name`: a registered network. `freeze_norm`: BatchNorm keeps its running statistics.
 
-    `pretrained`: a .params file to start from, "" for random weights; with `new_classifier` all of
-    it but the classifier, which starts at random (for other classes than the file's).
+    `pretrained`: weights to start from: "zoo" for those the model zoo has, else as `get_model`
+    takes them, a path, an address or the first digits of a sha256; "" for random ones. With
+    `new_classifier` all but the classifier, which starts at random (for other classes).
     """
 
     name: str = "resnet50_glore_2_3"

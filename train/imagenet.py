@@ -25,7 +25,11 @@ from gluon_glore.errors import InputError
 from gluon_glore.image import decode_image
 from gluon_glore.layers import freeze_norm
 from gluon_glore.manifest import Manifest, checkpoints
+from gluon_glore.models import found_spec
+from gluon_glore.network import Network
+from gluon_glore.registry import unregistered
 from gluon_glore.weights import load_weights
+from gluon_glore.weights.store import find_weights
 
 from . import checkpoint, input, loop, saver
 from .bad_records import BadRecords
@@ -96,7 +100,7 @@ def prepare(config, out, comm):
 
     Raises InputError. Rank 0 alone tries the records and the disk: the others would do the same.
     """
-    net = gluon_glore.get_model(config.model.name, classes=config.model.classes)
+    net = make_network(config.model)
     datasets = load_data(config, net.spec)
     class_names(config)
     if config.tensorboard:
@@ -108,6 +112,18 @@ def prepare(config, out, comm):
         check_records(datasets[1], lambda data: preprocess(decode(data)), config.data.max_bad)
         check_out(out, net, config.checkpoint.keep)
     return net, datasets
+
+
+def make_network(model):
+    """The network, as its pretrained weights have it where there are any. Raises InputError."""
+    if not model.pretrained:
+        return gluon_glore.get_model(model.name, classes=model.classes)
+    return Network(found_spec(model.name, pretrained(model)), model.classes)
+
+
+def pretrained(model):
+    """Where the weights to start from lie. Of the processes of a host one downloads them."""
+    return find_weights(model.name, model.pretrained == "zoo" or model.pretrained)
 
 
 def load_data(config, spec):
@@ -165,6 +181,7 @@ def train(config, net, datasets, out, resume, comm):
         tuple(class_names(config)),
         input.make_preprocess(config.data),
         order=input.order(training_set, config),
+        spec=unregistered(net.spec, config.model.name),
     )
     ctx = mx.gpu(comm.local_rank) if mx.context.num_gpus() else mx.cpu()
     trainer, start = initialize(config, net, out, resume, comm, ctx, manifest.order)
@@ -243,7 +260,7 @@ def initialize(config, net, out, resume, comm, ctx, order):
         freeze_norm(net)
     if config.model.pretrained:
         fresh = net.output.collect_params() if config.model.new_classifier else ()
-        load_weights(net, config.model.pretrained, fresh=fresh)
+        load_weights(net, pretrained(config.model).params, fresh=fresh)
     set_multipliers(net.collect_params(), config.optim)
     trainer = comm.trainer(net.collect_params(), make_optimizer(config.optim))
     done = (0, 0)

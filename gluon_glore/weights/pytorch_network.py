@@ -151,9 +151,9 @@ def parameter_shapes(spec: NetSpec) -> Dict[str, Tuple[int, ...]]:
     norm(stem_norm, spec.stem.channels)
     for unit in spec.plan():
         if unit.kind == "glore":
-            for row in (unit.state, unit.projection, *unit.graph[0], unit.extension):
+            for row in (unit.state, unit.projection, *unit.graph[0], *unit.extensions):
                 conv(f"{unit.name}_{row.name}", row)
-            norm(f"{unit.name}_{unit.extension.name}", unit.in_channels)
+            norm(f"{unit.name}_{unit.extensions[0].name}", unit.in_channels)
             continue
         for row in filter(None, (*unit.convs, unit.shortcut)):
             conv(f"{unit.name}_{row.name}", row)
