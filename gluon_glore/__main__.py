@@ -69,6 +69,7 @@ def parse_args(argv):
     command.add_argument("--source", help="where the file is from (its path)")
     add_rights(command)
     command.add_argument("--claimed", default="none", help="accuracy its makers give, in words")
+    command.add_argument("--data", metavar="FILE.rec", help="measure the accuracy on it")
     command.add_argument(
         "--no-compare",
         action="store_true",
@@ -179,6 +180,11 @@ def import_file(args):
 
     card = Card(args.source or args.file, "", args.origin, args.licence, args.claimed)
     folder = import_weights(args.file, args.out, args.name, card, compare=not args.no_compare)
+    if args.data:
+        from .weights.entry import add_measurement
+        from .weights.measure import measure
+
+        add_measurement(folder, measure(folder, args.data))
     print_card(folder)
 
 

@@ -312,8 +312,13 @@ def test_a_note_that_was_half_written_is_worth_nothing(server, place):
 
 def end_halfway(server, place, how):
     """A process that downloads a.bin, ended by a signal when 180,000 bytes lie in .part or more."""
-    code = f"from gluon_glore.weights.download import download as d; d({server.url('a.bin')!r}, "
-    command = [sys.executable, "-c", f"{code}{str(place)!r})"]
+    code = (
+        # A shell's background jobs, as CI's may be, start with Ctrl-C ignored.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from gluon_glore.weights.download import download; "
+        f"download({server.url('a.bin')!r}, {str(place)!r})"
+    )
+    command = [sys.executable, "-c", code]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     part = place.with_name("a.bin.part")
     try:

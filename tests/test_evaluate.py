@@ -120,4 +120,5 @@ def test_two_processes_see_what_one_sees(run, tmp_path):
     assert done.returncode == 0, done.stderr
     one, two = evaluated(tmp_path, run), json.loads(out.read_text())
     assert two["loss"] == pytest.approx(one.pop("loss"), rel=1e-5)
+    assert min(one.pop("images_per_second"), two["images_per_second"]) > 0
     assert {**two, **one} == two
