@@ -72,10 +72,22 @@ def test_the_figures_of_input_processes_and_memory_are_those_measured():
     assert f"took {again:.1f} GiB instead of {kept:.1f}" in text
 
 
+def test_loading_takes_as_long_as_measured():
+    result = json.loads((ROOT / "benchmarks/results/load_weights.json").read_text())
+    seconds = result["seconds"]
+    text = " ".join(README.split())
+    assert (
+        f"takes {seconds['entry']:.2f} s ({seconds['file']:.2f} s without a checksum; Gluon's own "
+        f"`load_parameters` {seconds['gluon']:.2f} s)"
+    ) in text
+    assert seconds["entry"] < result["limit"]
+
+
 def test_python_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
+    monkeypatch.setenv("GLORE_HOME", str(tmp_path / "home"))
     names = {}
     for block in blocks[:2]:
         exec(block, names)
@@ -88,10 +100,12 @@ def test_python_examples_run(tmp_path, monkeypatch):
     assert names["net"].spec.name == "resnet18_glore_0_1"
     written = sorted(path.name for path in tmp_path.iterdir())
     assert written == ["resnet18_glore_0_1-0000.params", "resnet18_glore_0_1-symbol.json"]
+    exec(blocks[3], names)
+    assert names["new"].classes == 10
     lite = get_model("resnet50_lite")
     lite.initialize()
     save_weights(lite, "resnet50_lite-0000.params")
-    exec(blocks[3], names)
+    exec(blocks[4], names)
     assert names["net"].classes == 400
     kept = {name for name in names["kept"] if "_extra_" not in name}
     assert kept == {"classifier_weight", "classifier_bias"}
@@ -108,7 +122,10 @@ def test_commands_and_files_that_are_named_exist():
     assert {"train", "test", "study"} <= set(targets)
     assert all(re.search(rf"^{target}:", makefile, re.M) for target in targets)
     for module, commands in (
-        ("gluon_glore", ("list", "info", "export", "predict")),
+        (
+            "gluon_glore",
+            ("list", "info", "export", "predict", "import", "publish", "verify"),
+        ),
         ("train.imagenet", ("--resume", "config.yaml", "metrics.jsonl", "summary.json")),
         ("train.report", ("RUN", "--out")),
     ):
