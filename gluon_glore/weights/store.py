@@ -31,6 +31,7 @@ from .catalogue import (
     SMALL,
     Row,
     find_row,
+    flat_yaml,
     mirror_address,
     releases,
     rows,
@@ -321,9 +322,7 @@ def _download_entry(row, root, temporary):
 def _read_strangers(file, url):
     """A manifest that was downloaded: its names will be those of files and folders here."""
     try:
-        events = yaml.parse(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        if any(isinstance(event, yaml.AliasEvent) for event in events):
-            raise ValueError("aliases make gigabytes of few bytes, none are written here")
+        flat_yaml(file, aliases=False)  # they make gigabytes of few bytes; none are written here
         manifest = parse_manifest(file)
         names = [manifest.model, *manifest.sha256]
         plain = all(map(NAME.fullmatch, names)) and MANIFEST not in names
@@ -332,7 +331,7 @@ def _read_strangers(file, url):
         if len(_digests(manifest)) != 1 or manifest.card is None:
             raise ValueError("no zoo entry's")
         return manifest
-    except (InputError, yaml.YAMLError, TypeError, ValueError, RecursionError):
+    except (yaml.YAMLError, TypeError, ValueError):
         raise InputError(f"{url}: damaged manifest") from None
 
 
@@ -371,11 +370,10 @@ def _record(root, address, digest):
 def _read_sources(root):
     file = root / SOURCES
     try:
-        sources = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        with naming(root):
+            sources = yaml.safe_load(file.read_text(encoding="utf-8") if file.exists() else "{}")
         if all(DIGEST.fullmatch(entry["sha256"]) for entry in sources.values()):
             return sources
-    except FileNotFoundError:
-        return {}
     except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError):
         pass
     raise InputError(f"{file}: damaged; without it, the next downloads are recorded anew")
