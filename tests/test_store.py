@@ -51,10 +51,10 @@ class Made:
         (self.folder / FILE).write_text(yaml.safe_dump(fields))
 
 
-def write_published(folder, net, name=None):
+def write_published(folder, net, name=None, classes=("no", "yes")):
     """Put an entry of a network in a folder and its catalogue; returns the entry's name."""
     card = Card("a test", origin="testers", licence="MIT")
-    manifest = Manifest(name or net.spec.name, ("no", "yes"), TINY, spec=net.spec, card=card)
+    manifest = Manifest(name or net.spec.name, classes, TINY, spec=net.spec, card=card)
     arrays = {k: v.asnumpy() for k, v in plain_names(named_arrays(net)).items()}
     write_entry(folder / "new", manifest, arrays)
     whole = read_manifest(folder / "new")

@@ -24,7 +24,7 @@ from ..errors import InputError, naming
 from ..manifest import MANIFEST, Manifest, params_of, parse_manifest, read_manifest
 from ..registry import get_spec
 from ..zoo import list_models
-from .card import Card
+from .card import Card, markdown
 from .catalogue import (
     DIGEST,
     NAME,
@@ -38,6 +38,7 @@ from .catalogue import (
     shipped,
 )
 from .download import LIMIT, download
+from .entry import CARD
 from .importer import import_weights
 
 SOURCES = "sources.yaml"
@@ -315,6 +316,7 @@ def _download_entry(row, root, temporary):
         download(f"{row.url}/{name}", file, sha256=checksum, limit=left)
         left -= file.stat().st_size
         os.replace(file, folder / name)
+    write_text(folder / CARD, markdown(manifest))  # no checksum vouches for one that is there
     _record(root, row.source, digest)
     return _install(folder, root)
 
