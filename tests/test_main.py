@@ -188,7 +188,7 @@ def test_errors_are_one_line_and_exit_2(tmp_path, model, image, capsys):
         (["predict", tmp_path / "none.png", "--model", model], "none.png: No such file"),
         (
             ["export", "resnet50", "--out", tmp_path / "o", "--weights", broken],
-            "not an MXNet param",
+            "neither an archive",
         ),
         (["export", model, "--out", tmp_path / "o", "--weights", broken], "holds its own weights"),
         (["export", tmp_path / "gone", "--out", tmp_path / "o"], "gone: no such directory"),

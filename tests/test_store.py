@@ -241,14 +241,17 @@ def test_the_first_8_digits_name_weights_that_are_here_or_in_a_catalogue(made, s
     assert "known: 3a9af620" in refused("tiny_glore_0_1", "12345678")
 
 
-@pytest.mark.parametrize("scheme", ["http", "file"])
-@pytest.mark.parametrize("what", ["archive", "archive?", "entry", "entry/", "parameters"])
+@pytest.mark.parametrize(
+    ("scheme", "what"),
+    [
+        ("http", "archive?"),  # files have no queries
+        *((s, w) for s in ("http", "file") for w in ("archive", "entry", "entry/", "parameters")),
+    ],
+)
 def test_addresses_of_archives_entries_and_parameters_are_followed(
     made, server, root, scheme, what, monkeypatch
 ):
     monkeypatch.delenv("GLORE_MIRROR")
-    if what == "archive?" and scheme == "file":
-        pytest.skip("files have no queries")
     name, net = ("tiny", made.tiny) if "archive" in what else (ENTRY, made.published)
     path = {
         "archive": TAR,
@@ -412,6 +415,16 @@ def test_a_hostile_or_damaged_entry_is_one_line_and_leaves_nothing(
     assert names(root) == before
     assert set(root.parent.iterdir()) == outside
     assert_same(get_model("tiny", pretrained=digits), made.tiny)
+
+
+def test_the_files_of_an_entry_together_are_held_to_the_limit(made, server, root, monkeypatch):
+    params = (made.folder / made.entry / params_file(ENTRY)).stat().st_size
+    golden = (made.folder / made.entry / GOLDEN).stat().st_size
+    monkeypatch.setattr(store, "LIMIT", params + golden - 1)
+    assert "allowed" in refused(ENTRY)
+    assert names(root) == [".lock"]
+    monkeypatch.setattr(store, "LIMIT", params + golden)
+    get_model(ENTRY, pretrained=True)
 
 
 def write_tar(server, text):
