@@ -2,6 +2,7 @@
 `import | publish | verify`."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -10,17 +11,19 @@ from .errors import InputError, positive_int
 
 
 def main(argv=None):
-    """Run a command. Returns the exit code: 0, or 2 for what can't be used."""
+    """Run a command. Returns the exit code: 0, 2 for what can't be used, 130 after Ctrl-C."""
     args = parse_args(argv)
     prepare_cpu()  # before the commands import MXNet
     try:
         args.command(args)
+        sys.stdout.flush()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # `| head` has seen enough
-        sys.stderr.close()
-        return 0
+    except BrokenPipeError:  # `| head` has seen enough; Python flushes once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
@@ -118,19 +121,17 @@ def add_class_names(command):
 
 
 def list_networks(args):
+    from .table import networks_table, weights_table
     from .zoo import list_models
 
     names = list_models(args.pattern)
-    if not names:
-        raise InputError(f"no network matches {args.pattern!r}, known: {', '.join(list_models())}")
     if args.markdown:
-        from .table import networks_table
-
-        print(networks_table(names))
+        table = networks_table(names) if names else ""
     else:
-        from .table import weights_table
-
-        print(weights_table(names))
+        table = weights_table(args.pattern)
+    if not table:
+        raise InputError(f"no network matches {args.pattern!r}, known: {', '.join(list_models())}")
+    print(table)
 
 
 def info(args):

@@ -1,11 +1,13 @@
 """`get_model`: a network by name, with or without weights."""
 
+import dataclasses
+
 from .errors import InputError
 from .inflate import inflate_weights
 from .network import Network
 from .weights import load_arrays, set_weights
 from .weights.store import find_weights
-from .zoo import get_spec
+from .zoo import get_spec, list_models
 
 
 def get_model(name, classes=None, pretrained=False, ctx=None, root=None) -> Network:
@@ -61,8 +63,18 @@ def found_spec(name, found):
     if manifest is None:
         return get_spec(name)
     if manifest.model == name:
-        return manifest.spec or get_spec(name)
+        spec = manifest.spec or get_spec(name)
+        if name in list_models() and _body(spec) != _body(get_spec(name)):
+            raise InputError(
+                f"{found.params}: weights of another network that is called {name} too"
+            )
+        return spec
     spec = get_spec(name)
     if spec.ndim == 3 and (manifest.spec or get_spec(manifest.model)).ndim == 2:
         return spec
     raise InputError(f"{found.params}: weights of {manifest.model}, not of {name}")
+
+
+def _body(spec):
+    """What weights that are called as a registered network must share with it."""
+    return tuple(dataclasses.replace(spec, extras=(), eps=0.0).plan())

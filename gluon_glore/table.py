@@ -1,12 +1,15 @@
 """Networks as text: stages aligned, a Markdown table of sizes, and whose weights there are."""
 
+import fnmatch
 import re
+from pathlib import Path
 
 from .complexity import StageCount, count_network, totals
-from .manifest import MANIFEST, parse_manifest
+from .errors import InputError
 from .models import get_model
-from .weights.catalogue import find_row
-from .weights.store import default_root, installed, rows
+from .weights.catalogue import find_row, releases, rows, shipped
+from .weights.store import brought, default_root, installed
+from .zoo import list_models
 
 
 def format_size(size):
@@ -73,28 +76,48 @@ def networks_table(names):
     return "\n".join(lines)
 
 
-def weights_table(names, root=None):
-    """The named networks, a line each: whose weights there are, where, how they were checked."""
-    known = rows()
+def weights_table(pattern="*", root=None):
+    """The networks of a shell pattern, a line each: whose weights, where, how they were checked.
+
+    Also those that are no registered ones, but that the root or the mirror has entries of. Empty
+    where nothing matches; a mirror that can't be read is named in the last line.
+    """
+    trouble = []
+    try:
+        known = list(rows())
+    except InputError as error:
+        known = [*shipped(), *releases()]
+        trouble = [f"the mirror's own weights are not listed: {error}"]
+    others = {row.name for row in known if row.is_entry} | {
+        m.model for _, m in installed(None, root)
+    }
+    names = sorted({*list_models(pattern), *fnmatch.filter(others, pattern)})
+    if not names:
+        return ""
     lines = [("network", "weights", "checked")]
     lines += [(name, *_weights(name, find_row(known, name), root)) for name in names]
     widths = [max(map(len, column)) for column in list(zip(*lines))[:2]]
-    return "\n".join(
+    lines = [
         f"{name:{widths[0]}}  {weights:{widths[1]}}  {checked}".rstrip()
         for name, weights, checked in lines
-    )
+    ]
+    return "\n".join(lines + trouble)
 
 
 def _weights(name, row, root):
-    """Whose weights, where, and how they were checked, of one network."""
-    flat = (root or default_root()) / f"{name}-0000.params"
+    """Whose weights `pretrained=True` takes, where they are, and how they were checked."""
+    flat = Path(root or default_root()) / f"{name}-0000.params"
     if flat.is_file():
         return f"{flat}", "not"
-    here = [(row.packaged, parse_manifest(row.packaged / MANIFEST))] if row and row.packaged else []
-    here += installed(name, root)
-    if not here:
-        return (f"{row.origin}, to download", row.checked) if row else ("none", "")
-    folder, manifest = here[0]
+    if row and row.packaged:
+        return f"{row.origin}, with the package", row.checked
+    here = brought(name, root)
+    if row and not here:
+        return f"{row.origin}, to download", row.checked
+    by_hash = next(iter(installed(name, root)), None)
+    if not (here or by_hash):
+        return "none", ""
+    folder, manifest = here or by_hash
     card = manifest.card
-    where = "with the package" if row and folder == row.packaged else f"in {folder}"
+    where = f"in {folder}" if here else f"in {folder}, by path or hash only"
     return f"{card.origin}, {where}", "; ".join([*card.checked, card.measured_text])

@@ -1,6 +1,8 @@
 import os
+import signal
 import subprocess
 import sys
+import tarfile
 
 import cv2
 import mxnet as mx
@@ -40,11 +42,66 @@ def image(tmp_path_factory):
     return path
 
 
-def test_list_prints_the_names(capsys):
+@pytest.fixture(autouse=True)
+def no_weights_of_the_users(monkeypatch, tmp_path):
+    monkeypatch.setenv("GLORE_HOME", str(tmp_path / "root"))
+    monkeypatch.delenv("GLORE_MIRROR", raising=False)
+
+
+def test_list_says_whose_weights_there_are_for_each_name(capsys):
     assert main(["list"]) == 0
-    assert capsys.readouterr().out.split() == list_models()
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["network", "weights", "checked"]
+    assert [line.split()[0] for line in lines] == list_models()
+    lines = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines}
+    assert lines["resnet18"] == "none"
+    assert lines["resnet50_glore_2_3"].startswith("the authors, to download")
+    assert lines["tiny_glore_0_1"].startswith("this project, with the package")
+    assert "golden numbers; top-1 91.95 % on 2000 pictures" in lines["tiny_glore_0_1"]
     assert main(["list", "resnet50_glore*"]) == 0
     assert "tiny" not in capsys.readouterr().out
+    assert main(["list", "vgg*"]) == 2
+    assert "no network matches 'vgg*'" in capsys.readouterr().err
+
+
+def test_who_reads_only_the_beginning_sees_no_error():
+    for reader, code in (("head -1", 0), ("true", 0)):
+        command = f"{sys.executable} -m gluon_glore list | {reader}; exit ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_after_ctrl_c_the_exit_code_says_so(model, tmp_path):
+    pipe = tmp_path / "picture.png"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "gluon_glore", "predict", str(pipe), "--model", str(model)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    with open(pipe, "w"):  # it waits for a picture
+        process.send_signal(signal.SIGINT)
+        assert (process.communicate(timeout=60)[1], process.returncode) == ("", 130)
+
+
+def test_import_makes_an_entry_and_prints_its_card(model, tmp_path, capsys):
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for file in ("tiny_glore_0_1-symbol.json", "tiny_glore_0_1-0000.params"):
+            tar.add(model / file, file)
+    words = ["--source", "https://a.org/a.tar", "--origin", "they", "--claimed", "99 %"]
+    arguments = ["import", str(tmp_path / "a.tar"), "--out", str(tmp_path / "entry"), *words]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    for row in ("origin | they", "source | https://a.org/a.tar", "accuracy claimed | 99 %"):
+        assert f"| {row} |" in out
+    assert "released symbol on MXNet's plain operators" in out
+    assert out.endswith(f"written: {tmp_path / 'entry'}\n")
+    assert main(["verify", str(tmp_path / "entry")]) == 0
+    assert "golden numbers: logits differ by 0.0e+00" in capsys.readouterr().out
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == f"error: {tmp_path / 'entry'}: not an empty folder\n"
+
+
+def test_the_shipped_entry_predicts_at_once(image, capsys):
+    assert main(["predict", str(image), "--model", "tiny_glore_0_1"]) == 0
+    assert set(capsys.readouterr().out.split()[1::2]) == {"different", "same"}
 
 
 def test_list_markdown_prints_the_table_of_the_networks_that_match(capsys):
@@ -111,7 +168,7 @@ def test_networks_by_name_are_exported_and_predict_with_a_weights_file(tmp_path,
     assert "fish" in outputs[0]
 
 
-def test_help_and_errors_come_from_a_process_without_a_traceback(tmp_path, model, image):
+def test_errors_are_one_line_and_exit_2(tmp_path, model, image, capsys):
     broken = tmp_path / "broken.png"
     broken.write_text("no picture")
     small = tmp_path / "small.png"
@@ -120,23 +177,33 @@ def test_help_and_errors_come_from_a_process_without_a_traceback(tmp_path, model
         (["info", "resnet50_glor_2_3"], "closest: resnet50_glore_2_3"),
         (["list", "vgg*"], "no network matches 'vgg*'"),
         (["predict", image, "--model", tmp_path], "no checkpoint in it"),
-        (["predict", image, "--model", "resnet50"], "no weights for resnet50"),
-        (["predict", image, "--model", "tiny"], "does not take RGB pictures"),
+        (["predict", image, "--model", "resnet18"], "no weights for resnet18"),
+        (["predict", image, "--model", "tiny"], "no weights for tiny"),
+        (["verify", tmp_path / "gone"], "a network's name has letters"),
+        (["verify", tmp_path], "manifest.yaml: No such file"),
+        (["import", broken, "--out", tmp_path / "o"], "neither an archive"),
+        (["publish", tmp_path, "--out", tmp_path / "o"], "no checkpoint in it"),
         (["predict", broken, "--model", model], "broken.png: not a readable picture"),
         (["predict", small, "--model", model], "small.png: picture of 32x32 pixels"),
         (["predict", tmp_path / "none.png", "--model", model], "none.png: No such file"),
         (
             ["export", "resnet50", "--out", tmp_path / "o", "--weights", broken],
-            "not an MXNet param",
+            "neither an archive",
         ),
         (["export", model, "--out", tmp_path / "o", "--weights", broken], "holds its own weights"),
         (["export", tmp_path / "gone", "--out", tmp_path / "o"], "gone: no such directory"),
     ):
-        code, _, err = run(*arguments)
-        assert code == 2, arguments
+        assert main(list(map(str, arguments))) == 2, arguments
+        err = capsys.readouterr().err
         assert message in err
         assert err.startswith("error: ") and len(err.splitlines()) == 1, err
     assert not (tmp_path / "o").exists()
+
+
+def test_help_and_errors_come_from_a_process_without_a_traceback(tmp_path, model, image):
+    code, out, err = run("info", "resnet50_glor_2_3")
+    assert (code, out) == (2, "") and "closest: resnet50_glore_2_3" in err
+    assert err.startswith("error: ") and len(err.splitlines()) == 1, err
     assert run("--help")[0] == 0
     assert run("paint")[0] == 2
     code, _, err = run("predict", image, "--model", model, "--top", 0)

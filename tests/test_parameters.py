@@ -89,7 +89,7 @@ def test_pretrained_finds_root_or_path_or_says_what_is_missing(tmp_path, monkeyp
     assert_same(get_model("tiny_glore_0_1", 2, pretrained=path, ctx=mx.cpu()), net)
     monkeypatch.setenv("GLORE_HOME", str(tmp_path))
     assert_same(get_model("tiny_glore_0_1", 2, pretrained=True), net)
-    with pytest.raises(InputError, match="no weights for tiny: there is no"):
+    with pytest.raises(InputError, match="no weights for tiny: the catalogue has none, and there"):
         get_model("tiny", 2, pretrained=True)
 
 

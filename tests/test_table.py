@@ -1,6 +1,18 @@
-from gluon_glore import NetSpec, Stage, registry
+import shutil
+
+from test_store import (  # noqa: F401, three are fixtures
+    ENTRY,
+    FILE,
+    TAR,
+    made,
+    root,
+    server,
+    write_published,
+)
+
+from gluon_glore import NetSpec, Stage, get_model, list_models, registry, save_weights
 from gluon_glore.complexity import StageCount
-from gluon_glore.table import networks_table, stages_table
+from gluon_glore.table import networks_table, stages_table, weights_table
 
 
 def test_stages_are_aligned_under_the_scale_of_the_sum():
@@ -51,3 +63,54 @@ def test_networks_of_other_dimensions_are_counted_at_their_own_input(monkeypatch
     macs = 3 * 343 * 64 * pixels // 8 + convolutions * pixels // 512 + 256 * 1000
     row = networks_table(["video"]).splitlines()[-1]
     assert row == f"| `video` | 8x32x64 | 1000 | 0.47 | {macs / 1e9:.3f} | – | Figure 12 |"
+
+
+def weights_lines(pattern="*"):
+    """The line of each network without its name."""
+    return {
+        line.split()[0]: line.split(maxsplit=1)[1] for line in weights_table(pattern).splitlines()
+    }
+
+
+def test_weights_are_said_to_be_where_get_model_takes_them_from(
+    made,  # noqa: F811
+    server,  # noqa: F811
+    root,  # noqa: F811
+):
+    write_published(server.folder, made.published, "mine")
+    lines = weights_lines()
+    assert lines.keys() - list_models() == {"mine", "network"}
+    for name in ("mine", ENTRY, "tiny"):
+        assert lines[name].startswith("testers, to download  ")
+    assert (lines["resnet18"], lines["resnet50"].split(",")[0]) == ("none", "the authors")
+    get_model("tiny", pretrained=True)
+    shutil.copytree(made.folder / made.entry, root / made.entry)
+    save_weights(made.tiny, root / "resnet18-0000.params")
+    lines = weights_lines()
+    (place,) = root.glob("tiny-*")
+    assert lines["tiny"].startswith(f"testers, in {place}  ")
+    assert "every layer has its counterpart" in lines["tiny"]
+    assert lines["tiny"].endswith("; not measured")
+    assert lines[ENTRY].startswith("testers, to download  ")  # another may have put it there
+    assert lines["resnet18"].split() == [str(root / "resnet18-0000.params"), "not"]
+
+
+def test_without_its_mirror_what_is_here_is_listed_and_the_mirror_named(
+    made,  # noqa: F811
+    server,  # noqa: F811
+    root,  # noqa: F811
+):
+    get_model(ENTRY, pretrained=True)
+    get_model("tiny", pretrained=made.folder / TAR)
+    (server.folder / FILE).write_text("a: [1")
+    *_, last = weights_table().splitlines()
+    damaged = f"{server.url(FILE)}: damaged catalogue"
+    assert last == f"the mirror's own weights are not listed: {damaged}"
+    server.__exit__()
+    lines = weights_lines()
+    assert "Connection refused" in lines.pop("the")
+    assert set(list_models()) | {"network"} == set(lines)
+    assert lines[ENTRY].startswith(f"testers, in {root / made.entry}  ")
+    (place,) = root.glob("tiny-*")
+    assert lines["tiny"].startswith(f"not said, in {place}, by path or hash only  ")
+    assert weights_table("vgg*") == ""

@@ -6,23 +6,33 @@ that has the released files under the same paths as the authors' server, or both
 """
 
 import dataclasses
+import itertools
 import os
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
+from urllib.parse import urlsplit
 
 import yaml
 
 from ..atomic import write_text
 from ..errors import InputError
 from ..image import Preprocess
+from .download import download
+from .part import Cut
 
 FILE = "catalogue.yaml"
 HERE = Path(__file__).parent
 SHIPPED = HERE / "zoo"
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
-_PATH = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*")
+SMALL = 2**20  # bytes; catalogues and manifests
+MOST = 10_000  # rows of a catalogue
+DEEPEST = 20  # levels of nesting
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+DIGEST = re.compile(r"[0-9a-f]{64}")
+_PATH = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*", re.ASCII)
+_RELEASED = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".pth")
 
 
 @dataclass(frozen=True)
@@ -50,66 +60,135 @@ class Row:
 
     @property
     def is_entry(self) -> bool:
-        return not self.url.endswith((".tar", ".pth", ".tar.gz", ".tgz"))
+        return not urlsplit(self.url).path.endswith(_RELEASED)
 
 
-def read_catalogue(path, base="", mirror=""):
-    """The rows of a catalogue file, a list.
+def rows():
+    """All rows, those to be preferred first: what is shipped, the mirror's own, the releases.
 
-    `base` is put before paths of releases that name none; `mirror` is where to download instead.
-    Raises InputError where the file is damaged.
+    The mirror is asked when its turn comes. Raises InputError where it can't be reached, or what it
+    has for a catalogue is none. It need not have one.
     """
-    try:
-        releases = yaml.safe_load(Path(path).read_text(encoding="utf-8"))["releases"]
-        return [row for release in releases for row in _rows(release, base, mirror)]
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError):
-        raise InputError(f"{path}: damaged catalogue") from None
+    yield from shipped()
+    yield from _mirrored()
+    yield from releases()
 
 
-def _rows(release, base, mirror):
-    for name, file in release["files"].items():
-        if not (_NAME.fullmatch(name) and _PATH.fullmatch(file["path"])):
-            raise ValueError(name)
-        place = release.get("base", base)
-        source = _join(place, file["path"])
-        yield Row(
-            name,
-            _join(mirror, file["path"]) if mirror else source,
-            source,
-            str(release["origin"]),
-            str(release["licence"]),
-            str(release["claimed"]).replace("{}", str(file.get("figure", ""))),
-            str(release["checked"]),
-            Preprocess(**{k: _tuple(v) for k, v in release["input"].items()}),
-            file.get("sha256"),
-        )
+def shipped():
+    """The rows that come with the package, a list."""
+    return read_catalogue(SHIPPED / FILE, base=str(SHIPPED))
 
 
-def _tuple(value):
-    return tuple(value) if isinstance(value, list) else value
+def releases():
+    """The rows of the released files, a list; to download from $GLORE_MIRROR where that is set."""
+    return read_catalogue(HERE / FILE, mirror=mirror_address())
 
 
-def _join(base, path):
-    return f"{base.rstrip('/')}/{path}"
+def _mirrored():
+    mirror = mirror_address()
+    if not mirror:
+        return []
+    url = _join(mirror, FILE)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / FILE
+        try:
+            download(url, file, limit=SMALL, timeout=10.0, attempts=2)
+        except Cut:
+            raise
+        except InputError:  # 404, 403, a page that says so: no catalogue
+            return []
+        return read_catalogue(file, base=mirror, mirror=mirror, title=url)
 
 
 def mirror_address():
     """$GLORE_MIRROR, or "". Raises InputError where it is no address."""
-    mirror = os.environ.get("GLORE_MIRROR", "")
+    mirror = os.environ.get("GLORE_MIRROR", "").rstrip("/")
     if mirror and not re.match(r"(https?|file)://", mirror):
         raise InputError(f"GLORE_MIRROR must begin with https://, http:// or file://: {mirror!r}")
     return mirror
 
 
-def catalogue():
-    """This package's rows: what it ships, and the releases, at $GLORE_MIRROR where that is set."""
-    shipped = read_catalogue(SHIPPED / FILE, base=str(SHIPPED))
-    return [*shipped, *read_catalogue(HERE / FILE, mirror=mirror_address())]
-
-
 def find_row(rows, name) -> Optional[Row]:
     """The first row of a name."""
     return next((row for row in rows if row.name == name), None)
+
+
+def read_catalogue(path, base="", mirror="", title=None):
+    """The rows of a catalogue file, a list.
+
+    `base` is put before paths of releases that name none; `mirror` is where to download instead,
+    `title` what messages call the file. Raises InputError where it is damaged.
+    """
+    try:
+        releases = yaml.safe_load(flat_yaml(path))["releases"]
+        found = (row for release in releases for row in _rows(release, base, mirror))
+        rows = list(itertools.islice(found, MOST + 1))  # aliases make many of few bytes
+        if len(rows) > MOST:
+            raise ValueError(f"more than {MOST} rows")
+        return rows
+    except (yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError):
+        raise InputError(f"{title or path}: damaged catalogue") from None
+
+
+def flat_yaml(path, aliases=True):
+    """The text of a YAML file that may be a stranger's.
+
+    Raises ValueError where it nests deep, which takes PyYAML hours, or repeats a part by aliases
+    that are not allowed.
+    """
+    text = Path(path).read_text(encoding="utf-8")
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST or not aliases and isinstance(event, yaml.AliasEvent):
+            raise ValueError(path)
+    return text
+
+
+def _rows(release, base, mirror):
+    place = _plain(release.get("base", base))
+    fields = [_plain(release[key]) for key in ("origin", "licence", "claimed", "checked")]
+    origin, licence, claimed, checked = fields
+    preprocess = Preprocess(**{key: _numbers(v) for key, v in release["input"].items()})
+    for name, file in release["files"].items():
+        digest = file.get("sha256")
+        if not (NAME.fullmatch(name) and _PATH.fullmatch(file["path"])):
+            raise ValueError(name)
+        if not (digest is None or DIGEST.fullmatch(digest)):
+            raise ValueError(digest)
+        source = _join(place, file["path"])
+        yield Row(
+            name,
+            _join(mirror, file["path"]) if mirror else source,
+            source,
+            origin,
+            licence,
+            claimed.replace("{}", _plain(file.get("figure", ""))),
+            checked,
+            preprocess,
+            digest,
+        )
+
+
+def _plain(value):
+    """A word or number as text in one line: of aliases to lists, str() would make gigabytes."""
+    if not isinstance(value, (str, int, float)):
+        raise TypeError(type(value))
+    return " ".join(str(value).split())
+
+
+def _numbers(value):
+    """A number, or a tuple of some."""
+    if not all(
+        isinstance(v, (int, float)) for v in (value if isinstance(value, list) else [value])
+    ):
+        raise TypeError(type(value))
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _join(base, path):
+    return f"{base.rstrip('/')}/{path}"
 
 
 def add_to_catalogue(folder, name, path, manifest, sha256):
@@ -131,5 +210,7 @@ def add_to_catalogue(folder, name, path, manifest, sha256):
         },
         "files": {name: {"path": path, "sha256": sha256}},
     }
-    releases = [release, *(r for r in releases if name not in r["files"])]
+    for older in releases:
+        older["files"].pop(name, None)
+    releases = [release, *(older for older in releases if older["files"])]
     write_text(file, yaml.safe_dump({"releases": releases}, sort_keys=False))

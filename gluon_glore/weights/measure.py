@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ..atomic import sha256
 from ..classify import load_network
+from ..errors import InputError, naming
 
 KEPT = ("top1", "top5", "samples", "bad_records", "size", "resize", "images_per_second")
 
@@ -20,12 +21,15 @@ def measure(folder, data, batch=32, threads=2):
     from train.records import RecordDataset
 
     net, manifest = load_network(folder)
+    if net.spec.ndim != 2:
+        raise InputError(f"{manifest.model} takes {net.spec.ndim} dimensions, pictures have 2")
     arguments = [str(folder), "--data", str(data), "--batch", str(batch), "--threads", str(threads)]
     config = make_config(parse_args(arguments), manifest.preprocess)
-    dataset = RecordDataset(data, net.classes)
-    comm = LocalComm()
-    dataset.bad = BadRecords(dataset, config.data.max_bad, comm)
-    result = evaluate(net, dataset, config, comm)
-    path = Path(data).absolute()
-    name = f"{path.parent.name}/{path.name} (sha256 {sha256(data)[:8]})"
+    with naming(data):
+        dataset = RecordDataset(data, net.classes)
+        comm = LocalComm()
+        dataset.bad = BadRecords(dataset, config.data.max_bad, comm)
+        result = evaluate(net, dataset, config, comm)
+        path = Path(data).absolute()
+        name = f"{path.parent.name}/{path.name} (sha256 {sha256(data)[:8]})"
     return {"data": name, **{key: result[key] for key in KEPT if key in result}}

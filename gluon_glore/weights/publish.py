@@ -7,10 +7,11 @@ import tempfile
 from pathlib import Path
 
 from ..classify import load_network
-from ..errors import InputError
+from ..errors import InputError, naming
 from ..manifest import Manifest, read_manifest
+from ..zoo import list_models
 from .card import Card
-from .catalogue import add_to_catalogue
+from .catalogue import FILE, NAME, add_to_catalogue, read_catalogue
 from .entry import add_measurement, write_entry
 from .measure import measure
 
@@ -30,34 +31,55 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
     """
     zoo, run = Path(zoo), _run_of(Path(checkpoint))
     net, manifest = load_network(checkpoint)
-    name = name or manifest.model
-    card = card or Card(SOURCE)
-    entry = Manifest(name, manifest.class_names, manifest.preprocess, spec=net.spec, card=card)
+    name = _check_name(name or manifest.model, manifest.model)
+    entry = Manifest(
+        name, manifest.class_names, manifest.preprocess, spec=net.spec, card=card or Card(SOURCE)
+    )
     arrays = {key: param.data().asnumpy() for key, param in net.collect_params().items()}
-    if data is None:
-        data = _validation_set(run)
-    zoo.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=zoo, prefix=".publish.") as temporary:
-        folder = write_entry(
-            Path(temporary) / "entry",
-            entry,
-            arrays,
-            [run / file for file in KEPT if (run / file).is_file()],
-            "float16" if half else "float32",
-        )
-        add_measurement(folder, measure(folder, data))
-        whole = read_manifest(folder)
-        digest = whole.sha256[f"{name}-0000.params"]
+    data = data or _validation_set(run)
+    files = [run / file for file in KEPT if (run / file).is_file()]
+    if (zoo / FILE).is_file():
+        read_catalogue(zoo / FILE)  # refuses a damaged one before the work is done
+    with naming(zoo), _work(zoo) as temporary:
+        dtype = "float16" if half else "float32"
+        folder = write_entry(temporary / "entry", entry, arrays, files, dtype)
+        digest = read_manifest(folder).sha256[f"{name}-0000.params"]
         place = zoo / f"{name}-{digest[:8]}"
         if place.exists():
-            raise InputError(f"{place}: published already")
+            raise InputError(f"{place}: published already; delete it to publish it anew")
+        add_measurement(folder, measure(folder, data))
+        whole = read_manifest(folder)
         os.replace(folder, place)
-    try:
-        add_to_catalogue(zoo, name, place.name, whole, digest)
-    except BaseException:
-        shutil.rmtree(place)
-        raise
+        try:
+            add_to_catalogue(zoo, name, place.name, whole, digest)
+        except BaseException:
+            shutil.rmtree(place)
+            raise
     return place
+
+
+def _check_name(name, model):
+    """The name of an entry, unless it can't be a folder's or is that of another network."""
+    if not NAME.fullmatch(name):
+        raise InputError(f"a network's name has letters, digits, '_', '-' and '.', given {name!r}")
+    if name != model and name in list_models():
+        raise InputError(f"{name} is another network than {model}, give it a name of its own")
+    return name
+
+
+@contextlib.contextmanager
+def _work(zoo):
+    """A folder to work in, in the zoo; after an error a zoo goes that was not there before."""
+    new = not zoo.exists()
+    zoo.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=zoo, prefix=".publish.") as temporary:
+            yield Path(temporary)
+    except BaseException:
+        if new:
+            with contextlib.suppress(OSError):
+                zoo.rmdir()
+        raise
 
 
 def _run_of(folder):

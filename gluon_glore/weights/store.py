@@ -11,7 +11,6 @@ import glob
 import os
 import re
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -23,13 +22,26 @@ import yaml
 from ..atomic import sha256, write_text
 from ..errors import InputError, naming
 from ..manifest import MANIFEST, Manifest, params_of, parse_manifest, read_manifest
-from .card import Card
-from .catalogue import FILE, Row, catalogue, find_row, mirror_address, read_catalogue
-from .download import download
+from ..registry import get_spec
+from ..zoo import list_models
+from .card import Card, markdown
+from .catalogue import (
+    DIGEST,
+    NAME,
+    SMALL,
+    Row,
+    find_row,
+    flat_yaml,
+    mirror_address,
+    releases,
+    rows,
+    shipped,
+)
+from .download import LIMIT, download
+from .entry import CARD
 from .importer import import_weights
 
 SOURCES = "sources.yaml"
-SMALL = 4 * 2**20  # bytes; manifests and catalogues
 WAIT = 3600  # seconds for another process to bring the weights
 _HASH = re.compile(r"[0-9a-f]{8,64}")
 _URL = re.compile(r"\w+://")
@@ -45,7 +57,7 @@ class Found:
 
 def default_root() -> Path:
     """Where weights lie: $GLORE_HOME, else ~/.mxnet/models as for Gluon's own model zoo."""
-    return Path(os.environ.get("GLORE_HOME", "~/.mxnet/models")).expanduser()
+    return Path(os.environ.get("GLORE_HOME") or "~/.mxnet/models").expanduser()
 
 
 def find_weights(name, pretrained=True, root=None) -> Found:
@@ -61,9 +73,14 @@ def find_weights(name, pretrained=True, root=None) -> Found:
         raise InputError(f"a network's name has letters, digits, '_', '-' and '.', given {name!r}")
     if pretrained is True:
         return _by_name(name, root)
+    if not isinstance(pretrained, (str, os.PathLike)):
+        raise InputError(
+            "pretrained must be True, False, an address, a path or the first 8 digits of a sha256, "
+            f"given {pretrained!r}"
+        )
     text = os.fspath(pretrained)
     if _URL.match(text):
-        return _bring(_row_of(name, re.sub(r"/[^/]+\.params$", "", text)), root)
+        return _bring(_row_of(name, text), root)
     path = Path(text).expanduser()
     if _HASH.fullmatch(text) and not path.exists():
         return _by_hash(name, text, root)
@@ -74,40 +91,29 @@ def find_weights(name, pretrained=True, root=None) -> Found:
     return _import_file(name, path, root)
 
 
-def described(params) -> Found:
+def described(params):
     """A parameter file, with the manifest beside it where that lists it, its checksum verified."""
     params = Path(params)
-    if not (params.is_file() and (params.parent / MANIFEST).is_file()):
-        return Found(params)
-    manifest = parse_manifest(params.parent / MANIFEST)
-    if params.name not in manifest.sha256:
-        return Found(params)
-    if sha256(params) != manifest.sha256[params.name]:
-        raise InputError(f"{params}: damaged, its checksum is not the manifest's")
-    return Found(params, manifest)
+    if params.is_file() and (params.parent / MANIFEST).is_file():
+        manifest = parse_manifest(params.parent / MANIFEST)
+        if params.name in manifest.sha256:
+            return _checked(params, manifest)
+    return Found(params)
 
 
-def rows():
-    """The rows of the catalogues: the one at $GLORE_MIRROR first, then this package's own."""
-    mirror = mirror_address()
-    found = []
-    if mirror:
-        with tempfile.TemporaryDirectory() as folder, contextlib.suppress(InputError):
-            file = Path(folder) / FILE
-            download(f"{mirror.rstrip('/')}/{FILE}", file, limit=SMALL, attempts=1)
-            found = read_catalogue(file, base=mirror)
-    return [*found, *catalogue()]
+def installed(name=None, root=None):
+    """The whole entries of a network (default: of all) in the root, the newest first.
 
-
-def installed(name, root=None):
-    """The entries of a network in the root, as (folder, manifest), the newest first."""
+    They are `(folder, manifest)`; only the manifests are looked at.
+    """
     root = Path(root or default_root()).expanduser()
-    folders = [path for path in root.glob(f"{glob.escape(name)}-*") if (path / MANIFEST).is_file()]
+    pattern = f"{glob.escape(name)}-*" if name else "*-*"
+    folders = [path for path in root.glob(pattern) if (path / MANIFEST).is_file()]
     found = []
     for folder in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True):
         with contextlib.suppress(InputError):
             manifest = parse_manifest(folder / MANIFEST)
-            if manifest.model == name and manifest.card:
+            if name in (None, manifest.model) and manifest.card:
                 found.append((folder, manifest))
     return found
 
@@ -116,47 +122,97 @@ def _by_name(name, root):
     flat = root / f"{name}-0000.params"
     if flat.is_file():
         return described(flat)
-    row = find_row(catalogue(), name)
-    if not (row and row.packaged):
-        row = find_row(rows(), name)
-    if row is None:
-        raise InputError(f"no weights for {name}: the catalogue has none, and there is no {flat}")
-    return _bring(row, root)
+    row = find_row(shipped(), name)
+    here = None if row else brought(name, root)
+    if here:
+        return _whole(here[0])
+    row = row or find_row(rows(), name)
+    if row is not None:
+        return _bring(row, root)
+    hashes = ", ".join(_digests(manifest)[0][:8] for _, manifest in installed(name, root))
+    if not hashes:
+        get_spec(name)  # names the closest where there is no such network
+    others = f"; by path or hash only: {hashes}" if hashes else ""
+    raise InputError(
+        f"no weights for {name}: the catalogue has none, and there is no {flat}{others}"
+    )
+
+
+def brought(name, root=None):
+    """The newest entry to which the catalogues led before, as (folder, manifest), or None.
+
+    No network is needed to know it.
+    """
+    root = Path(root or default_root()).expanduser()
+    mirror = mirror_address()
+    sources = {row.source for row in releases() if row.name == name}
+    digests = {
+        digest
+        for address, digest in _recorded(root).items()
+        if address in sources or (mirror and address.startswith(f"{mirror}/"))
+    }
+    return next((e for e in installed(name, root) if digests & _origins(e[1])), None)
 
 
 def _by_hash(name, digits, root):
-    for folder, manifest in installed(name, root):
-        if any(digest.startswith(digits) for digest in _digests(manifest)):
-            return _verified(folder)
-    known = [row for row in rows() if row.name == name and row.sha256]
-    for row in known:
-        if row.sha256.startswith(digits):
+    known = set()
+    for folder, manifest in installed(root=root):
+        for digest in _digests(manifest):
+            if digest.startswith(digits):
+                return _whole(folder)
+            known |= {digest[:8]} if manifest.model == name else set()
+    for row in rows():
+        if row.sha256 and row.sha256.startswith(digits):
             return _bring(row, root)
-    here = [d[:8] for _, m in installed(name, root) for d in _digests(m)]
-    known = sorted({*here, *(row.sha256[:8] for row in known)})
-    raise InputError(f"no weights {digits} for {name}, known: {', '.join(known) or 'none'}")
+        known |= {row.sha256[:8]} if row.sha256 and row.name == name else set()
+    known = ", ".join(sorted(known)) or "none"
+    raise InputError(f"no weights {digits} for {name}, known: {known}")
+
+
+def _row_of(name, url):
+    """The row of an address, one that the catalogue knows or the user's own."""
+    url = re.sub(r"/[^/]+\.params$", "", url).rstrip("/")
+    for row in releases():
+        if url in (row.url, row.source):
+            return row
+    return Row(name, url, url, "not said", "not said", "none", "", None)
 
 
 def _digests(manifest):
     return [digest for file, digest in manifest.sha256.items() if file.endswith(".params")]
 
 
+def _origins(manifest):
+    """The digests by which `sources.yaml` may know an entry."""
+    return {manifest.card.source_sha256, *_digests(manifest)}
+
+
 def _verified(folder):
+    """The parameters of a folder with a manifest, their checksum verified."""
     folder = Path(folder)
     if not (folder / MANIFEST).is_file():
         raise InputError(
             f"{folder}: no {MANIFEST} in it; a released network's folder is imported with "
             "`python -m gluon_glore import`"
         )
-    return described(params_of(folder, parse_manifest(folder / MANIFEST)))
+    manifest = parse_manifest(folder / MANIFEST)
+    return _checked(params_of(folder, manifest), manifest)
 
 
-def _row_of(name, url):
-    """An address that the catalogue may know."""
-    for row in rows():
-        if url in (row.url, row.source):
-            return row
-    return Row(name, url, url, "not said", "not said", "none", "", None)
+def _checked(params, manifest):
+    if not params.is_file():
+        raise InputError(f"{params}: missing")
+    if sha256(params) != manifest.sha256.get(params.name):
+        raise InputError(f"{params}: damaged, its checksum is not the manifest's")
+    return Found(params, manifest)
+
+
+def _whole(folder):
+    """The parameters of an entry in the root; where they are damaged, what to do about it."""
+    try:
+        return _verified(folder)
+    except InputError as error:
+        raise InputError(f"{error}; delete {folder}, the next call brings it anew") from None
 
 
 def _bring(row, root):
@@ -165,114 +221,161 @@ def _bring(row, root):
         return _verified(row.packaged)
     folder = _installed_from(row, root)
     if folder is None:
-        with naming(root), _locked(root):
+        with _work(root) as temporary:
             folder = _installed_from(row, root)  # another process may have been first
             if folder is None:
-                with _scratch(root) as temporary:
-                    bring = _download_entry if row.is_entry else _download_release
-                    folder = bring(row, root, temporary)
-    return _verified(folder)
+                bring = _download_entry if row.is_entry else _download_release
+                folder = bring(row, root, temporary)
+    return _whole(folder)
 
 
 @contextlib.contextmanager
-def _locked(root):
-    root.mkdir(parents=True, exist_ok=True)
-    try:
-        with portalocker.Lock(root / ".lock", "a", timeout=WAIT):
-            yield
-    except portalocker.LockException:
-        raise InputError(f"{root}: another process has held its lock for {WAIT} s") from None
-
-
-@contextlib.contextmanager
-def _scratch(root):
-    with tempfile.TemporaryDirectory(dir=root, prefix=".bring.") as temporary:
-        yield Path(temporary)
+def _work(root):
+    """An empty folder in the root, for one process at a time."""
+    temporary = root / ".bring"
+    with naming(root):
+        root.mkdir(parents=True, exist_ok=True)
+        try:
+            with portalocker.Lock(root / ".lock", "a", timeout=WAIT):
+                shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
+                temporary.mkdir()
+                try:
+                    yield temporary
+                finally:
+                    shutil.rmtree(temporary, ignore_errors=True)
+        except portalocker.LockException:
+            raise InputError(f"{root}: another process has held its lock for {WAIT} s") from None
 
 
 def _installed_from(row, root):
     """The entry that a row led to, None where it was never followed."""
-    if not row.is_entry:
-        entries = installed(row.name, root)
-        return next((f for f, m in entries if m.card.source == row.source), None)
     digest = row.sha256 or _recorded(root).get(row.source)
-    folder = root / f"{row.name}-{(digest or '')[:8]}"
-    return folder if (folder / MANIFEST).is_file() else None
+    for folder, manifest in installed(root=root):
+        if manifest.card.source == row.source or digest in _origins(manifest):
+            return folder
+    return None
+
+
+def _import_name(name):
+    """What to import a file as. None: what it is, 2-D networks' weights go into 3-D ones too."""
+    return None if name in list_models() and get_spec(name).ndim == 3 else name
 
 
 def _download_release(row, root, temporary):
-    """Download and import a released file. Its digest is recorded, or must be the recorded one."""
-    file = root / f".{Path(unquote(urlsplit(row.url).path)).name}"  # hidden; resumes there
-    known = row.sha256 or _recorded(root).get(row.source)
-    digest = download(row.url, file, sha256=known)
+    """Download and import a released file."""
+    get_spec(row.name)  # before hundreds of megabytes come for no network
+    name = Path(unquote(urlsplit(row.url).path)).name
+    file = root / f".{re.sub('[^A-Za-z0-9_.-]', '_', name)}"  # hidden; a later call goes on there
+    digest = download(row.url, file)
     try:
+        _refuse_change(row, digest, root)
         card = Card(row.source, digest, row.origin, row.licence, row.claimed)
         entry = import_weights(
-            file, temporary / "entry", row.name, card, row.preprocess, compare=False
+            file, temporary / "entry", _import_name(row.name), card, row.preprocess, compare=False
         )
     finally:
         file.unlink()
-    if known is None:
-        _record(root, row.source, digest)
+    _record(root, row.source, digest)
     return _install(entry, root)
 
 
 def _import_file(name, path, root):
     """An archive or PyTorch file on this machine, imported once."""
     digest = sha256(path)
-    for folder, manifest in installed(name, root):
-        if manifest.card.source_sha256 == digest:
-            return _verified(folder)
-    with naming(root), _locked(root), _scratch(root) as temporary:
-        card = Card(str(path), digest)
-        entry = import_weights(path, temporary / "entry", name, card, compare=False)
-        folder = _install(entry, root)
-    return _verified(folder)
+    folder = _imported_from(digest, root)
+    if folder is None:
+        with _work(root) as temporary:
+            folder = _imported_from(digest, root)  # another process may have been first
+            if folder is None:
+                card = Card(str(path), digest)
+                entry = import_weights(
+                    path, temporary / "entry", _import_name(name), card, compare=False
+                )
+                folder = _install(entry, root)
+    return _whole(folder)
+
+
+def _imported_from(digest, root):
+    entries = installed(root=root)
+    return next((folder for folder, m in entries if m.card.source_sha256 == digest), None)
 
 
 def _download_entry(row, root, temporary):
     """Download a published entry, each file under the checksum of its manifest."""
     folder = temporary / "entry"
-    download(f"{row.url}/{MANIFEST}", folder / MANIFEST, limit=SMALL)
-    manifest = parse_manifest(folder / MANIFEST)
-    known = row.sha256 or _recorded(root).get(row.source)
-    if manifest.model != row.name or known not in (None, *_digests(manifest)):
-        raise InputError(
-            f"{row.url}: holds {manifest.model} {_digests(manifest)}, not {row.name} {known or ''}"
-        )
-    for name, digest in manifest.sha256.items():
-        if Path(name).name != name:
-            raise InputError(f"{row.url}: a file's name has no folders, given {name!r}")
-        download(f"{row.url}/{name}", folder / name, sha256=digest)
-    if row.sha256 is None:
-        _record(root, row.source, _digests(manifest)[0])
+    url = f"{row.url}/{MANIFEST}"
+    download(url, folder / MANIFEST, limit=SMALL)
+    manifest = _read_strangers(folder / MANIFEST, url)
+    if _import_name(row.name) not in (None, manifest.model):
+        raise InputError(f"{row.url}: weights of {manifest.model}, not of {row.name}")
+    (digest,) = _digests(manifest)
+    _refuse_change(row, digest, root)
+    left = LIMIT
+    for name, checksum in manifest.sha256.items():
+        file = root / f".{checksum[:8]}-{name}"  # hidden; a later call goes on there
+        download(f"{row.url}/{name}", file, sha256=checksum, limit=left)
+        left -= file.stat().st_size
+        os.replace(file, folder / name)
+    write_text(folder / CARD, markdown(manifest))  # no checksum vouches for one that is there
+    _record(root, row.source, digest)
     return _install(folder, root)
+
+
+def _read_strangers(file, url):
+    """A manifest that was downloaded: its names will be those of files and folders here."""
+    try:
+        flat_yaml(file, aliases=False)  # they make gigabytes of few bytes; none are written here
+        manifest = parse_manifest(file)
+        names = [manifest.model, *manifest.sha256]
+        plain = all(map(NAME.fullmatch, names)) and MANIFEST not in names
+        if not (plain and all(map(DIGEST.fullmatch, manifest.sha256.values()))):
+            raise ValueError("no names of files in one folder, or no digests")
+        if len(_digests(manifest)) != 1 or manifest.card is None:
+            raise ValueError("no zoo entry's")
+        return manifest
+    except (yaml.YAMLError, TypeError, ValueError):
+        raise InputError(f"{url}: damaged manifest") from None
+
+
+def _refuse_change(row, digest, root):
+    """Refuse what is not as the catalogue says, or not as it was at this address before."""
+    recorded = _recorded(root).get(row.source)
+    for wanted, where in ((row.sha256, "the catalogue"), (recorded, root / SOURCES)):
+        if wanted not in (None, digest):
+            raise InputError(
+                f"{row.url}: has changed, its sha256 is {digest}, {where} has {wanted}"
+            )
 
 
 def _install(folder, root):
     """Move an entry to its place in the root."""
     manifest = read_manifest(folder)
     place = root / f"{manifest.model}-{_digests(manifest)[0][:8]}"
-    if place.exists():  # the same parameters, perhaps damaged since, or of another source
-        shutil.rmtree(place)
+    if place.exists():  # the same parameters, damaged since, or of another source
+        os.replace(place, root / ".bring" / "old")
     os.replace(folder, place)
     return place
 
 
 def _recorded(root):
     """{address: sha256} of all that was ever downloaded to a root."""
-    with contextlib.suppress(FileNotFoundError):
-        try:
-            fields = yaml.safe_load((root / SOURCES).read_text(encoding="utf-8")) or {}
-            return {address: str(entry["sha256"]) for address, entry in fields.items()}
-        except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError):
-            raise InputError(f"{root / SOURCES}: damaged") from None
-    return {}
+    return {address: entry["sha256"] for address, entry in _read_sources(root).items()}
 
 
 def _record(root, address, digest):
-    recorded = {}
-    with contextlib.suppress(FileNotFoundError):
-        recorded = yaml.safe_load((root / SOURCES).read_text(encoding="utf-8")) or {}
-    recorded[address] = {"sha256": digest, "first_used": datetime.date.today().isoformat()}
-    write_text(root / SOURCES, yaml.safe_dump(recorded))
+    sources = _read_sources(root)
+    first = {"sha256": digest, "first_used": datetime.date.today().isoformat()}
+    if sources.setdefault(address, first) is first:
+        write_text(root / SOURCES, yaml.safe_dump(sources))
+
+
+def _read_sources(root):
+    file = root / SOURCES
+    try:
+        with naming(root):
+            sources = yaml.safe_load(file.read_text(encoding="utf-8") if file.exists() else "{}")
+        if all(DIGEST.fullmatch(entry["sha256"]) for entry in sources.values()):
+            return sources
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError):
+        pass
+    raise InputError(f"{file}: damaged; without it, the next downloads are recorded anew")

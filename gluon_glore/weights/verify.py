@@ -18,7 +18,10 @@ def verify(model, weights=None, data=None, batch=32):
     check that fails.
     """
     folder = Path(model)
-    if not folder.is_dir():
+    if folder.is_dir():
+        if weights:
+            raise InputError(f"{model} holds its own weights, give no others")
+    else:
         found = find_weights(model, weights or True)
         if found.manifest is None or found.manifest.card is None:
             raise InputError(f"{found.params}: no zoo entry, nothing says what it should give")
