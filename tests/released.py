@@ -1,8 +1,8 @@
 """Networks spelled as in the authors' released MXNet files, for the tests of what reads those.
 
 Convolutions of graphs are one-dimensional, dual paths are lists of two, the last pool's kernel is
-its map's size. Such symbols run on MXNet's plain operators alone: `logits_of` runs them in a process
-of its own.
+its map's size. Such symbols run on MXNet's plain operators alone: `logits_of` runs them in a
+process of its own.
 """
 
 import dataclasses
@@ -138,7 +138,7 @@ def arrays_of(symbol, spec):
     for name, param in net.collect_params().items():
         if name in weights:
             param.set_data(mx.nd.array(weights[name].reshape(param.shape)))
-    settle(net, mx.nd.array(picture(spec, 8)))
+    settle(net, mx.nd.array(picture(spec, 4)))
     arrays = {f"arg:{name}": array for name, array in weights.items()}
     for name in symbol.list_auxiliary_states():
         statistics = net.collect_params()[name.replace("moving", "running")].data()

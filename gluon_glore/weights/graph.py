@@ -28,7 +28,7 @@ PARAMETERS = {
 WIDTHS = {"Convolution": "num_filter", "FullyConnected": "num_hidden"}
 _SAME = {  # operators that leave the values and the order of the channels as they are
     *("Reshape", "reshape", "reshape_like", "Flatten", "flatten", "expand_dims", "squeeze"),
-    *("identity", "_copy", "Dropout", "BlockGrad", "SoftmaxOutput", "Softmax"),
+    *("identity", "_copy", "Dropout", "BlockGrad"),
 }
 _ADD = {"elemwise_add", "_plus", "_Plus", "broadcast_add", "broadcast_plus", "add_n"}
 _ADD |= {"ElementWiseSum", "_grad_add"}
@@ -192,7 +192,7 @@ class Meaning:
             return (Segment(_digest(*_spelling(node)), None),)
         if op in PARAMETERS:
             return self._layer(place, node, inputs[0])
-        if op in _SAME:
+        if op in _SAME and node.attrs.get("mode") != "always":  # of a Dropout: in inference, too
             return inputs[0]
         if op in _ADD:
             return _few(node, self._sum(node, inputs))

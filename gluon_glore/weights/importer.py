@@ -142,9 +142,8 @@ def _named(found, name):
     spec = dataclasses.replace(found.spec, classes=found.classes, name=name)
     if name not in list_models():
         return spec
-    registered = get_spec(name)
-    size = registered.input_size if spec.input_size == NetSpec.input_size else spec.input_size
-    return dataclasses.replace(spec, source=registered.source, input_size=size)
+    said = spec.input_size != NetSpec.input_size
+    return spec if said else dataclasses.replace(spec, input_size=get_spec(name).input_size)
 
 
 def _compare(spec, arrays, release):
