@@ -47,9 +47,15 @@ def read_card(fields) -> Card:
     try:
         card = Card(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
         card.measured_text  # noqa: B018 - its fields are numbers
-        return card
+        lines = [*card.checked, *card.notes]
     except (TypeError, AttributeError, ValueError, KeyError):
         raise InputError("damaged model card") from None
+    texts = [card.source, card.source_sha256, card.origin, card.licence, card.claimed, *lines]
+    if isinstance(card.checked, str) or isinstance(card.notes, str):
+        raise InputError("damaged model card: `checked` and `notes` are lists")
+    if not all(isinstance(text, str) for text in texts):
+        raise InputError("damaged model card: its fields are texts")
+    return card
 
 
 def markdown(manifest):
@@ -70,10 +76,10 @@ def markdown(manifest):
         ("accuracy measured", card.measured_text),
     ]
     lines = [f"# {manifest.model}", "", "| | |", "|---|---|"]
-    lines += [f"| {what} | {text} |" for what, text in rows]
+    lines += [f"| {what} | {_cell(text)} |" for what, text in rows]
     for title, texts in (("Checked", card.checked), ("Changed on the way", card.notes)):
         if texts:
-            lines += ["", f"## {title}", "", *(f"- {text}" for text in texts)]
+            lines += ["", f"## {title}", "", *(f"- {_cell(text)}" for text in texts)]
     name = next(name for name in manifest.sha256 if name.endswith(".params"))
     lines += [
         "",
@@ -87,3 +93,8 @@ def markdown(manifest):
         "",
     ]
     return "\n".join(lines)
+
+
+def _cell(text):
+    """A text that stays in its cell of a table, whatever it holds."""
+    return " ".join(text.split()).replace("|", "\\|")

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from .graph import read_graph
+from .graph import last_layer, read_graph
 
 PLAIN = {"MXNET_MKLDNN_ENABLED": "0", "MXNET_SUBGRAPH_BACKEND": "NONE"}
 TIMEOUT = 1800  # seconds
@@ -45,19 +45,23 @@ def released_logits(symbol, params, x):
 
 
 def main(symbol, params, given, wanted):
-    """Run the symbol up to its last dense layer."""
+    """Run the symbol up to its classifier."""
     import mxnet as mx
 
     from .params_file import read_params
+    from .release import as_in_file, without_kinds
 
-    last = [node.name for node in read_graph(symbol) if node.op == "FullyConnected"][-1]
-    logits = mx.sym.load(symbol).get_internals()[f"{last}_output"]
-    arrays = {name[4:]: mx.nd.array(array) for name, array in read_params(params).items()}
-    arrays["data"] = mx.nd.array(np.load(given))
+    last = last_layer(read_graph(symbol)).name
+    logits = mx.sym.flatten(mx.sym.load(symbol).get_internals()[f"{last}_output"])
+    arrays = without_kinds(read_params(params))
+
+    def array(name):
+        return mx.nd.array(np.load(given) if name == "data" else arrays[as_in_file(name, arrays)])
+
     executor = logits.bind(
         mx.cpu(),
-        {name: arrays[name] for name in logits.list_arguments()},
-        aux_states={name: arrays[name] for name in logits.list_auxiliary_states()},
+        {name: array(name) for name in logits.list_arguments()},
+        aux_states={name: array(name) for name in logits.list_auxiliary_states()},
         grad_req="null",
     )
     np.save(wanted, executor.forward()[0].asnumpy())

@@ -6,8 +6,10 @@
 
 import dataclasses
 import os
+import re
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 
 import mxnet as mx
@@ -35,6 +37,10 @@ def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
     parameters are not the network's.
     """
     directory = Path(directory)
+    if not re.fullmatch(r"[\w.-]+", manifest.model):
+        raise InputError(
+            f"a network's name has letters, digits, '_', '-' and '.', given {manifest.model!r}"
+        )
     spec = dataclasses.replace(
         manifest.spec, name=manifest.model, classes=len(manifest.class_names)
     )
@@ -71,7 +77,10 @@ def _write_golden(folder, spec, params):
     x = golden_input(spec)
     net = Network(spec)
     load_weights(net, params)
-    np.savez_compressed(folder / GOLDEN, seed=SEED, shape=x.shape, logits=_logits(net, x))
+    logits = _logits(net, x)
+    if not np.isfinite(logits).all():
+        raise InputError(f"{spec.name}: with these weights its logits are not finite")
+    np.savez_compressed(folder / GOLDEN, seed=SEED, shape=x.shape, logits=logits)
 
 
 def check_golden(folder):
@@ -83,8 +92,11 @@ def check_golden(folder):
     manifest = read_manifest(folder)
     if manifest.spec is None or GOLDEN not in manifest.sha256:
         raise InputError(f"{folder}: no golden numbers in it")
-    with np.load(folder / GOLDEN) as golden:
-        seed, shape, expected = int(golden["seed"]), tuple(golden["shape"]), golden["logits"]
+    try:
+        with np.load(folder / GOLDEN) as golden:
+            seed, shape, expected = int(golden["seed"]), tuple(golden["shape"]), golden["logits"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile):
+        raise InputError(f"{folder / GOLDEN}: damaged golden numbers") from None
     net = Network(manifest.spec, len(manifest.class_names))
     load_weights(net, params_of(folder, manifest))
     x = np.random.RandomState(seed).normal(size=shape).astype("float32")

@@ -12,19 +12,23 @@ from hashlib import sha1
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Tuple
 
-from ..errors import InputError
+from ..errors import InputError, naming
 
-MAX_BYTES = 32 * 2**20
-MAX_NODES = 50_000  # the released networks have up to 3,000
+MAX_BYTES = 8 * 2**20
+MAX_NODES = 20_000  # the released networks have up to 4,000
+MAX_PARTS = 500  # of a sum or concatenation, doubled again they have no end; and readers of one
+MAX_NAME = 1000
+LARGEST = 2**20  # of any number in it
 
 PARAMETERS = {
     "Convolution": ("weight", "bias"),
     "FullyConnected": ("weight", "bias"),
     "BatchNorm": ("gamma", "beta", "running_mean", "running_var"),
 }
+WIDTHS = {"Convolution": "num_filter", "FullyConnected": "num_hidden"}
 _SAME = {  # operators that leave the values and the order of the channels as they are
     *("Reshape", "reshape", "reshape_like", "Flatten", "flatten", "expand_dims", "squeeze"),
-    *("identity", "_copy", "Dropout", "BlockGrad", "SoftmaxOutput", "Softmax"),
+    *("identity", "_copy", "Dropout", "BlockGrad"),
 }
 _ADD = {"elemwise_add", "_plus", "_Plus", "broadcast_add", "broadcast_plus", "add_n"}
 _ADD |= {"ElementWiseSum", "_grad_add"}
@@ -46,16 +50,29 @@ class Node:
         if text is None:
             return default
         try:
-            return tuple(int(part) for part in text.strip("()[] ").split(",") if part.strip())
+            values = tuple(int(part) for part in text.strip("()[] ").split(",") if part.strip())
         except ValueError:
-            raise InputError(f"{self.name}: {key} must be whole numbers, given {text!r}") from None
+            values = (LARGEST + 1,)
+        if any(abs(value) > LARGEST for value in values):
+            raise InputError(
+                f"{self.name}: {key} must be whole numbers up to {LARGEST}, given {text[:80]!r}"
+            )
+        return values
 
     def number(self, key, default=None):
         """An attribute as a whole number. Raises InputError where there is none."""
         values = self.numbers(key, (default,))
         if len(values) != 1 or values[0] is None:
-            raise InputError(f"{self.name}: {key} must be one number, given {values}")
+            raise InputError(f"{self.name}: {key} must be one number, given {values[:9]}")
         return values[0]
+
+    @property
+    def width(self):
+        """The channels or units that a layer gives. Raises InputError where that is no number."""
+        width = self.number(WIDTHS[self.op])
+        if width < 1:
+            raise InputError(f"{self.name}: {WIDTHS[self.op]} must be at least 1, given {width}")
+        return width
 
     def flag(self, key, default):
         return self.attrs.get(key, str(default)).lower() in ("true", "1")
@@ -70,19 +87,27 @@ def read_graph(path) -> Tuple[Node, ...]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such symbol file")
-    if path.stat().st_size > MAX_BYTES:
-        raise InputError(f"{path}: a symbol of over {MAX_BYTES >> 20} MiB")
+    with naming(path), open(path, "rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise InputError(f"{path}: over {MAX_BYTES >> 20} MiB, a symbol has less")
     try:
-        nodes = json.loads(path.read_text(encoding="utf-8"))["nodes"]
-        if len(nodes) > MAX_NODES:
-            raise InputError(f"{path}: {len(nodes)} operators, at most {MAX_NODES} are read")
-        return parse_nodes(nodes)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        nodes = json.loads(data)["nodes"]
+        if len(nodes) <= MAX_NODES:
+            return parse_nodes(nodes)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         raise InputError(f"{path}: not an MXNet symbol") from None
+    raise InputError(f"{path}: {len(nodes)} operators, at most {MAX_NODES} are read")
 
 
 def parse_nodes(nodes) -> Tuple[Node, ...]:
-    """The nodes of a symbol's JSON. Raises ValueError and its like where they are not."""
+    """The nodes of a symbol's JSON.
+
+    Raises InputError where one reads a second output of an operator, which none of the networks
+    here has; ValueError and its like where they are no nodes.
+    """
     parsed = []
     for place, node in enumerate(nodes):
         attrs = {}
@@ -91,11 +116,21 @@ def parse_nodes(nodes) -> Tuple[Node, ...]:
         inputs = tuple(int(entry[0]) for entry in node["inputs"])
         if not all(0 <= i < place for i in inputs):
             raise ValueError("an operator stands before its input")
-        if node["op"] in PARAMETERS and len(inputs) < 2:
+        name, op = str(node["name"]), str(node["op"])
+        if not name.isprintable() or len(name) > MAX_NAME:
+            raise ValueError("a name that is no text")
+        if op in PARAMETERS and len(inputs) < 2:
             raise ValueError("a layer without parameters")
+        if any(entry[1] for entry in node["inputs"]):
+            raise InputError(f"{name} reads a second output of an operator")
         attrs = {str(key): str(value) for key, value in attrs.items()}
-        parsed.append(Node(str(node["name"]), str(node["op"]), attrs, inputs))
+        parsed.append(Node(name, op, attrs, inputs))
     return tuple(parsed)
+
+
+def last_layer(nodes) -> Optional[Node]:
+    """The last convolution or dense layer: the classifier. None where there is none."""
+    return next((node for node in reversed(nodes) if node.op in WIDTHS), None)
 
 
 class Layer(NamedTuple):
@@ -117,9 +152,11 @@ class Meaning:
 
     A meaning is a digest of the operator and of the meanings of its inputs, down to the data, and
     in `layers`, of what reads it next: two BatchNorms of one tensor differ in that alone. The
-    operators `_SAME` are left out, so are the orders of sums, nested concatenations and slices of
-    them, the spelling of one operator as another (a dense layer, a 1x1 convolution in one, two or
-    three dimensions), and values: weights, and BatchNorm's eps and momentum.
+    operators `_SAME` are left out, so are the orders of sums and products, nested concatenations
+    and slices of them, the spelling of one operator as another (a dense layer, a 1x1 convolution in
+    one, two or three dimensions), and values: weights, and BatchNorm's eps and momentum. Raises
+    InputError where an attribute is none, or there are over `MAX_PARTS` of a sum's or
+    concatenation's parts, or of the layers that read one value.
     """
 
     def __init__(self, nodes):
@@ -144,6 +181,8 @@ class Meaning:
             data = node.inputs[:1] if is_layer or node.op in _SAME else node.inputs
             for i in data:
                 readers[i] |= found
+                if len(readers[i]) > MAX_PARTS:
+                    raise InputError(f"{self.nodes[i].name} is read by over {MAX_PARTS} layers")
         return readers
 
     def _value(self, place, node, inputs):
@@ -153,23 +192,26 @@ class Meaning:
             return (Segment(_digest(*_spelling(node)), None),)
         if op in PARAMETERS:
             return self._layer(place, node, inputs[0])
-        if op in _SAME:
+        if op in _SAME and node.attrs.get("mode") != "always":  # of a Dropout: in inference, too
             return inputs[0]
         if op in _ADD:
-            return self._sum(inputs)
+            return _few(node, self._sum(node, inputs))
         if op in ("Concat", "concat") and node.number("dim", 1) == 1:
-            return tuple(segment for value in inputs for segment in value)
+            return _few(node, [segment for value in inputs for segment in value])
         if op == "slice_axis":
             return self._slice(node, inputs[0])
         if op in ("transpose", "SwapAxis"):
             return self._swap(node, inputs[0])
-        return (Segment(_digest(*_spelling(node), *map(_whole, inputs)), _width(inputs[0])),)
+        meanings = map(_whole, inputs)
+        if op in _MULTIPLY:
+            meanings = sorted(meanings)
+        return (Segment(_digest(*_spelling(node), *meanings), _width(inputs[0])),)
 
     def _layer(self, place, node, value):
         if node.op == "BatchNorm":
             spelling, width = ("BatchNorm", node.number("axis", 1)), _width(value)
         else:
-            width = node.number("num_filter" if node.op == "Convolution" else "num_hidden")
+            width = node.width
             spelling = (*_linear(node), width, node.flag("no_bias", False))
         meaning = _digest(*spelling, _whole(value))
         roles = PARAMETERS[node.op]
@@ -179,31 +221,33 @@ class Meaning:
         self._layer_at[place] = (meaning, Layer(node, dict(zip(roles, names))))
         return (Segment(meaning, width),)
 
-    def _sum(self, inputs):
+    def _sum(self, node, inputs):
         """Sums of sums are sums; of concatenations, the concatenation of the sums."""
         widths = {_width(value) for value in inputs}
         if None in widths or len(widths) > 1:
-            return (self._add([Segment(_whole(value), _width(value)) for value in inputs]),)
+            return (self._add(node, [Segment(_whole(value), _width(value)) for value in inputs]),)
         ends = sorted({end for value in inputs for end in _ends(value)})
         return tuple(
-            self._add([_cut(value, start, end)[0] for value in inputs])
+            self._add(node, [_cut(value, start, end)[0] for value in inputs])
             for start, end in zip([0, *ends], ends)
         )
 
-    def _add(self, segments):
-        terms = sorted(t for s in segments for t in self._terms.get(s.meaning, (s.meaning,)))
+    def _add(self, node, segments):
+        terms = [t for s in segments for t in self._terms.get(s.meaning, (s.meaning,))]
+        terms = sorted(_few(node, terms))
         meaning = _digest("sum", *terms)
         self._terms[meaning] = terms
         return Segment(meaning, segments[0].width)
 
     def _slice(self, node, value):
-        begin, end = node.number("begin"), node.attrs.get("end", "None")
-        if node.number("axis") == 0 and begin == 0 and end == "None":
+        begin, width = node.number("begin"), _width(value)
+        to_the_end = node.attrs.get("end", "None") == "None"
+        if node.number("axis") == 0 and begin == 0 and to_the_end:
             return value
-        width = _width(value)
-        if node.number("axis") != 1 or width is None:
+        end = width if to_the_end else node.number("end")
+        if node.number("axis") != 1 or width is None or not 0 <= begin < end <= width:
             return (Segment(_digest(*_spelling(node), _whole(value)), None),)
-        return _cut(value, begin, width if end == "None" else int(end))
+        return _cut(value, begin, end)
 
     def _swap(self, node, value):
         """A swap of the axes 1 and 2; two of them are none."""
@@ -225,6 +269,8 @@ def _linear(node):
     """How a convolution or dense layer is spelled: alike where both are one matrix product."""
     if node.op == "FullyConnected":
         return ("linear",)
+    if node.attrs.get("layout", "None")[-1:] == "C":
+        return ("channels last",)
     kernel = node.numbers("kernel", ())
     ones, zeros = (1,) * len(kernel), (0,) * len(kernel)
     stride, dilate = node.numbers("stride", ones), node.numbers("dilate", ones)
@@ -258,6 +304,13 @@ def pool_window(node):
     if node.flag("global_pool", False) or average and stride == ones and pad == zeros:
         return ("all",)
     return (kernel, stride, pad, node.attrs.get("pooling_convention", "valid"))
+
+
+def _few(node, parts):
+    """The parts of a sum or concatenation. Raises InputError where they are too many."""
+    if len(parts) > MAX_PARTS:
+        raise InputError(f"{node.name} has {len(parts)} parts, at most {MAX_PARTS} are read")
+    return tuple(parts)
 
 
 def _digest(*parts):

@@ -1,17 +1,20 @@
 """From a file of somebody else's to an entry of the model zoo."""
 
+import contextlib
 import dataclasses
+import os
 import pickle
-import tarfile
+import re
 import tempfile
 import zipfile
 from pathlib import Path
 
 from ..atomic import sha256
-from ..errors import InputError
+from ..errors import InputError, naming
 from ..image import Preprocess
 from ..manifest import Manifest
 from ..registry import get_spec
+from ..spec import NetSpec
 from ..zoo import list_models
 from .archive import extract_release, find_release
 from .card import Card
@@ -37,7 +40,7 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
     """
     path = Path(path)
     card = card or Card(str(path))
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, _as_of(path, temporary):
         release = _release_files(path, temporary)
         found = read_release(*release) if release else read_pytorch(path)
         name = _check_name(name, found.spec, path) if name else find_name(found.spec)
@@ -50,11 +53,31 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
         card = dataclasses.replace(
             card, checked=(*card.checked, *checked), notes=(*card.notes, *found.notes)
         )
-        size = spec.input_size[-2:]
-        preprocess = preprocess or Preprocess(size=size, resize=round(min(size) * 256 / 224))
+        preprocess = preprocess or _preprocess(spec, path)
         classes = tuple(str(i) for i in range(found.classes))
         manifest = Manifest(name, classes, preprocess, spec=spec, card=card)
         return write_entry(directory, manifest, found.arrays)
+
+
+@contextlib.contextmanager
+def _as_of(path, temporary):
+    """What is refused of a file taken out of an archive is refused of the archive."""
+    try:
+        yield
+    except InputError as error:
+        inside = str(error).replace(f"{temporary}{os.sep}", "")
+        raise InputError(str(error) if inside == str(error) else f"{path}: {inside}") from None
+
+
+def _preprocess(spec, path):
+    """The authors' way from pictures to the input: 256 pixels of the short side for 224."""
+    if spec.in_channels != 3:
+        raise InputError(
+            f"{path}: takes {spec.in_channels} channels, how they are made of a picture must be "
+            "given as `preprocess`; known for 3"
+        )
+    size = spec.input_size[-2:]
+    return Preprocess(size=size, resize=round(min(size) * 256 / 224))
 
 
 def _release_files(path, temporary):
@@ -66,20 +89,17 @@ def _release_files(path, temporary):
         return find_release(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    with open(path, "rb") as file:
+    with naming(path), open(path, "rb") as file:
         head = file.read(8)
-    if zipfile.is_zipfile(path) or head[:1] == pickle.PROTO:
-        return None
     if head == MAGIC:
-        symbol = path.with_name(f"{path.stem[:-5]}-symbol.json")  # of PREFIX-0000.params
+        prefix = re.sub(r"-\d{4,9}$", "", path.stem)  # of PREFIX-0000.params
+        symbol = path.with_name(f"{prefix}-symbol.json")
         if not symbol.is_file():
             raise InputError(f"{path}: parameters alone; {symbol.name} is needed beside them")
         return symbol, path
-    if tarfile.is_tarfile(path):
-        return extract_release(path, Path(temporary))
-    raise InputError(
-        f"{path}: neither an archive with an MXNet network, nor its parameters, nor a PyTorch file"
-    )
+    if zipfile.is_zipfile(path) or head[:1] == pickle.PROTO:
+        return None
+    return extract_release(path, Path(temporary))
 
 
 def find_name(spec):
@@ -118,12 +138,12 @@ def _outline(spec):
 
 
 def _named(found, name):
-    """The spec under its name, with the input of the registered network of the same layers."""
-    spec = dataclasses.replace(found.spec, classes=found.classes)
-    if name in list_models():
-        registered = get_spec(name)
-        spec = dataclasses.replace(spec, source=registered.source)
-    return dataclasses.replace(spec, name=name)
+    """The spec under its name; where the file names no input, with that of the registered one."""
+    spec = dataclasses.replace(found.spec, classes=found.classes, name=name)
+    if name not in list_models():
+        return spec
+    said = spec.input_size != NetSpec.input_size
+    return spec if said else dataclasses.replace(spec, input_size=get_spec(name).input_size)
 
 
 def _compare(spec, arrays, release):

@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import InputError
 from ..network import Network
 from ..spec import NAMES, NetSpec, Placement, Stage, Stem
-from .graph import Meaning, parse_nodes, pool_window, read_graph
+from .graph import WIDTHS, Meaning, last_layer, parse_nodes, pool_window, read_graph
 from .params_file import read_params
 from .recognized import Recognized
 
@@ -29,6 +29,7 @@ _BODY = {
     "dpn": (("c1x1-a", "c3x3-b", "c1x1-c"),),
 }
 DEFAULT_EPS = 1e-3  # MXNet's, where a symbol names none
+LARGEST_INPUT = 2048  # pixels on a side
 
 
 def read_release(symbol, params) -> Recognized:
@@ -63,7 +64,7 @@ def recognize(nodes) -> NetSpec:
     if numbers != list(range(2, 2 + len(numbers))):
         raise InputError(f"stages must be Res2, Res3 and so on, given {numbers}")
     stages = tuple(_stage(family, number, body) for number in numbers)
-    classifier = _classifier(nodes)
+    classifier = _classifier(family, nodes)
     pools = [node for node in nodes if node.op == "Pooling"]
     spec = NetSpec(
         stages=stages,
@@ -72,10 +73,10 @@ def recognize(nodes) -> NetSpec:
         bottleneck=any("conv-m3" in unit for unit in body.values()) or family == "dpn",
         squeeze_excite=_squeeze_excite(family, nodes, stages[0], (stem, classifier)),
         extras=tuple(_placement(*place, unit, stages) for place, unit in sorted(extras.items())),
-        classes=classifier.number("num_hidden"),
-        eps=min(_eps(node) for node in nodes if node.op == "BatchNorm"),
+        classes=classifier.width,
+        eps=min((_eps(n) for n in nodes if n.op == "BatchNorm"), default=DEFAULT_EPS),
     )
-    size = _input_size(pools[-1], spec.total_stride)
+    size = _input_size(pools[-1], spec.total_stride) if pools else None
     return dataclasses.replace(spec, input_size=size) if size else spec
 
 
@@ -99,13 +100,13 @@ def _stage(family, number, body):
     if leaves is None:
         raise InputError(f"unit 1 of Res{number} has not the convolutions of a released one")
     convs = [first[leaf] for leaf in leaves]
-    wide, grouped = convs[0].number("num_filter"), convs[1].number("num_group", 1)
-    out, growth = convs[-1].number("num_filter"), 0
+    wide, grouped = convs[0].width, convs[1].number("num_group", 1)
+    out, growth = convs[-1].width, 0
     if family == "dpn":  # the last convolution has R + G filters, the projection R + 2 G
         projection = next((n for leaf, n in first.items() if leaf.startswith("c1x1-w")), None)
         if projection is None:
             raise InputError(f"unit 1 of Res{number} has no projection")
-        growth = projection.number("num_filter") - out
+        growth = projection.width - out
         out -= growth
     mid = wide if len(leaves) == 3 and (wide != out // 4 or family == "dpn") else None
     strided = convs[1 if len(leaves) == 3 else 0]
@@ -115,9 +116,9 @@ def _stage(family, number, body):
 
 def _stem(conv, pools):
     """Only what one number says: the kernels and strides of the released stems are square."""
-    pool = next((p for p in pools if p.attrs.get("pool_type") == "max"), None)
+    pool = next((p for p in pools if p.attrs.get("pool_type", "max") == "max"), None)
     return Stem(
-        channels=conv.number("num_filter"),
+        channels=conv.width,
         kernel=_one(conv.numbers("kernel", ())),
         stride=_one(conv.numbers("stride", (1,))),
         pool=_one(pool.numbers("kernel", ())) if pool else 0,
@@ -125,15 +126,15 @@ def _stem(conv, pools):
 
 
 def _one(values):
-    if len(set(values)) != 1:
-        raise InputError(f"kernels and strides must be square, given {values}")
+    if len(set(values)) != 1 or values[0] < 1:
+        raise InputError(f"kernels and strides must be square, given {values[:9]}")
     return values[0]
 
 
 def _placement(stage, block, unit, stages):
     if "conv-proj" not in unit or not 2 <= stage < 2 + len(stages):
         raise InputError(f"the extra unit {block} of Res{stage} is no released GloRe unit")
-    nodes, options = unit["conv-proj"].number("num_filter"), {}
+    nodes, options = unit["conv-proj"].width, {}
     if nodes != stages[stage - 2].out_channels // 4:
         options["mid_channels"] = nodes
     if "conv-tail-res" in unit:
@@ -141,40 +142,43 @@ def _placement(stage, block, unit, stages):
     return Placement("glore", stage, block, tuple(sorted(options.items())))
 
 
-def _classifier(nodes):
-    dense = [node for node in nodes if node.op == "FullyConnected"]
-    if not dense:
+def _classifier(family, nodes):
+    """The last layer, dense or a convolution; the unit's own are none."""
+    layer = last_layer(nodes)
+    if _UNIT[family].fullmatch(nodes[layer.inputs[1]].name):
         raise InputError("no classifier in it")
-    return dense[-1]
+    return layer
 
 
 def _squeeze_excite(family, nodes, first_stage, others):
     """The reduction of channel attention: its first layer is the first that no unit explains."""
-    widths = {"Convolution": "num_filter", "FullyConnected": "num_hidden"}
     for node in nodes:
-        if node.op not in widths or node in others:
+        if node.op not in WIDTHS or node in others:
             continue
         if not _UNIT[family].fullmatch(nodes[node.inputs[1]].name):
-            return first_stage.out_channels // node.number(widths[node.op])
+            return first_stage.out_channels // node.width
     return 0
 
 
 def _eps(node):
+    text = node.attrs.get("eps", DEFAULT_EPS)
     try:
-        return float(node.attrs.get("eps", DEFAULT_EPS))
+        eps = float(text)
     except ValueError:
-        raise InputError(
-            f"{node.name}: eps must be a number, given {node.attrs['eps']!r}"
-        ) from None
+        eps = 0.0
+    if not 0 < eps <= 1:
+        raise InputError(f"{node.name}: eps must be above 0 and at most 1, given {text[:80]!r}")
+    return eps
 
 
 def _input_size(pool, stride):
     """What the last pool was made for; None where it takes any size."""
-    window = pool_window(pool)
-    kernel = pool.numbers("kernel", ())
-    if window != ("all",) or pool.flag("global_pool", False):
+    if pool_window(pool) != ("all",) or pool.flag("global_pool", False):
         return None
-    return tuple(k * s for k, s in zip(kernel, stride))
+    size = tuple(_one(pool.numbers("kernel", ())) * s for s in stride)
+    if max(size) > LARGEST_INPUT:
+        raise InputError(f"{pool.name}: made for {size} pixels, at most {LARGEST_INPUT} a side")
+    return size
 
 
 def match(spec, nodes, arrays) -> Recognized:
@@ -183,7 +187,7 @@ def match(spec, nodes, arrays) -> Recognized:
     `arrays` are those of the file, by the names of the graph's variables, with or without `arg:`
     and `aux:`. Raises InputError naming what has no counterpart, on either side.
     """
-    arrays = _plain(arrays)
+    arrays = without_kinds(arrays)
     stem = arrays.get(f"{spec.names[0]}__conv_weight")
     if stem is not None and stem.ndim > 1:  # no graph says how many channels its data has
         spec = dataclasses.replace(spec, in_channels=stem.shape[1])
@@ -205,7 +209,7 @@ def match(spec, nodes, arrays) -> Recognized:
     for meaning, layers in ours.items():
         for our, their in _pairs(layers, theirs.get(meaning, ())):
             for role, name in our.parameters.items():
-                source = their.parameters.get(role, "")
+                source = as_in_file(their.parameters.get(role, ""), arrays)
                 read.add(source)
                 value = arrays.get(source)
                 if role == "gamma" and their.node.flag("fix_gamma", True):
@@ -214,7 +218,7 @@ def match(spec, nodes, arrays) -> Recognized:
                 if value is None:
                     problems.append(f"{source or name} is missing in the parameter file")
                     continue
-                if value.size != np.prod(shapes[name]) or value.shape[0] != shapes[name][0]:
+                if _longer_axes(value.shape) != _longer_axes(shapes[name]):
                     problems.append(f"{source} is {value.shape}, not {shapes[name]}")
                     continue
                 if role == "running_var" and _eps(their.node) != spec.eps:
@@ -243,9 +247,22 @@ def _pairs(ours, theirs):
     return [(layer, by_name[layer.node.name]) for layer in ours]
 
 
-def _plain(arrays):
-    """Without `arg:` and `aux:`, and the statistics' names as in the graph: `_moving_` or ours."""
+def without_kinds(arrays):
+    """Without `arg:` and `aux:`."""
     return {name[4:] if name[:4] in ("arg:", "aux:") else name: a for name, a in arrays.items()}
+
+
+def as_in_file(name, arrays):
+    """A parameter of the graph as the file calls it: statistics are "moving" or "running"."""
+    other = name.replace("_moving_", "_running_")
+    if other == name:
+        other = name.replace("_running_", "_moving_")
+    return other if name not in arrays and other in arrays else name
+
+
+def _longer_axes(shape):
+    """The axes that count: a graph convolution's weight is (N, N, 1), a dense layer's (N, C)."""
+    return [size for size in shape if size != 1]
 
 
 def _title(spec):
