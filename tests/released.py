@@ -134,7 +134,7 @@ def arrays_of(symbol, spec):
     named = zip(symbol.list_arguments(), shapes)
     weights = {n: synthetic(n, s) for n, s in named if n not in ("data", "softmax_label")}
     net = Network(spec)
-    net.initialize()
+    net.initialize(mx.init.Zero())
     for name, param in net.collect_params().items():
         if name in weights:
             param.set_data(mx.nd.array(weights[name].reshape(param.shape)))

@@ -17,7 +17,11 @@ import numpy as np
 from ..errors import InputError
 from .graph import last_layer, read_graph
 
-PLAIN = {"MXNET_MKLDNN_ENABLED": "0", "MXNET_SUBGRAPH_BACKEND": "NONE"}
+PLAIN = {
+    "MXNET_MKLDNN_ENABLED": "0",
+    "MXNET_SUBGRAPH_BACKEND": "NONE",
+    "MXNET_STORAGE_FALLBACK_LOG_VERBOSE": "0",  # a page of warnings for every operator
+}
 TIMEOUT = 1800  # seconds
 
 
