@@ -28,7 +28,7 @@ from gluon_glore.manifest import Manifest, read_manifest
 from gluon_glore.weights import load_arrays
 from gluon_glore.weights.card import Card
 from gluon_glore.weights.entry import TOLERANCE, check_golden
-from gluon_glore.weights.importer import find_name, import_weights
+from gluon_glore.weights.importer import UNPREPARED, find_name, import_weights
 
 RELEASED = GOLDEN / "resnet50_w-glore_2-3-symbol.json"
 FILES = {"README.md", "golden.npz", "manifest.yaml"}
@@ -168,7 +168,7 @@ def test_what_is_no_release_is_refused(tmp_path, made, tar):
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", out, r"empty: has no \*-symbol.json")
     (tmp_path / "page.tar").write_text("<html>")
-    refused(tmp_path / "page.tar", out, "page.tar: not a tar archive")
+    refused(tmp_path / "page.tar", out, "page.tar: neither an archive")
     (tmp_path / "cut.tar").write_bytes(tar.read_bytes()[:5000])
     refused(tmp_path / "cut.tar", out, "cut.tar: truncated archive")
     alone = write_files(tmp_path / "alone", *made)[1].rename(tmp_path / "alone-0001.params")
@@ -270,17 +270,17 @@ def test_our_own_exports_come_back(tmp_path):
     assert differs(name, entry, x, net(mx.nd.array(x)).asnumpy()) < 1e-4
 
 
-def test_pictures_of_other_than_three_channels_need_their_preparation(tmp_path):
+def test_pictures_of_other_than_three_channels_are_taken_as_they_are_unless_told(tmp_path):
     net = get_model("tiny")
     net.initialize()
     preprocess = Preprocess((64, 64), 0, (22.0,))
     export_model(net, tmp_path / "out", Manifest("tiny", ("a", "b"), preprocess))
-    message = "out: takes 1 channels, how they are made of a picture must be given as `preprocess`"
-    refused(tmp_path / "out", tmp_path / "entry", message)
-    entry = import_weights(
-        tmp_path / "out", tmp_path / "entry", preprocess=preprocess, compare=False
-    )
-    assert read_manifest(entry).preprocess == preprocess
+    told = import_weights(tmp_path / "out", tmp_path / "a", preprocess=preprocess, compare=False)
+    assert read_manifest(told).preprocess == preprocess
+    assert UNPREPARED not in read_manifest(told).card.notes
+    untold = read_manifest(import_weights(tmp_path / "out", tmp_path / "b", compare=False))
+    assert untold.preprocess == Preprocess((64, 64), 0, (0.0,), 1.0)
+    assert UNPREPARED in untold.card.notes
 
 
 def test_a_file_whose_logits_differ_from_ours_is_refused(tmp_path):

@@ -25,6 +25,9 @@ from .params_file import MAGIC
 from .pytorch import read_pytorch
 from .release import read_release
 
+COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")  # gzip, bzip2, xz
+UNPREPARED = "how pictures become its input is not known: they are taken as they are"
+
 
 def import_weights(path, directory, name=None, card=None, preprocess=None, compare=True):
     """Import released weights as the zoo entry `directory`; returns its folder.
@@ -33,10 +36,9 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
     or a PyTorch file (.pth), told apart by content. The network is read off the file; `name`
     (default: the registered one of the same layers, or of the same units elsewhere or with another
     BatchNorm eps) is what the entry is called. `card` says where the file is from, `preprocess` how
-    its input is made (default: the authors' way). With `compare`
-    the released symbol itself runs once on MXNet's plain operators, and the logits must agree.
-    Raises InputError where the file is damaged or hostile, or no network here, naming the
-    parameters that have no counterpart.
+    its input is made (default: the authors' way). With `compare` the released symbol itself runs
+    once on MXNet's plain operators, and the logits must agree. Raises InputError where the file is
+    damaged or hostile, or no network here, naming the parameters that have no counterpart.
     """
     path = Path(path)
     card = card or Card(str(path))
@@ -50,10 +52,12 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
             checked.append(_compare(spec, found.arrays, release))
         if path.is_file() and not card.source_sha256:
             card = dataclasses.replace(card, source_sha256=sha256(path))
-        card = dataclasses.replace(
-            card, checked=(*card.checked, *checked), notes=(*card.notes, *found.notes)
-        )
-        preprocess = preprocess or _preprocess(spec, path)
+        notes = [*card.notes, *found.notes]
+        if preprocess is None:
+            preprocess = _preprocess(spec)
+            if spec.in_channels != 3:
+                notes.append(UNPREPARED)
+        card = dataclasses.replace(card, checked=(*card.checked, *checked), notes=tuple(notes))
         classes = tuple(str(i) for i in range(found.classes))
         manifest = Manifest(name, classes, preprocess, spec=spec, card=card)
         return write_entry(directory, manifest, found.arrays)
@@ -69,14 +73,14 @@ def _as_of(path, temporary):
         raise InputError(str(error) if inside == str(error) else f"{path}: {inside}") from None
 
 
-def _preprocess(spec, path):
-    """The authors' way from pictures to the input: 256 pixels of the short side for 224."""
-    if spec.in_channels != 3:
-        raise InputError(
-            f"{path}: takes {spec.in_channels} channels, how they are made of a picture must be "
-            "given as `preprocess`; known for 3"
-        )
+def _preprocess(spec):
+    """The authors' way from pictures to the input: 256 pixels of the short side for 224.
+
+    Of other than RGB pictures nothing is known: they are taken as they are.
+    """
     size = spec.input_size[-2:]
+    if spec.in_channels != 3:
+        return Preprocess(size=size, resize=0, mean=(0.0,) * spec.in_channels, scale=1.0)
     return Preprocess(size=size, resize=round(min(size) * 256 / 224))
 
 
@@ -90,8 +94,8 @@ def _release_files(path, temporary):
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     with naming(path), open(path, "rb") as file:
-        head = file.read(8)
-    if head == MAGIC:
+        head = file.read(512)
+    if head.startswith(MAGIC):
         prefix = re.sub(r"-\d{4,9}$", "", path.stem)  # of PREFIX-0000.params
         symbol = path.with_name(f"{prefix}-symbol.json")
         if not symbol.is_file():
@@ -99,7 +103,11 @@ def _release_files(path, temporary):
         return symbol, path
     if zipfile.is_zipfile(path) or head[:1] == pickle.PROTO:
         return None
-    return extract_release(path, Path(temporary))
+    if head[257:262] == b"ustar" or head.startswith(COMPRESSED):
+        return extract_release(path, Path(temporary))
+    raise InputError(
+        f"{path}: neither an archive with an MXNet network, nor its parameters, nor a PyTorch file"
+    )
 
 
 def find_name(spec):
