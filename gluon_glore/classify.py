@@ -12,7 +12,8 @@ from .export import import_model, is_export
 from .image import Preprocess, read_image
 from .manifest import MANIFEST, Manifest, newest_checkpoint, params_of, read_manifest
 from .models import fill_model, found_spec
-from .weights.store import Found, find_weights
+from .weights.root import Found
+from .weights.store import find_weights
 
 
 @dataclass(frozen=True)

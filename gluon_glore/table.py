@@ -8,7 +8,8 @@ from .complexity import StageCount, count_network, totals
 from .errors import InputError
 from .models import get_model
 from .weights.catalogue import find_row, releases, rows, shipped
-from .weights.store import brought, default_root, installed
+from .weights.root import default_root, installed
+from .weights.store import brought
 from .zoo import list_models
 
 

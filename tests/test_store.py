@@ -19,14 +19,14 @@ from web_server import Answer, WebServer
 
 from gluon_glore import InputError, get_model, get_spec, save_weights
 from gluon_glore.manifest import MANIFEST, Manifest, read_manifest, write_manifest
+from gluon_glore.weights import bring, named_arrays, plain_names
 from gluon_glore.weights import download as downloading
-from gluon_glore.weights import named_arrays, plain_names, store
 from gluon_glore.weights.card import Card
 from gluon_glore.weights.catalogue import FILE, add_to_catalogue
 from gluon_glore.weights.download import download
 from gluon_glore.weights.entry import GOLDEN, write_entry
 from gluon_glore.weights.importer import import_weights
-from gluon_glore.weights.store import SOURCES, installed
+from gluon_glore.weights.root import SOURCES, default_root, installed
 
 TAR = "files/tiny.tar"
 ENTRY = "tiny_nl_0_1"  # published; `tiny` is released
@@ -420,10 +420,10 @@ def test_a_hostile_or_damaged_entry_is_one_line_and_leaves_nothing(
 def test_the_files_of_an_entry_together_are_held_to_the_limit(made, server, root, monkeypatch):
     params = (made.folder / made.entry / params_file(ENTRY)).stat().st_size
     golden = (made.folder / made.entry / GOLDEN).stat().st_size
-    monkeypatch.setattr(store, "LIMIT", params + golden - 1)
+    monkeypatch.setattr(bring, "LIMIT", params + golden - 1)
     assert "allowed" in refused(ENTRY)
     assert names(root) == [".lock"]
-    monkeypatch.setattr(store, "LIMIT", params + golden)
+    monkeypatch.setattr(bring, "LIMIT", params + golden)
     get_model(ENTRY, pretrained=True)
 
 
@@ -463,7 +463,7 @@ def test_an_archive_of_another_network_is_refused(server, root):
 def test_a_cut_and_a_slow_download_are_one_line_and_go_on_later(made, server, root, monkeypatch):
     server.answer(TAR, *[Answer(cut=1000)] * 5)
     assert "connection cut after 5000 of" in refused("tiny")
-    monkeypatch.setattr(store, "download", functools.partial(download, timeout=0.3, attempts=1))
+    monkeypatch.setattr(bring, "download", functools.partial(download, timeout=0.3, attempts=1))
     server.answer(TAR, Answer(stall=1000), Answer(drip=0.1))
     started = time.monotonic()
     assert "connection cut after 6000 of" in refused("tiny")
@@ -557,7 +557,7 @@ def test_without_glore_home_weights_lie_where_gluons_do(monkeypatch, tmp_path):
         monkeypatch.setenv("GLORE_HOME", home or "")
         if home is None:
             monkeypatch.delenv("GLORE_HOME")
-        assert store.default_root() == tmp_path / ".mxnet" / "models"
+        assert default_root() == tmp_path / ".mxnet" / "models"
 
 
 def test_a_root_that_can_not_be_written_is_one_line_and_what_is_in_it_still_loads(

@@ -96,6 +96,7 @@ def is_initialized(param):
 
 def named_arrays(net):
     """The network's parameters as `{"arg:name" or "aux:name": array on the CPU}`."""
+    mx.nd.waitall()  # a forward that still runs may be moving them to oneDNN's layout
     return with_kinds(
         {
             # Through numpy: after an inference the originals may lie in oneDNN's own layout.
