@@ -107,6 +107,7 @@ def test_evaluation_counts_every_sample_of_every_batch():
 
 @pytest.mark.parametrize("classes", [2, 5, 6, 20])
 def test_top_5_is_counted_where_there_are_more_than_five_classes(classes):
+    mx.random.seed(0)  # weights with which some pictures miss
     net = get_model("tiny", classes=classes)
     net.initialize()
     data = list(batches(6))

@@ -75,7 +75,14 @@ def test_after_ctrl_c_the_exit_code_says_so(model, tmp_path):
     pipe = tmp_path / "picture.png"
     os.mkfifo(pipe)
     command = [sys.executable, "-m", "gluon_glore", "predict", str(pipe), "--model", str(model)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs, as CI's may be, start with Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     with open(pipe, "w"):  # it waits for a picture
         process.send_signal(signal.SIGINT)
         assert (process.communicate(timeout=60)[1], process.returncode) == ("", 130)
