@@ -71,7 +71,7 @@ def parse_args(argv):
     command.add_argument("--name", help="of the network (as registered, found by its layers)")
     command.add_argument("--source", help="where the file is from (its path)")
     add_rights(command)
-    command.add_argument("--claimed", default="none", help="accuracy its makers give, in words")
+    command.add_argument("--claimed", help="accuracy its makers give, in words")
     command.add_argument("--data", metavar="FILE.rec", help="measure the accuracy on it")
     command.add_argument(
         "--no-compare",
@@ -108,8 +108,8 @@ def add_weights(command):
 
 
 def add_rights(command):
-    command.add_argument("--origin", default="not said", help="who made the weights")
-    command.add_argument("--licence", default="not said")
+    command.add_argument("--origin", help="who made the weights")
+    command.add_argument("--licence")
 
 
 def add_class_names(command):
@@ -179,7 +179,8 @@ def import_file(args):
     from .weights.card import Card
     from .weights.importer import import_weights
 
-    card = Card(args.source or args.file, "", args.origin, args.licence, args.claimed)
+    said = said_of(args, "source", "origin", "licence", "claimed")
+    card = Card(**{"source": args.file, **said}) if said else None
     folder = import_weights(args.file, args.out, args.name, card, compare=not args.no_compare)
     if args.data:
         from .weights.entry import add_measurement
@@ -193,9 +194,14 @@ def publish_run(args):
     from .weights.card import Card
     from .weights.publish import SOURCE, publish
 
-    card = Card(SOURCE, origin=args.origin, licence=args.licence)
+    card = Card(SOURCE, **said_of(args, "origin", "licence"))
     folder = publish(args.checkpoint, args.out, args.name, args.data, card, args.half)
     print_card(folder)
+
+
+def said_of(args, *fields):
+    """The fields of a model card that the command line gives."""
+    return {field: getattr(args, field) for field in fields if getattr(args, field) is not None}
 
 
 def print_card(folder):

@@ -18,6 +18,7 @@ from ..spec import NetSpec
 from ..zoo import list_models
 from .archive import extract_release, find_release
 from .card import Card
+from .catalogue import releases
 from .compare import released_logits
 from .entry import compare_logits, golden_input, write_entry
 from .parameters import fit_as_is, set_weights
@@ -35,18 +36,19 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
     `path` is an MXNet archive (.tar), its unpacked folder or its .params file beside its symbol,
     or a PyTorch file (.pth), told apart by content. The network is read off the file; `name`
     (default: the registered one of the same layers, or of the same units elsewhere or with another
-    BatchNorm eps) is what the entry is called. `card` says where the file is from, `preprocess` how
-    its input is made (default: the authors' way). With `compare` the released symbol itself runs
-    once on MXNet's plain operators, and the logits must agree. Raises InputError where the file is
-    damaged or hostile, or no network here, naming the parameters that have no counterpart.
+    BatchNorm eps) is what the entry is called. `card` says where the file is from (default: what
+    the catalogue says of a file so called with that network), `preprocess` how its input is made
+    (default: the authors' way). With `compare` the released symbol itself runs once on MXNet's
+    plain operators, and the logits must agree. Raises InputError where the file is damaged or
+    hostile, or no network here, naming the parameters that have no counterpart.
     """
     path = Path(path)
-    card = card or Card(str(path))
     with tempfile.TemporaryDirectory() as temporary, _as_of(path, temporary):
         release = _release_files(path, temporary)
         found = read_release(*release) if release else read_pytorch(path)
         name = _check_name(name, found.spec, path) if name else find_name(found.spec)
         spec = _named(found, name)
+        card = card or _known_card(path, name)
         checked = ["every layer has its counterpart in the file, no parameter is left over"]
         if compare and release:
             checked.append(_compare(spec, found.arrays, release))
@@ -61,6 +63,20 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
         classes = tuple(str(i) for i in range(found.classes))
         manifest = Manifest(name, classes, preprocess, spec=spec, card=card)
         return write_entry(directory, manifest, found.arrays)
+
+
+def _known_card(path, name):
+    """The card of a file that is called as one of the catalogue and holds the network it should."""
+    card = Card(str(path))
+    for row in releases():
+        if row.name == name and row.source.endswith(f"/{path.name}"):
+            note = (
+                f"origin, licence and claim are the catalogue's of a file so called: {row.source}"
+            )
+            return dataclasses.replace(
+                card, origin=row.origin, licence=row.licence, claimed=row.claimed, notes=(note,)
+            )
+    return card
 
 
 @contextlib.contextmanager
