@@ -23,6 +23,7 @@ from .image import Preprocess
 from .spec import NetSpec
 from .spec_fields import spec_from_fields, spec_to_fields
 from .weights.card import Card, read_card
+from .yaml_file import read_yaml
 
 MANIFEST = "manifest.yaml"
 WEIGHTS = "weights.params"  # of a checkpoint, beside its momentum
@@ -96,7 +97,7 @@ def parse_manifest(path) -> Manifest:
     Raises InputError where it is missing or damaged.
     """
     try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+        fields = read_yaml(path, aliases=False)  # none are written
         preprocess = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in fields["preprocess"].items()

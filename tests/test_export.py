@@ -73,6 +73,11 @@ def change_manifest(directory):
     (directory / MANIFEST).write_text(yaml.safe_dump(fields))
 
 
+def repeat_by_alias(directory):
+    text = (directory / MANIFEST).read_text()
+    (directory / MANIFEST).write_text(f"{text}more: &a [1]\nagain: *a\n")
+
+
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
@@ -82,6 +87,7 @@ def change_manifest(directory):
         (lambda d: (d / MANIFEST).unlink(), "manifest.yaml: No such file"),
         (lambda d: (d / MANIFEST).write_text("a: [1"), "damaged manifest"),
         (change_manifest, "damaged manifest"),
+        (repeat_by_alias, "damaged manifest"),
     ],
 )
 def test_damaged_folders_are_refused_by_name(tmp_path, harm, message):

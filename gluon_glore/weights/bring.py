@@ -9,15 +9,13 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import yaml
-
 from ..atomic import sha256, write_text
 from ..errors import InputError
 from ..manifest import MANIFEST, parse_manifest, read_manifest
 from ..registry import get_spec
 from ..zoo import list_models
 from .card import Card, markdown
-from .catalogue import DIGEST, NAME, SMALL, flat_yaml
+from .catalogue import DIGEST, NAME, SMALL
 from .download import LIMIT, download
 from .entry import CARD
 from .importer import import_weights
@@ -115,7 +113,6 @@ def _download_entry(row, root, temporary):
 def _read_strangers(file, url):
     """A manifest that was downloaded: its names will be those of files and folders here."""
     try:
-        flat_yaml(file, aliases=False)  # they make gigabytes of few bytes; none are written here
         manifest = parse_manifest(file)
         names = [manifest.model, *manifest.sha256]
         plain = all(map(NAME.fullmatch, names)) and MANIFEST not in names
@@ -124,7 +121,7 @@ def _read_strangers(file, url):
         if len(digests(manifest)) != 1 or manifest.card is None:
             raise ValueError("no zoo entry's")
         return manifest
-    except (yaml.YAMLError, TypeError, ValueError):
+    except (TypeError, ValueError):
         raise InputError(f"{url}: damaged manifest") from None
 
 

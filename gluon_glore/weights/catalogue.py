@@ -20,6 +20,7 @@ import yaml
 from ..atomic import write_text
 from ..errors import InputError
 from ..image import Preprocess
+from ..yaml_file import read_yaml
 from .download import download
 from .part import Cut
 
@@ -28,7 +29,6 @@ HERE = Path(__file__).parent
 SHIPPED = HERE / "zoo"
 SMALL = 2**20  # bytes; catalogues and manifests
 MOST = 10_000  # rows of a catalogue
-DEEPEST = 20  # levels of nesting
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 DIGEST = re.compile(r"[0-9a-f]{64}")
 _PATH = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*", re.ASCII)
@@ -120,7 +120,7 @@ def read_catalogue(path, base="", mirror="", title=None):
     `title` what messages call the file. Raises InputError where it is damaged.
     """
     try:
-        releases = yaml.safe_load(flat_yaml(path))["releases"]
+        releases = read_yaml(path)["releases"]
         found = (row for release in releases for row in _rows(release, base, mirror))
         rows = list(itertools.islice(found, MOST + 1))  # aliases make many of few bytes
         if len(rows) > MOST:
@@ -128,22 +128,6 @@ def read_catalogue(path, base="", mirror="", title=None):
         return rows
     except (yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError):
         raise InputError(f"{title or path}: damaged catalogue") from None
-
-
-def flat_yaml(path, aliases=True):
-    """The text of a YAML file that may be a stranger's.
-
-    Raises ValueError where it nests deep, which takes PyYAML hours, or repeats a part by aliases
-    that are not allowed.
-    """
-    text = Path(path).read_text(encoding="utf-8")
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST or not aliases and isinstance(event, yaml.AliasEvent):
-            raise ValueError(path)
-    return text
 
 
 def _rows(release, base, mirror):
@@ -197,7 +181,7 @@ def add_to_catalogue(folder, name, path, manifest, sha256):
     releases = []
     if file.is_file():
         read_catalogue(file)  # refuses what is damaged
-        releases = yaml.safe_load(file.read_text(encoding="utf-8"))["releases"]
+        releases = read_yaml(file)["releases"]
     card = manifest.card
     release = {
         "origin": card.origin,
