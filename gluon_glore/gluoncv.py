@@ -5,10 +5,11 @@ A name that GluonCV has stays GluonCV's; ours then is `gluon_glore_<name>`. Of t
 `resnext101_32x4d` alone, which GluonCV has in post-activation. GluonCV reads names without regard
 to case, so of two that differ in case only the second one gets the prefix.
 
-Options are those of `gluon_glore.get_model`: `classes`, `pretrained` (True or a path), `ctx`,
-`root`. Others raise InputError; only `use_se`, which GluonCV's scripts pass to every `resnext...`,
-is let through where it says what the network is. GluonCV's `save_parameters` files load with
-`net.load_parameters`, not with `pretrained`. `pretrained_model_list()` names GluonCV's only.
+Options are those of `gluon_glore.get_model`: `classes`, `pretrained` (True, a path, an address or
+the first digits of a sha256), `ctx`, `root`. Others raise InputError; only `use_se`, which
+GluonCV's scripts pass to every `resnext...`, is let through where it says what the network is.
+GluonCV's `save_parameters` files load with `net.load_parameters`, not with `pretrained`.
+`pretrained_model_list()` names GluonCV's only.
 
 `gluoncv.utils.export_block` exports them. Its limits:
 
