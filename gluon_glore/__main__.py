@@ -76,7 +76,7 @@ def parse_args(argv):
     command.add_argument(
         "--no-compare",
         action="store_true",
-        help="don't run the released symbol beside ours, which takes minutes for large ones",
+        help="don't run the released symbol beside ours, which takes some seconds",
     )
     command.set_defaults(command=import_file)
 

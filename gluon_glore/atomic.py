@@ -20,15 +20,20 @@ def atomic_path(path):
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        directory = os.open(path.parent, os.O_RDONLY)
-        os.fsync(directory)
-        os.close(directory)
+        put_in_place(temporary, path)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+
+
+def put_in_place(temporary, path):
+    """Rename a whole file to `path`, its bytes and its name on the disk when this returns."""
+    with open(temporary, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    directory = os.open(Path(path).parent, os.O_RDONLY)
+    os.fsync(directory)
+    os.close(directory)
 
 
 def write_text(path, text):

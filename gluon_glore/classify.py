@@ -93,8 +93,7 @@ def _manifest_of(spec):
             f"{spec.name} does not take RGB pictures: give a training run, a zoo entry or an "
             "exported folder, which say how its input is prepared"
         )
-    size = spec.input_size
-    return Manifest(spec.name, (), Preprocess(size=size, resize=round(min(size) * 256 / 224)))
+    return Manifest(spec.name, (), Preprocess.for_size(spec.input_size))
 
 
 def read_names(path):

@@ -22,6 +22,12 @@ def naming(path):
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from None
 
 
+def listed(problems, most=5):
+    """The first `most` of several problems in one line, and how many more there are."""
+    more = len(problems) - most
+    return "; ".join(problems[:most]) + (f"; and {more} more" if more > 0 else "")
+
+
 def positive_int(text):
     """An argparse type: a whole number above 0."""
     number = int(text)

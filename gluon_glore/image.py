@@ -50,6 +50,11 @@ class Preprocess:
     mean: Tuple[float, ...] = (124.0, 117.0, 104.0)
     scale: float = 0.0167
 
+    @classmethod
+    def for_size(cls, size):
+        """The paper's way to RGB pictures of `size`: 256 pixels of the short side for 224."""
+        return cls(size=size, resize=round(min(size) * 256 / 224))
+
     @property
     def channels(self) -> int:
         return len(self.mean)

@@ -3,8 +3,8 @@
 import dataclasses
 
 from .errors import InputError
-from .inflate import inflate_weights
 from .network import Network
+from .transfer import fill
 from .weights import load_arrays, set_weights
 from .weights.store import find_weights
 from .zoo import get_spec, list_models
@@ -40,7 +40,7 @@ def fill_model(name, found, classes=None, ctx=None) -> Network:
     if spec.ndim == 3 and all(array.ndim < 5 for array in arrays.values()):
         net = Network(spec, classes)
         net.initialize(ctx=ctx)
-        inflate_weights(net, found.params, allow_missing=True, skip_classifier=True)
+        fill(net, found.params, "the file", arrays, allow_missing=True, skip_classifier=True)
         return net
     classifier = arrays.get(f"{spec.names[-1]}_weight")
     theirs = spec.classes if classifier is None else classifier.shape[0]

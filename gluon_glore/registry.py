@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import fnmatch
 import inspect
+import re
 
 from .errors import InputError
 from .spec import NetSpec
@@ -39,6 +40,12 @@ def on_register(listener):
 def list_models(pattern="*"):
     """Sorted names of the registered networks that match the shell pattern, as "resnet50*"."""
     return sorted(fnmatch.filter(_ROWS, pattern))
+
+
+def check_name(name, allowed=r"[\w.-]+"):
+    """Raise InputError where weights of a network so called could not be a file or folder."""
+    if not re.fullmatch(allowed, name):
+        raise InputError(f"a network's name has letters, digits, '_', '-' and '.', given {name!r}")
 
 
 def unregistered(spec, name):

@@ -13,7 +13,8 @@ from gluon_glore import InputError, NetSpec, Network, Stage, Stem, get_spec, lis
 from gluon_glore.weights import set_weights
 from gluon_glore.weights.graph import parse_nodes, read_graph
 from gluon_glore.weights.importer import find_name
-from gluon_glore.weights.release import match, read_release, recognize, without_kinds
+from gluon_glore.weights.parameters import without_kinds
+from gluon_glore.weights.release import match, read_release, recognize
 
 RELEASED = GOLDEN / "resnet50_w-glore_2-3-symbol.json"
 

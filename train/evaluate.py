@@ -32,9 +32,7 @@ def main(argv=None):
     args = parse_args(argv)
     comm = None
     try:
-        net, manifest = load_network(args.model)
-        if net.spec.ndim != 2:
-            raise InputError(f"{manifest.model} takes {net.spec.ndim} dimensions, pictures have 2")
+        net, manifest = load_picture_network(args.model)
         if args.pooling == "mean_max":
             pool_mean_max(net)
         config = make_config(args, manifest.preprocess)
@@ -89,6 +87,14 @@ def parse_args(argv):
     parser.add_argument("--max-bad", type=float, default=0.01, help="share allowed (0.01)")
     parser.add_argument("--out", metavar="FILE.json", help="write the result there too")
     return parser.parse_args(argv)
+
+
+def load_picture_network(model):
+    """`load_network`; raises InputError where the network takes no pictures."""
+    net, manifest = load_network(model)
+    if net.spec.ndim != 2:
+        raise InputError(f"{manifest.model} takes {net.spec.ndim} dimensions, pictures have 2")
+    return net, manifest
 
 
 def make_config(args, preprocess) -> Config:

@@ -31,8 +31,8 @@ def bring(row, root):
         with work(root) as temporary:
             folder = _installed_from(row, root)  # another process may have been first
             if folder is None:
-                bring = _download_entry if row.is_entry else _download_release
-                folder = bring(row, root, temporary)
+                fetch = _download_entry if row.is_entry else _download_release
+                folder = fetch(row, root, temporary)
     return whole(folder)
 
 

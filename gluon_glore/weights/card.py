@@ -12,10 +12,9 @@ class Card:
     """What a zoo entry says of its weights, beside the network's own description.
 
     `source` is the address or file they are from and `source_sha256` its digest, `origin` who made
-    them. `claimed` is the
-    accuracy their makers give, in words. `measured`: what was measured here, as `train.evaluate`
-    writes it (data, top1, top5, samples, ...); empty where nothing was. `checked` are the checks
-    that were made, `notes` what was changed on the way, a line each.
+    them. `claimed` is the accuracy their makers give, in words. `measured`: what was measured here,
+    as `train.evaluate` writes it (data, top1, top5, samples, ...); empty where nothing was.
+    `checked` are the checks that were made, `notes` what was changed on the way, a line each.
     """
 
     source: str

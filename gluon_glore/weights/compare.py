@@ -52,8 +52,9 @@ def main(symbol, params, given, wanted):
     """Run the symbol up to its classifier."""
     import mxnet as mx
 
+    from .parameters import without_kinds
     from .params_file import read_params
-    from .release import as_in_file, without_kinds
+    from .release import as_in_file
 
     last = last_layer(read_graph(symbol)).name
     logits = mx.sym.flatten(mx.sym.load(symbol).get_internals()[f"{last}_output"])

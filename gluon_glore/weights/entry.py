@@ -6,7 +6,6 @@
 
 import dataclasses
 import os
-import re
 import shutil
 import tempfile
 import zipfile
@@ -17,8 +16,9 @@ import numpy as np
 
 from ..atomic import write_text
 from ..errors import InputError, naming
-from ..manifest import params_of, read_manifest, write_manifest
+from ..manifest import MANIFEST, params_of, parse_manifest, read_manifest, write_manifest
 from ..network import Network
+from ..registry import check_name
 from .card import markdown
 from .parameters import load_weights, save_arrays, with_kinds
 
@@ -37,10 +37,7 @@ def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
     parameters are not the network's.
     """
     directory = Path(directory)
-    if not re.fullmatch(r"[\w.-]+", manifest.model):
-        raise InputError(
-            f"a network's name has letters, digits, '_', '-' and '.', given {manifest.model!r}"
-        )
+    check_name(manifest.model)
     spec = dataclasses.replace(
         manifest.spec, name=manifest.model, classes=len(manifest.class_names)
     )
@@ -62,7 +59,7 @@ def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
                 shutil.copy(file, folder)
             files = sorted(path.name for path in folder.iterdir())
             write_manifest(folder, manifest, files)
-            write_text(folder / CARD, markdown(read_manifest(folder)))
+            write_text(folder / CARD, markdown(parse_manifest(folder / MANIFEST)))
             os.replace(folder, directory)
     return directory
 

@@ -9,10 +9,13 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import mxnet as mx
+
 from ..atomic import sha256
 from ..errors import InputError, naming
 from ..image import Preprocess
 from ..manifest import Manifest
+from ..network import Network
 from ..registry import get_spec
 from ..spec import NetSpec
 from ..zoo import list_models
@@ -21,7 +24,7 @@ from .card import Card
 from .catalogue import releases
 from .compare import released_logits
 from .entry import compare_logits, golden_input, write_entry
-from .parameters import fit_as_is, set_weights
+from .parameters import set_weights
 from .params_file import MAGIC
 from .pytorch import read_pytorch
 from .release import read_release
@@ -90,14 +93,11 @@ def _as_of(path, temporary):
 
 
 def _preprocess(spec):
-    """The authors' way from pictures to the input: 256 pixels of the short side for 224.
-
-    Of other than RGB pictures nothing is known: they are taken as they are.
-    """
+    """The authors' way from pictures to the input; other than RGB ones are taken as they are."""
     size = spec.input_size[-2:]
     if spec.in_channels != 3:
         return Preprocess(size=size, resize=0, mean=(0.0,) * spec.in_channels, scale=1.0)
-    return Preprocess(size=size, resize=round(min(size) * 256 / 224))
+    return Preprocess.for_size(size)
 
 
 def _release_files(path, temporary):
@@ -163,7 +163,7 @@ def _outline(spec):
 
 def _named(found, name):
     """The spec under its name; where the file names no input, with that of the registered one."""
-    spec = dataclasses.replace(found.spec, classes=found.classes, name=name)
+    spec = dataclasses.replace(found.spec, name=name)
     if name not in list_models():
         return spec
     said = spec.input_size != NetSpec.input_size
@@ -172,14 +172,10 @@ def _named(found, name):
 
 def _compare(spec, arrays, release):
     """Run the released symbol and ours on one picture; returns what to write on the card."""
-    import mxnet as mx
-
-    from ..network import Network
-
     x = golden_input(spec)[:1]
     net = Network(spec)
-    params = net.collect_params()
-    set_weights(params, {n: mx.nd.array(a) for n, a in arrays.items()}, release[1], fit=fit_as_is)
+    arrays = {name: mx.nd.array(array) for name, array in arrays.items()}
+    set_weights(net.collect_params(), arrays, release[1])
     actual = net(mx.nd.array(x)).asnumpy()
     expected = released_logits(*release, x)
     difference = compare_logits(actual, expected, release[0])

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from ..atomic import sha256
-from ..classify import load_network
-from ..errors import InputError, naming
+from ..errors import naming
 
 KEPT = ("top1", "top5", "samples", "bad_records", "size", "resize", "images_per_second")
 
@@ -17,12 +16,10 @@ def measure(folder, data, batch=32, threads=2):
     # The trainers stand above this package; only this one question needs them.
     from train.bad_records import BadRecords
     from train.comm import LocalComm
-    from train.evaluate import evaluate, make_config, parse_args
+    from train.evaluate import evaluate, load_picture_network, make_config, parse_args
     from train.records import RecordDataset
 
-    net, manifest = load_network(folder)
-    if net.spec.ndim != 2:
-        raise InputError(f"{manifest.model} takes {net.spec.ndim} dimensions, pictures have 2")
+    net, manifest = load_picture_network(folder)
     arguments = [str(folder), "--data", str(data), "--batch", str(batch), "--threads", str(threads)]
     config = make_config(parse_args(arguments), manifest.preprocess)
     with naming(data):

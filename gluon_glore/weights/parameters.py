@@ -29,11 +29,16 @@ def load_arrays(path):
 def plain_names(arrays):
     """`arrays` by full name, without `arg:` and `aux:`, statistics spelled as Gluon does."""
 
-    def plain(name):
-        name = name[4:] if name.startswith(("arg:", "aux:")) else name
-        return name.replace("_moving_", "_running_")
+    arrays = without_kinds(arrays)
+    return {name.replace("_moving_", "_running_"): array for name, array in arrays.items()}
 
-    return {plain(name): array for name, array in arrays.items()}
+
+def without_kinds(arrays):
+    """`arrays` without the `arg:` and `aux:` that `with_kinds` puts before their names."""
+    return {
+        name[4:] if name.startswith(("arg:", "aux:")) else name: array
+        for name, array in arrays.items()
+    }
 
 
 def load_weights(net, path, ctx=None, fresh=()):

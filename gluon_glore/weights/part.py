@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 from tqdm import tqdm
 
+from ..atomic import put_in_place
 from ..errors import InputError
 
 _BLOCK = 2**18
@@ -94,11 +94,7 @@ class Part:
     def publish(self):
         """Put the file in its place, in one step."""
         self._file.flush()
-        os.fsync(self._file.fileno())
-        os.replace(self._path, self._place)
-        directory = os.open(self._place.parent, os.O_RDONLY)
-        os.fsync(directory)
-        os.close(directory)
+        put_in_place(self._path, self._place)
         self._note.unlink(missing_ok=True)
 
     def _clear(self, size, validator):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..classify import load_network
 from ..errors import InputError, naming
-from ..manifest import Manifest, read_manifest
+from ..manifest import MANIFEST, Manifest, parse_manifest
+from ..registry import check_name
 from ..zoo import list_models
 from .card import Card
 from .catalogue import FILE, NAME, add_to_catalogue, read_catalogue
@@ -43,12 +44,12 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
     with naming(zoo), _work(zoo) as temporary:
         dtype = "float16" if half else "float32"
         folder = write_entry(temporary / "entry", entry, arrays, files, dtype)
-        digest = read_manifest(folder).sha256[f"{name}-0000.params"]
+        digest = parse_manifest(folder / MANIFEST).sha256[f"{name}-0000.params"]
         place = zoo / f"{name}-{digest[:8]}"
         if place.exists():
             raise InputError(f"{place}: published already; delete it to publish it anew")
         add_measurement(folder, measure(folder, data))
-        whole = read_manifest(folder)
+        whole = parse_manifest(folder / MANIFEST)
         os.replace(folder, place)
         try:
             add_to_catalogue(zoo, name, place.name, whole, digest)
@@ -60,8 +61,7 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
 
 def _check_name(name, model):
     """The name of an entry, unless it can't be a folder's or is that of another network."""
-    if not NAME.fullmatch(name):
-        raise InputError(f"a network's name has letters, digits, '_', '-' and '.', given {name!r}")
+    check_name(name, NAME)
     if name != model and name in list_models():
         raise InputError(f"{name} is another network than {model}, give it a name of its own")
     return name

@@ -10,7 +10,7 @@ from typing import Dict, Tuple
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, listed
 from ..spec import MID_SHARE, NetSpec, Placement, Stage
 from ..zoo import get_spec
 from .parameters import fit_as_is
@@ -20,7 +20,6 @@ from .recognized import Recognized
 # The authors' networks, by the axes of the first kernel: what a file doesn't tell is theirs.
 LIKE = {2: "resnet50_lite", 3: "resnet50_3d_kinetics400"}
 FLOATS = ("float16", "float32", "float64")
-_SHOWN = 5  # parameters named in an error
 _BLOCK = re.compile(r"(conv\d_B)\d+_(?!extra_)")
 _UNIT = re.compile(r"conv([2-5])_B([0-9]{2,3})_extra_conv-proj__conv_weight")
 
@@ -40,10 +39,10 @@ def recognize(state: Dict[str, np.ndarray], path) -> Recognized:
         arrays, different = _fit(arrays, parameter_shapes(spec))
         problems += different
     if problems:
-        more = len(problems) - _SHOWN
-        shown = "; ".join(problems[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
-        raise InputError(f"{path}: not a network of the authors' PyTorch release: {shown}")
-    return Recognized(spec, spec.classes, arrays, tuple(_notes(state, spec)))
+        raise InputError(
+            f"{path}: not a network of the authors' PyTorch release: {listed(problems)}"
+        )
+    return Recognized(spec, arrays, tuple(_notes(state, spec)))
 
 
 def _counts_batches(name):

@@ -13,6 +13,9 @@ class Recognized:
     """A network found in a file of somebody else's: its spec, and parameters by our names."""
 
     spec: NetSpec  # name "": the caller names it
-    classes: int
     arrays: Dict[str, np.ndarray]
     notes: Tuple[str, ...] = ()  # what was left out or changed on the way, a line each
+
+    @property
+    def classes(self) -> int:
+        return self.spec.classes

@@ -13,10 +13,11 @@ from collections import Counter, defaultdict
 import mxnet as mx
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, listed
 from ..network import Network
 from ..spec import NAMES, NetSpec, Placement, Stage, Stem
 from .graph import WIDTHS, Meaning, last_layer, parse_nodes, pool_window, read_graph
+from .parameters import without_kinds
 from .params_file import read_params
 from .recognized import Recognized
 
@@ -230,10 +231,11 @@ def match(spec, nodes, arrays) -> Recognized:
                 filled[name] = value.reshape(shapes[name])
     problems += [f"{name} is read by no layer" for name in arrays if name not in read]
     if problems:
-        shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" * (len(problems) > 5))
-        raise InputError(f"{len(problems)} things can't be mapped onto {_title(spec)}: {shown}")
+        raise InputError(
+            f"{len(problems)} things can't be mapped onto {_title(spec)}: {listed(problems)}"
+        )
     notes = tuple(f"{n} {text}" for text, n in notes.items())
-    return Recognized(spec, spec.classes, filled, notes)
+    return Recognized(spec, filled, notes)
 
 
 def _pairs(ours, theirs):
@@ -245,11 +247,6 @@ def _pairs(ours, theirs):
         names = ", ".join(layer.node.name for layer in ours)
         raise InputError(f"the layers {names} can't be told apart")
     return [(layer, by_name[layer.node.name]) for layer in ours]
-
-
-def without_kinds(arrays):
-    """Without `arg:` and `aux:`."""
-    return {name[4:] if name[:4] in ("arg:", "aux:") else name: a for name, a in arrays.items()}
 
 
 def as_in_file(name, arrays):

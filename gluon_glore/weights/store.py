@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from ..errors import InputError
-from ..registry import get_spec
+from ..registry import check_name, get_spec
 from .bring import bring, import_file
 from .catalogue import Row, find_row, mirror_address, releases, rows, shipped
 from .root import (
@@ -33,8 +33,7 @@ def find_weights(name, pretrained=True, root=None) -> Found:
     others wait. Raises InputError where there are none, or they are damaged or changed.
     """
     root = Path(root or default_root()).expanduser()
-    if not re.fullmatch(r"[\w.-]+", name):
-        raise InputError(f"a network's name has letters, digits, '_', '-' and '.', given {name!r}")
+    check_name(name)
     if pretrained is True:
         return _by_name(name, root)
     if not isinstance(pretrained, (str, os.PathLike)):
@@ -83,12 +82,12 @@ def brought(name, root=None):
     root = Path(root or default_root()).expanduser()
     mirror = mirror_address()
     sources = {row.source for row in releases() if row.name == name}
-    digests = {
+    followed = {
         digest
         for address, digest in recorded(root).items()
         if address in sources or (mirror and address.startswith(f"{mirror}/"))
     }
-    return next((e for e in installed(name, root) if digests & origins(e[1])), None)
+    return next((e for e in installed(name, root) if followed & origins(e[1])), None)
 
 
 def _by_hash(name, digits, root):
