@@ -11,11 +11,10 @@ from pathlib import Path, PurePosixPath
 
 from ..atomic import atomic_path
 from ..errors import InputError, naming
-from .graph import MAX_BYTES
 from .tar_members import Refused, Unpacked, members, shown
 
 LIMIT = 2 * 2**30  # bytes of a whole archive, unpacked
-SYMBOL_LIMIT = MAX_BYTES  # what is read of it later
+SYMBOL_LIMIT = 32 * 2**20
 
 
 def extract_release(path, directory, limit=LIMIT):
