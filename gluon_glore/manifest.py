@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, Optional, Tuple
 
-import mxnet as mx
 import yaml
 
 from . import __version__
 from .atomic import sha256, write_text
+from .deployment import Deployment, read_deployment
 from .errors import InputError
 from .image import Preprocess
 from .spec import NetSpec
@@ -36,7 +36,8 @@ class Manifest:
     Of a checkpoint also: `epoch` epochs and `step` steps of the next are done; `order` is what the
     order of the pictures depends on (so `step` means something under the same alone); `top1` the
     accuracy, None within an epoch. Of a zoo entry: `spec` is its network, which may differ from the
-    registered one of that name, `card` where it is from and how it was checked.
+    registered one of that name, `card` where it is from and how it was checked. Of an exported
+    folder: `deployment` is its input, precision and checks.
     """
 
     model: str
@@ -49,10 +50,13 @@ class Manifest:
     top1: Optional[float] = None
     spec: Optional[NetSpec] = None
     card: Optional[Card] = None
+    deployment: Optional[Deployment] = None
 
 
 def write_manifest(folder, manifest, files):
     """Write the manifest of a folder with the checksums of the named `files` in it."""
+    import mxnet as mx  # not to read one
+
     fields = {
         "model": manifest.model,
         "epoch": manifest.epoch,
@@ -73,6 +77,8 @@ def write_manifest(folder, manifest, files):
         fields["network"] = spec_to_fields(manifest.spec)
     if manifest.card:
         fields["card"] = manifest.card.fields()
+    if manifest.deployment:
+        fields["input"], fields["deployment"] = manifest.deployment.fields()
     write_text(Path(folder) / MANIFEST, yaml.safe_dump(fields, sort_keys=False))
 
 
@@ -114,6 +120,9 @@ def parse_manifest(path) -> Manifest:
             fields.get("top1"),
             spec_from_fields(fields["network"], model) if "network" in fields else None,
             read_card(fields["card"]) if "card" in fields else None,
+            read_deployment(fields["input"], fields["deployment"])
+            if "deployment" in fields
+            else None,
         )
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
