@@ -34,6 +34,21 @@ class Deployment:
         """Whether the input is uint8 pictures, channels last."""
         return self.dtype == "uint8"
 
+    def accepts(self, x):
+        """Whether an array is a batch of the input."""
+        sizes = zip(self.shape, x.shape)
+        fits = len(x.shape) == len(self.shape) and all(n in (None, given) for n, given in sizes)
+        return fits and str(x.dtype) == self.dtype
+
+    def check(self):
+        """Raise ValueError where a field has no sense."""
+        known = self.precision in PRECISIONS and self.dtype in ("float32", "uint8")
+        sizes = all(n is None or n > 0 for n in self.shape)
+        if not known or not sizes or not isinstance(self.layout, str):
+            raise ValueError
+        if not all(isinstance(figures, dict) for figures in self.checked.values()):
+            raise ValueError
+
     def fields(self):
         """The two parts for YAML: (input, the rest)."""
         fields = dataclasses.asdict(self)
@@ -56,9 +71,7 @@ def read_deployment(given, fields) -> Deployment:
                 "tolerance": float(fields["tolerance"]),
             }
         )
-        sizes = all(n is None or n > 0 for n in deployment.shape)
-        if not sizes or deployment.precision not in PRECISIONS:
-            raise ValueError
+        deployment.check()
         return deployment
     except (TypeError, ValueError, KeyError, AttributeError):
         raise InputError("damaged description of the deployment") from None

@@ -10,6 +10,7 @@ import dataclasses
 import os
 import re
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Dict, Optional, Tuple
 
@@ -55,8 +56,6 @@ class Manifest:
 
 def write_manifest(folder, manifest, files):
     """Write the manifest of a folder with the checksums of the named `files` in it."""
-    import mxnet as mx  # not to read one
-
     fields = {
         "model": manifest.model,
         "epoch": manifest.epoch,
@@ -71,7 +70,7 @@ def write_manifest(folder, manifest, files):
         "output": "logits",
         "class_names": list(manifest.class_names),
         "sha256": {name: sha256(Path(folder) / name) for name in files},
-        "versions": {"gluon_glore": __version__, "mxnet": mx.__version__},
+        "versions": {"gluon_glore": __version__, **_versions()},
     }
     if manifest.spec:
         fields["network"] = spec_to_fields(manifest.spec)
@@ -80,6 +79,15 @@ def write_manifest(folder, manifest, files):
     if manifest.deployment:
         fields["input"], fields["deployment"] = manifest.deployment.fields()
     write_text(Path(folder) / MANIFEST, yaml.safe_dump(fields, sort_keys=False))
+
+
+def _versions():
+    """Of what a network is made and run with, as far as it is installed."""
+    versions = {}
+    for package in ("mxnet", "mxnet-cu112", "onnx", "onnxruntime", "openvino"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return versions
 
 
 def read_manifest(folder) -> Manifest:

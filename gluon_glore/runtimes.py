@@ -42,6 +42,11 @@ class Files:
     def onnx(self):
         return self.folder / f"{self.manifest.model}.onnx"
 
+    def has(self, path):
+        """Whether a file belongs to the folder: its manifest, once written, knows it."""
+        known = self.manifest.sha256
+        return path.name in known if known else path.is_file()
+
 
 class MXNetRuntime:
     """The folder's symbol, on the CPU or the current context. OMP_NUM_THREADS sets its threads."""
@@ -151,7 +156,7 @@ def read_files(folder) -> Files:
     manifest = read_manifest(folder)
     files = Files(Path(folder), manifest)
     for path in (files.symbol, files.params):
-        if path.name not in manifest.sha256:
+        if not files.has(path):
             raise InputError(f"{folder}: not an exported network, no {path.name} in its manifest")
     if manifest.deployment is None:
         raise InputError(f"{folder}: exported by an older version, export it again")
@@ -166,21 +171,21 @@ def start_runtime(files, name=None, threads=None):
     elif name not in RUNTIMES:
         raise InputError(f"unknown runtime {name!r}, known: {', '.join(RUNTIMES)}")
     elif name not in found:
-        raise InputError(f"{files.folder}: {name} {_lack(files, name)}")
+        raise InputError(f"{files.folder}: {name} {lack(files, name)}")
     return RUNTIMES[name](files, threads)
 
 
 def usable(files):
     """Names of the runtimes that are installed and have their file, best first."""
-    return [name for name in RUNTIMES if not _lack(files, name)]
+    return [name for name in RUNTIMES if not lack(files, name)]
 
 
-def _lack(files, name):
+def lack(files, name):
     """Why a runtime can't run these files, empty where it can."""
     if importlib.util.find_spec(RUNTIMES[name].package) is None:
         return "is not installed"
-    if name != "mxnet" and not files.onnx.is_file():
-        return f"needs {files.onnx.name}: export it with --onnx"
+    if name != "mxnet" and not files.has(files.onnx):
+        return f"needs {files.onnx.name}: export with --onnx"
     return ""
 
 

@@ -29,13 +29,21 @@ README = "README.md"
 
 
 def export_model(
-    net, directory, manifest: Manifest, precision="fp32", onnx=False, preprocess=False, force=False
+    net,
+    directory,
+    manifest: Manifest,
+    precision="fp32",
+    onnx=False,
+    preprocess=False,
+    any_size=False,
+    force=False,
 ):
     """Write a `Network` to a folder, the whole of it or nothing; returns the folder.
 
     `manifest.preprocess` is how pictures are prepared for it: its `size` is that of the input.
     With `onnx` there is an ONNX file too. With `preprocess` the graph takes RGB pictures,
-    uint8 `(B, H, W, 3)`, and normalises them itself. `force` replaces an exported folder.
+    uint8 `(B, H, W, 3)`, and normalises them itself. With `any_size` height and width may vary in
+    the ONNX file (symbols take any). `force` replaces an exported folder.
 
     Every runtime that is installed is given the golden pair, and the manifest says how well it did.
     Raises InputError where the manifest's classes or channels are not the network's, the folder is
@@ -46,22 +54,19 @@ def export_model(
     if onnx:
         import_onnx()
     _check_manifest(net, manifest)
-    manifest = dataclasses.replace(
-        manifest,
-        spec=unregistered(net.spec, manifest.model),
-        deployment=_deployment(net.spec, manifest.preprocess, preprocess),
-    )
+    sizes, deployment = _input_of(net.spec, manifest.preprocess, preprocess, any_size)
+    spec = unregistered(net.spec, manifest.model)
+    manifest = dataclasses.replace(manifest, spec=spec, deployment=deployment, sha256={})
     with _new_folder(directory, force) as folder:
         files = Files(folder, manifest)
-        x = golden_input(manifest.deployment)
+        x = golden_input(deployment, sizes)
         expected = net(mx.nd.array(_pixels(x, manifest))).asnumpy()
         write_golden(folder, x, expected)
         symbol, arrays = _trace(net, manifest)
         symbol.save(os.fspath(files.symbol))
         mx.nd.save(os.fspath(files.params), arrays)
         if onnx:
-            deployment = manifest.deployment
-            write_onnx(files.onnx, symbol, arrays, deployment.shape, deployment.dtype)
+            write_onnx(files.onnx, symbol, arrays, deployment, sizes)
         checked = _run_all(files, x, expected)
         manifest = dataclasses.replace(
             manifest, deployment=dataclasses.replace(manifest.deployment, checked=checked)
@@ -96,16 +101,20 @@ def _check_manifest(net, manifest):
         )
 
 
-def _deployment(spec, preprocess, pictures):
-    """The input of the network of a spec: prepared pixels, or `pictures`."""
+def _input_of(spec, preprocess, pictures, any_size):
+    """The input of the network of a spec, prepared pixels or `pictures`: (sizes, Deployment)."""
     size = tuple(preprocess.size)
     if spec.ndim == 3:
         size = (spec.input_size[0], *size[-2:])
     spec.check_input(size)
     axes = "DHW"[-spec.ndim :] if spec.ndim > 1 else "W"
     if pictures:
-        return Deployment((None, *size, preprocess.channels), f"N{axes}C", "uint8")
-    return Deployment((None, preprocess.channels, *size), f"NC{axes}")
+        sizes, layout, dtype = (None, *size, preprocess.channels), f"N{axes}C", "uint8"
+    else:
+        sizes, layout, dtype = (None, preprocess.channels, *size), f"NC{axes}", "float32"
+    varying = "NHW" if any_size else "N"
+    shape = tuple(None if axis in varying else n for axis, n in zip(layout, sizes))
+    return sizes, Deployment(shape, layout, dtype)
 
 
 def _pixels(x, manifest):
@@ -125,9 +134,11 @@ def _trace(net, manifest):
         axes = len(manifest.deployment.shape)
         x = mx.sym.cast(data, dtype="float32", name="preprocess_cast")
         x = mx.sym.transpose(x, axes=(0, axes - 1, *range(1, axes - 1)), name="preprocess_planes")
-        x = mx.sym.broadcast_sub(x, mx.sym.var("preprocess_mean"), name="preprocess_center")
+        mean = mean.reshape(1, -1, *(1,) * (axes - 2))
+        center = mx.sym.var("preprocess_mean", shape=mean.shape)  # Module can't infer it
+        x = mx.sym.broadcast_sub(x, center, name="preprocess_center")
         data = x * manifest.preprocess.scale
-        arrays["arg:preprocess_mean"] = mx.nd.array(mean.reshape(1, -1, *(1,) * (axes - 2)))
+        arrays["arg:preprocess_mean"] = mx.nd.array(mean)
     return net(data), arrays
 
 

@@ -12,10 +12,13 @@ BATCH = 2
 SEED = 7
 
 
-def golden_input(deployment):
-    """A batch of noise that fits the deployment's input: normal, or pictures of random pixels."""
+def golden_input(deployment, sizes):
+    """A batch of noise for the deployment's input: normal, or pictures of random pixels.
+
+    `sizes` stand in for the axes that may vary, one for each axis.
+    """
     rng = np.random.RandomState(SEED)
-    shape = (BATCH, *deployment.shape[1:])
+    shape = (BATCH, *(n or size for n, size in zip(deployment.shape[1:], sizes[1:])))
     if deployment.takes_pictures:
         return rng.randint(0, 256, size=shape).astype("uint8")
     return rng.normal(size=shape).astype("float32")

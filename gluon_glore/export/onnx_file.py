@@ -10,36 +10,40 @@ OPSET = 13  # of MXNet 1.9's converters, whatever the installed onnx package wou
 IR_VERSION = 8  # the oldest that readers of opset 13 are sure to know
 
 
-def write_onnx(path, symbol, arrays, shape, dtype="float32"):
+def write_onnx(path, symbol, arrays, deployment, sizes):
     """Write `symbol` with its `arrays` ("arg:NAME", "aux:NAME") as ONNX, opset 13, checked.
 
-    `shape` is the input's, None for an axis that may vary. Raises InputError where the onnx package
-    is missing or a disk is full, RuntimeError where an operator has no counterpart.
+    `sizes` stand in for the axes of the deployment's input that may vary. Raises InputError where
+    the onnx package is missing, RuntimeError where an operator has no counterpart.
     """
     onnx = import_onnx()
     import mxnet as mx
     import numpy as np
 
     arrays = {name[4:]: array for name, array in arrays.items()}
-    known = tuple(n or 2 for n in shape)
-    names = tuple(axis if n is None else n for n, axis in zip(shape, axis_names(shape)))
+    known = (2, *sizes[1:])
+    shape = tuple(
+        axis.lower() if n is None else n for n, axis in zip(deployment.shape, deployment.layout)
+    )
     with atomic_path(path) as temporary:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of types that are not given, of deprecated numpy
+            warnings.simplefilter("ignore")  # of types not given, of what numpy deprecates
             try:
                 mx.onnx.export_model(
                     symbol,
                     arrays,
                     [known],
-                    [np.dtype(dtype)],
+                    [np.dtype(deployment.dtype)],
                     os.fspath(temporary),
                     dynamic=True,
-                    dynamic_input_shapes=[names],
+                    dynamic_input_shapes=[shape],
                 )
             except (AttributeError, NotImplementedError) as error:
                 raise RuntimeError(f"no ONNX for this network: {error}") from error
         model = onnx.load(os.fspath(temporary))
-        _set_right(model, classes=symbol.infer_shape(data=known)[1][0][1:], batch=names[0])
+        weights = {name: array.shape for name, array in arrays.items()}
+        _, (output,), _ = symbol.infer_shape(data=known, **weights)
+        _set_right(model, (shape[0], *output[1:]))
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, os.fspath(temporary))
     return path
@@ -54,13 +58,8 @@ def import_onnx():
     return onnx
 
 
-def axis_names(shape):
-    """Names for the axes that may vary: of a batch, of space, counted from the second."""
-    return ("batch", *(f"axis{i}" for i in range(1, len(shape))))
-
-
-def _set_right(model, classes, batch):
-    """Opset and version as the nodes were made for, weights that are no inputs, a known output."""
+def _set_right(model, shape):
+    """Opset and version as the nodes were made for, weights that are no inputs, `shape` put out."""
     del model.opset_import[:]
     model.opset_import.add(domain="", version=OPSET)
     model.ir_version = IR_VERSION
@@ -71,7 +70,7 @@ def _set_right(model, classes, batch):
     model.graph.input.extend(inputs)
     (output,) = model.graph.output
     sizes = output.type.tensor_type.shape.dim
-    for size, known in zip(sizes, (batch, *classes)):
+    for size, known in zip(sizes, shape):
         if isinstance(known, str):
             size.dim_param = known
         else:

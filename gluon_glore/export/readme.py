@@ -92,16 +92,18 @@ logits = module.get_outputs()[0].asnumpy()
 $onnx
 ## C++
 
-With MXNet's predict API, which takes float32 whatever the graph does with it:
+With MXNet's predict API, which takes float32 whatever the graph does with it. With MXNET the
+folder of the Python package: `g++ -IMXNET/include net.cc MXNET/libmxnet.so -Wl,-rpath,MXNET`.
 
 ```cpp
-#include <mxnet/c_predict_api.h>
-
+#include <cstdint>  // before MXNet's header, which misses it
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <string>
 #include <vector>
+
+#include <mxnet/c_predict_api.h>
 
 std::string read(const char* path) {
   std::ifstream file(path, std::ios::binary);
