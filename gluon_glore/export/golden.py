@@ -48,8 +48,8 @@ def relative_error(logits, expected):
 def rounding_error(network, pixels):
     """What becomes of the outputs when every input is moved by its last bit, relative as above.
 
-    A network may magnify it: deep ones of random weights do, a thousandfold. Runtimes that add up in
-    another order can't be expected to agree better.
+    A network may magnify it: deep ones of random weights do, a thousandfold. Runtimes that add up
+    in another order can't be expected to agree better.
     """
     signs = np.random.RandomState(SEED).choice([-1, 1], size=pixels.shape)
     moved = pixels * (1 + signs * np.finfo("float32").eps / 2)
