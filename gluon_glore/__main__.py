@@ -1,11 +1,11 @@
-"""The command line: `python -m gluon_glore list | info | export | predict`, and of the model zoo
+"""The command line: `python -m gluon_glore list | info | export | predict | serve`, and of the model zoo
 `import | publish | verify`."""
 
 import argparse
 import os
 import sys
-from pathlib import Path
 
+from .commands import add_class_names, add_predict, add_serve, add_weights
 from .cpu import prepare_cpu
 from .errors import InputError, positive_int
 
@@ -51,17 +51,8 @@ def parse_args(argv):
     add_class_names(command)
     command.set_defaults(command=export)
 
-    command = commands.add_parser("predict", help="classify pictures")
-    command.add_argument("images", nargs="+", metavar="IMAGE")
-    command.add_argument(
-        "--model",
-        default="resnet50_glore_2_3",
-        help="an exported folder, a training run's directory, or a network's name",
-    )
-    command.add_argument("--top", type=positive_int, default=5, help="classes to print (5)")
-    add_weights(command)
-    add_class_names(command)
-    command.set_defaults(command=predict)
+    add_predict(commands)
+    add_serve(commands)
 
     command = commands.add_parser("import", help="make a zoo entry of somebody's weights")
     command.add_argument(
@@ -98,26 +89,9 @@ def parse_args(argv):
     return parser.parse_args(argv)
 
 
-def add_weights(command):
-    command.add_argument(
-        "--weights",
-        metavar="FILE",
-        help="for a network given by name: a path, an address, or the first 8 digits of their "
-        "sha256 (what the catalogue has)",
-    )
-
-
 def add_rights(command):
     command.add_argument("--origin", help="who made the weights")
     command.add_argument("--licence")
-
-
-def add_class_names(command):
-    command.add_argument(
-        "--class-names",
-        metavar="FILE",
-        help="text file, one class a line; default: those of the weights",
-    )
 
 
 def list_networks(args):
@@ -162,17 +136,6 @@ def export(args):
     net, manifest = load_network(args.model, args.weights, args.class_names)
     directory = export_model(net, args.out, manifest)
     print(f"{directory}: {manifest.model}, loads back with the same outputs")
-
-
-def predict(args):
-    from .classify import load_classifier
-
-    classifier = load_classifier(args.model, args.weights, args.class_names)
-    width = max(len(Path(image).name) for image in args.images)
-    for image in args.images:
-        best = classifier.predict(image, args.top)
-        text = ", ".join(f"{name} {probability:.4f}" for name, probability in best)
-        print(f"{Path(image).name:{width}}  {text}")
 
 
 def import_file(args):

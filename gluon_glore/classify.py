@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Callable
 
 import mxnet as mx
+import numpy as np
 
 from .errors import InputError
 from .export import import_model, is_export
@@ -18,15 +19,20 @@ from .weights.store import find_weights
 
 @dataclass(frozen=True)
 class Classifier:
-    """A network ready to use: `network` maps `(B, C, H, W)` to logits `(B, classes)`."""
+    """A network ready to use: `network` maps what `prepare` makes, stacked, to logits.
 
-    network: Callable
+    Arrays are numpy's: `(B, C, H, W)` float32, or `(B, H, W, C)` uint8 for a network that does the
+    normalising itself, to `(B, classes)`. `runtime` says what runs it.
+    """
+
+    network: Callable[[np.ndarray], np.ndarray]
     manifest: Manifest
+    runtime: str = "mxnet"
 
     def predict(self, path, top=5):
         """`classify` for a picture file. Raises InputError, naming the file, where it can't."""
         try:
-            return self.classify(read_image(path, self.manifest.preprocess.channels), top)
+            return self.classify(read_image(path, self.channels), top)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
@@ -35,21 +41,74 @@ class Classifier:
 
         `picture` is uint8 `(H, W, C)`. Raises InputError where its size or depth does not fit.
         """
-        x = self.manifest.preprocess(picture)
-        probabilities = mx.nd.softmax(self.network(mx.nd.array(x[None])))[0].asnumpy()
-        best = probabilities.argsort()[::-1][:top]
-        return [(self.manifest.class_names[i], float(probabilities[i])) for i in best]
+        return self.classify_all([picture], top)[0]
+
+    def classify_all(self, pictures, top=5):
+        """`classify` for some pictures in one batch: a list of what `classify` gives."""
+        logits = self.logits([self.prepare(picture) for picture in pictures])
+        return [self.best(row, top) for row in logits]
+
+    @property
+    def channels(self) -> int:
+        """Those of the pictures: 3 is RGB, 1 grey."""
+        return self.manifest.preprocess.channels
+
+    def prepare(self, picture):
+        """The network's input of a picture, uint8 `(H, W, C)`: free of the GIL for the most part.
+
+        Raises InputError where its size or depth does not fit.
+        """
+        preprocess = self.manifest.preprocess
+        if getattr(self.manifest, "preprocess_inside", False):
+            return preprocess.crop(picture)
+        return preprocess(picture)
+
+    def logits(self, inputs):
+        """Logits `(B, classes)` of B prepared pictures."""
+        return self.network(np.stack(inputs))
+
+    def best(self, logits, top=5):
+        """The `top` likeliest classes of one picture's logits, `[(class name, probability), ...]`.
+
+        Raises InputError where the logits are not finite.
+        """
+        if not np.isfinite(logits).all():
+            raise InputError("the network's outputs are not finite: its weights are no good")
+        probabilities = np.exp(logits - logits.max(), dtype=np.float32)
+        probabilities /= probabilities.sum()
+        order = probabilities.argsort()[::-1][:top]
+        return [(self.manifest.class_names[i], float(probabilities[i])) for i in order]
 
 
-def load_classifier(model, weights=None, class_names=None) -> Classifier:
-    """Load an exported folder, or what `load_network` takes. Raises InputError where it can't."""
+def load_classifier(model, weights=None, class_names=None, runtime=None) -> Classifier:
+    """Load an exported folder, or what `load_network` takes. Raises InputError where it can't.
+
+    `runtime` runs an exported folder (default: the one that is best here); what is not exported
+    runs on MXNet.
+    """
     if Path(model).is_dir() and is_export(model):
         _refuse(model, weights, class_names)
-        block, manifest = import_model(model)
-        return Classifier(block, manifest)
+        return _load_exported(model, runtime)
+    _only_mxnet(model, runtime)
     net, manifest = load_network(model, weights, class_names)
     net.hybridize(static_alloc=True, static_shape=True)
-    return Classifier(net, manifest)
+    return Classifier(_with_numpy(net), manifest)
+
+
+def _load_exported(folder, runtime):
+    _only_mxnet(folder, runtime)
+    block, manifest = import_model(folder)
+    return Classifier(_with_numpy(block), manifest)
+
+
+def _only_mxnet(model, runtime):
+    if runtime not in (None, "mxnet"):
+        raise InputError(f"{model} runs on mxnet, not on {runtime}")
+
+
+def _with_numpy(block):
+    """A Gluon block as a function of numpy arrays."""
+    return lambda x: block(mx.nd.array(x, dtype=x.dtype)).asnumpy()
 
 
 def load_network(model, weights=None, class_names=None):
