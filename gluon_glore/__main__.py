@@ -1,5 +1,5 @@
-"""The command line: `python -m gluon_glore list | info | export | predict | serve`, and of the model zoo
-`import | publish | verify`."""
+"""The command line: `python -m gluon_glore list | info | export | predict | serve`, and of the
+model zoo `import | publish | verify`."""
 
 import argparse
 import os

@@ -1,6 +1,5 @@
 """The commands that use a network, `predict` and `serve`: their options."""
 
-import argparse
 import os
 
 from .errors import positive_int
@@ -44,8 +43,10 @@ def add_serve(commands):
         "--max-bytes", type=amount, default=amount("16M"), help="of a request, as 16M"
     )
     command.add_argument(
-        "--timeout", type=positive_int, default=30, help="seconds for a request to come (30), "
-        "and for its answer after that"
+        "--timeout",
+        type=positive_int,
+        default=30,
+        help="seconds for a request to come (30), and for its answer after that",
     )
     add_decoding(command, "serve")
     add_network(command)
@@ -130,11 +131,14 @@ def predict(args):
 def serve(args):
     limit_pixels(args.max_pixels)
     from .classify import load_classifier
-    from .serve import Limits, run
+    from .serve import serve
+    from .service import Settings
 
+    settings = Settings(
+        args.max_bytes, args.queue, args.timeout, args.batch, args.wait_ms / 1000, args.workers
+    )
     classifier = load_classifier(args.model, args.weights, args.class_names, args.runtime)
-    limits = Limits(args.max_bytes, args.queue, args.timeout)
-    run(classifier, args.host, args.port, limits, args.batch, args.wait_ms / 1000, args.workers)
+    serve(classifier, args.host, args.port, settings)
 
 
 def limit_pixels(pixels):

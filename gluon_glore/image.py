@@ -11,7 +11,6 @@ import numpy as np
 
 from .errors import InputError
 
-
 # What OpenCV reads when it is imported: the most pixels of a picture that it decodes. It compares
 # them with the header's, of any format, before it allocates anything.
 PIXELS_VARIABLE = "OPENCV_IO_MAX_IMAGE_PIXELS"
