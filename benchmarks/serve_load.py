@@ -2,9 +2,9 @@
 
     python -m benchmarks.serve_load MODEL [--clients 50] [--seconds 60] [--options "--batch 16"]
 
-MODEL is what `serve` takes. Each client sends its next picture, JPEGs of 500x375 pixels, when it has
-the answer to the one before. Resident memory is taken at 10 s and at the end; then SIGTERM comes
-while all clients wait for an answer. Clients and server share the machine's cores.
+MODEL is what `serve` takes. Each client sends its next picture, a JPEG of 500x375 pixels, when
+it has the answer to the one before. Resident memory is taken at 10 s and at the end; then SIGTERM
+comes while all clients wait for an answer. Clients and server share the machine's cores.
 """
 
 import argparse

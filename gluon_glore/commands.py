@@ -118,29 +118,34 @@ def cores():
 
 
 def predict(args):
-    limit_pixels(args.max_pixels)
-    from .classify import load_classifier
+    classifier = load(args)
     from .predict import predict_sources
 
-    classifier = load_classifier(args.model, args.weights, args.class_names, args.runtime)
     predict_sources(
         classifier, args.images, args.top, args.batch, args.workers, args.every, args.format
     )
 
 
 def serve(args):
-    limit_pixels(args.max_pixels)
-    from .classify import load_classifier
+    classifier = load(args)
     from .serve import serve
     from .service import Settings
 
-    settings = Settings(
-        args.max_bytes, args.queue, args.timeout, args.batch, args.wait_ms / 1000, args.workers
-    )
-    classifier = load_classifier(args.model, args.weights, args.class_names, args.runtime)
+    wait = args.wait_ms / 1000
+    settings = Settings(args.max_bytes, args.queue, args.timeout, args.batch, wait, args.workers)
     serve(classifier, args.host, args.port, settings)
 
 
-def limit_pixels(pixels):
-    """What `image.decode_image` decodes at most: OpenCV reads it once, when it is imported."""
-    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(pixels)
+def load(args):
+    """The classifier, in a process that decodes pictures beside it. Imports MXNet and OpenCV."""
+    # MXNet's threads would spin where they wait for each other, on cores that decoding needs:
+    # a batch then took ten times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # What image.decode_image decodes at most: OpenCV reads it once, when it is imported.
+    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(args.max_pixels)
+    import cv2
+
+    from .classify import load_classifier
+
+    cv2.setNumThreads(1)  # `workers` decode beside each other
+    return load_classifier(args.model, args.weights, args.class_names, args.runtime)
