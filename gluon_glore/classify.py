@@ -76,7 +76,7 @@ class Classifier:
             raise InputError("the network's outputs are not finite: its weights are no good")
         probabilities = np.exp(logits - logits.max(), dtype=np.float32)
         probabilities /= probabilities.sum()
-        order = probabilities.argsort()[::-1][:top]
+        order = (-probabilities).argsort(kind="stable")[:top]
         return [(self.manifest.class_names[i], float(probabilities[i])) for i in order]
 
 

@@ -5,6 +5,7 @@ a thumbnail inside one does not split it. A picture is given as soon as its last
 """
 
 import re
+import zlib
 
 from .errors import InputError
 
@@ -14,19 +15,20 @@ _MAX_BETWEEN = 1024  # bytes between pictures that are no loss: boundaries of HT
 
 _START = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n")
 _LONGEST_START = 8
-# The end of a picture with another right behind it, as no thumbnail is: where a damaged length led
-# too far.
-_FOLLOWING = re.compile(rb"(?:\xff\xd9|IEND\xaeB`\x82)(?=\xff\xd8\xff|\x89PNG)")
+# The next picture where a damaged length led too far: right behind the end of another, as no
+# thumbnail is, or a PNG, which is no thumbnail.
+_FOLLOWING = re.compile(rb"(?:\xff\xd9|IEND\xaeB`\x82)(?=\xff\xd8\xff)|(?=\x89PNG\r\n\x1a\n)")
 # In the coded data of a scan 0xFF is followed by 0 or a restart marker; what else ends it.
 _SCAN_END = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
 
 
-def split_pictures(stream, max_bytes=MAX_BYTES):
+def split_pictures(read, max_bytes=MAX_BYTES):
     """Yield the bytes of each picture, and an InputError in the place of each that is damaged.
 
-    `stream` is binary with `read1`. After damage the next beginning of a picture is looked for.
+    `read(size)` gives the next bytes of the stream, up to `size`, none at its end. After damage the
+    next beginning of a picture is looked for.
     """
-    buffer = _Buffer(stream, max_bytes)
+    buffer = _Buffer(read, max_bytes)
     between, found = 0, False
     while True:
         start = _START.search(buffer.data)
@@ -43,8 +45,8 @@ def split_pictures(stream, max_bytes=MAX_BYTES):
             yield buffer.take(_length(buffer))
         except _Damaged as damage:
             yield InputError(f"picture at byte {buffer.offset} {damage.why}")
-            following = _FOLLOWING.search(buffer.data, 2, damage.at)
-            buffer.drop(following.end() if following else max(damage.at, 2))
+            following = _FOLLOWING.search(buffer.data, 2)
+            buffer.drop(min(following.end() if following else damage.at, max(damage.at, 2)))
     between += len(buffer.data)
     if not found:
         yield InputError(f"no JPEG or PNG in the {between} bytes of the stream")
@@ -63,14 +65,14 @@ class _Damaged(Exception):
 class _Buffer:
     """The bytes of a stream from `offset` on, read as they are needed."""
 
-    def __init__(self, stream, max_bytes):
-        self.stream, self.max_bytes = stream, max_bytes
+    def __init__(self, read, max_bytes):
+        self.read, self.max_bytes = read, max_bytes
         self.data, self.offset = bytearray(), 0
 
     def fill(self, length):
         """Have at least `length` bytes. Returns False where the stream ends before."""
         while len(self.data) < length:
-            block = self.stream.read1(_BLOCK)
+            block = self.read(_BLOCK)
             if not block:
                 return False
             self.data += block
@@ -138,7 +140,11 @@ def _png_length(buffer):
         kind = bytes(buffer.data[at + 4 : at + 8])
         if not kind.isalpha():
             raise _Damaged(at, "is damaged")
-        at += 12 + int.from_bytes(buffer.data[at : at + 4], "big")
-        buffer.need(at)
+        end = at + 12 + int.from_bytes(buffer.data[at : at + 4], "big")
+        buffer.need(end)
+        checksum = int.from_bytes(buffer.data[end - 4 : end], "big")
+        if zlib.crc32(buffer.data[at + 4 : end - 4]) != checksum:
+            raise _Damaged(end, "is damaged")
+        at = end
         if kind == b"IEND":
             return at

@@ -68,7 +68,7 @@ def _source(name, every):
     """(places or None, items) of one name."""
     path = Path(name)
     if name == STREAM:
-        return None, _every(_stream_items(sys.stdin.buffer), every)
+        return None, _every(_stream_items(sys.stdin.fileno()), every)
     if path.is_dir():
         places = [Place(str(file), str(file.relative_to(path))) for file in _pictures_in(path)]
         if not places:
@@ -93,8 +93,10 @@ def _is_video(path):
     return suffix in VIDEOS or not cv2.haveImageReader(str(path)) and _open_video(path).isOpened()
 
 
-def _stream_items(stream):
-    for number, data in enumerate(split_pictures(stream)):
+def _stream_items(descriptor):
+    # Not sys.stdin: a thread that waits in it holds its lock, and Python aborts at its end.
+    read = functools.partial(os.read, descriptor)
+    for number, data in enumerate(split_pictures(read)):
         place = Place(STREAM, STREAM, number)
         if isinstance(data, InputError):
             yield _refused(place, data)
