@@ -35,7 +35,7 @@ async def _serve(classifier, host, port, settings):
         handler_cancellation=True,  # no work for who is gone
         keepalive_timeout=settings.seconds,
         lingering_time=min(_LINGER, settings.seconds),
-        shutdown_timeout=2 * settings.seconds + 1,
+        shutdown_timeout=1,
     )
     await runner.setup()
     site = web.TCPSite(runner, host, port, backlog=1024)
@@ -52,6 +52,10 @@ async def _serve(classifier, host, port, settings):
     service.stopping = True
     await site.stop()
     await asyncio.sleep(_GRACE)
+    # Not for cleanup to wait: it reads no more of the bodies that are on their way.
+    deadline = asyncio.get_running_loop().time() + 2 * settings.seconds
+    while service.in_hand and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.01)
     await runner.cleanup()
     sweeper.cancel()
     if service.batcher.busy_seconds:

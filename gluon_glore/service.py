@@ -25,6 +25,7 @@ try:
 except ImportError as error:
     raise InputError(f"pip install 'gluon-glore[serve]' for this: {error}") from None
 
+GONE = 499  # status of a request whose client did not wait for its answer; nginx's number
 _BLOCK = 2**16
 _log = logging.getLogger(__name__)
 
@@ -66,8 +67,8 @@ class Service:
         observe = self.metrics.batch.observe
         self.batcher = Batcher(classifier.logits, settings.batch, settings.wait, observe)
         self.metrics.waiting.set_function(lambda: len(self.batcher))
-        self._in_hand = 0
-        self.metrics.in_hand.set_function(lambda: self._in_hand)
+        self.in_hand = 0  # requests to predict that have no answer yet
+        self.metrics.in_hand.set_function(lambda: self.in_hand)
 
     def app(self):
         """The aiohttp application."""
@@ -99,7 +100,7 @@ class Service:
         self.spoke.add(request.protocol)
         resource = request.match_info.route.resource
         path = resource.canonical if resource else "other"
-        status = 499  # the client is gone before its answer; nginx's number
+        status = GONE
         try:
             with self.metrics.seconds.labels(path).time():
                 try:
@@ -109,6 +110,8 @@ class Service:
                 except web.HTTPException as error:
                     allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
                     response = _error(error.status, error.reason, allow)
+                except ConnectionError:  # within its body: nothing to log
+                    response = _error(GONE, "the client is gone")
                 except Exception:
                     _log.exception("%s %s failed", request.method, request.path)
                     response = _error(500, "the server failed, its log says how")
@@ -156,15 +159,15 @@ class Service:
 
     async def predict(self, request):
         top = self._top(request)
-        if self._in_hand >= self.settings.requests:
-            message = f"{self._in_hand} requests in hand, try again"
+        if self.in_hand >= self.settings.requests:
+            message = f"{self.in_hand} requests in hand, try again"
             raise Refusal(503, message, **{"Retry-After": "1"})
-        self._in_hand += 1
+        self.in_hand += 1
         try:
             data = await self._in_time(self._body(request), 408, "the body did not come")
             logits = await self._in_time(self._logits(data), 504, "no answer")
         finally:
-            self._in_hand -= 1
+            self.in_hand -= 1
         try:
             best = self.classifier.best(logits, top)
         except InputError as error:
@@ -253,5 +256,5 @@ async def _chunks(part):
         yield chunk
 
 
-def _error(status, message, headers):
+def _error(status, message, headers=None):
     return web.json_response({"error": message}, status=status, headers=headers)
