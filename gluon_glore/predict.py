@@ -146,7 +146,7 @@ def _table(answer, width):
     place = answer.place
     name = place.name if place.frame is None else f"{place.name}:{place.frame}"
     text = ", ".join(f"{name} {probability:.4f}" for name, probability in answer.top)
-    return f"{name:{width}}  {text}"
+    return f"{name.ljust(width)}  {text}"
 
 
 def _json(answer, _):
