@@ -1,11 +1,11 @@
-"""The command line: `python -m gluon_glore list | info | export | check | predict`, and of the
-model zoo `import | publish | verify`."""
+"""The command line: `python -m gluon_glore list | info | export | check | predict | serve`, and of
+the model zoo `import | publish | verify`."""
 
 import argparse
 import os
 import sys
-from pathlib import Path
 
+from .commands import add_class_names, add_predict, add_serve, add_weights
 from .cpu import prepare_cpu
 from .errors import InputError, positive_int
 
@@ -64,17 +64,8 @@ def parse_args(argv):
     command.add_argument("folder")
     command.set_defaults(command=check)
 
-    command = commands.add_parser("predict", help="classify pictures")
-    command.add_argument("images", nargs="+", metavar="IMAGE")
-    command.add_argument(
-        "--model",
-        default="resnet50_glore_2_3",
-        help="an exported folder, a training run's directory, or a network's name",
-    )
-    command.add_argument("--top", type=positive_int, default=5, help="classes to print (5)")
-    add_weights(command)
-    add_class_names(command)
-    command.set_defaults(command=predict)
+    add_predict(commands)
+    add_serve(commands)
 
     command = commands.add_parser("import", help="make a zoo entry of somebody's weights")
     command.add_argument(
@@ -111,26 +102,9 @@ def parse_args(argv):
     return parser.parse_args(argv)
 
 
-def add_weights(command):
-    command.add_argument(
-        "--weights",
-        metavar="FILE",
-        help="for a network given by name: a path, an address, or the first 8 digits of their "
-        "sha256 (what the catalogue has)",
-    )
-
-
 def add_rights(command):
     command.add_argument("--origin", help="who made the weights")
     command.add_argument("--licence")
-
-
-def add_class_names(command):
-    command.add_argument(
-        "--class-names",
-        metavar="FILE",
-        help="text file, one class a line; default: those of the weights",
-    )
 
 
 def list_networks(args):
@@ -171,8 +145,8 @@ def info(args):
 def export(args):
     from dataclasses import replace
 
-    from .classify import load_network
     from .export import export_model
+    from .load import load_network
     from .manifest import read_manifest
 
     net, manifest = load_network(args.model, args.weights, args.class_names)
@@ -196,17 +170,6 @@ def check(args):
     from .export.check import check
 
     check(args.folder)
-
-
-def predict(args):
-    from .classify import load_classifier
-
-    classifier = load_classifier(args.model, args.weights, args.class_names)
-    width = max(len(Path(image).name) for image in args.images)
-    for image in args.images:
-        best = classifier.predict(image, args.top)
-        text = ", ".join(f"{name} {probability:.4f}" for name, probability in best)
-        print(f"{Path(image).name:{width}}  {text}")
 
 
 def import_file(args):

@@ -1,6 +1,7 @@
 """Pictures in and out: decoding and the preprocessing that evaluation, export and predict share."""
 
 import functools
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Tuple
@@ -10,15 +11,31 @@ import numpy as np
 
 from .errors import InputError
 
+# What OpenCV reads when it is imported: the most pixels of a picture that it decodes. It compares
+# them with the header's, of any format, before it allocates anything.
+PIXELS_VARIABLE = "OPENCV_IO_MAX_IMAGE_PIXELS"
+# What a narrow picture may grow to when its short side is resized.
+_MAX_ENLARGED = 2**24
+
+
+def max_pixels():
+    """The most pixels of a picture that this process decodes."""
+    return int(os.environ.get(PIXELS_VARIABLE, 2**30))
+
 
 def decode_image(data, channels):
     """Decode a JPEG, PNG, ... in memory to uint8 `(H, W, channels)`, RGB or grey.
 
-    Raises InputError where it is no readable picture.
+    Raises InputError where it is no readable picture, or one of more than `max_pixels()`.
     """
     flag = cv2.IMREAD_COLOR_RGB if channels == 3 else cv2.IMREAD_GRAYSCALE
     buffer = np.frombuffer(data, np.uint8)
-    picture = cv2.imdecode(buffer, flag) if buffer.size else None
+    try:
+        picture = cv2.imdecode(buffer, flag) if buffer.size else None
+    except cv2.error as error:
+        if error.func == "validateInputImageSize":
+            raise InputError(f"picture of more than {max_pixels()} pixels") from None
+        picture = None
     if picture is None:
         raise InputError("not a readable picture")
     return picture.reshape(*picture.shape[:2], channels)
@@ -72,7 +89,10 @@ class Preprocess:
         return self.normalize(self.crop(picture), out)
 
     def crop(self, picture):
-        """uint8 `(H, W, C)` -> its resized centre, uint8 `(*size, C)`. Raises as a call does."""
+        """The part of a picture that the network sees: uint8 `(H, W, C)` -> uint8 `(*size, C)`.
+
+        Raises InputError on a wrong size or depth.
+        """
         if picture.ndim != 3 or picture.shape[2] != self.channels:
             raise InputError(
                 f"expected a picture (height, width, {self.channels}), given {picture.shape}"
@@ -113,9 +133,14 @@ def resize(picture, size, interpolation=cv2.INTER_CUBIC, average_from=1):
 
 
 def resize_short(picture, side):
-    """Resize so that the short side has `side` pixels."""
+    """Resize so that the short side has `side` pixels.
+
+    Raises InputError where a long, narrow picture would take too much memory.
+    """
     height, width = picture.shape[:2]
     ratio = side / min(height, width)
+    if ratio > 1 and height * width * ratio**2 > _MAX_ENLARGED:
+        raise InputError(f"picture of {height}x{width} pixels is too narrow for its length")
     return resize(picture, (round(height * ratio), round(width * ratio)))
 
 

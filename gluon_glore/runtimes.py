@@ -163,6 +163,11 @@ def read_files(folder) -> Files:
     return files
 
 
+def is_export(folder):
+    """Whether a folder looks like an exported network."""
+    return any(Path(folder).glob("*-symbol.json"))
+
+
 def start_runtime(files, name=None, threads=None):
     """`load_runtime` for files that were verified."""
     found = usable(files)

@@ -1,9 +1,21 @@
+import os
+import subprocess
+import sys
+import zlib
+
 import cv2
 import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.image import Preprocess, center_crop, decode_image, read_image, resize_short
+from gluon_glore.image import (
+    PIXELS_VARIABLE,
+    Preprocess,
+    center_crop,
+    decode_image,
+    read_image,
+    resize_short,
+)
 
 
 def picture(height, width, channels=3):
@@ -64,3 +76,47 @@ def test_wrong_sizes_and_channels_are_refused():
     with pytest.raises(InputError, match="picture of 32x64 pixels, the network takes 64x64"):
         Preprocess(size=(64, 64), resize=0)(picture(32, 64))
     assert center_crop(picture(5, 7), (3, 3)).shape == (3, 3, 3)
+
+
+def of_size(jpeg, height, width):
+    """A JPEG whose header says another size."""
+    at = jpeg.index(b"\xff\xc0") + 5
+    return jpeg[:at] + height.to_bytes(2, "big") + width.to_bytes(2, "big") + jpeg[at + 4 :]
+
+
+def test_more_pixels_than_the_limit_are_refused_by_the_header_alone(tmp_path):
+    """In a process of its own: OpenCV reads its limit when it is imported."""
+    script = """
+import resource, sys
+from gluon_glore.image import decode_image
+from gluon_glore.errors import InputError
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for file in sys.argv[1:]:
+    try:
+        print(decode_image(open(file, "rb").read(), 3).shape)
+    except InputError as error:
+        print(error)
+assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000, "memory was taken"
+"""
+    files = [tmp_path / name for name in ("large.jpg", "bomb.png", "fits.png")]
+    jpeg = cv2.imencode(".jpg", picture(16, 16))[1].tobytes()
+    files[0].write_bytes(of_size(jpeg, 10000, 10000))
+    png = cv2.imencode(".png", picture(16, 16))[1].tobytes()
+    ihdr = b"IHDR" + (50000).to_bytes(4, "big") * 2 + png[24:29]
+    files[1].write_bytes(png[:12] + ihdr + zlib.crc32(ihdr).to_bytes(4, "big") + png[33:])
+    files[2].write_bytes(cv2.imencode(".png", picture(1000, 1000))[1])
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, files)],
+        env={**os.environ, PIXELS_VARIABLE: "1000000"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    refused = "picture of more than 1000000 pixels"
+    assert done.stdout.splitlines() == [refused, refused, "(1000, 1000, 3)"]
+
+
+def test_long_narrow_pictures_are_not_blown_up():
+    assert resize_short(picture(1, 200, 1), 256).shape == (256, 51200, 1)
+    with pytest.raises(InputError, match="1x1000000 pixels is too narrow for its length"):
+        Preprocess()(np.zeros((1, 1_000_000, 3), np.uint8))

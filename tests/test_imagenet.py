@@ -10,8 +10,8 @@ from conftest import ROOT
 
 import gluon_glore
 from gluon_glore.__main__ import main as command_line
-from gluon_glore.classify import load_network
 from gluon_glore.export import export_model
+from gluon_glore.load import load_network
 from gluon_glore.manifest import checkpoints
 from gluon_glore.weights import load_arrays, named_arrays, plain_names, set_weights
 from train.digit_pairs import encode_png

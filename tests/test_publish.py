@@ -11,7 +11,7 @@ from web_server import WebServer
 
 from gluon_glore import InputError, get_model
 from gluon_glore.__main__ import main
-from gluon_glore.classify import load_network
+from gluon_glore.load import load_network
 from gluon_glore.manifest import MANIFEST, checkpoints, read_manifest
 from gluon_glore.weights import load_arrays
 from gluon_glore.weights.card import Card

@@ -17,7 +17,7 @@ from test_imagenet import CONFIG, options, rows, train, weights
 
 import gluon_glore
 from gluon_glore import Network, get_spec
-from gluon_glore.classify import load_network
+from gluon_glore.load import load_network
 from gluon_glore.manifest import checkpoints, newest_checkpoint
 from train.digit_pairs import encode_png
 from train.progress import Reporter

@@ -15,9 +15,9 @@ from pathlib import Path
 import mxnet as mx
 
 from gluon_glore.atomic import write_text
-from gluon_glore.classify import load_network
 from gluon_glore.errors import InputError, naming, positive_int
 from gluon_glore.layers import pool_mean_max
+from gluon_glore.load import load_network
 
 from . import loop
 from .bad_records import BadRecords

@@ -20,10 +20,10 @@ import numpy as np
 from tqdm import tqdm
 
 import gluon_glore
-from gluon_glore.classify import read_names
 from gluon_glore.errors import InputError
 from gluon_glore.image import decode_image
 from gluon_glore.layers import freeze_norm
+from gluon_glore.load import read_names
 from gluon_glore.manifest import Manifest, checkpoints
 from gluon_glore.models import found_spec
 from gluon_glore.network import Network

@@ -21,9 +21,9 @@ import numpy as np
 from tqdm import tqdm
 
 from gluon_glore.atomic import write_text
-from gluon_glore.classify import read_names
 from gluon_glore.errors import InputError, positive_int
 from gluon_glore.image import decode_image, resize_short
+from gluon_glore.load import read_names
 
 from .progress import bar
 from .records import write_records

@@ -5,5 +5,5 @@
 
 from ..lazy import lazily
 
-_NAMES = ("export_model", "import_model", "is_export")
+_NAMES = ("export_model", "import_model")
 __getattr__, __dir__, __all__ = lazily(__name__, dict.fromkeys(_NAMES, "folder"))

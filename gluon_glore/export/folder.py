@@ -19,7 +19,7 @@ from ..deployment import FLOAT32_ERROR, Deployment, refuse_precision
 from ..errors import InputError, naming
 from ..manifest import Manifest, write_manifest
 from ..registry import unregistered
-from ..runtimes import Files, MXNetRuntime, read_files, start_runtime, usable
+from ..runtimes import Files, MXNetRuntime, is_export, read_files, start_runtime, usable
 from ..weights import named_arrays
 from .golden import (
     golden_input,
@@ -97,11 +97,6 @@ def import_model(directory, ctx=None):
     """
     files = read_files(directory)
     return MXNetRuntime.load(files, ctx), files.manifest
-
-
-def is_export(directory):
-    """Whether a folder looks like an exported network."""
-    return any(Path(directory).glob("*-symbol.json"))
 
 
 def _check_manifest(net, manifest):

@@ -6,8 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ..classify import load_network
 from ..errors import InputError, naming
+from ..load import load_network
 from ..manifest import MANIFEST, Manifest, parse_manifest
 from ..registry import check_name
 from ..zoo import list_models

@@ -1,0 +1,151 @@
+"""The commands that use a network, `predict` and `serve`: their options."""
+
+import os
+
+from .errors import positive_int
+
+PIXELS = {"predict": 256 * 10**6, "serve": 50 * 10**6}  # a picture takes 3 bytes of memory each
+
+
+def add_predict(commands):
+    command = commands.add_parser("predict", help="classify pictures, folders, videos")
+    command.add_argument(
+        "images",
+        nargs="+",
+        metavar="SOURCE",
+        help="a picture, a folder, a video, or - for JPEG or PNG pictures on standard input",
+    )
+    command.add_argument("--model", default="resnet50_glore_2_3", help=MODEL)
+    command.add_argument("--top", type=positive_int, default=5, help="classes to print (5)")
+    command.add_argument("--format", choices=("table", "json"), default="table")
+    command.add_argument(
+        "--every", type=positive_int, default=1, metavar="N", help="each Nth frame of a video (1)"
+    )
+    command.add_argument("--batch", type=positive_int, default=8, help="pictures at once (8)")
+    add_decoding(command, "predict")
+    add_network(command)
+    command.set_defaults(command=predict)
+
+
+def add_serve(commands):
+    command = commands.add_parser("serve", help="classify pictures over HTTP")
+    command.add_argument("model", help=MODEL)
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    command.add_argument("--port", type=port, default=8080, help="0: any that is free (8080)")
+    command.add_argument("--batch", type=positive_int, default=8, help="requests at once (8)")
+    command.add_argument(
+        "--wait-ms", type=milliseconds, default=5, help="for a batch to fill, at most (5)"
+    )
+    command.add_argument(
+        "--queue", type=positive_int, default=64, help="requests in hand, more get a 503 (64)"
+    )
+    command.add_argument(
+        "--max-bytes", type=amount, default=amount("16M"), help="of a request, as 16M"
+    )
+    command.add_argument(
+        "--timeout",
+        type=positive_int,
+        default=30,
+        help="seconds for a request to come (30), and for its answer after that",
+    )
+    add_decoding(command, "serve")
+    add_network(command)
+    command.set_defaults(command=serve)
+
+
+MODEL = "an exported folder, a training run's directory, or a network's name"
+
+
+def add_decoding(command, name):
+    command.add_argument(
+        "--workers", type=positive_int, default=cores(), help="threads that decode (all cores)"
+    )
+    command.add_argument(
+        "--max-pixels",
+        type=amount,
+        default=PIXELS[name],
+        help=f"of a picture, larger ones are refused ({PIXELS[name] // 10**6}M)",
+    )
+
+
+def add_network(command):
+    command.add_argument("--runtime", help="what runs an exported folder (the best there is)")
+    add_weights(command)
+    add_class_names(command)
+
+
+def add_weights(command):
+    command.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="for a network given by name: a path, an address, or the first 8 digits of their "
+        "sha256 (what the catalogue has)",
+    )
+
+
+def add_class_names(command):
+    command.add_argument(
+        "--class-names",
+        metavar="FILE",
+        help="text file, one class a line; default: those of the weights",
+    )
+
+
+def amount(text):
+    """An argparse type: a whole number above 0, with K, M or G for thousands, millions, ..."""
+    scale = {"K": 10**3, "M": 10**6, "G": 10**9}.get(text[-1:].upper())
+    return positive_int(text[:-1]) * scale if scale else positive_int(text)
+
+
+def port(text):
+    """An argparse type: a TCP port, or 0."""
+    number = int(text)
+    if not 0 <= number < 2**16:
+        raise ValueError
+    return number
+
+
+def milliseconds(text):
+    """An argparse type: a time that is not negative."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError
+    return number
+
+
+def cores():
+    return len(os.sched_getaffinity(0))
+
+
+def predict(args):
+    classifier = load(args)
+    from .predict import predict_sources
+
+    predict_sources(
+        classifier, args.images, args.top, args.batch, args.workers, args.every, args.format
+    )
+
+
+def serve(args):
+    classifier = load(args)
+    from .serve import serve
+    from .service import Settings
+
+    wait = args.wait_ms / 1000
+    settings = Settings(args.max_bytes, args.queue, args.timeout, args.batch, wait, args.workers)
+    serve(classifier, args.host, args.port, settings)
+
+
+def load(args):
+    """The classifier, in a process that decodes pictures beside it. Imports MXNet and OpenCV."""
+    # MXNet's threads would spin where they wait for each other, on cores that decoding needs:
+    # a batch then took ten times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # What image.decode_image decodes at most: OpenCV reads it once, when it is imported.
+    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(args.max_pixels)
+    import cv2
+
+    from .classify import load_classifier
+
+    cv2.setNumThreads(1)  # `workers` decode beside each other
+    return load_classifier(args.model, args.weights, args.class_names, args.runtime)

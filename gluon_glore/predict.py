@@ -1,0 +1,168 @@
+"""Many pictures classified: decoded by several threads, in batches, answered in order."""
+
+import contextlib
+import json
+import queue
+import sys
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import List, Optional, Tuple
+
+from tqdm import tqdm
+
+from .errors import InputError
+from .sources import Place, open_sources
+
+_END = object()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The likeliest classes of a picture, `(name, probability)` each, or why there are none."""
+
+    place: Place
+    top: List[Tuple[str, float]]
+    error: Optional[InputError] = None
+
+
+def classify_items(classifier, items, top=5, batch=8, workers=2):
+    """Yield an `Answer` for each of the `items` (sources.Item), in order.
+
+    `workers` threads read and prepare pictures, at most two batches ahead. A batch is what is ready
+    to be had, up to `batch` pictures: those of a slow stream don't wait for others.
+    """
+
+    def prepare(item):
+        return classifier.prepare(item.read(classifier.channels))
+
+    for ahead in _batches_ahead(items, prepare, workers, batch):
+        outcomes = [(place, _outcome(future)) for place, future in ahead]
+        inputs = [x for _, x in outcomes if not isinstance(x, InputError)]
+        logits = iter(classifier.logits(inputs) if inputs else ())
+        for place, outcome in outcomes:
+            try:
+                if isinstance(outcome, InputError):
+                    raise outcome
+                yield Answer(place, classifier.best(next(logits), top))
+            except InputError as error:
+                yield Answer(place, [], error)
+
+
+def _outcome(future):
+    try:
+        return future.result()
+    except InputError as error:
+        return error
+
+
+def _batches_ahead(items, work, workers, batch):
+    """Yield lists of (place, future of `work(item)`), in the order of the items.
+
+    One thread asks for the items, `workers` do the work: daemons all, so that none that waits for a
+    pipe holds up the end of the process. What asking raises is in the last future.
+    """
+    todo, ordered = queue.SimpleQueue(), queue.Queue(2 * batch)
+    stopped = threading.Event()
+
+    def ask():
+        try:
+            for item in items:
+                future = Future()
+                todo.put((item, future))
+                ordered.put((item.place, future))
+                if stopped.is_set():
+                    break
+        except BaseException as error:
+            failed = Future()
+            failed.set_exception(error)
+            ordered.put((None, failed))
+        ordered.put(_END)
+        for _ in range(workers):
+            todo.put(_END)
+
+    def take_turns():
+        while do(todo.get()):
+            pass  # and hold no picture while waiting for the next
+
+    def do(task):
+        if task is _END:
+            return False
+        item, future = task
+        try:
+            future.set_result(work(item))
+        except BaseException as error:
+            future.set_exception(error)
+        return True
+
+    for target in (ask, *[take_turns] * workers):
+        threading.Thread(target=target, daemon=True).start()
+    try:
+        ahead = []
+        while _END not in ahead:
+            ahead = [ordered.get()]
+            with contextlib.suppress(queue.Empty):
+                while len(ahead) < batch:
+                    ahead.append(ordered.get_nowait())
+            if ahead[0] is not _END:
+                yield [pair for pair in ahead if pair is not _END]
+    finally:
+        stopped.set()
+        with contextlib.suppress(queue.Empty):  # who waits to put one more must see that
+            while True:
+                ordered.get_nowait()
+
+
+def predict_sources(classifier, names, top=5, batch=8, workers=2, every=1, style="table"):
+    """Print an answer a line, `style` of STYLES, for all that `open_sources` takes, as they come.
+
+    What can't be used is named on stderr, and the rest goes on. Raises InputError at the end where
+    there was any.
+    """
+    places, items = open_sources(names, every)
+    width = max(len(place.name) for place in places) if places else 0
+    alone = places is not None and len(places) == 1
+    total = len(places) if places else None
+    # On a terminal the answers themselves show the progress.
+    quiet = sys.stdout.isatty() or not sys.stderr.isatty()
+    count = refused = 0
+    with tqdm(total=total, unit=" pictures", disable=quiet, dynamic_ncols=True) as bar:
+        for answer in classify_items(classifier, items, top, batch, workers):
+            count += 1
+            bar.update()
+            if answer.error is None:
+                print(STYLES[style](answer, width), flush=True)
+                continue
+            error = InputError(f"{_where(answer.place)}: {answer.error}")
+            if alone:
+                raise error
+            refused += 1
+            bar.write(f"error: {error}", file=sys.stderr)
+    if refused:
+        raise InputError(f"{refused} of {count} could not be used")
+
+
+def _table(answer, width):
+    place = answer.place
+    name = place.name if place.frame is None else f"{place.name}:{place.frame}"
+    text = ", ".join(f"{name} {probability:.4f}" for name, probability in answer.top)
+    return f"{name.ljust(width)}  {text}"
+
+
+def _json(answer, _):
+    place = answer.place
+    fields = {"file": place.file, "frame": place.frame, "time": place.time}
+    fields = {key: value for key, value in fields.items() if value is not None}
+    return json.dumps({**fields, "top": top_fields(answer.top)})
+
+
+STYLES = {"table": _table, "json": _json}
+
+
+def top_fields(top):
+    """The likeliest classes as JSON has them, of `predict` and of `serve`."""
+    return [{"class": name, "probability": round(probability, 6)} for name, probability in top]
+
+
+def _where(place):
+    return place.file if place.frame is None else f"{place.file}, frame {place.frame}"

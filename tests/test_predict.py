@@ -1,0 +1,253 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import cv2
+import numpy as np
+import pytest
+from conftest import ROOT
+from test_sources import write_video
+
+from gluon_glore import InputError
+from gluon_glore.classify import Classifier, load_classifier
+from gluon_glore.image import Preprocess
+from gluon_glore.manifest import Manifest
+from gluon_glore.predict import classify_items, predict_sources
+from gluon_glore.sources import Item, Place, open_sources
+
+MODEL = "tiny_glore_0_1"  # the shipped weights
+
+
+def command(*arguments, **options):
+    """`predict` in a process of its own, with the shipped network."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "gluon_glore", "predict", "--model", MODEL, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return load_classifier(MODEL)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Twenty pictures; what they show differs."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.RandomState(0)
+    for i in range(20):
+        noise = rng.randint(0, 256, (64 + i, 64, 1)).astype("uint8")
+        cv2.imwrite(str(folder / f"{i:02d}.png"), cv2.GaussianBlur(noise, (0, 0), 1 + i / 2))
+    return folder
+
+
+def mean_of_pixels(x):
+    """A network whose logits tell its pictures apart: (their mean, 0)."""
+    means = x.mean((1, 2, 3))
+    return np.stack([means, 0 * means], axis=1)
+
+
+GREY = Preprocess(size=(4, 4), resize=0, mean=(0.0,), scale=1.0)
+
+
+def grey(network=mean_of_pixels):
+    return Classifier(network, Manifest("m", ("mean", "zero"), GREY))
+
+
+def item(number, read=None):
+    """The picture whose every pixel is `number`."""
+    read = read or (lambda channels: np.full((4, 4, channels), number, np.uint8))
+    return Item(Place(str(number), str(number)), read)
+
+
+@pytest.mark.parametrize(("batch", "workers"), [(1, 1), (3, 4), (50, 2)])
+def test_answers_come_in_order_and_are_those_of_each_picture_alone(
+    classifier, folder, batch, workers
+):
+    places, items = open_sources([folder])
+    answers = list(classify_items(classifier, items, 2, batch, workers))
+    assert [answer.place for answer in answers] == places and len(places) == 20
+    for answer in answers:
+        alone = classifier.predict(answer.place.file, 2)
+        assert [name for name, _ in answer.top] == [name for name, _ in alone]
+        assert [p for _, p in answer.top] == pytest.approx([p for _, p in alone], abs=1e-5)
+
+
+def test_workers_that_end_in_another_order_keep_the_order():
+    def late(number):
+        def read(channels):
+            time.sleep(0.02 * (number % 3 == 0))
+            return np.full((4, 4, channels), number, np.uint8)
+
+        return read
+
+    items = (item(i, late(i)) for i in range(30))
+    answers = list(classify_items(grey(), items, 1, batch=4, workers=8))
+    assert [answer.place.name for answer in answers] == [str(i) for i in range(30)]
+
+
+def test_no_more_pictures_are_asked_for_than_two_batches_ahead():
+    asked = 0
+    most = 0
+
+    def items():
+        nonlocal asked
+        for asked in range(1, 101):
+            yield item(asked)
+
+    for number, _ in enumerate(classify_items(grey(), items(), 1, batch=4, workers=2)):
+        time.sleep(0.002)
+        most = max(most, asked - number)
+    assert asked == 100
+    assert most <= 4 + 2 * 4 + 2  # the batch, what is ready, who puts the next
+
+
+def test_pictures_of_a_slow_stream_do_not_wait_for_a_full_batch():
+    answered = threading.Event()
+
+    def items():
+        yield item(1)
+        assert answered.wait(30), "the first picture waits for the second"
+        yield item(2)
+
+    answers = classify_items(grey(), items(), 1, batch=8)
+    next(answers)
+    answered.set()
+    assert len(list(answers)) == 1
+
+
+def test_a_bad_picture_costs_its_own_answer_alone():
+    def bad(_):
+        raise InputError("no picture")
+
+    def some_nan(x):
+        logits = mean_of_pixels(x)
+        logits[logits[:, 0] == 7] = np.nan
+        return logits
+
+    items = [item(i, bad if i % 5 == 0 else None) for i in range(12)]
+    answers = list(classify_items(grey(some_nan), items, 1, batch=5))
+    assert [a.place.name for a in answers if a.error] == ["0", "5", "7", "10"]
+    assert all("not finite" in str(a.error) for a in answers if a.place.name == "7")
+    assert len([a for a in answers if a.top]) == 8
+
+
+def test_other_errors_are_not_swallowed():
+    def items():
+        yield item(1)
+        raise OSError("the stream broke")
+
+    def broken(_):
+        raise RuntimeError("a bug")
+
+    with pytest.raises(OSError, match="the stream broke"):
+        list(classify_items(grey(), items(), 1))
+    with pytest.raises(RuntimeError, match="a bug"):
+        list(classify_items(grey(), [item(1, broken)], 1))
+    with pytest.raises(RuntimeError, match="a bug"):
+        list(classify_items(grey(broken), [item(1)], 1))
+
+
+def test_who_stops_listening_leaves_no_threads():
+    before = threading.active_count()
+    answers = classify_items(grey(), (item(i % 200) for i in range(10**6)), 1, workers=3)
+    next(answers)
+    answers.close()
+    for _ in range(1000):
+        if threading.active_count() == before:
+            return
+        time.sleep(0.01)
+    raise AssertionError("threads are left")
+
+
+def test_lines_of_a_table_and_of_json_say_the_same(classifier, folder, tmp_path, capsys):
+    video = write_video(tmp_path / "v.avi")
+    for style in ("table", "json"):
+        predict_sources(classifier, [folder, video], top=1, every=10, style=style)
+    lines = capsys.readouterr().out.splitlines()
+    table, rows = lines[:23], [json.loads(line) for line in lines[23:]]
+    assert len(rows) == 23
+    for line, row in zip(table, rows):
+        name, best, probability = line.split()
+        (top,) = row["top"]
+        assert (best, float(probability)) == (
+            top["class"],
+            pytest.approx(top["probability"], abs=1e-4),
+        )
+    assert table[0].startswith("00.png  ")
+    assert rows[0] == {"file": str(folder / "00.png"), "top": rows[0]["top"]}
+    assert table[-1].startswith("v.avi:20  ")
+    assert rows[-1] == {
+        "file": str(video),
+        "frame": 20,
+        "time": pytest.approx(0.8),
+        "top": rows[-1]["top"],
+    }
+
+
+def test_what_can_not_be_used_is_named_and_the_rest_goes_on(folder, tmp_path):
+    (tmp_path / "bad.jpg").write_text("no picture")
+    (tmp_path / "bad.mp4").write_text("no video")
+    sources = [tmp_path / "bad.jpg", folder, tmp_path / "bad.mp4", tmp_path / "none.png"]
+    process = command(*sources, text=True)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert len(out.splitlines()) == 20
+    assert err.splitlines() == [
+        f"error: {tmp_path}/bad.jpg: not a readable picture",
+        f"error: {tmp_path}/bad.mp4: not a readable video",
+        f"error: {tmp_path}/none.png: No such file or directory",
+        "error: 3 of 23 could not be used",
+    ]
+
+
+def test_pictures_on_standard_input_are_answered_as_they_come(folder):
+    process = command("-", "--format", "json", stdin=subprocess.PIPE)
+    for number in range(3):
+        process.stdin.write((folder / f"{number:02d}.png").read_bytes())
+        process.stdin.flush()
+        row = json.loads(process.stdout.readline())
+        assert (row["file"], row["frame"], len(row["top"])) == ("-", number, 2)
+    process.stdin.write((folder / "03.png").read_bytes()[:1000])
+    out, err = process.communicate(timeout=120)
+    assert (out, process.returncode) == (b"", 2)
+    assert b"error: -, frame 3: picture at byte" in err and b"is cut short" in err
+
+
+def test_ctrl_c_ends_a_stream_that_is_silent():
+    process = command(
+        "-",
+        stdin=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    picture = cv2.imencode(".png", np.zeros((64, 64), np.uint8))[1].tobytes()
+    process.stdin.write(picture)
+    process.stdin.flush()
+    assert process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    process.communicate()
+
+
+def test_a_terminal_sees_progress_and_a_file_the_answers(folder):
+    terminal, its_end = os.openpty()
+    process = command(folder, text=True)
+    assert "pictures" not in process.communicate(timeout=120)[1]
+    process = subprocess.Popen(
+        process.args, cwd=ROOT, stdout=subprocess.PIPE, stderr=its_end, text=True
+    )
+    os.close(its_end)
+    out = process.communicate(timeout=120)[0]
+    seen = os.read(terminal, 10**5).decode()
+    os.close(terminal)
+    assert len(out.splitlines()) == 20
+    assert "20/20" in seen and "pictures" in seen
