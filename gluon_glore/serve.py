@@ -82,14 +82,14 @@ def _stopped():
 async def _drop_silent(server, spoke, seconds):
     """Close connections on which no request came for so long: aiohttp waits for the first forever.
 
-    `spoke` holds the connections that had one.
+    `spoke` holds the transports of those that had one.
     """
     silent = {}
     while True:
         await asyncio.sleep(seconds / 4)
         now = asyncio.get_running_loop().time()
-        spoke.intersection_update(server.connections)
-        silent = {c: silent.get(c, now) for c in server.connections if c not in spoke}
+        quiet = (c for c in server.connections if c.transport and c.transport not in spoke)
+        silent = {connection: silent.get(connection, now) for connection in quiet}
         for connection, since in silent.items():
             if now - since >= seconds:
                 connection.force_close()

@@ -7,6 +7,7 @@ in batches.
 
 import asyncio
 import logging
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -61,7 +62,7 @@ class Service:
     def __init__(self, classifier, settings):
         self.classifier, self.settings = classifier, settings
         self.stopping = False
-        self.spoke = set()  # connections that had a request
+        self.spoke = weakref.WeakSet()  # transports that brought a request
         self.metrics = Metrics()
         self._decoders = ThreadPoolExecutor(settings.workers, thread_name_prefix="decode")
         observe = self.metrics.batch.observe
@@ -97,7 +98,8 @@ class Service:
     @web.middleware
     async def _answer(self, request, handler):
         """Errors as JSON, every answer counted; on the way out connections are closed."""
-        self.spoke.add(request.protocol)
+        if request.transport is not None:
+            self.spoke.add(request.transport)
         resource = request.match_info.route.resource
         path = resource.canonical if resource else "other"
         status = GONE
