@@ -238,7 +238,7 @@ def default_threads():
 
 
 def computes_bfloat16(deployment):
-    """Whether a network of lowered precision can have bfloat16 here; warns where it was made for it.
+    """Whether a network can have bfloat16 here; warns where it was made for it and can't.
 
     In int8 what is no convolution computes in bfloat16.
     """

@@ -1,4 +1,4 @@
-"""Pictures that show a network's lowered precision what to expect: to calibrate, choose, measure."""
+"""Pictures for lowering a network's precision: to calibrate, to choose, to measure."""
 
 from dataclasses import dataclass
 

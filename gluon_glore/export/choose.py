@@ -49,7 +49,7 @@ def choose_float32(units, error_of, limit):
 
 
 def _predicted(effects, limit):
-    """How many of the largest effects must go for the rest to stay within, were they independent."""
+    """How many of the largest effects must go for the rest to stay within the limit."""
     for count in range(len(effects)):
         if math.hypot(*effects[count:]) <= limit:
             return count

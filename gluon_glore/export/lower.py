@@ -15,11 +15,11 @@ from ..errors import InputError
 from ..runtimes import BFLOAT16_FLAGS, INT8_FLAGS, lack, start_runtime
 from .calibration import in_batches
 from .choose import choose_float32
-from .golden import relative_error
+from .golden import typical_error
 from .qdq import convolutions, quantise
 from .ranges import observe
 
-LIMIT = 0.1  # largest error of the outputs, as a share of the largest
+LIMIT = 0.1  # of a picture's largest logit, on average
 
 
 class BFloat16:
@@ -46,11 +46,11 @@ class Integers:
         self.runtime = next(name for name in ("openvino", "onnxruntime") if not lack(files, name))
         self._path = os.fspath(files.onnx)
         self._model = onnx.load(self._path)
-        inputs_of = convolutions(self._model)
+        rounded = convolutions(self._model)
         names = files.units
-        self._unit_of = {output: names.of(output) for output in inputs_of}
+        self._unit_of = {output: names.of(output) for output in rounded}
         self.units = tuple(unit for unit in names if unit in self._unit_of.values())
-        outputs = {name: _output(name) for name in inputs_of.values()}
+        outputs = {name: _output(name) for tensors in rounded.values() for name in tensors}
         ranges = observe(symbol, arrays, outputs.values(), inputs, method)
         self._ranges = {name: ranges[output] for name, output in outputs.items()}
 
@@ -121,7 +121,7 @@ def lower(files, symbol, arrays, network, inputs, used, method, limit):
         def error_of(float32, way=way):
             way.write(float32)
             trial = files.with_deployment(float32={way.file: float32})
-            return relative_error(in_batches(start_runtime(trial, way.runtime), inputs), expected)
+            return typical_error(in_batches(start_runtime(trial, way.runtime), inputs), expected)
 
         choice = choose_float32(way.units, error_of, limit)
         way.write(choice.float32)

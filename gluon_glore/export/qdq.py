@@ -2,7 +2,8 @@
 
 In front of a convolution its input is rounded to unsigned integers, a range for the whole tensor,
 and its weights are signed ones, a scale for each output channel (QuantizeLinear and
-DequantizeLinear pairs, which ONNX Runtime and OpenVINO fuse with the convolution).
+DequantizeLinear pairs, which ONNX Runtime and OpenVINO fuse with the convolution). What it gives is
+rounded too where no ReLU follows: ONNX Runtime has no integer convolution otherwise.
 """
 
 import numpy as np
@@ -13,30 +14,44 @@ SMALLEST_SCALE = 1e-8  # of what is all zero
 
 
 def convolutions(model):
-    """The convolutions of an ONNX model whose weights are constants: {output: input}."""
+    """The convolutions of an ONNX model whose weights are constants: {output: tensors to round}."""
     weights = {tensor.name for tensor in model.graph.initializer}
-    return {
-        node.output[0]: node.input[0]
-        for node in model.graph.node
-        if node.op_type == "Conv" and set(node.input[1:]) <= weights
-    }
+    readers = {}
+    for node in model.graph.node:
+        for name in node.input:
+            readers.setdefault(name, set()).add(node.op_type)
+    found = {}
+    for node in model.graph.node:
+        if node.op_type == "Conv" and set(node.input[1:]) <= weights:
+            (output,) = node.output
+            found[output] = (node.input[0], *([] if readers[output] == {"Relu"} else [output]))
+    return found
 
 
 def quantise(model, ranges, chosen):
     """A copy of an ONNX model, its convolutions `chosen` (by output) in 8-bit integers.
 
-    `ranges` has (low, high) of their inputs, zero within.
+    `ranges` has (low, high), zero within, of the tensors that `convolutions` says.
     """
     import onnx
 
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     graph = copy.graph
+    rounded = convolutions(model)
     writer = _Writer({tensor.name: tensor for tensor in graph.initializer}, ranges)
     for node in graph.node:
-        if node.output[0] in chosen:
-            writer.quantise(node)
-        writer.nodes.append(node)
+        if node.output[0] not in chosen:
+            writer.nodes.append(node)
+            continue
+        (output,) = node.output
+        writer.quantise(node)
+        if output in rounded[output]:
+            node.output[0] = f"{output}_exact"
+            writer.nodes.append(node)
+            writer.round(node.output[0], output, output)
+        else:
+            writer.nodes.append(node)
     nodes = [*writer.nodes]
     del graph.node[:]
     graph.node.extend(nodes)
@@ -53,57 +68,62 @@ class _Writer:
     def __init__(self, weights, ranges):
         self.nodes, self.tensors = [], []
         self._weights, self._ranges = weights, ranges
-        self._scales = {}  # of inputs that are quantised already
+        self._scales = {}  # of inputs that are rounded already
 
     def quantise(self, conv):
         """Have a convolution read integers."""
-        scale = self._input(conv.input[0])
-        weight = self._array(conv.input[1])
-        largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
+        data, weight, *bias = conv.input
+        rounded = f"{data}_rounded"
+        if data not in self._scales:
+            self._scales[data] = self.round(data, rounded, data)
+        array = self._array(weight)
+        largest = np.abs(array).reshape(len(array), -1).max(axis=1)
         scales = np.maximum(largest / LARGEST, SMALLEST_SCALE).astype("float32")
-        self._constant(conv.input[1], weight, scales, np.int8)
-        if len(conv.input) > 2:
-            self._constant(conv.input[2], self._array(conv.input[2]), scale * scales, np.int32)
-        inputs = [f"{name}_dequantised" for name in conv.input]
+        inputs = [rounded, self._constant(weight, array, scales, np.int8)]
+        for name in bias:
+            scales = self._scales[data] * scales
+            inputs.append(self._constant(name, self._array(name), scales, np.int32))
         del conv.input[:]
         conv.input.extend(inputs)
+
+    def round(self, source, result, name):
+        """`result` is the tensor `source` as unsigned integers of the range of `name`.
+
+        Returns their scale.
+        """
+        low, high = self._ranges[name]
+        scale = np.float32(max((high - low) / STEPS, SMALLEST_SCALE))
+        parameters = self._parameters(result, scale, np.uint8(round(-low / scale)))
+        self._node("QuantizeLinear", [source, *parameters], f"{result}_quantised")
+        self._node("DequantizeLinear", [f"{result}_quantised", *parameters], result)
+        return scale
 
     def _array(self, name):
         from onnx import numpy_helper
 
         return numpy_helper.to_array(self._weights[name])
 
-    def _input(self, name):
-        """Round a tensor to unsigned integers and back, once; returns the step."""
-        if name not in self._scales:
-            low, high = self._ranges[name]
-            scale = np.float32(max((high - low) / STEPS, SMALLEST_SCALE))
-            self._parameters(name, scale, np.uint8(round(-low / scale)))
-            self._node("QuantizeLinear", name, name, "quantised")
-            self._node("DequantizeLinear", f"{name}_quantised", name, "dequantised")
-            self._scales[name] = scale
-        return self._scales[name]
-
     def _constant(self, name, array, scales, dtype):
-        """A constant as integers of a scale for each entry of its first axis."""
-        limits = np.iinfo(dtype)
+        """The name of a constant that is held as integers, a scale for each of its first axis."""
+        most = np.iinfo(dtype).max
         by_channel = scales.reshape(-1, *(1,) * (array.ndim - 1)).astype("float64")
-        integers = np.clip(np.rint(array / by_channel), -limits.max, limits.max).astype(dtype)
-        self._tensor(f"{name}_quantised", integers)
-        self._parameters(name, scales.astype("float32"), np.zeros(len(scales), dtype))
-        self._node("DequantizeLinear", f"{name}_quantised", name, "dequantised", axis=0)
+        integers = np.clip(np.rint(array / by_channel), -most, most).astype(dtype)
+        result = f"{name}_rounded"
+        parameters = self._parameters(result, scales, np.zeros(len(scales), dtype))
+        stored = self._tensor(f"{result}_quantised", integers)
+        self._node("DequantizeLinear", [stored, *parameters], result, axis=0)
+        return result
 
     def _parameters(self, name, scale, zero):
-        self._tensor(f"{name}_scale", scale)
-        self._tensor(f"{name}_zero", zero)
+        return self._tensor(f"{name}_scale", scale), self._tensor(f"{name}_zero", zero)
 
     def _tensor(self, name, array):
         from onnx import numpy_helper
 
         self.tensors.append(numpy_helper.from_array(np.asarray(array), name))
+        return name
 
-    def _node(self, op, source, name, result, **attributes):
+    def _node(self, op, inputs, output, **attributes):
         from onnx import helper
 
-        inputs, output = [source, f"{name}_scale", f"{name}_zero"], f"{name}_{result}"
         self.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))

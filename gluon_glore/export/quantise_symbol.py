@@ -6,7 +6,6 @@ network's outputs, and to take half a minute for a small one.
 
 import json
 
-import mxnet as mx
 from mxnet.contrib import quantization
 
 BACKEND = "MKLDNN_QUANTIZE"  # fuses what is quantised as one operator, on the CPU

@@ -86,26 +86,21 @@ def observe(symbol, arrays, names, inputs, method, batch=4):
     """
     internals = symbol.get_internals()
     names = sorted(names)
-    outputs = mx.sym.Group([internals[name] for name in names])
     found = {name: Histogram() for name in names}
-    executor = None
+    network = _block([internals[name] for name in names], arrays)
     for start in range(0, len(inputs), batch):
-        x = mx.nd.array(inputs[start : start + batch], dtype=inputs.dtype)
-        if executor is None or executor.arg_dict["data"].shape != x.shape:
-            executor = _bind(outputs, arrays, x)
-        for name, output in zip(names, executor.forward(is_train=False, data=x)):
+        outputs = network(mx.nd.array(inputs[start : start + batch], dtype=inputs.dtype))
+        for name, output in zip(names, outputs if len(names) > 1 else [outputs]):
             found[name].add(output.asnumpy())
     return {name: histogram.range(method) for name, histogram in found.items()}
 
 
-def _bind(symbol, arrays, x):
-    """An executor of a symbol for inputs like `x`, filled with those of `arrays` that it has."""
-    executor = symbol.simple_bind(
-        mx.cpu(), data=x.shape, type_dict={"data": x.dtype}, grad_req="null"
-    )
-    given = [
-        {name[4:]: array for name, array in arrays.items() if name.startswith(kind)}
-        for kind in ("arg:", "aux:")
-    ]
-    executor.copy_params_from(*given, allow_extra_params=True)
-    return executor
+def _block(outputs, arrays):
+    """A block of some outputs of a symbol. An executor's own fusion fails on inner ones."""
+    arrays = {name[4:]: array for name, array in arrays.items()}
+    block = mx.gluon.SymbolBlock(outputs, [mx.sym.var("data")])
+    for name, param in block.collect_params().items():
+        param.shape = arrays[name].shape
+        param.initialize(mx.init.Zero())
+        param.set_data(arrays[name])
+    return block
