@@ -64,9 +64,7 @@ def fuse_for_cpu(symbol, arrays):
     graph, _ = fuse_rectifiers(read_symbol(symbol), arrays)
     plain = {kind: _of_kind(arrays, kind) for kind in ("arg", "aux")}
     # Without inferring shapes: they would need the input's, and nothing here depends on it.
-    symbol = write_symbol(graph).optimize_for(
-        "MKLDNN", plain["arg"], plain["aux"], skip_infer=True
-    )
+    symbol = write_symbol(graph).optimize_for("MKLDNN", plain["arg"], plain["aux"], skip_infer=True)
     return symbol, {f"{kind}:{n}": a for kind, named in plain.items() for n, a in named.items()}
 
 

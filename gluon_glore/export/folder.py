@@ -18,6 +18,7 @@ from ..atomic import write_text
 from ..deployment import FLOAT32_ERROR, Deployment, refuse_precision
 from ..errors import InputError, naming
 from ..manifest import Manifest, write_manifest
+from ..optimize import optimize
 from ..registry import unregistered
 from ..runtimes import Files, MXNetRuntime, read_files, start_runtime, usable
 from ..weights import named_arrays
@@ -105,7 +106,7 @@ def export_model(
         manifest = _with_deployment(manifest, tolerance=allowed)
         files = Files(folder, manifest)
         write_golden(folder, x, expected)
-        symbol, arrays = _trace(net, manifest)
+        symbol, arrays = optimize(*_trace(net, manifest))
         symbol.save(os.fspath(files.symbol))
         mx.nd.save(os.fspath(files.params), arrays)
         if onnx:

@@ -4,6 +4,8 @@ Either the smallest and largest value, or the range that loses least of their di
 beyond it are clipped, which buys a finer step (Migacz, 8-bit inference with TensorRT, GTC 2017).
 """
 
+import warnings
+
 import mxnet as mx
 import numpy as np
 
@@ -98,7 +100,9 @@ def observe(symbol, arrays, names, inputs, method, batch=4):
 def _block(outputs, arrays):
     """A block of some outputs of a symbol. An executor's own fusion fails on inner ones."""
     arrays = {name[4:]: array for name, array in arrays.items()}
-    block = mx.gluon.SymbolBlock(outputs, [mx.sym.var("data")])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Cannot decide type")  # of data: it follows the input
+        block = mx.gluon.SymbolBlock(outputs, [mx.sym.var("data")])
     for name, param in block.collect_params().items():
         param.shape = arrays[name].shape
         param.initialize(mx.init.Zero())
