@@ -13,6 +13,7 @@ import mxnet as mx
 import numpy as np
 
 from .errors import InputError
+from .unit_names import UnitNames
 from .units import EXTRA_UNITS
 
 
@@ -96,17 +97,13 @@ def by_unit(net, nodes):
 
     `nodes` are `count_network(net)`. Raises InputError on one that is not of this network.
     """
-    stem, stem_norm, tail, classifier = net.spec.names
-    units = [unit.name for unit in net.spec.plan()]
-    owner_of = {stem: "stem", stem_norm: "stem", tail: "head", classifier: "head"}
-    owner_of.update(zip(units, units))
-    groups = {"stem": [], **{name: [] for name in units}, "head": []}
+    names = UnitNames(net.spec)
+    groups = {name: [] for name in names}
     for node in nodes:
-        # An extra unit's name begins with that of the unit it follows: the longest match owns it.
-        prefixes = [name for name in owner_of if node.name.startswith(f"{name}_")]
-        if not prefixes:
+        owner = names.of(node.name)
+        if owner is None:
             raise InputError(f"operator {node.name} is of no unit of {net.spec.name}")
-        groups[owner_of[max(prefixes, key=len)]].append(node)
+        groups[owner].append(node)
     return {name: totals(group) for name, group in groups.items()}
 
 

@@ -4,6 +4,7 @@ Each runtime is made of a `Files` and called with a batch: numpy in, float32 log
 out.
 """
 
+import dataclasses
 import functools
 import importlib.util
 import os
@@ -18,6 +19,8 @@ import numpy as np
 from .cpu import processor_flags
 from .errors import InputError
 from .manifest import Manifest, read_manifest
+from .unit_names import UnitNames
+from .zoo import get_spec
 
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}  # one of them
 INT8_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8"}
@@ -41,6 +44,17 @@ class Files:
     @property
     def onnx(self):
         return self.folder / f"{self.manifest.model}.onnx"
+
+    @property
+    def units(self):
+        """The units of the network, a `UnitNames`."""
+        return UnitNames(self.manifest.spec or get_spec(self.manifest.model))
+
+    def with_deployment(self, **changes):
+        """The same files, the manifest's deployment changed."""
+        deployment = dataclasses.replace(self.manifest.deployment, **changes)
+        manifest = dataclasses.replace(self.manifest, deployment=deployment)
+        return dataclasses.replace(self, manifest=manifest)
 
     def has(self, path):
         """Whether a file belongs to the folder: its manifest, once written, knows it."""
@@ -98,6 +112,7 @@ class ONNXRuntime:
 class OpenVINO:
     """The folder's ONNX file in OpenVINO, on the CPU, the only one that computes in bfloat16.
 
+    In lowered precision everything but the manifest's float32 units does, where the processor can.
     It is compiled once for each shape that comes, which is a third faster at batch 1 than one
     network for all of them; the last few are kept.
     """
@@ -112,10 +127,12 @@ class OpenVINO:
         deployment = files.manifest.deployment
         self._core = openvino.Core()
         self._path = os.fspath(files.onnx)
-        self._float32 = deployment.float32.get("onnx", ())
+        bfloat16 = computes_bfloat16(deployment)
+        self._float32 = set(deployment.float32.get("onnx", ())) if bfloat16 else set()
+        self._names = files.units
         self._options = {
             "INFERENCE_NUM_THREADS": threads or default_threads(),
-            "INFERENCE_PRECISION_HINT": "bf16" if computes_bfloat16(deployment) else "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
             "PERFORMANCE_HINT": "LATENCY",
         }
         self._compiled = {}
@@ -132,7 +149,33 @@ class OpenVINO:
             del self._compiled[next(iter(self._compiled))]
         model = self._core.read_model(self._path)
         model.reshape(list(shape))
+        if self._float32:
+            self._keep_float32(model)
         return self._core.compile_model(model, "CPU", self._options)
+
+    def _keep_float32(self, model):
+        """Mark the operators of the float32 units, which then don't compute in bfloat16."""
+        from openvino._offline_transformations import apply_moc_transformations
+
+        # Compiling begins with these, and operators that it makes anew lose their marks: half of
+        # the units' matrix products, all of the normalisations.
+        apply_moc_transformations(model, True)
+        operators = model.get_ordered_ops()
+        readers = [
+            (
+                op.get_friendly_name(),
+                [
+                    reader.get_node().get_friendly_name()
+                    for output in op.outputs()
+                    for reader in output.get_target_inputs()
+                ],
+            )
+            for op in operators
+        ]
+        unit_of = self._names.of_graph(readers)
+        for op in operators:
+            if unit_of[op.get_friendly_name()] in self._float32:
+                op.get_rt_info()["precise_0"] = True
 
 
 RUNTIMES = {cls.name: cls for cls in (OpenVINO, ONNXRuntime, MXNetRuntime)}  # best first
@@ -200,13 +243,16 @@ def default_threads():
 
 
 def computes_bfloat16(deployment):
-    """Whether a network made for bfloat16 can have it here; warns where it can't."""
-    if deployment.precision != "bf16":
+    """Whether a network can have bfloat16 here; warns where it was made for it and can't.
+
+    In int8 what is no convolution computes in bfloat16.
+    """
+    if deployment.precision == "fp32":
         return False
-    if not BFLOAT16_FLAGS & processor_flags():
+    able = bool(BFLOAT16_FLAGS & processor_flags())
+    if not able and deployment.precision == "bf16":
         print(
             "warning: this processor has no bfloat16 (avx512_bf16 or amx_bf16): running in float32",
             file=sys.stderr,
         )
-        return False
-    return True
+    return able

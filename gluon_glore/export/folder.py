@@ -18,20 +18,28 @@ from ..atomic import write_text
 from ..deployment import FLOAT32_ERROR, Deployment, refuse_precision
 from ..errors import InputError, naming
 from ..manifest import Manifest, write_manifest
+from ..optimize import optimize
 from ..registry import unregistered
 from ..runtimes import Files, MXNetRuntime, is_export, read_files, start_runtime, usable
 from ..weights import named_arrays
+from .calibration import in_batches, read_calibration
 from .golden import (
+    BATCH,
     golden_input,
+    ordinary,
     relative_error,
     rounding_error,
     top1_agreement,
+    typical_error,
     write_golden,
 )
+from .lower import LIMIT, lower, refuse_lowering
 from .onnx_file import import_onnx, write_onnx
+from .ranges import refuse_method
 from .readme import readme
 
 README = "README.md"
+GOLDEN_SHARE = 2  # a pair of pictures may be as much further off than those that chose the units
 ROUNDINGS = 4  # other orders of adding came within 1.8 times the effect of one
 
 
@@ -44,6 +52,9 @@ def export_model(
     preprocess=False,
     any_size=False,
     force=False,
+    calibrate=None,
+    method="minmax",
+    tolerance=LIMIT,
 ):
     """Write a `Network` to a folder, the whole of it or nothing; returns the folder.
 
@@ -51,6 +62,12 @@ def export_model(
     With `onnx` there is an ONNX file too. With `preprocess` the graph takes RGB pictures,
     uint8 `(B, H, W, 3)`, and normalises them itself. With `any_size` height and width may vary in
     the ONNX file (symbols take any). `force` replaces an exported folder.
+
+    `precision` "bf16" is the ONNX file's in OpenVINO; "int8" is that of all files, its ranges those
+    of the pictures `calibrate`, indexed RecordIO, by `method`: "minmax" or "entropy". Units whose
+    lowering would take the outputs more than `tolerance` off stay in float32: the manifest lists
+    them. With `calibrate` the golden pair is made of its pictures, and the others measure the error
+    and accuracy of every runtime.
 
     Every runtime that is installed is given the golden pair, and the manifest says how well it did:
     within 1e-4 of the largest logit, or where the network magnifies rounding, 4 times what the last
@@ -60,33 +77,51 @@ def export_model(
     outputs.
     """
     refuse_precision(precision)
+    refuse_method(method)
+    refuse_lowering(precision, onnx, calibrate)
     if onnx:
         import_onnx()
     _check_manifest(net, manifest)
     sizes, deployment = _input_of(net.spec, manifest.preprocess, preprocess, any_size)
     spec = unregistered(net.spec, manifest.model)
     manifest = dataclasses.replace(manifest, spec=spec, deployment=deployment, sha256={})
+    manifest = _with_deployment(manifest, precision=precision)
+    calibration = read_calibration(calibrate, manifest) if calibrate else None
+
+    def network(x):
+        return net(mx.nd.array(_pixels(x, manifest))).asnumpy()
+
     with _new_folder(directory, force) as folder:
-        x = golden_input(deployment, sizes)
-        pixels = _pixels(x, manifest)
-
-        def network(pixels):
-            return net(mx.nd.array(pixels)).asnumpy()
-
-        expected = network(pixels)
-        tolerance = max(FLOAT32_ERROR, ROUNDINGS * rounding_error(network, pixels))
-        manifest = _with_deployment(manifest, tolerance=tolerance)
+        if calibration:
+            logits = in_batches(network, calibration.held_out)
+            chosen = ordinary(logits, BATCH)
+            x, expected = calibration.held_out[chosen], logits[chosen]
+        else:
+            x = golden_input(deployment, sizes)
+            expected = network(x)
+        rounding = rounding_error(lambda p: net(mx.nd.array(p)).asnumpy(), _pixels(x, manifest))
+        allowed = max(FLOAT32_ERROR, ROUNDINGS * rounding)
+        if precision != "fp32":
+            allowed = max(allowed, GOLDEN_SHARE * tolerance)
+        manifest = _with_deployment(manifest, tolerance=allowed)
         files = Files(folder, manifest)
         write_golden(folder, x, expected)
-        symbol, arrays = _trace(net, manifest)
+        symbol, arrays = optimize(*_trace(net, manifest))
         symbol.save(os.fspath(files.symbol))
         mx.nd.save(os.fspath(files.params), arrays)
         if onnx:
             write_onnx(files.onnx, symbol, arrays, deployment, sizes)
-        manifest = _with_deployment(manifest, checked=_run_all(files, x, expected))
-        files = Files(folder, manifest)
+        if precision != "fp32":
+            tried, used = (calibration.tried, calibration.used) if calibration else (x, x)
+            kept = lower(files, symbol, arrays, network, tried, used, method, tolerance)
+            files = files.with_deployment(float32=kept)
+        checked = _run_all(files, x, expected)
+        if calibration:
+            measured = _measure_all(files, calibration, logits)
+            checked = {name: {**checked[name], **measured.get(name, {})} for name in checked}
+        files = files.with_deployment(checked=checked)
         write_text(folder / README, readme(files))
-        write_manifest(folder, manifest, sorted(path.name for path in folder.iterdir()))
+        write_manifest(folder, files.manifest, sorted(path.name for path in folder.iterdir()))
     return Path(directory)
 
 
@@ -167,6 +202,26 @@ def _run_all(files, x, expected):
                 f"largest, allowed {files.manifest.deployment.tolerance:.1e}"
             )
         figures[name] = {"error": error, "top1_agreement": top1_agreement(logits, expected)}
+    return figures
+
+
+def _measure_all(files, calibration, expected):
+    """{runtime: figures} of the pictures held out: error, agreement with float32, accuracy.
+
+    In bf16 only OpenVINO has anything to show.
+    """
+    x, labels = calibration.held_out, calibration.labels
+    figures = {}
+    bfloat16 = files.manifest.deployment.precision == "bf16"
+    for name in ["openvino"] if bfloat16 else usable(files):
+        logits = in_batches(start_runtime(files, name), x)
+        figures[name] = {
+            "pictures": len(x),
+            "pictures_error": typical_error(logits, expected),
+            "pictures_top1_agreement": top1_agreement(logits, expected),
+            "accuracy": float((logits.argmax(axis=1) == labels).mean()),
+            "float32_accuracy": float((expected.argmax(axis=1) == labels).mean()),
+        }
     return figures
 
 

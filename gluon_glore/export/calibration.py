@@ -1,0 +1,73 @@
+"""Pictures for lowering a network's precision: to calibrate, to choose, to measure."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError, naming
+from ..image import decode_image
+
+CALIBRATED = 128  # pictures whose activations give the ranges of the integers
+CHOSEN = 32  # of them, on which units are tried
+HELD_OUT = 256  # the most that the result is measured on
+LEAST = 16
+BATCH = 8
+SEED = 7
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Inputs `used` to lower a network; `held_out` ones measure it, with their `labels`."""
+
+    used: np.ndarray
+    held_out: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def tried(self):
+        """The inputs that choose units."""
+        return self.used[:CHOSEN]
+
+
+def read_calibration(path, manifest) -> Calibration:
+    """Inputs of an exported network's `manifest` made of the pictures in `path`, indexed RecordIO.
+
+    They are drawn at random: up to half of them to calibrate, the others held out. Raises
+    InputError where the file is missing, damaged or of other classes, has too few pictures or one
+    that is smaller than the input, or where the network does not take pictures.
+    """
+    # The trainers stand above this package; only this question and `weights.measure` need them.
+    from train.records import RecordDataset
+
+    preprocess, deployment = manifest.preprocess, manifest.deployment
+    if len(deployment.shape) != 4 or preprocess.channels not in (1, 3):
+        raise InputError(f"{manifest.model} takes no pictures: {path} can't calibrate it")
+    with naming(path):
+        dataset = RecordDataset(path, len(manifest.class_names))
+    if len(dataset) < 2 * LEAST:
+        raise InputError(f"{path}: at least {2 * LEAST} pictures are needed, given {len(dataset)}")
+
+    def read(i):
+        try:
+            data, label = dataset[i]
+            picture = preprocess.crop(decode_image(data, preprocess.channels))
+        except InputError as error:
+            text = str(error)
+            name = dataset.name(i)
+            raise InputError(text if text.startswith(name) else f"{name}: {text}") from None
+        return picture if deployment.takes_pictures else preprocess.normalize(picture), label
+
+    order = [int(i) for i in np.random.RandomState(SEED).permutation(len(dataset))]
+    used = min(CALIBRATED, len(dataset) // 2)
+    samples = [read(i) for i in order[: used + HELD_OUT]]
+    inputs = np.stack([picture for picture, _ in samples])
+    labels = np.array([label for _, label in samples])
+    return Calibration(inputs[:used], inputs[used:], labels[used:])
+
+
+def in_batches(network, inputs, size=BATCH):
+    """The outputs of `network` for all `inputs`, run in batches of one size."""
+    batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]
+    missing = size - len(batches[-1])  # made up, so that nothing is compiled for one batch
+    batches[-1] = np.concatenate([batches[-1], batches[-1][:1].repeat(missing, axis=0)])
+    return np.concatenate([network(batch) for batch in batches])[: len(inputs)]

@@ -1,0 +1,37 @@
+import pytest
+
+from gluon_glore import get_model, list_models
+from gluon_glore.unit_names import UnitNames
+from gluon_glore.zoo import get_spec
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_every_parameter_has_its_unit(name):
+    net = get_model(name)
+    names = UnitNames(net.spec)
+    owners = {names.of(parameter) for parameter in net.collect_params()}
+    assert owners == set(names)
+    assert list(names)[1:-1] == [unit.name for unit in net.spec.plan()]
+
+
+def test_an_extra_unit_is_not_the_one_it_follows():
+    names = UnitNames(get_spec("resnet50_glore_2_3"))
+    assert names.of("conv3_B01_extra_GCN-G__bn_fwd") == "conv3_B01_extra"
+    assert names.of("conv3_B01__plus0") == "conv3_B01"
+    assert names.of("conv3_B010_x") is None
+    assert names.of("pool1_fwd") is None
+
+
+def test_what_has_no_units_name_is_of_the_unit_it_feeds():
+    names = UnitNames(get_spec("tiny_glore_0_1"))
+    operators = [
+        ("shape", ["broadcast"]),
+        ("broadcast", ["conv4_B01__plus0"]),
+        ("conv4_B01__plus0", ["conv4_B02_conv-m1__bn_fwd", "result"]),
+        ("conv4_B02_conv-m1__bn_fwd", []),
+        ("result", []),
+    ]
+    found = names.of_graph(operators)
+    assert found["shape"] == found["broadcast"] == found["conv4_B01__plus0"] == "conv4_B01"
+    assert found["conv4_B02_conv-m1__bn_fwd"] == "conv4_B02"
+    assert found["result"] == "head"
