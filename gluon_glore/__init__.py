@@ -4,7 +4,7 @@ Names are imported on first use, so that the command line can set its threads be
 them, and `import gluon_glore` costs nothing.
 """
 
-import importlib
+from .lazy import lazily
 
 __version__ = "0.1.0"
 
@@ -23,20 +23,11 @@ _HOME = {
     "import_model": "export",
     "inflate_weights": "inflate",
     "list_models": "zoo",
+    "load_runtime": "runtimes",
     "load_weights": "weights",
     "prepare_cpu": "cpu",
     "register_model": "registry",
     "save_weights": "weights",
     "transfer_weights": "transfer",
 }
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name):
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-
-
-def __dir__():
-    return [*globals(), *__all__]
+__getattr__, __dir__, __all__ = lazily(__name__, _HOME)

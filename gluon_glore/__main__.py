@@ -1,5 +1,5 @@
-"""The command line: `python -m gluon_glore list | info | export | predict`, and of the model zoo
-`import | publish | verify`."""
+"""The command line: `python -m gluon_glore list | info | export | check | predict`, and of the
+model zoo `import | publish | verify`."""
 
 import argparse
 import os
@@ -44,12 +44,25 @@ def parse_args(argv):
     command.add_argument("--units", action="store_true", help="every unit's share")
     command.set_defaults(command=info)
 
-    command = commands.add_parser("export", help="write symbol, parameters and manifest")
+    command = commands.add_parser("export", help="write a folder that runs anywhere")
     command.add_argument("model", help="a training run's directory, or a network's name")
     command.add_argument("--out", required=True, help="directory to write")
+    command.add_argument("--onnx", action="store_true", help="an ONNX file too")
+    command.add_argument(
+        "--with-preprocess", action="store_true", help="the graph takes uint8 pictures"
+    )
+    command.add_argument(
+        "--input-size", nargs=2, type=positive_int, metavar=("H", "W"), help="(the network's)"
+    )
+    command.add_argument("--any-size", action="store_true", help="height and width may vary")
+    command.add_argument("--force", action="store_true", help="replace an exported folder")
     add_weights(command)
     add_class_names(command)
     command.set_defaults(command=export)
+
+    command = commands.add_parser("check", help="run an exported folder's golden pair everywhere")
+    command.add_argument("folder")
+    command.set_defaults(command=check)
 
     command = commands.add_parser("predict", help="classify pictures")
     command.add_argument("images", nargs="+", metavar="IMAGE")
@@ -156,12 +169,33 @@ def info(args):
 
 
 def export(args):
+    from dataclasses import replace
+
     from .classify import load_network
     from .export import export_model
+    from .manifest import read_manifest
 
     net, manifest = load_network(args.model, args.weights, args.class_names)
-    directory = export_model(net, args.out, manifest)
-    print(f"{directory}: {manifest.model}, loads back with the same outputs")
+    if args.input_size:
+        preprocess = manifest.preprocess.resized(tuple(args.input_size))
+        manifest = replace(manifest, preprocess=preprocess)
+    directory = export_model(
+        net,
+        args.out,
+        manifest,
+        onnx=args.onnx,
+        preprocess=args.with_preprocess,
+        any_size=args.any_size,
+        force=args.force,
+    )
+    checked = ", ".join(read_manifest(directory).deployment.checked)
+    print(f"{directory}: {manifest.model}, the network's outputs on {checked}")
+
+
+def check(args):
+    from .export.check import check
+
+    check(args.folder)
 
 
 def predict(args):

@@ -1,7 +1,7 @@
 """Pictures in and out: decoding and the preprocessing that evaluation, export and predict share."""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Tuple
 
@@ -55,6 +55,11 @@ class Preprocess:
         """The paper's way to RGB pictures of `size`: 256 pixels of the short side for 224."""
         return cls(size=size, resize=round(min(size) * 256 / 224))
 
+    def resized(self, size):
+        """The same way to pictures of another `size`, `resize` in proportion."""
+        ratio = min(size) / min(self.size)
+        return replace(self, size=size, resize=round(self.resize * ratio))
+
     @property
     def channels(self) -> int:
         return len(self.mean)
@@ -64,13 +69,17 @@ class Preprocess:
 
         Raises InputError on a wrong size or depth.
         """
+        return self.normalize(self.crop(picture), out)
+
+    def crop(self, picture):
+        """uint8 `(H, W, C)` -> its resized centre, uint8 `(*size, C)`. Raises as a call does."""
         if picture.ndim != 3 or picture.shape[2] != self.channels:
             raise InputError(
                 f"expected a picture (height, width, {self.channels}), given {picture.shape}"
             )
         if self.resize:
             picture = resize_short(picture, self.resize)
-        return self.normalize(center_crop(picture, self.size), out)
+        return center_crop(picture, self.size)
 
     def normalize(self, picture, out=None):
         """uint8 `(H, W, C)` -> float32 `(C, H, W)`, written to `out`, contiguous, where given."""

@@ -10,14 +10,15 @@ import dataclasses
 import os
 import re
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Dict, Optional, Tuple
 
-import mxnet as mx
 import yaml
 
 from . import __version__
 from .atomic import sha256, write_text
+from .deployment import Deployment, read_deployment
 from .errors import InputError
 from .image import Preprocess
 from .spec import NetSpec
@@ -36,7 +37,8 @@ class Manifest:
     Of a checkpoint also: `epoch` epochs and `step` steps of the next are done; `order` is what the
     order of the pictures depends on (so `step` means something under the same alone); `top1` the
     accuracy, None within an epoch. Of a zoo entry: `spec` is its network, which may differ from the
-    registered one of that name, `card` where it is from and how it was checked.
+    registered one of that name, `card` where it is from and how it was checked. Of an exported
+    folder: `deployment` is its input, precision and checks.
     """
 
     model: str
@@ -49,6 +51,7 @@ class Manifest:
     top1: Optional[float] = None
     spec: Optional[NetSpec] = None
     card: Optional[Card] = None
+    deployment: Optional[Deployment] = None
 
 
 def write_manifest(folder, manifest, files):
@@ -67,13 +70,24 @@ def write_manifest(folder, manifest, files):
         "output": "logits",
         "class_names": list(manifest.class_names),
         "sha256": {name: sha256(Path(folder) / name) for name in files},
-        "versions": {"gluon_glore": __version__, "mxnet": mx.__version__},
+        "versions": {"gluon_glore": __version__, **_versions()},
     }
     if manifest.spec:
         fields["network"] = spec_to_fields(manifest.spec)
     if manifest.card:
         fields["card"] = manifest.card.fields()
+    if manifest.deployment:
+        fields["input"], fields["deployment"] = manifest.deployment.fields()
     write_text(Path(folder) / MANIFEST, yaml.safe_dump(fields, sort_keys=False))
+
+
+def _versions():
+    """Of what a network is made and run with, as far as it is installed."""
+    versions = {}
+    for package in ("mxnet", "mxnet-cu112", "onnx", "onnxruntime", "openvino"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return versions
 
 
 def read_manifest(folder) -> Manifest:
@@ -114,6 +128,9 @@ def parse_manifest(path) -> Manifest:
             fields.get("top1"),
             spec_from_fields(fields["network"], model) if "network" in fields else None,
             read_card(fields["card"]) if "card" in fields else None,
+            read_deployment(fields["input"], fields["deployment"])
+            if "deployment" in fields
+            else None,
         )
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None

@@ -1,12 +1,21 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
 import mxnet as mx
+import numpy as np
 import pytest
 import yaml
 from conftest import relative_error, settle
+from test_network import FAMILIES, SPACES, small
 
 from gluon_glore import InputError, get_model
 from gluon_glore.export import export_model, import_model
 from gluon_glore.image import Preprocess
-from gluon_glore.manifest import MANIFEST, Manifest
+from gluon_glore.manifest import MANIFEST, Manifest, read_manifest
+from gluon_glore.runtimes import load_runtime
 
 TINY = Preprocess(size=(64, 64), resize=0, mean=(22.0,), scale=0.0167)
 
@@ -28,15 +37,135 @@ def test_symbol_block_and_module_give_the_networks_outputs(tmp_path, name):
     expected = net(x).asnumpy()
 
     block, manifest = import_model(tmp_path)
-    assert manifest == Manifest(name, ("no", "yes"), preprocess, 0, manifest.sha256)
+    assert relative_error(by_module(tmp_path / name, x), expected) < 1e-4
+    assert (manifest.model, manifest.class_names, manifest.preprocess) == (
+        name,
+        ("no", "yes"),
+        preprocess,
+    )
     assert relative_error(block(x).asnumpy(), expected) < 1e-4
 
-    symbol, arguments, auxiliary = mx.model.load_checkpoint(str(tmp_path / name), 0)
+
+UNITS = [(), ("glore", {}), ("glore", {"arrangement": "post"}), ("nonlocal", {"subsample": 2})]
+
+
+@pytest.mark.parametrize("ndim", SPACES)
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("units", UNITS, ids=["plain", "pre", "post", "nonlocal"])
+def test_every_family_is_the_same_in_every_runtime(tmp_path, family, ndim, units):
+    """SymbolBlock, Module, ONNX Runtime, OpenVINO; also at a batch that none was exported with."""
+    for package in ("onnx", "onnxruntime", "openvino"):
+        pytest.importorskip(package)
+    mx.random.seed(ndim)
+    net = small(family, ndim, 12, units)
+    net.initialize()
+    x = mx.nd.random.normal(shape=(3, 2, *SPACES[ndim]))
+    settle(net, x)
+    expected = net(x).asnumpy()
+    manifest = Manifest("small", ("a", "b", "c"), Preprocess(SPACES[ndim], 0, (1.0, 2.0)))
+    export_model(net, tmp_path, manifest, onnx=True)
+
+    assert relative_error(by_module(tmp_path / "small", x), expected) < 1e-4
+    for name in ("mxnet", "onnxruntime", "openvino"):
+        assert relative_error(load_runtime(tmp_path, name)(x.asnumpy()), expected) < 1e-4
+
+
+def by_module(prefix, x):
+    symbol, arguments, auxiliary = mx.model.load_checkpoint(str(prefix), 0)
     module = mx.mod.Module(symbol, label_names=None)
     module.bind(data_shapes=[("data", x.shape)], for_training=False)
     module.set_params(arguments, auxiliary)
     module.forward(mx.io.DataBatch([x]))
-    assert relative_error(module.get_outputs()[0].asnumpy(), expected) < 1e-4
+    return module.get_outputs()[0].asnumpy()
+
+
+def test_a_graph_with_preprocessing_takes_the_pictures_themselves(tmp_path):
+    net = exported(tmp_path / "pixels", "resnet18_glore_0_1", Preprocess((64, 48), 70))
+    manifest = read_manifest(tmp_path / "pixels")
+    export_model(net, tmp_path / "pictures", manifest, onnx=True, preprocess=True)
+    cv2.imwrite(
+        str(tmp_path / "picture.jpg"),
+        np.random.RandomState(1).randint(0, 256, (100, 120, 3)).astype("uint8"),
+    )
+    rgb = cv2.imread(str(tmp_path / "picture.jpg"))[:, :, ::-1]
+    pixels = manifest.preprocess(rgb)
+    pictures = manifest.preprocess.crop(rgb)
+    assert pictures.dtype == np.uint8 and pictures.shape == (64, 48, 3)
+
+    expected = load_runtime(tmp_path / "pixels", "mxnet")(pixels[None])
+    for name in ("mxnet", "onnxruntime", "openvino"):
+        logits = load_runtime(tmp_path / "pictures", name)(pictures[None])
+        assert relative_error(logits, expected) < 1e-4
+    deployment = read_manifest(tmp_path / "pictures").deployment
+    assert deployment.takes_pictures
+    assert (deployment.layout, deployment.shape) == ("NHWC", (None, 64, 48, 3))
+
+
+@pytest.mark.parametrize("unit", ["glore", "nonlocal"])
+def test_any_size_lets_onnx_take_other_heights_and_widths(tmp_path, unit):
+    net = small("resnet", 2, 12, (unit, {}))
+    net.initialize()
+    settle(net, mx.nd.random.normal(shape=(4, 2, 17, 15)))
+    manifest = Manifest("small", ("a", "b", "c"), Preprocess((17, 15), 0, (1.0, 2.0)))
+    export_model(net, tmp_path, manifest, onnx=True, any_size=True)
+    assert read_manifest(tmp_path).deployment.shape == (None, 2, None, None)
+    x = np.random.RandomState(0).normal(size=(3, 2, 26, 31)).astype("float32")
+    for name in ("mxnet", "onnxruntime", "openvino"):
+        logits = load_runtime(tmp_path, name)(x)
+        assert relative_error(logits, net(mx.nd.array(x)).asnumpy()) < 1e-4
+
+
+def test_a_folder_that_is_not_empty_is_kept(tmp_path):
+    net = exported(tmp_path / "out")
+    manifest = read_manifest(tmp_path / "out")
+    with pytest.raises(InputError, match="not an empty folder; --force"):
+        export_model(net, tmp_path / "out", manifest)
+    export_model(net, tmp_path / "out", manifest, onnx=True, force=True)
+    assert (tmp_path / "out/tiny_glore_0_1.onnx").is_file()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("years")
+    with pytest.raises(InputError, match="not an exported folder, it stays"):
+        export_model(net, tmp_path / "mine", manifest, force=True)
+    assert (tmp_path / "mine/thesis.txt").read_text() == "years"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "out"]
+
+
+def test_a_full_disk_leaves_the_folder_as_it_was(tmp_path, mount):
+    place = mount("size=6m")
+    net = exported(place / "out")
+    before = {path: path.read_bytes() for path in (place / "out").iterdir()}
+    (place / "ballast").write_bytes(bytes(3 << 20))
+    with pytest.raises((InputError, mx.MXNetError)):
+        export_model(net, place / "out", read_manifest(place / "out"), onnx=True, force=True)
+    assert {path: path.read_bytes() for path in (place / "out").iterdir()} == before
+    assert sorted(path.name for path in place.iterdir()) == ["ballast", "out"]
+
+
+@pytest.mark.parametrize("pictures", [False, True])
+def test_the_programs_of_the_readme_run(tmp_path, pictures):
+    """Every Python block, and the C++ one, compiled against the wheel's own library."""
+    net = exported(tmp_path / "pixels")
+    manifest = read_manifest(tmp_path / "pixels")
+    folder = export_model(net, tmp_path / "out", manifest, onnx=True, preprocess=pictures)
+    text = (folder / "README.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert len(blocks) == 3
+    blocks = ["\n".join(blocks[:2]), blocks[2]]  # Module goes on where SymbolBlock ends
+    for block in blocks:
+        code = f"{block}\nprint(abs(logits - golden['logits']).max() < 1e-4)"
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        assert done.stdout == "True\n", done.stderr
+
+    (code,) = re.findall(r"```cpp\n(.*?)```", text, re.S)
+    (tmp_path / "net.cc").write_text(code)
+    place = Path(mx.__file__).parent
+    command = ["g++", f"-I{place}/include", "net.cc", f"{place}/libmxnet.so", f"-Wl,-rpath,{place}"]
+    subprocess.run([*command, "-o", "net"], check=True, cwd=tmp_path)
+    done = subprocess.run([tmp_path / "net"], cwd=folder, capture_output=True, text=True)
+    blank = np.zeros((2, *read_manifest(folder).deployment.shape[1:]), "float32")
+    expected = load_runtime(folder, "mxnet")(blank)
+    assert relative_error(np.array(done.stdout.split(), float), expected.ravel()) < 1e-4
 
 
 def test_parameters_keep_the_released_names(tmp_path):

@@ -1,22 +1,12 @@
 """Weights: files of parameters, in and out of networks.
 
-`parameters` fills networks and saves them.
+`parameters` fills networks and saves them. Its names are imported on first use: manifests and model
+cards are read without MXNet.
 """
 
-from .parameters import (
-    fit_as_is,
-    is_initialized,
-    load_arrays,
-    load_weights,
-    named_arrays,
-    plain_names,
-    save_arrays,
-    save_weights,
-    set_weights,
-    with_kinds,
-)
+from ..lazy import lazily
 
-__all__ = [
+_NAMES = (
     "fit_as_is",
     "is_initialized",
     "load_arrays",
@@ -27,4 +17,5 @@ __all__ = [
     "save_weights",
     "set_weights",
     "with_kinds",
-]
+)
+__getattr__, __dir__, __all__ = lazily(__name__, dict.fromkeys(_NAMES, "parameters"))

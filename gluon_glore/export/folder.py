@@ -1,0 +1,197 @@
+"""A network as files that run anywhere: static symbol, parameters, ONNX, golden pair, manifest.
+
+`DIR/NAME-symbol.json` and `DIR/NAME-0000.params` load with `SymbolBlock.imports` and with Module,
+`DIR/NAME.onnx` with ONNX Runtime and OpenVINO; `DIR/manifest.yaml` says what goes in and comes out,
+`DIR/README.md` how to load it all.
+"""
+
+import contextlib
+import dataclasses
+import os
+import tempfile
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+
+from ..atomic import write_text
+from ..deployment import FLOAT32_ERROR, Deployment, refuse_precision
+from ..errors import InputError, naming
+from ..manifest import Manifest, write_manifest
+from ..registry import unregistered
+from ..runtimes import Files, MXNetRuntime, read_files, start_runtime, usable
+from ..weights import named_arrays
+from .golden import (
+    golden_input,
+    relative_error,
+    rounding_error,
+    top1_agreement,
+    write_golden,
+)
+from .onnx_file import import_onnx, write_onnx
+from .readme import readme
+
+README = "README.md"
+ROUNDINGS = 4  # other orders of adding came within 1.8 times the effect of one
+
+
+def export_model(
+    net,
+    directory,
+    manifest: Manifest,
+    precision="fp32",
+    onnx=False,
+    preprocess=False,
+    any_size=False,
+    force=False,
+):
+    """Write a `Network` to a folder, the whole of it or nothing; returns the folder.
+
+    `manifest.preprocess` is how pictures are prepared for it: its `size` is that of the input.
+    With `onnx` there is an ONNX file too. With `preprocess` the graph takes RGB pictures,
+    uint8 `(B, H, W, 3)`, and normalises them itself. With `any_size` height and width may vary in
+    the ONNX file (symbols take any). `force` replaces an exported folder.
+
+    Every runtime that is installed is given the golden pair, and the manifest says how well it did:
+    within 1e-4 of the largest logit, or where the network magnifies rounding, 4 times what the last
+    bit of the input does.
+    Raises InputError where the manifest's classes or channels are not the network's, the folder is
+    not empty, or a package is missing; RuntimeError where a runtime does not give the network's
+    outputs.
+    """
+    refuse_precision(precision)
+    if onnx:
+        import_onnx()
+    _check_manifest(net, manifest)
+    sizes, deployment = _input_of(net.spec, manifest.preprocess, preprocess, any_size)
+    spec = unregistered(net.spec, manifest.model)
+    manifest = dataclasses.replace(manifest, spec=spec, deployment=deployment, sha256={})
+    with _new_folder(directory, force) as folder:
+        x = golden_input(deployment, sizes)
+        pixels = _pixels(x, manifest)
+
+        def network(pixels):
+            return net(mx.nd.array(pixels)).asnumpy()
+
+        expected = network(pixels)
+        tolerance = max(FLOAT32_ERROR, ROUNDINGS * rounding_error(network, pixels))
+        manifest = _with_deployment(manifest, tolerance=tolerance)
+        files = Files(folder, manifest)
+        write_golden(folder, x, expected)
+        symbol, arrays = _trace(net, manifest)
+        symbol.save(os.fspath(files.symbol))
+        mx.nd.save(os.fspath(files.params), arrays)
+        if onnx:
+            write_onnx(files.onnx, symbol, arrays, deployment, sizes)
+        manifest = _with_deployment(manifest, checked=_run_all(files, x, expected))
+        files = Files(folder, manifest)
+        write_text(folder / README, readme(files))
+        write_manifest(folder, manifest, sorted(path.name for path in folder.iterdir()))
+    return Path(directory)
+
+
+def import_model(directory, ctx=None):
+    """Load the symbol of an exported folder: (SymbolBlock from its input to logits, Manifest).
+
+    Raises InputError where a file is missing or damaged.
+    """
+    files = read_files(directory)
+    return MXNetRuntime.load(files, ctx), files.manifest
+
+
+def is_export(directory):
+    """Whether a folder looks like an exported network."""
+    return any(Path(directory).glob("*-symbol.json"))
+
+
+def _check_manifest(net, manifest):
+    if len(manifest.class_names) != net.classes:
+        raise InputError(f"{net.classes} class names needed, given {len(manifest.class_names)}")
+    channels = manifest.preprocess.channels
+    if channels != net.spec.in_channels:
+        raise InputError(
+            f"{manifest.model} takes {net.spec.in_channels} channels, given {channels}"
+        )
+
+
+def _input_of(spec, preprocess, pictures, any_size):
+    """The input of the network of a spec, prepared pixels or `pictures`: (sizes, Deployment)."""
+    size = tuple(preprocess.size)
+    if spec.ndim == 3:
+        size = (spec.input_size[0], *size[-2:])
+    spec.check_input(size)
+    axes = "DHW"[-spec.ndim :] if spec.ndim > 1 else "W"
+    if pictures:
+        sizes, layout, dtype = (None, *size, preprocess.channels), f"N{axes}C", "uint8"
+    else:
+        sizes, layout, dtype = (None, preprocess.channels, *size), f"NC{axes}", "float32"
+    varying = "NHW" if any_size else "N"
+    shape = tuple(None if axis in varying else n for axis, n in zip(layout, sizes))
+    return sizes, Deployment(shape, layout, dtype)
+
+
+def _with_deployment(manifest, **changes):
+    deployment = dataclasses.replace(manifest.deployment, **changes)
+    return dataclasses.replace(manifest, deployment=deployment)
+
+
+def _pixels(x, manifest):
+    """The pixels that a batch of the deployment's input stands for, `(B, C, *space)`."""
+    if not manifest.deployment.takes_pictures:
+        return x
+    mean = np.array(manifest.preprocess.mean, "float32")
+    return np.moveaxis((x - mean) * np.float32(manifest.preprocess.scale), -1, 1)
+
+
+def _trace(net, manifest):
+    """(symbol, arrays) of a network, behind the preparation of pictures where it takes those."""
+    data = mx.sym.var("data")
+    arrays = named_arrays(net)
+    if manifest.deployment.takes_pictures:
+        mean = np.array(manifest.preprocess.mean, "float32")
+        axes = len(manifest.deployment.shape)
+        x = mx.sym.cast(data, dtype="float32", name="preprocess_cast")
+        x = mx.sym.transpose(x, axes=(0, axes - 1, *range(1, axes - 1)), name="preprocess_planes")
+        mean = mean.reshape(1, -1, *(1,) * (axes - 2))
+        center = mx.sym.var("preprocess_mean", shape=mean.shape)  # Module can't infer it
+        x = mx.sym.broadcast_sub(x, center, name="preprocess_center")
+        data = x * manifest.preprocess.scale
+        arrays["arg:preprocess_mean"] = mx.nd.array(mean)
+    return net(data), arrays
+
+
+def _run_all(files, x, expected):
+    """{runtime: figures} of the golden pair. Raises RuntimeError where one is beyond tolerance."""
+    figures = {}
+    for name in usable(files):
+        logits = start_runtime(files, name)(x)
+        error = relative_error(logits, expected)
+        if error > files.manifest.deployment.tolerance:
+            raise RuntimeError(
+                f"{name} does not give the network's outputs: they differ by {error:.1e} of the "
+                f"largest, allowed {files.manifest.deployment.tolerance:.1e}"
+            )
+        figures[name] = {"error": error, "top1_agreement": top1_agreement(logits, expected)}
+    return figures
+
+
+@contextlib.contextmanager
+def _new_folder(directory, force):
+    """Yield a folder beside `directory` that takes its place on success."""
+    directory = Path(directory)
+    taken = directory.exists() and (not directory.is_dir() or any(directory.iterdir()))
+    if taken and not force:
+        raise InputError(f"{directory}: not an empty folder; --force replaces an exported one")
+    if taken and not is_export(directory):
+        raise InputError(f"{directory}: not an exported folder, it stays as it is")
+    with naming(directory):
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=directory.parent, prefix=f".{directory.name}."
+        ) as temporary:
+            folder = Path(temporary) / "new"
+            folder.mkdir()
+            yield folder
+            if taken:
+                os.replace(directory, Path(temporary) / "old")
+            os.replace(folder, directory)

@@ -1,0 +1,77 @@
+"""An MXNet symbol as an ONNX file, by MXNet's own exporter and set right afterwards."""
+
+import os
+import warnings
+
+from ..atomic import atomic_path
+from ..errors import InputError
+
+OPSET = 13  # of MXNet 1.9's converters, whatever the installed onnx package would write
+IR_VERSION = 8  # the oldest that readers of opset 13 are sure to know
+
+
+def write_onnx(path, symbol, arrays, deployment, sizes):
+    """Write `symbol` with its `arrays` ("arg:NAME", "aux:NAME") as ONNX, opset 13, checked.
+
+    `sizes` stand in for the axes of the deployment's input that may vary. Raises InputError where
+    the onnx package is missing, RuntimeError where an operator has no counterpart.
+    """
+    onnx = import_onnx()
+    import mxnet as mx
+    import numpy as np
+
+    arrays = {name[4:]: array for name, array in arrays.items()}
+    known = (2, *sizes[1:])
+    shape = tuple(
+        axis.lower() if n is None else n for n, axis in zip(deployment.shape, deployment.layout)
+    )
+    with atomic_path(path) as temporary:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of types not given, of what numpy deprecates
+            try:
+                mx.onnx.export_model(
+                    symbol,
+                    arrays,
+                    [known],
+                    [np.dtype(deployment.dtype)],
+                    os.fspath(temporary),
+                    dynamic=True,
+                    dynamic_input_shapes=[shape],
+                )
+            except (AttributeError, NotImplementedError) as error:
+                raise RuntimeError(f"no ONNX for this network: {error}") from error
+        model = onnx.load(os.fspath(temporary))
+        weights = {name: array.shape for name, array in arrays.items()}
+        _, (output,), _ = symbol.infer_shape(data=known, **weights)
+        _set_right(model, (shape[0], *output[1:]))
+        onnx.checker.check_model(model, full_check=True)
+        onnx.save(model, os.fspath(temporary))
+    return path
+
+
+def import_onnx():
+    """The onnx package. Raises InputError, saying how to get it, where it is missing."""
+    try:
+        import onnx
+    except ImportError:
+        raise InputError("ONNX needs the onnx package: pip install 'gluon-glore[onnx]'") from None
+    return onnx
+
+
+def _set_right(model, shape):
+    """Opset and version as the nodes were made for, weights that are no inputs, `shape` put out."""
+    del model.opset_import[:]
+    model.opset_import.add(domain="", version=OPSET)
+    model.ir_version = IR_VERSION
+    model.producer_name = "gluon_glore"
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    del model.graph.input[:]  # weights among them are overridable: runtimes would not fold them
+    model.graph.input.extend(inputs)
+    (output,) = model.graph.output
+    sizes = output.type.tensor_type.shape.dim
+    for size, known in zip(sizes, shape):
+        if isinstance(known, str):
+            size.dim_param = known
+        else:
+            size.dim_value = known

@@ -1,0 +1,130 @@
+"""The README of an exported folder: how to load it from Python and C++, without this project."""
+
+from string import Template
+
+from ..runtimes import Files
+
+
+def readme(files: Files) -> str:
+    """The text for a folder, with the names, shapes and numbers of its files filled in."""
+    deployment = files.manifest.deployment
+    sizes = [n or 2 for n in deployment.shape]
+    fields = {
+        "name": files.manifest.model,
+        "dtype": deployment.dtype,
+        "layout": deployment.layout,
+        "shape": ", ".join("varies" if n is None else str(n) for n in deployment.shape),
+        "dimensions": ", ".join(map(str, sizes)),
+        "dimension0": sizes[0],
+        "count": len(sizes),
+        "elements": " * ".join(map(str, sizes)),
+        "classes": len(files.manifest.class_names),
+        "precision": deployment.precision,
+        "preparation": _preparation(files.manifest),
+        "onnx": Template(ONNX).substitute(name=files.manifest.model) if files.onnx.exists() else "",
+        "quantised": QUANTISED if deployment.precision == "int8" else "",
+    }
+    return Template(TEXT).substitute(fields)
+
+
+def _preparation(manifest):
+    preprocess = manifest.preprocess
+    size = "x".join(map(str, preprocess.size))
+    resized = f"the short side resized to {preprocess.resize} pixels, " if preprocess.resize else ""
+    colour = "RGB" if preprocess.channels == 3 else "grey"
+    cropped = f"{colour} pictures, {resized}the centre {size} cropped"
+    if manifest.deployment.takes_pictures:
+        return f"{cropped}; the graph itself does the rest"
+    return f"{cropped}, (pixel - {list(preprocess.mean)}) * {preprocess.scale}"
+
+
+QUANTISED = """
+The symbol is quantised: its weights and many activations are 8-bit integers, and it runs on
+MXNet's CPU build.
+"""
+
+ONNX = """
+## ONNX Runtime
+
+```python
+import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession("$name.onnx", providers=["CPUExecutionProvider"])
+golden = np.load("golden.npz")
+logits = session.run(None, {"data": golden["input"]})[0]
+```
+"""
+
+TEXT = """# $name
+
+An exported network, $precision. `manifest.yaml` says all that follows to programs, and the checksum
+of each file; `python -m gluon_glore check .` verifies them and runs `golden.npz`, an input and the
+logits it must give, through every runtime that is installed.
+
+- input `data`: $dtype, $layout, ($shape)
+- made of $preparation
+- output: logits, (batch, $classes); softmax makes probabilities of them, `class_names` in the
+  manifest names them
+$quantised
+## Python
+
+```python
+import mxnet as mx
+import numpy as np
+
+golden = np.load("golden.npz")
+x = mx.nd.array(golden["input"], dtype="$dtype")
+net = mx.gluon.SymbolBlock.imports("$name-symbol.json", ["data"], "$name-0000.params")
+logits = net(x).asnumpy()
+```
+
+or with Module:
+
+```python
+symbol, arguments, auxiliary = mx.model.load_checkpoint("$name", 0)
+module = mx.mod.Module(symbol, label_names=None)
+module.bind([mx.io.DataDesc("data", x.shape, "$dtype")], for_training=False)
+module.set_params(arguments, auxiliary)
+module.forward(mx.io.DataBatch([x]))
+logits = module.get_outputs()[0].asnumpy()
+```
+$onnx
+## C++
+
+With MXNet's predict API, which takes float32 whatever the graph does with it. With MXNET the
+folder of the Python package: `g++ -IMXNET/include net.cc MXNET/libmxnet.so -Wl,-rpath,MXNET`.
+
+```cpp
+#include <cstdint>  // before MXNet's header, which misses it
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include <mxnet/c_predict_api.h>
+
+std::string read(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+int main() {
+  const std::string symbol = read("$name-symbol.json"), params = read("$name-0000.params");
+  const char* keys[] = {"data"};
+  const unsigned ends[] = {0, $count}, shape[] = {$dimensions};
+  PredictorHandle net;
+  std::vector<float> x($elements), logits($dimension0 * $classes);  // fill x: $layout
+  if (MXPredCreate(symbol.c_str(), params.data(), params.size(), 1, 0, 1, keys, ends, shape,
+                   &net) ||
+      MXPredSetInput(net, "data", x.data(), x.size()) || MXPredForward(net) ||
+      MXPredGetOutput(net, 0, logits.data(), logits.size())) {
+    std::cerr << MXGetLastError() << std::endl;
+    return 1;
+  }
+  for (float logit : logits) std::cout << logit << "\\n";
+  return MXPredFree(net);
+}
+```
+"""

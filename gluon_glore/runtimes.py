@@ -1,0 +1,207 @@
+"""What runs an exported folder: OpenVINO, ONNX Runtime or MXNet, whichever is there, best first.
+
+Each runtime is made of a `Files` and called with a batch: numpy in, float32 logits `(B, classes)`
+out.
+"""
+
+import functools
+import importlib.util
+import os
+import sys
+import threading
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .cpu import processor_flags
+from .errors import InputError
+from .manifest import Manifest, read_manifest
+
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}  # one of them
+INT8_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8"}
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of an exported folder and what its manifest says of them."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def symbol(self):
+        return self.folder / f"{self.manifest.model}-symbol.json"
+
+    @property
+    def params(self):
+        return self.folder / f"{self.manifest.model}-0000.params"
+
+    @property
+    def onnx(self):
+        return self.folder / f"{self.manifest.model}.onnx"
+
+    def has(self, path):
+        """Whether a file belongs to the folder: its manifest, once written, knows it."""
+        known = self.manifest.sha256
+        return path.name in known if known else path.is_file()
+
+
+class MXNetRuntime:
+    """The folder's symbol, on the CPU or the current context. OMP_NUM_THREADS sets its threads."""
+
+    name = "mxnet"
+    package = "mxnet"
+
+    def __init__(self, files, threads=None):
+        import mxnet as mx
+
+        self._array = functools.partial(mx.nd.array, dtype=files.manifest.deployment.dtype)
+        self._block = self.load(files)
+        self._block.hybridize(static_alloc=True, static_shape=True)
+
+    @staticmethod
+    def load(files, ctx=None):
+        """The SymbolBlock of the folder's symbol and parameters, on `ctx`."""
+        from mxnet.gluon import SymbolBlock
+
+        symbol, params = map(os.fspath, (files.symbol, files.params))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Cannot decide type")  # of data: float32 by default
+            return SymbolBlock.imports(symbol, ["data"], params, ctx=ctx)
+
+    def __call__(self, x):
+        return self._block(self._array(x)).asnumpy()
+
+
+class ONNXRuntime:
+    """The folder's ONNX file in ONNX Runtime, on the CPU."""
+
+    name = "onnxruntime"
+    package = "onnxruntime"
+
+    def __init__(self, files, threads=None):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or default_threads()
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            os.fspath(files.onnx), options, providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, x):
+        return self._session.run(None, {"data": np.ascontiguousarray(x)})[0]
+
+
+class OpenVINO:
+    """The folder's ONNX file in OpenVINO, on the CPU, the only one that computes in bfloat16.
+
+    It is compiled once for each shape that comes, which is a third faster at batch 1 than one
+    network for all of them; the last few are kept.
+    """
+
+    name = "openvino"
+    package = "openvino"
+    _KEPT = 8
+
+    def __init__(self, files, threads=None):
+        import openvino
+
+        deployment = files.manifest.deployment
+        self._core = openvino.Core()
+        self._path = os.fspath(files.onnx)
+        self._float32 = deployment.float32.get("onnx", ())
+        self._options = {
+            "INFERENCE_NUM_THREADS": threads or default_threads(),
+            "INFERENCE_PRECISION_HINT": "bf16" if computes_bfloat16(deployment) else "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        self._compiled = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, x):
+        with self._lock:
+            network = self._compiled.pop(x.shape, None) or self._compile(x.shape)
+            self._compiled[x.shape] = network  # the last of them is the latest used
+            return network(x)[0].copy()
+
+    def _compile(self, shape):
+        while len(self._compiled) >= self._KEPT:
+            del self._compiled[next(iter(self._compiled))]
+        model = self._core.read_model(self._path)
+        model.reshape(list(shape))
+        return self._core.compile_model(model, "CPU", self._options)
+
+
+RUNTIMES = {cls.name: cls for cls in (OpenVINO, ONNXRuntime, MXNetRuntime)}  # best first
+
+
+def load_runtime(folder, name=None, threads=None):
+    """The network of an exported folder, ready to be called with batches of its input.
+
+    `name` is one of `RUNTIMES`, default: the first that is installed and whose file is there.
+    `threads` defaults to OMP_NUM_THREADS or all cores. Raises InputError where the folder is
+    damaged, or the runtime is unknown, not installed or has no file there.
+    """
+    return start_runtime(read_files(folder), name, threads)
+
+
+def read_files(folder) -> Files:
+    """The files of an exported folder, verified.
+
+    Raises InputError where one is missing, damaged, or it is no exported folder.
+    """
+    manifest = read_manifest(folder)
+    files = Files(Path(folder), manifest)
+    for path in (files.symbol, files.params):
+        if not files.has(path):
+            raise InputError(f"{folder}: not an exported network, no {path.name} in its manifest")
+    if manifest.deployment is None:
+        raise InputError(f"{folder}: exported by an older version, export it again")
+    return files
+
+
+def start_runtime(files, name=None, threads=None):
+    """`load_runtime` for files that were verified."""
+    found = usable(files)
+    if name is None:
+        name = found[0]
+    elif name not in RUNTIMES:
+        raise InputError(f"unknown runtime {name!r}, known: {', '.join(RUNTIMES)}")
+    elif name not in found:
+        raise InputError(f"{files.folder}: {name} {lack(files, name)}")
+    return RUNTIMES[name](files, threads)
+
+
+def usable(files):
+    """Names of the runtimes that are installed and have their file, best first."""
+    return [name for name in RUNTIMES if not lack(files, name)]
+
+
+def lack(files, name):
+    """Why a runtime can't run these files, empty where it can."""
+    if importlib.util.find_spec(RUNTIMES[name].package) is None:
+        return "is not installed"
+    if name != "mxnet" and not files.has(files.onnx):
+        return f"needs {files.onnx.name}: export with --onnx"
+    return ""
+
+
+def default_threads():
+    """OMP_NUM_THREADS, else all cores of this process."""
+    return int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+
+
+def computes_bfloat16(deployment):
+    """Whether a network made for bfloat16 can have it here; warns where it can't."""
+    if deployment.precision != "bf16":
+        return False
+    if not BFLOAT16_FLAGS & processor_flags():
+        print(
+            "warning: this processor has no bfloat16 (avx512_bf16 or amx_bf16): running in float32",
+            file=sys.stderr,
+        )
+        return False
+    return True
