@@ -2,7 +2,8 @@
 
 Machines are noisy and drift: in one round each competitor runs once, figures are medians over
 rounds, and ratios are formed within a round first. A benchmark's worker process calls `serve`, its
-parent `measure`.
+parent `measure`; or `serve_passes_of` and `take_turns`, where a competitor may be unable to run and
+latencies and memory count.
 """
 
 import argparse
@@ -16,9 +17,11 @@ import time
 from pathlib import Path
 
 from gluon_glore.cpu import prepare_cpu
+from gluon_glore.errors import InputError
 
 RESULTS = Path(__file__).parent / "results"
 MIN_ROUNDS = 7
+NOT_RUN = "not run"  # key of the answer of a worker that can't
 
 
 def serve(step):
@@ -49,14 +52,61 @@ def serve_passes(block, x, backward):
     serve(step)
 
 
+class NotRun(Exception):
+    """A competitor can't run here; the message says why."""
+
+
+def serve_passes_of(make):
+    """Serve several passes of a step a turn, with the seconds of each and the peak of memory.
+
+    A line on stdin says how many; one more goes before, not timed. `make()` returns the step, or
+    raises NotRun, ImportError or InputError: then that reason is the answer.
+    """
+    try:
+        step = make()
+    except (NotRun, ImportError, InputError) as error:
+        step, reason = None, str(error)
+    for line in sys.stdin:
+        if step is None:
+            print(json.dumps({NOT_RUN: reason}), flush=True)
+            continue
+        step()
+        seconds = []
+        for _ in range(int(line)):
+            start = time.perf_counter()
+            step()
+            seconds.append(time.perf_counter() - start)
+        print(json.dumps({"seconds": seconds, "peak_mib": peak_memory()}), flush=True)
+
+
+def peak_memory():
+    """The most memory this process has held, in MiB; None where Linux does not say.
+
+    VmHWM begins at this program; getrusage's figure remembers the process it was forked from.
+    """
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), None)
+
+
 def measure(module, competitors, rounds, threads, warmup=3):
     """Seconds by competitor and round: `{name: [seconds, ...]}`.
 
     `competitors` maps names to the options of `python -m module --worker JSON`. Raises
     RuntimeError where a worker dies.
     """
+    return take_turns(module, competitors, rounds, threads, warmup)[0]
+
+
+def take_turns(module, competitors, rounds, threads, warmup=3, passes=1):
+    """What the workers answer, by competitor and round, and why others did not run.
+
+    Returns `({name: [answer, ...]}, {name: reason})`. A turn is `passes` passes, of a warm-up
+    round one. `competitors` and what raises as for `measure`.
+    """
     prepare_cpu()  # the processor's kernels, which workers inherit
-    environment = dict(os.environ, OMP_NUM_THREADS=str(threads))
+    count = str(threads)
+    environment = dict(os.environ, OMP_NUM_THREADS=count, OPENBLAS_NUM_THREADS=count)
     workers = {
         name: subprocess.Popen(
             [sys.executable, "-m", module, "--worker", json.dumps(options)],
@@ -67,25 +117,28 @@ def measure(module, competitors, rounds, threads, warmup=3):
         )
         for name, options in competitors.items()
     }
+    answers, left_out = {name: [] for name in workers}, {}
     try:
-        seconds = {name: [] for name in workers}
         for turn in range(warmup + rounds):
-            for name, worker in workers.items():
-                value = _turn(name, worker)
-                if turn >= warmup:
-                    seconds[name].append(value)
-        return seconds
+            for name in list(answers):
+                answer = _turn(name, workers[name], passes if turn >= warmup else 1)
+                if isinstance(answer, dict) and NOT_RUN in answer:
+                    left_out[name] = answer[NOT_RUN]
+                    del answers[name]
+                elif turn >= warmup:
+                    answers[name].append(answer)
+        return answers, left_out
     finally:
         for worker in workers.values():
             worker.kill()
             worker.wait()
 
 
-def _turn(name, worker):
+def _turn(name, worker, passes):
     try:
-        worker.stdin.write("go\n")
+        worker.stdin.write(f"{passes}\n")
         worker.stdin.flush()
-        return float(worker.stdout.readline())
+        return json.loads(worker.stdout.readline())
     except (BrokenPipeError, ValueError):
         raise RuntimeError(f"the worker {name!r} died, see its message above") from None
 
