@@ -7,6 +7,7 @@ latencies and memory count.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -14,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from gluon_glore.cpu import prepare_cpu
@@ -148,10 +150,8 @@ def median_of(function, *series):
     return statistics.median(map(function, *series))
 
 
-def machine(threads):
-    """What a figure depends on: processor, cores, threads, versions."""
-    import mxnet
-
+def machine(threads, packages=("mxnet",)):
+    """What a figure depends on: processor, cores, threads, versions of installed packages."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
@@ -159,14 +159,23 @@ def machine(threads):
         "processor": next(names, platform.machine()),
         "cores": os.cpu_count(),
         "threads": threads,
-        "mxnet": mxnet.__version__,
+        **_versions(packages),
     }
 
 
-def write_result(name, result):
-    """Write `benchmarks/results/<name>.json`."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+def _versions(packages):
+    found = {}
+    for package in packages:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def write_result(name, result, folder=None):
+    """Write `benchmarks/results/<name>.json`, or to another folder; returns the path."""
+    folder = Path(folder or RESULTS)
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.json"
     path.write_text(json.dumps(result, indent=1) + "\n")
     return path
 
@@ -178,8 +187,11 @@ def _rounds(text):
 
 
 def add_options(parser, batch):
-    """The options every benchmark has."""
-    parser.add_argument("--batch", type=int, default=batch, help=f"images at once ({batch})")
+    """The options every benchmark has; of those with several batches `batch` is a list."""
+    several = {"nargs": "+"} if isinstance(batch, list) else {}
+    parser.add_argument(
+        "--batch", type=int, default=batch, help=f"images at once ({batch})", **several
+    )
     parser.add_argument("--rounds", type=_rounds, default=15, help=f"at least {MIN_ROUNDS} (15)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(all cores)")
     parser.add_argument("--worker", help=argparse.SUPPRESS)  # how `measure` starts one
