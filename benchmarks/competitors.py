@@ -83,20 +83,26 @@ def exported(job, runtime, precision):
     return lambda: network(x)
 
 
-def pytorch(job, layout="contiguous_format", dtype="float32", compiled=False):
-    """The PyTorch network in evaluation, its weights in `dtype`."""
+def make_torch_network(job):
+    """The job's network in PyTorch, with its weights."""
     import numpy as np
-    import torch
 
     from .torch_network import load_arrays, torch_network
 
-    torch.set_num_threads(job.threads)
-    spec, x = job.spec, torch.from_numpy(job.pixels)
     with np.load(job.folder / ARRAYS) as arrays:
-        net = torch_network(spec, len(arrays[f"{spec.names[3]}_bias"])).eval()
+        net = torch_network(job.spec, len(arrays[f"{job.spec.names[3]}_bias"]))
         load_arrays(net, arrays)
+    return net
+
+
+def pytorch(job, layout="contiguous_format", dtype="float32", compiled=False):
+    """The PyTorch network in evaluation, its weights in `dtype`."""
+    import torch
+
+    torch.set_num_threads(job.threads)
     as_given = {"dtype": getattr(torch, dtype), "memory_format": getattr(torch, layout)}
-    net = net.to(**as_given)
+    net = make_torch_network(job).eval().to(**as_given)
+    x = torch.from_numpy(job.pixels)
     if compiled:
         import torch._inductor.config
 

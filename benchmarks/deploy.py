@@ -80,12 +80,12 @@ def summarise(answers, batch, macs):
     return rows, {"library": best, "gflops": peak}
 
 
-def fastest(seconds, maker, precision):
+def fastest(seconds, maker, precision, competitors=COMPETITORS):
     """The label of a maker's competitor with the lowest median, None where none ran."""
     labels = [
         label
         for label in seconds
-        if label.startswith(maker) and COMPETITORS[label].precision == precision
+        if label.startswith(maker) and competitors[label].precision == precision
     ]
     return min(labels, key=lambda label: median(seconds[label]), default=None)
 

@@ -14,7 +14,6 @@ import numpy as np
 from gluon_glore import get_spec
 from gluon_glore.errors import InputError
 
-PLACES = {"res3": (1, 3), "res4": (1, 3, 5)}
 ARRAYS = "arrays.npz"  # the entry's, for readers without MXNet
 # What `gluon_glore export` is told, by precision.
 EXPORT = {
