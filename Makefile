@@ -7,12 +7,13 @@ DATA := data/digit_pairs
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup train test lint format study clean
+.PHONY: help setup train test lint format study bench clean
 
 help:
 	@echo "make setup   virtual environment with everything in it, Horovod built"
 	@echo "make train   digit pairs: data, training on two Horovod processes, export, prediction"
 	@echo "make test    lint and all tests"
+	@echo "make bench   deployed speed and training steps beside PyTorch; docs/benchmarks.md (two hours)"
 	@echo "make study   plain against GloRe, five seeds each; table and picture (an hour)"
 
 setup: $(READY)
@@ -44,6 +45,13 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+PYTHON := $(BIN)/python
+
+bench: $(READY)
+	$(PYTHON) -m benchmarks.deploy
+	$(PYTHON) -m benchmarks.training_step
+	$(PYTHON) -m benchmarks.report
 
 study: $(READY) $(DATA)/train.rec
 	$(BIN)/python -m train.study --config configs/digit_pairs.yaml --out runs/study

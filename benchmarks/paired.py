@@ -2,10 +2,12 @@
 
 Machines are noisy and drift: in one round each competitor runs once, figures are medians over
 rounds, and ratios are formed within a round first. A benchmark's worker process calls `serve`, its
-parent `measure`.
+parent `measure`; or `serve_passes_of` and `take_turns`, where a competitor may be unable to run and
+latencies and memory count.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -13,12 +15,15 @@ import statistics
 import subprocess
 import sys
 import time
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from gluon_glore.cpu import prepare_cpu
+from gluon_glore.errors import InputError
 
 RESULTS = Path(__file__).parent / "results"
 MIN_ROUNDS = 7
+NOT_RUN = "not run"  # key of the answer of a worker that can't
 
 
 def serve(step):
@@ -49,14 +54,61 @@ def serve_passes(block, x, backward):
     serve(step)
 
 
+class NotRun(Exception):
+    """A competitor can't run here; the message says why."""
+
+
+def serve_passes_of(make):
+    """Serve several passes of a step a turn, with the seconds of each and the peak of memory.
+
+    A line on stdin says how many; one more goes before, not timed. `make()` returns the step, or
+    raises NotRun, ImportError or InputError: then that reason is the answer.
+    """
+    try:
+        step = make()
+    except (NotRun, ImportError, InputError) as error:
+        step, reason = None, str(error)
+    for line in sys.stdin:
+        if step is None:
+            print(json.dumps({NOT_RUN: reason}), flush=True)
+            continue
+        step()
+        seconds = []
+        for _ in range(int(line)):
+            start = time.perf_counter()
+            step()
+            seconds.append(time.perf_counter() - start)
+        print(json.dumps({"seconds": seconds, "peak_mib": peak_memory()}), flush=True)
+
+
+def peak_memory():
+    """The most memory this process has held, in MiB; None where Linux does not say.
+
+    VmHWM begins at this program; getrusage's figure remembers the process it was forked from.
+    """
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), None)
+
+
 def measure(module, competitors, rounds, threads, warmup=3):
     """Seconds by competitor and round: `{name: [seconds, ...]}`.
 
     `competitors` maps names to the options of `python -m module --worker JSON`. Raises
     RuntimeError where a worker dies.
     """
+    return take_turns(module, competitors, rounds, threads, warmup)[0]
+
+
+def take_turns(module, competitors, rounds, threads, warmup=3, passes=1):
+    """What the workers answer, by competitor and round, and why others did not run.
+
+    Returns `({name: [answer, ...]}, {name: reason})`. A turn is `passes` passes, of a warm-up
+    round one. `competitors` and what raises as for `measure`.
+    """
     prepare_cpu()  # the processor's kernels, which workers inherit
-    environment = dict(os.environ, OMP_NUM_THREADS=str(threads))
+    count = str(threads)
+    environment = dict(os.environ, OMP_NUM_THREADS=count, OPENBLAS_NUM_THREADS=count)
     workers = {
         name: subprocess.Popen(
             [sys.executable, "-m", module, "--worker", json.dumps(options)],
@@ -67,25 +119,28 @@ def measure(module, competitors, rounds, threads, warmup=3):
         )
         for name, options in competitors.items()
     }
+    answers, left_out = {name: [] for name in workers}, {}
     try:
-        seconds = {name: [] for name in workers}
         for turn in range(warmup + rounds):
-            for name, worker in workers.items():
-                value = _turn(name, worker)
-                if turn >= warmup:
-                    seconds[name].append(value)
-        return seconds
+            for name in list(answers):
+                answer = _turn(name, workers[name], passes if turn >= warmup else 1)
+                if isinstance(answer, dict) and NOT_RUN in answer:
+                    left_out[name] = answer[NOT_RUN]
+                    del answers[name]
+                elif turn >= warmup:
+                    answers[name].append(answer)
+        return answers, left_out
     finally:
         for worker in workers.values():
             worker.kill()
             worker.wait()
 
 
-def _turn(name, worker):
+def _turn(name, worker, passes):
     try:
-        worker.stdin.write("go\n")
+        worker.stdin.write(f"{passes}\n")
         worker.stdin.flush()
-        return float(worker.stdout.readline())
+        return json.loads(worker.stdout.readline())
     except (BrokenPipeError, ValueError):
         raise RuntimeError(f"the worker {name!r} died, see its message above") from None
 
@@ -95,10 +150,8 @@ def median_of(function, *series):
     return statistics.median(map(function, *series))
 
 
-def machine(threads):
-    """What a figure depends on: processor, cores, threads, versions."""
-    import mxnet
-
+def machine(threads, packages=("mxnet",)):
+    """What a figure depends on: processor, cores, threads, versions of installed packages."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
@@ -106,14 +159,23 @@ def machine(threads):
         "processor": next(names, platform.machine()),
         "cores": os.cpu_count(),
         "threads": threads,
-        "mxnet": mxnet.__version__,
+        **_versions(packages),
     }
 
 
-def write_result(name, result):
-    """Write `benchmarks/results/<name>.json`."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+def _versions(packages):
+    found = {}
+    for package in packages:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def write_result(name, result, folder=None):
+    """Write `benchmarks/results/<name>.json`, or to another folder; returns the path."""
+    folder = Path(folder or RESULTS)
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.json"
     path.write_text(json.dumps(result, indent=1) + "\n")
     return path
 
@@ -125,8 +187,11 @@ def _rounds(text):
 
 
 def add_options(parser, batch):
-    """The options every benchmark has."""
-    parser.add_argument("--batch", type=int, default=batch, help=f"images at once ({batch})")
+    """The options every benchmark has; of those with several batches `batch` is a list."""
+    several = {"nargs": "+"} if isinstance(batch, list) else {}
+    parser.add_argument(
+        "--batch", type=int, default=batch, help=f"images at once ({batch})", **several
+    )
     parser.add_argument("--rounds", type=_rounds, default=15, help=f"at least {MIN_ROUNDS} (15)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(all cores)")
     parser.add_argument("--worker", help=argparse.SUPPRESS)  # how `measure` starts one

@@ -1,0 +1,173 @@
+"""Who deploys the same network, a row each: numpy pixels in, numpy logits out.
+
+A maker takes a `Job` and returns the step. It runs in a process of its own and imports what it
+needs alone.
+"""
+
+import importlib.util
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Callable
+
+from gluon_glore.manifest import MANIFEST, parse_manifest
+from gluon_glore.spec import NetSpec
+
+from .networks import ARRAYS, network, pixels
+
+PEAK_SIZE = 2048  # of the square matrices whose product is the machine's peak
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run: a folder with a zoo entry and its exports, a batch, threads."""
+
+    name: str
+    folder: Path
+    batch: int
+    threads: int
+
+    @property
+    def entry(self):
+        return self.folder / "entry"
+
+    @property
+    def spec(self) -> NetSpec:
+        return parse_manifest(self.entry / MANIFEST).spec or network(self.name)
+
+    @property
+    def pixels(self):
+        return pixels(self.spec, self.batch)
+
+
+@dataclass(frozen=True)
+class Competitor:
+    """A row: its maker, the package that it needs, the precision it computes in.
+
+    `exported`: it runs the folder that was exported in that precision. `peak`: it is no network but
+    a matrix product, which the networks are measured by.
+    """
+
+    label: str
+    make: Callable
+    package: str
+    precision: str = "fp32"
+    exported: bool = False
+    peak: bool = False
+
+    @property
+    def lack(self):
+        """Why it can't run here, None where it can."""
+        found = importlib.util.find_spec(self.package)
+        return None if found else f"{self.package} is not installed"
+
+
+def gluon(job):
+    """The Gluon network, hybridised."""
+    import mxnet as mx
+
+    from gluon_glore.classify import load_network
+
+    net, _ = load_network(job.entry)
+    net.hybridize(static_alloc=True, static_shape=True)
+    x = job.pixels
+    return lambda: net(mx.nd.array(x)).asnumpy()
+
+
+def exported(job, runtime, precision):
+    """An exported folder in a runtime, as its loader sets it up."""
+    from gluon_glore.runtimes import load_runtime
+
+    network = load_runtime(job.folder / precision, runtime, job.threads)
+    x = job.pixels
+    return lambda: network(x)
+
+
+def make_torch_network(job):
+    """The job's network in PyTorch, with its weights."""
+    import numpy as np
+
+    from .torch_network import load_arrays, torch_network
+
+    with np.load(job.folder / ARRAYS) as arrays:
+        net = torch_network(job.spec, len(arrays[f"{job.spec.names[3]}_bias"]))
+        load_arrays(net, arrays)
+    return net
+
+
+def pytorch(job, layout="contiguous_format", dtype="float32", compiled=False):
+    """The PyTorch network in evaluation, its weights in `dtype`."""
+    import torch
+
+    torch.set_num_threads(job.threads)
+    as_given = {"dtype": getattr(torch, dtype), "memory_format": getattr(torch, layout)}
+    net = make_torch_network(job).eval().to(**as_given)
+    x = torch.from_numpy(job.pixels)
+    if compiled:
+        import torch._inductor.config
+
+        torch._inductor.config.freezing = True  # weights are constants: folded, packed
+        net = torch.compile(net)
+    # Compiled code is not made under inference_mode: what freezes there is no_grad.
+    without_gradients = torch.no_grad if compiled else torch.inference_mode
+
+    def step():
+        with without_gradients():
+            return net(x.to(**as_given)).float().numpy()
+
+    return step
+
+
+def peak_torch(job):
+    """A float32 matrix product by PyTorch."""
+    import torch
+
+    torch.set_num_threads(job.threads)
+    a = torch.randn(PEAK_SIZE, PEAK_SIZE)
+    return lambda: torch.mm(a, a)
+
+
+def peak_numpy(job):
+    """A float32 matrix product by numpy."""
+    import numpy as np
+
+    a = np.random.RandomState(0).normal(size=(PEAK_SIZE, PEAK_SIZE)).astype("float32")
+    return lambda: a @ a
+
+
+def peak_mxnet(job):
+    """A float32 matrix product by MXNet."""
+    import mxnet as mx
+
+    a = mx.nd.random.normal(shape=(PEAK_SIZE, PEAK_SIZE))
+    return lambda: mx.nd.dot(a, a).wait_to_read()
+
+
+def _exported(label, runtime, package, precision):
+    make = partial(exported, runtime=runtime, precision=precision)
+    return Competitor(f"{label} {precision}", make, package, precision, exported=True)
+
+
+def _pytorch(label, precision="fp32", **options):
+    dtype = {"fp32": "float32", "bf16": "bfloat16"}[precision]
+    make = partial(pytorch, dtype=dtype, **options)
+    return Competitor(f"PyTorch {label} {precision}", make, "torch", precision)
+
+
+_LAST = {"layout": "channels_last"}
+ROWS = (
+    Competitor("matrix product, PyTorch", peak_torch, "torch", peak=True),
+    Competitor("matrix product, numpy", peak_numpy, "numpy", peak=True),
+    Competitor("matrix product, MXNet", peak_mxnet, "mxnet", peak=True),
+    Competitor("MXNet Gluon fp32", gluon, "mxnet"),
+    *(_exported("MXNet exported", "mxnet", "mxnet", p) for p in ("fp32", "bf16", "int8")),
+    *(_exported("OpenVINO", "openvino", "openvino", p) for p in ("fp32", "bf16", "int8")),
+    *(_exported("ONNX Runtime", "onnxruntime", "onnxruntime", p) for p in ("fp32", "int8")),
+    _pytorch("NCHW"),
+    _pytorch("channels-last", **_LAST),
+    _pytorch("compiled", compiled=True, **_LAST),
+    _pytorch("NCHW", "bf16"),
+    _pytorch("channels-last", "bf16", **_LAST),
+    _pytorch("compiled", "bf16", compiled=True, **_LAST),
+)
+COMPETITORS = {row.label: row for row in ROWS}

@@ -1,0 +1,160 @@
+"""Latency, images a second and memory of deployed networks, beside what a user could run instead.
+
+    python -m benchmarks.deploy [--network resnet50 resnet50_glore_2_3] [--batch 1 8 16]
+
+Every competitor of `competitors.py` that is installed runs the same weights in a process of its
+own, and they take turns; numpy pixels in, numpy logits out. The share of the peak is the network's
+multiply-adds a second, two operations each, over those of the fastest float32 matrix product of
+the same round: what computes in bfloat16 or integers may exceed it. `--entry` runs a zoo entry in
+place of random weights, `--calibration FILE.rec` has pictures for the INT8 export.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from gluon_glore.cpu import prepare_cpu
+
+from .competitors import COMPETITORS, PEAK_SIZE, Job
+from .networks import ARRAYS, EXPORT, export, network, write_arrays, write_entry
+from .paired import add_options, machine, serve_passes_of, take_turns, write_result
+
+NETWORKS = ["resnet50", "resnet50_glore_2_3", "resnet50_glore_2_3_post"]
+PACKAGES = ("mxnet", "openvino", "onnxruntime", "torch", "numpy")
+
+
+def work(label, name, folder, batch, threads):
+    """Serve passes of a competitor."""
+    serve_passes_of(lambda: COMPETITORS[label].make(Job(name, Path(folder), batch, threads)))
+
+
+def prepare(name, folder, rows, entry=None, calibration=None):
+    """Fill a folder with what the competitors need; returns why some can't run: {label: reason}."""
+    if entry:
+        shutil.copytree(entry, folder / "entry")
+    else:
+        write_entry(network(name), folder / "entry")
+    write_arrays(folder / "entry", folder / ARRAYS)
+    wanted = {row.precision for row in rows if row.exported}
+    failed = {}
+    for precision in EXPORT:
+        if precision in wanted:
+            failed[precision] = export(folder / "entry", folder / precision, precision, calibration)
+    reasons = {row.label: row.lack or row.exported and failed[row.precision] for row in rows}
+    return {label: reason for label, reason in reasons.items() if reason}
+
+
+def summarise(answers, batch, macs):
+    """Figures of each competitor from `take_turns`'s answers: `(rows, peak)`.
+
+    Speeds of a round are made of its medians; ratios and shares are formed within a round.
+    """
+    seconds = {label: [median(turn["seconds"]) for turn in answers[label]] for label in answers}
+    products = {label: s for label, s in seconds.items() if COMPETITORS[label].peak}
+    networks = {label: s for label, s in seconds.items() if not COMPETITORS[label].peak}
+    best = min(products, key=lambda label: median(products[label]), default=None)
+    operations = 2 * PEAK_SIZE**3
+    peak = {label: operations / median(s) / 1e9 for label, s in products.items()}
+    rows = {}
+    for label, own in networks.items():
+        passes = sorted(1000 * s for turn in answers[label] for s in turn["seconds"])
+        row = rows[label] = {
+            "precision": COMPETITORS[label].precision,
+            "latency_ms_p50": median(passes),
+            "latency_ms_p99": passes[min(len(passes) - 1, int(0.99 * len(passes)))],
+            "images_per_second": batch / median(own),
+            "peak_mib": max((turn["peak_mib"] or 0) for turn in answers[label]) or None,
+        }
+        if best:
+            work = 2 * macs * batch / operations
+            row["share_of_peak"] = median(work * p / s for p, s in zip(products[best], own))
+        for precision in ("fp32", "bf16"):
+            other = fastest(networks, "PyTorch", precision)
+            if other:
+                ratios = (theirs / s for theirs, s in zip(networks[other], own))
+                row[f"over_pytorch_{precision}"] = median(ratios)
+    return rows, {"library": best, "gflops": peak}
+
+
+def fastest(seconds, maker, precision, competitors=COMPETITORS):
+    """The label of a maker's competitor with the lowest median, None where none ran."""
+    labels = [
+        label
+        for label in seconds
+        if label.startswith(maker) and competitors[label].precision == precision
+    ]
+    return min(labels, key=lambda label: median(seconds[label]), default=None)
+
+
+def run(name, batch, args, folder, reasons, rows):
+    """Let all that can run take turns; writes and returns the result."""
+    from gluon_glore import Network
+    from gluon_glore.complexity import count_network, totals
+
+    passes = max(3, 24 // batch)
+    fields = {"name": name, "folder": str(folder), "batch": batch, "threads": args.threads}
+    load = os.getloadavg()[0]
+    answers, left_out = take_turns(
+        "benchmarks.deploy",
+        {row.label: {"label": row.label, **fields} for row in rows if row.label not in reasons},
+        args.rounds,
+        args.threads,
+        passes=passes,
+    )
+    macs = totals(count_network(Network(network(name))))[1]
+    competitors, peak = summarise(answers, batch, macs)
+    result = {
+        "command": f"python -m benchmarks.deploy --network {name} --batch {batch}",
+        "network": name,
+        "weights": "a zoo entry's" if args.entry else "random, settled",
+        "batch": batch,
+        "rounds": args.rounds,
+        "passes": passes,
+        "machine": machine(args.threads, PACKAGES),
+        "load_before": load,
+        "macs": macs,
+        "peak": peak,
+        "competitors": competitors,
+        "not_run": {**reasons, **left_out},
+    }
+    for label, row in competitors.items():
+        print(
+            f"  {label:28} {row['latency_ms_p50']:8.1f} ms {row['images_per_second']:7.1f} images/s"
+            f" {row['peak_mib'] or 0:6.0f} MiB  {row.get('share_of_peak', 0):.2f} of the peak  "
+            f"{row.get('over_pytorch_fp32', 0):.2f} of PyTorch fp32"
+        )
+    for label, reason in result["not_run"].items():
+        print(f"  {label:28} not run: {reason}")
+    return result
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--network", nargs="+", default=NETWORKS, help="names, or NAME_post")
+    parser.add_argument("--only", nargs="+", metavar="LABEL", help="competitors (all)")
+    parser.add_argument("--entry", help="zoo entry to run, of the one network named")
+    parser.add_argument("--calibration", help="pictures for INT8, RecordIO")
+    parser.add_argument("--out", help="folder for the results (benchmarks/results)")
+    add_options(parser, batch=[1, 8, 16])
+    args = parser.parse_args(argv)
+    if args.worker:
+        return work(**json.loads(args.worker))
+
+    prepare_cpu()
+    rows = [COMPETITORS[label] for label in args.only or COMPETITORS]
+    for name in args.network:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            reasons = prepare(name, folder, rows, args.entry, args.calibration)
+            for batch in args.batch:
+                print(f"{name}, batch {batch}", flush=True)
+                result = run(name, batch, args, folder, reasons, rows)
+                print(write_result(f"deploy_{name}_batch{batch}", result, args.out))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The networks that the deployment benchmarks run, as folders: a zoo entry, its arrays, exports.
+
+Speed does not depend on what a network has learnt, but untrained statistics let the units' triple
+products overflow: random weights are settled on a batch first.
+"""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from gluon_glore import get_spec
+from gluon_glore.errors import InputError
+
+ARRAYS = "arrays.npz"  # the entry's, for readers without MXNet
+# What `gluon_glore export` is told, by precision.
+EXPORT = {
+    "fp32": (),
+    "bf16": ("--precision", "bf16"),
+    "int8": ("--precision", "int8"),
+}
+
+
+def network(name):
+    """The spec of a registered network, or with its units in the other arrangement: `NAME_post`.
+
+    Raises InputError where there is none.
+    """
+    if not name.endswith("_post"):
+        return get_spec(name)
+    spec = get_spec(name[: -len("_post")])
+    if not any(extra.kind == "glore" for extra in spec.extras):
+        raise InputError(f"{name}: {spec.name} has no GloRe units to arrange")
+    extras = tuple(
+        dataclasses.replace(extra, options=(*extra.options, ("arrangement", "post")))
+        for extra in spec.extras
+    )
+    return dataclasses.replace(spec, extras=extras, name=name)
+
+
+def pixels(spec, batch):
+    """A batch of prepared pixels, the same at every call: float32 `(batch, C, H, W)`."""
+    shape = (batch, spec.in_channels, *spec.input_size)
+    return np.random.RandomState(0).normal(size=shape).astype("float32")
+
+
+def write_entry(spec, folder):
+    """Write a zoo entry of `spec` with random weights and fitting statistics."""
+    import mxnet as mx
+
+    from gluon_glore import Network, save_weights
+    from gluon_glore.image import Preprocess
+    from gluon_glore.manifest import Manifest, write_manifest
+    from gluon_glore.registry import unregistered
+    from gluon_glore.weights.card import Card
+
+    mx.random.seed(0)
+    net = Network(spec)
+    net.initialize()
+    for name, parameter in net.collect_params().items():
+        if name.endswith("gamma"):  # zero behind post-norm units: trained ones are not
+            parameter.set_data(mx.nd.ones(parameter.shape))
+    settle(net, mx.nd.array(pixels(spec, 4)))
+    file = f"{spec.name}-0000.params"
+    save_weights(net, Path(folder) / file)
+    preprocess = Preprocess.for_size(spec.input_size)
+    preprocess = dataclasses.replace(preprocess, mean=(120.0,) * spec.in_channels)
+    manifest = Manifest(
+        spec.name,
+        tuple(map(str, range(net.classes))),
+        preprocess,
+        spec=unregistered(spec, spec.name) or spec,
+        card=Card("random"),
+    )
+    write_manifest(folder, manifest, [file])
+
+
+def settle(net, x):
+    """Set BatchNorm's running statistics to those of the batch `x`."""
+    from mxnet import autograd
+    from mxnet.gluon import nn
+
+    from gluon_glore.layers import BATCH_NORM_MOMENTUM
+
+    def set_momentum(value):
+        def change(block):
+            if isinstance(block, nn.BatchNorm):
+                block._kwargs["momentum"] = value
+
+        net.apply(change)
+
+    set_momentum(0)
+    with autograd.record():
+        y = net(x)
+    y.backward()  # running statistics move in backward
+    y.wait_to_read()
+    set_momentum(BATCH_NORM_MOMENTUM)
+
+
+def write_arrays(entry, file):
+    """Write the arrays of a zoo entry to `file`, by name, for readers without MXNet."""
+    from gluon_glore.manifest import params_of, read_manifest
+    from gluon_glore.weights import load_arrays
+
+    arrays = load_arrays(params_of(entry, read_manifest(entry)))
+    np.savez(file, **{name.split(":")[-1]: array.asnumpy() for name, array in arrays.items()})
+
+
+def export(entry, folder, precision, calibration=None):
+    """Export an entry as a user does. Returns why that failed, None where it did not."""
+    command = [sys.executable, "-m", "gluon_glore", "export", str(entry), "--out", str(folder)]
+    command += ["--onnx", *EXPORT[precision]]
+    if precision == "int8" and calibration:
+        command += ["--calibration", str(calibration)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    lines = done.stderr.strip().splitlines() or ["no message"]
+    return f"no {precision} export: {lines[-1]}" if done.returncode else None

@@ -1,0 +1,127 @@
+"""docs/benchmarks.md from the results of `benchmarks.deploy` and `benchmarks.training_step`.
+
+python -m benchmarks.report
+"""
+
+import json
+from pathlib import Path
+
+from .paired import RESULTS
+
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+HEAD = """# Benchmarks
+
+Written by `python -m benchmarks.report` from `benchmarks/results/`; `make bench` measures and
+writes it anew, with what is installed (PyTorch is optional: `make bench PYTHON=...` takes another
+interpreter).
+
+Every competitor lives in a process of its own with the same weights, and in a round each has one
+turn. Figures are medians over the rounds, ratios are formed within a round first. In a turn one
+pass goes before those that count.
+
+- **Deployed**: numpy pixels in, numpy logits out. p50 and p99 are over all passes of all rounds;
+  with few of them p99 is the slowest. Memory is the most that the process ever held (VmHWM),
+  loading and compiling included. *Of peak* is the network's multiply-adds a second, two operations
+  each, over those of the fastest float32 matrix product of the same rounds: bfloat16 and integers
+  may exceed it. *Over PyTorch* is images a second over those of the fastest float32 and the
+  fastest bfloat16 PyTorch network; above 1 is faster.
+- **Training step**: forward, backward and SGD update on pixels that are there already.
+- *NAME_post* is the network with its units in the post-norm arrangement.
+"""
+
+
+def load(pattern):
+    """The results whose file name fits, by network and batch."""
+    results = [json.loads(path.read_text()) for path in RESULTS.glob(pattern)]
+    return sorted(results, key=lambda result: (result["network"], result["batch"]))
+
+
+def table(columns, rows):
+    """A Markdown table, the first column to the left and the others to the right."""
+    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def number(value, digits):
+    """A figure as text, a dash where there is none."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def deployed(result):
+    """The rows of a result of `benchmarks.deploy`."""
+    fields = (
+        ("ms p50", "latency_ms_p50", 1),
+        ("ms p99", "latency_ms_p99", 1),
+        ("images/s", "images_per_second", 1),
+        ("MiB", "peak_mib", 0),
+        ("of peak", "share_of_peak", 2),
+        ("over PyTorch fp32", "over_pytorch_fp32", 2),
+        ("over PyTorch bf16", "over_pytorch_bf16", 2),
+    )
+    return _table(result, fields)
+
+
+def trained(result):
+    """The rows of a result of `benchmarks.training_step`."""
+    fields = (
+        ("seconds", "seconds", 2),
+        ("images/s", "images_per_second", 2),
+        ("MiB", "peak_mib", 0),
+        ("over PyTorch fp32", "over_pytorch_fp32", 2),
+    )
+    return _table(result, fields)
+
+
+def _table(result, fields):
+    rows = [
+        [label, *(number(row.get(key), digits) for _, key, digits in fields)]
+        for label, row in result["competitors"].items()
+    ]
+    return table(["", *(column for column, _, _ in fields)], rows)
+
+
+def section(result, write):
+    """A result's heading, how it was made, its table and what did not run."""
+    lines = [f"### {result['network']}, batch {result['batch']}", ""]
+    passes = f" of {result['passes']} passes" if "passes" in result else ""
+    lines += [f"`{result['command']}`, {result['rounds']} rounds{passes}.", ""]
+    lines += [write(result), ""]
+    peak = result.get("peak", {})
+    if peak.get("gflops"):
+        each = ", ".join(f"{key} {value:.0f}" for key, value in peak["gflops"].items())
+        lines += [f"Peak, float32 GFLOP/s: {each}.", ""]
+    lines += [f"Not run: {label} ({why})." for label, why in result["not_run"].items()]
+    return "\n".join(lines).rstrip()
+
+
+def machines(results):
+    """A line a machine and its versions."""
+    rows = {}
+    for result in results:
+        fields = dict(result["machine"])
+        place = f"{fields.pop('processor')}, {fields.pop('cores')} cores, "
+        place += f"{fields.pop('threads')} threads"
+        rows[f"{place}; " + ", ".join(f"{key} {value}" for key, value in fields.items())] = None
+    return "\n".join(f"Measured on: {row}." for row in rows)
+
+
+def page():
+    """The text of docs/benchmarks.md."""
+    parts = [HEAD.rstrip()]
+    groups = (
+        ("Deployed", load("deploy_*.json"), deployed),
+        ("Training step", load("training_step_*.json"), trained),
+    )
+    parts += filter(None, [machines([result for _, results, _ in groups for result in results])])
+    for title, results, write in groups:
+        parts += [f"## {title}", *(section(result, write) for result in results)]
+    return "\n\n".join(parts) + "\n"
+
+
+def main():
+    PAGE.write_text(page())
+    print(PAGE.name)
+
+
+if __name__ == "__main__":
+    main()

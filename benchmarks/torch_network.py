@@ -1,0 +1,179 @@
+"""The 2-D residual networks in PyTorch, from the same plan: what a user would deploy instead.
+
+Written as one writes them there: bare convolutions, ReLU in place, matrix products of flattened
+locations that take either memory format as it lies. The networks of `gluon_glore` share no code
+with these; they share the plan, and so the names.
+"""
+
+from collections import OrderedDict
+
+import torch
+from torch import nn
+
+from gluon_glore.errors import InputError
+
+# What the files call a BatchNorm's arrays, and what PyTorch does.
+_NORM_NAMES = {"weight": "gamma", "bias": "beta"}
+
+
+class Layer(nn.Module):
+    """A convolution with BatchNorm and ReLU before it, or BatchNorm behind it, or neither."""
+
+    def __init__(self, row, eps, before=True, behind=False):
+        super().__init__()
+        conv, norm = (nn.Conv2d, nn.BatchNorm2d)
+        if before:
+            self.add_module("_bn", norm(row.in_channels, eps=eps))
+            self.add_module("_relu", nn.ReLU(inplace=True))
+        self.add_module(
+            "_conv",
+            conv(
+                row.in_channels,
+                row.out_channels,
+                row.kernel,
+                row.stride,
+                row.pad,
+                groups=row.groups,
+                bias=row.bias,
+            ),
+        )
+        if behind:
+            self.add_module("_bn", norm(row.out_channels, eps=eps))
+            nn.init.zeros_(self._bn.weight)
+        nn.init.kaiming_normal_(self._conv.weight)
+        if row.bias:
+            nn.init.zeros_(self._conv.bias)
+
+    def forward(self, x):
+        for layer in self.children():
+            x = layer(x)
+        return x
+
+
+class Residual(nn.Module):
+    """x + convs(x), or shortcut(x) + convs(x)."""
+
+    def __init__(self, unit):
+        super().__init__()
+        for row in (*unit.convs, unit.shortcut):
+            if row:
+                self.add_module(row.name, Layer(row, unit.eps))
+        self.body = [row.name for row in unit.convs]
+        self.shortcut = unit.shortcut and unit.shortcut.name
+
+    def forward(self, x):
+        y = x
+        for name in self.body:
+            y = self._modules[name](y)
+        y += self._modules[self.shortcut](x) if self.shortcut else x
+        return y
+
+
+class GloRe(nn.Module):
+    """The global reasoning unit of the paper's section 3, either arrangement."""
+
+    def __init__(self, unit):
+        super().__init__()
+        self.post = unit.arrangement == "post"
+        ((adjacency, update),), (extension,) = unit.graph, unit.extensions
+        for row in (unit.state, unit.projection, adjacency, update):
+            self.add_module(row.name, Layer(row, unit.eps, before=not self.post))
+        self.add_module(
+            extension.name, Layer(extension, unit.eps, before=not self.post, behind=self.post)
+        )
+        self.rows = unit.state, unit.projection, adjacency, update, extension
+        self.names = [row.name for row in self.rows]
+        self.normalize = unit.normalize
+
+    def forward(self, x):
+        state, projection, adjacency, update, extension = (self._modules[n] for n in self.names)
+        mask = projection(x).flatten(2)  # (B, N, L)
+        v = torch.matmul(state(x).flatten(2), mask.transpose(1, 2))  # (B, S, N)
+        if self.normalize:
+            v = v / mask.shape[2]
+        v = v.transpose(1, 2).unsqueeze(3)  # (B, N, S, 1)
+        u = (v + adjacency(v)).transpose(1, 2)  # (B, S, N, 1)
+        if self.post:
+            u = torch.relu_(u)
+        z = update(u).squeeze(3)
+        y = torch.matmul(z, mask).unflatten(2, x.shape[2:])  # (B, S, H, W)
+        y = extension(y)
+        y += x
+        return y
+
+
+UNITS = {"residual": Residual, "glore": GloRe}
+
+
+def torch_network(spec, classes=None):
+    """The network of `spec`: pixels `(B, C, H, W)` -> logits `(B, classes)`, He-normal weights.
+
+    Raises InputError where it is no 2-D network of plain residual and GloRe units.
+    """
+    _check(spec)
+    stem, _, tail, classifier = spec.names
+    norm = Layer(spec.stem_conv, spec.eps, before=False, behind=True)
+    nn.init.ones_(norm._bn.weight)
+    parts = [(stem, norm), ("relu", nn.ReLU(inplace=True))]
+    if spec.stem_pool:
+        pool = spec.stem_pool
+        parts.append(("pool", nn.MaxPool2d(pool.kernel, pool.stride, pool.pad)))
+    parts += [(unit.name, UNITS[unit.kind](unit)) for unit in spec.plan()]
+    width = spec.feature_channels
+    parts += [
+        (tail, nn.Sequential(OrderedDict(_bn=nn.BatchNorm2d(width, eps=spec.eps)))),
+        ("tail_relu", nn.ReLU(inplace=True)),
+        ("average", nn.AdaptiveAvgPool2d(1)),
+        ("flatten", nn.Flatten()),
+        (classifier, nn.Linear(width, classes or spec.classes)),
+    ]
+    return nn.Sequential(OrderedDict(parts))
+
+
+def _check(spec):
+    for unit in spec.plan():
+        plain = unit.kind == "residual" and not unit.squeeze_excite
+        glore = (
+            unit.kind == "glore"
+            and unit.graph_layers == unit.pool_stride == 1
+            and unit.shared_projection
+            and not (unit.extend_first or unit.passing or unit.residual)
+        )
+        if spec.ndim != 2 or spec.dropout or not (plain or glore):
+            raise InputError(
+                f"{spec.name}: {unit.name} is not written in PyTorch here, only 2-D networks of "
+                f"plain residual units and GloRe units without options are"
+            )
+
+
+def array_names(net):
+    """What the files call each tensor of `net`: `{name: tensor}`, counters of batches left out."""
+    names = {}
+    for key, tensor in net.state_dict().items():
+        owner, _, leaf = key.rpartition(".")
+        if leaf == "num_batches_tracked":
+            continue
+        if owner.endswith("_bn"):
+            leaf = _NORM_NAMES.get(leaf, leaf)
+        names[f"{owner}.{leaf}".replace(".", "_")] = tensor
+    return names
+
+
+def load_arrays(net, arrays):
+    """Fill `net` from arrays named as in the parameter files.
+
+    Raises InputError where names or shapes do not fit.
+    """
+    tensors = array_names(net)
+    if set(tensors) != set(arrays):
+        odd = sorted(set(tensors) ^ set(arrays))
+        raise InputError(f"{len(odd)} arrays are in one network alone, as {odd[0]!r}")
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            array = torch.as_tensor(arrays[name])
+            if array.shape != tensor.shape:
+                raise InputError(
+                    f"{name} has shape {tuple(array.shape)}, the network takes "
+                    f"{tuple(tensor.shape)}"
+                )
+            tensor.copy_(array)

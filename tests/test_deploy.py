@@ -1,0 +1,87 @@
+"""The deployment benchmark runs what is there, names what is not, and forms ratios in a round."""
+
+import json
+
+import pytest
+
+from benchmarks import deploy, report, training_step
+from benchmarks.competitors import COMPETITORS, PEAK_SIZE
+from benchmarks.networks import network
+from gluon_glore import InputError, get_spec
+
+NAME = "tiny_glore_0_1"
+# One thread: a team of them that shares its cores with other work is very slow.
+OPTIONS = ["--network", NAME, "--batch", "8", "--rounds", "7", "--threads", "1", "--out"]
+
+
+def turn(*seconds):
+    return {"seconds": list(seconds), "peak_mib": 100}
+
+
+def test_a_small_network_is_measured_in_every_runtime(tmp_path):
+    only = ["matrix product, numpy", "MXNet Gluon fp32", "MXNet exported fp32", "OpenVINO fp32"]
+    deploy.main([*OPTIONS, str(tmp_path), "--only", *only])
+    text = (tmp_path / f"deploy_{NAME}_batch8.json").read_text()
+    result = json.loads(text)
+    assert set(result["competitors"]) | set(result["not_run"]) == set(only[1:])
+    assert "MXNet exported fp32" in result["competitors"]
+    for row in result["competitors"].values():
+        assert 0 < row["latency_ms_p50"] <= row["latency_ms_p99"]
+        assert row["images_per_second"] > 0 and row["share_of_peak"] > 0 and row["peak_mib"] > 10
+    assert str(tmp_path) not in text
+
+
+def test_a_training_step_is_measured(tmp_path):
+    training_step.main([*OPTIONS, str(tmp_path), "--only", "MXNet Gluon fp32"])
+    result = json.loads((tmp_path / f"training_step_{NAME}_batch8.json").read_text())
+    assert result["competitors"]["MXNet Gluon fp32"]["seconds"] > 0
+
+
+def test_what_is_not_installed_is_left_out_with_its_reason(tmp_path, monkeypatch):
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    rows = [COMPETITORS["PyTorch NCHW fp32"], COMPETITORS["MXNet Gluon fp32"]]
+    assert deploy.prepare(NAME, tmp_path, rows) == {
+        "PyTorch NCHW fp32": "torch is not installed",
+        "MXNet Gluon fp32": "mxnet is not installed",
+    }
+
+
+def test_an_export_that_fails_leaves_out_who_would_run_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(deploy.EXPORT, "fp32", ("--no-such-option",))
+    rows = [COMPETITORS["MXNet exported fp32"], COMPETITORS["MXNet Gluon fp32"]]
+    reasons = deploy.prepare(NAME, tmp_path, rows)
+    assert list(reasons) == ["MXNet exported fp32"]
+    assert "unrecognized arguments: --no-such-option" in reasons["MXNet exported fp32"]
+
+
+def test_ratios_are_formed_within_a_round():
+    answers = {
+        "matrix product, numpy": [turn(1.0), turn(2.0), turn(4.0)],
+        "matrix product, MXNet": [turn(9.0), turn(9.0), turn(9.0)],
+        "MXNet Gluon fp32": [turn(1.0, 1.0, 3.0), turn(2.0), turn(4.0)],
+        "PyTorch NCHW fp32": [turn(2.0), turn(4.0), turn(8.0)],
+        "PyTorch channels-last fp32": [turn(9.0), turn(9.0), turn(9.0)],
+    }
+    macs = PEAK_SIZE**3 // 4
+    rows, peak = deploy.summarise(answers, batch=2, macs=macs)
+    assert peak["library"] == "matrix product, numpy"
+    own = rows["MXNet Gluon fp32"]
+    assert own["over_pytorch_fp32"] == 2  # in each round, though all the machine slowed down
+    assert own["share_of_peak"] == pytest.approx(0.5)
+    assert own["images_per_second"] == 1 and own["latency_ms_p99"] == 4000
+    assert rows["PyTorch NCHW fp32"]["over_pytorch_fp32"] == 1
+    assert "over_pytorch_bf16" not in own
+
+
+def test_the_other_arrangement_has_a_name():
+    ours, post = get_spec("resnet50_glore_2_3"), network("resnet50_glore_2_3_post")
+    placed = [(unit.name, unit.arrangement) for unit in post.plan() if unit.kind == "glore"]
+    assert placed == [(u.name, "post") for u in ours.plan() if u.kind == "glore"]
+    with pytest.raises(InputError, match="resnet50 has no GloRe units"):
+        network("resnet50_post")
+
+
+def test_the_page_is_that_of_the_results():
+    assert report.PAGE.read_text() == report.page()

@@ -1,0 +1,82 @@
+"""The PyTorch networks that the benchmarks compare with compute what the Gluon networks do."""
+
+import mxnet as mx
+import numpy as np
+import pytest
+from conftest import relative_error, settle
+
+from gluon_glore import Network, get_spec
+from gluon_glore.errors import InputError
+
+torch = pytest.importorskip("torch", reason="PyTorch is only a competitor in the benchmarks")
+
+from benchmarks.torch_network import array_names, load_arrays, torch_network  # noqa: E402
+
+SPECS = {
+    "pre": get_spec("resnet50_glore_2_3"),
+    "post": get_spec("resnet50").with_units(
+        "glore", res3=(1, 3), res4=(1, 3, 5), arrangement="post", normalize=True
+    ),
+    "3x3": get_spec("resnet18_glore_0_1"),
+}
+
+
+def settled(spec):
+    """A Gluon network whose statistics fit a batch, that batch, and its arrays by name."""
+    mx.random.seed(1)
+    net = Network(spec)
+    net.initialize()
+    for name, parameter in net.collect_params().items():
+        if name.endswith("fc-2__bn_gamma"):  # zero at first: the unit would not be seen
+            parameter.set_data(mx.nd.ones(parameter.shape))
+    x = mx.nd.random.normal(shape=(4, 3, 128, 128))  # fewer locations: tiny variances, chaos
+    settle(net, x)
+    return net, x, {name: p.data().asnumpy() for name, p in net.collect_params().items()}
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+@pytest.mark.parametrize("layout", ["contiguous_format", "channels_last"])
+def test_logits_are_those_of_the_gluon_network(spec, layout):
+    net, x, arrays = settled(spec)
+    twin = torch_network(spec).eval()
+    load_arrays(twin, arrays)
+    memory_format = getattr(torch, layout)
+    twin = twin.to(memory_format=memory_format)
+    with torch.inference_mode():
+        y = twin(torch.from_numpy(x.asnumpy()).to(memory_format=memory_format))
+    assert relative_error(y.numpy(), net(x).asnumpy()) < 1e-4
+
+
+def test_gradients_are_those_of_the_gluon_network():
+    spec = SPECS["post"]
+    net, x, arrays = settled(spec)
+    twin = torch_network(spec).train()
+    load_arrays(twin, arrays)
+    loss = twin(torch.from_numpy(x.asnumpy())).square().sum()
+    loss.backward()
+    with mx.autograd.record():
+        ours = net(x).square().sum()
+    ours.backward()
+    assert relative_error(loss.item(), ours.asscalar()) < 1e-4
+    name = "conv3_B01_extra_conv-state__conv_weight"
+    gradient = dict(net.collect_params())[name].grad().asnumpy()
+    module = twin.get_submodule("conv3_B01_extra.conv-state._conv")
+    assert relative_error(module.weight.grad.numpy(), gradient) < 5e-2  # a ReLU may flip
+    assert np.abs(gradient).max() > 0
+
+
+def test_arrays_of_another_network_are_refused():
+    twin = torch_network(SPECS["3x3"], classes=10)
+    arrays = {name: tensor.numpy() for name, tensor in array_names(twin).items()}
+    load_arrays(twin, arrays)
+    with pytest.raises(InputError, match="classifier_bias has shape \\(1000,\\).*\\(10,\\)"):
+        load_arrays(twin, {**arrays, "classifier_bias": np.zeros(1000, "float32")})
+    with pytest.raises(InputError, match="1 arrays are in one network alone, as 'tail__bn_beta'"):
+        arrays.pop("tail__bn_beta")
+        load_arrays(twin, arrays)
+
+
+@pytest.mark.parametrize("name", ["dpn98", "se_resnet50", "resnet50_nl_0_1"])
+def test_networks_that_are_not_written_here_are_refused(name):
+    with pytest.raises(InputError, match="is not written in PyTorch here"):
+        torch_network(get_spec(name))
