@@ -7,6 +7,7 @@ import sys
 
 from .commands import add_class_names, add_predict, add_serve, add_weights
 from .cpu import prepare_cpu
+from .deployment import PRECISIONS
 from .errors import InputError, positive_int
 
 
@@ -48,6 +49,22 @@ def parse_args(argv):
     command.add_argument("model", help="a training run's directory, or a network's name")
     command.add_argument("--out", required=True, help="directory to write")
     command.add_argument("--onnx", action="store_true", help="an ONNX file too")
+    command.add_argument("--precision", choices=PRECISIONS, default="fp32")
+    command.add_argument(
+        "--calibrate", metavar="FILE.rec", help="pictures that int8 and bf16 are fitted to"
+    )
+    command.add_argument(
+        "--calibration-method",
+        choices=("minmax", "entropy"),
+        default="minmax",
+        help="how int8 finds the ranges of activations (minmax)",
+    )
+    command.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.1,
+        help="error that lower precision may make, as a share of a picture's largest logit (0.1)",
+    )
     command.add_argument(
         "--with-preprocess", action="store_true", help="the graph takes uint8 pictures"
     )
@@ -55,6 +72,9 @@ def parse_args(argv):
         "--input-size", nargs=2, type=positive_int, metavar=("H", "W"), help="(the network's)"
     )
     command.add_argument("--any-size", action="store_true", help="height and width may vary")
+    command.add_argument(
+        "--plain", action="store_true", help="not optimised: fit to train on and to import"
+    )
     command.add_argument("--force", action="store_true", help="replace an exported folder")
     add_weights(command)
     add_class_names(command)
@@ -146,6 +166,7 @@ def export(args):
     from dataclasses import replace
 
     from .export import export_model
+    from .export.report import report
     from .load import load_network
     from .manifest import read_manifest
 
@@ -157,13 +178,17 @@ def export(args):
         net,
         args.out,
         manifest,
+        precision=args.precision,
         onnx=args.onnx,
         preprocess=args.with_preprocess,
         any_size=args.any_size,
         force=args.force,
+        calibrate=args.calibrate,
+        method=args.calibration_method,
+        tolerance=args.tolerance,
+        plain=args.plain,
     )
-    checked = ", ".join(read_manifest(directory).deployment.checked)
-    print(f"{directory}: {manifest.model}, the network's outputs on {checked}")
+    print(report(read_manifest(directory), directory))
 
 
 def check(args):

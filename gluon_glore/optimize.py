@@ -69,7 +69,7 @@ def fuse_for_cpu(symbol, arrays):
 
 
 def fuse_rectifiers(graph, arrays):
-    """BatchNorm and the ReLU that alone reads it as one operator, which oneDNN has for four axes."""
+    """BatchNorm and the ReLU that alone reads it as one operator: oneDNN has one for four axes."""
     nodes, source, readers = dict(graph.nodes), {}, graph.readers()
     if any(len(node.numbers("kernel", ())) > 2 for node in nodes.values()):
         return graph, arrays
@@ -84,7 +84,7 @@ def fuse_rectifiers(graph, arrays):
 def drop_copies(graph, arrays):
     """Without the operators that hand on what they read: Dropout, and slices of everything.
 
-    Slices next to a reshape stay: see `functional.plain_copy`. In inference the others know layouts.
+    Slices next to a reshape stay: see `functional.plain_copy`. In inference others know layouts.
     """
     readers, source = graph.readers(), {}
     for name, node in graph.nodes.items():

@@ -266,7 +266,9 @@ def test_our_own_exports_come_back(tmp_path):
     net = get_model(name)
     net.initialize()
     classes = tuple("abcdefghij")
-    export_model(net, tmp_path / "out", Manifest(name, classes, Preprocess((32, 32), 0)))
+    export_model(
+        net, tmp_path / "out", Manifest(name, classes, Preprocess((32, 32), 0)), plain=True
+    )
     entry = import_weights(tmp_path / "out", tmp_path / "entry")
     manifest = read_manifest(entry)
     assert manifest.model == name and manifest.spec.input_size == (32, 32)
@@ -279,7 +281,7 @@ def test_pictures_of_other_than_three_channels_are_taken_as_they_are_unless_told
     net = get_model("tiny")
     net.initialize()
     preprocess = Preprocess((64, 64), 0, (22.0,))
-    export_model(net, tmp_path / "out", Manifest("tiny", ("a", "b"), preprocess))
+    export_model(net, tmp_path / "out", Manifest("tiny", ("a", "b"), preprocess), plain=True)
     told = import_weights(tmp_path / "out", tmp_path / "a", preprocess=preprocess, compare=False)
     assert read_manifest(told).preprocess == preprocess
     assert UNPREPARED not in read_manifest(told).card.notes

@@ -55,13 +55,15 @@ def export_model(
     calibrate=None,
     method="minmax",
     tolerance=LIMIT,
+    plain=False,
 ):
     """Write a `Network` to a folder, the whole of it or nothing; returns the folder.
 
     `manifest.preprocess` is how pictures are prepared for it: its `size` is that of the input.
     With `onnx` there is an ONNX file too. With `preprocess` the graph takes RGB pictures,
     uint8 `(B, H, W, 3)`, and normalises them itself. With `any_size` height and width may vary in
-    the ONNX file (symbols take any). `force` replaces an exported folder.
+    the ONNX file (symbols take any). `force` replaces an exported folder. `plain` leaves the graph
+    as it trains, parameters under their own names: fit to train on and to import, not fastest.
 
     `precision` "bf16" is the ONNX file's in OpenVINO; "int8" is that of all files, its ranges those
     of the pictures `calibrate`, indexed RecordIO, by `method`: "minmax" or "entropy". Units whose
@@ -106,7 +108,9 @@ def export_model(
         manifest = _with_deployment(manifest, tolerance=allowed)
         files = Files(folder, manifest)
         write_golden(folder, x, expected)
-        symbol, arrays = optimize(*_trace(net, manifest))
+        symbol, arrays = _trace(net, manifest)
+        if not plain:
+            symbol, arrays = optimize(symbol, arrays)
         symbol.save(os.fspath(files.symbol))
         mx.nd.save(os.fspath(files.params), arrays)
         if onnx:
