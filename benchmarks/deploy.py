@@ -108,7 +108,9 @@ def run(name, batch, args, folder, reasons, rows):
     macs = totals(count_network(Network(network(name))))[1]
     competitors, peak = summarise(answers, batch, macs)
     result = {
-        "command": f"python -m benchmarks.deploy --network {name} --batch {batch}",
+        "command": f"python -m benchmarks.deploy --network {name} --batch {batch}"
+        + " --entry ENTRY" * bool(args.entry)
+        + " --calibration FILE.rec" * bool(args.calibration),
         "network": name,
         "weights": "a zoo entry's" if args.entry else "random, settled",
         "batch": batch,
