@@ -44,8 +44,9 @@ class Job:
 class Competitor:
     """A row: its maker, the package that it needs, the precision it computes in.
 
-    `exported`: it runs the folder that was exported in that precision. `peak`: it is no network but
-    a matrix product, which the networks are measured by.
+    `exported`: it runs the folder that was exported in that precision. `baseline`: others are
+    compared with the fastest of those that share it. `peak`: it is no network but a matrix product,
+    which the networks are measured by.
     """
 
     label: str
@@ -53,6 +54,7 @@ class Competitor:
     package: str
     precision: str = "fp32"
     exported: bool = False
+    baseline: str = ""
     peak: bool = False
 
     @property
@@ -66,7 +68,7 @@ def gluon(job):
     """The Gluon network, hybridised."""
     import mxnet as mx
 
-    from gluon_glore.classify import load_network
+    from gluon_glore.load import load_network
 
     net, _ = load_network(job.entry)
     net.hybridize(static_alloc=True, static_shape=True)
@@ -145,13 +147,17 @@ def peak_mxnet(job):
 
 def _exported(label, runtime, package, precision):
     make = partial(exported, runtime=runtime, precision=precision)
-    return Competitor(f"{label} {precision}", make, package, precision, exported=True)
+    name = f"{label} {precision}"
+    baseline = "openvino_fp32" if name == "OpenVINO fp32" else ""
+    return Competitor(name, make, package, precision, exported=True, baseline=baseline)
 
 
 def _pytorch(label, precision="fp32", **options):
     dtype = {"fp32": "float32", "bf16": "bfloat16"}[precision]
     make = partial(pytorch, dtype=dtype, **options)
-    return Competitor(f"PyTorch {label} {precision}", make, "torch", precision)
+    # Its best layout is the baseline; what its compiler adds is a row of its own.
+    baseline = "" if options.get("compiled") else f"pytorch_{precision}"
+    return Competitor(f"PyTorch {label} {precision}", make, "torch", precision, baseline=baseline)
 
 
 _LAST = {"layout": "channels_last"}

@@ -6,7 +6,8 @@ Every competitor of `competitors.py` that is installed runs the same weights in 
 own, and they take turns; numpy pixels in, numpy logits out. The share of the peak is the network's
 multiply-adds a second, two operations each, over those of the fastest float32 matrix product of
 the same round: what computes in bfloat16 or integers may exceed it. `--entry` runs a zoo entry in
-place of random weights, `--calibration FILE.rec` has pictures for the INT8 export.
+place of random weights, `--calibration FILE.rec` has pictures for lowered exports
+(random ones).
 """
 
 import argparse
@@ -18,9 +19,11 @@ from pathlib import Path
 from statistics import median
 
 from gluon_glore.cpu import prepare_cpu
+from gluon_glore.deployment import PRECISIONS
+from gluon_glore.manifest import MANIFEST, parse_manifest
 
 from .competitors import COMPETITORS, PEAK_SIZE, Job
-from .networks import ARRAYS, EXPORT, export, network, write_arrays, write_entry
+from .networks import ARRAYS, export, network, write_arrays, write_entry, write_pictures
 from .paired import add_options, machine, serve_passes_of, take_turns, write_result
 
 NETWORKS = ["resnet50", "resnet50_glore_2_3", "resnet50_glore_2_3_post"]
@@ -39,13 +42,26 @@ def prepare(name, folder, rows, entry=None, calibration=None):
     else:
         write_entry(network(name), folder / "entry")
     write_arrays(folder / "entry", folder / ARRAYS)
+    if calibration is None:
+        calibration = folder / "pictures.rec"
+        write_pictures(calibration, network(name))
     wanted = {row.precision for row in rows if row.exported}
     failed = {}
-    for precision in EXPORT:
+    for precision in PRECISIONS:
         if precision in wanted:
             failed[precision] = export(folder / "entry", folder / precision, precision, calibration)
     reasons = {row.label: row.lack or row.exported and failed[row.precision] for row in rows}
     return {label: reason for label, reason in reasons.items() if reason}
+
+
+def float32_units(folder):
+    """What the exports kept in float32: {precision: {file: units}}."""
+    kept = {}
+    for precision in PRECISIONS[1:]:
+        if (folder / precision / MANIFEST).is_file():
+            deployment = parse_manifest(folder / precision / MANIFEST).deployment
+            kept[precision] = {file: list(units) for file, units in deployment.float32.items()}
+    return kept
 
 
 def summarise(answers, batch, macs):
@@ -59,7 +75,7 @@ def summarise(answers, batch, macs):
     best = min(products, key=lambda label: median(products[label]), default=None)
     operations = 2 * PEAK_SIZE**3
     peak = {label: operations / median(s) / 1e9 for label, s in products.items()}
-    rows = {}
+    baselines, rows = fastest_baselines(networks), {}
     for label, own in networks.items():
         passes = sorted(1000 * s for turn in answers[label] for s in turn["seconds"])
         row = rows[label] = {
@@ -72,22 +88,18 @@ def summarise(answers, batch, macs):
         if best:
             work = 2 * macs * batch / operations
             row["share_of_peak"] = median(work * p / s for p, s in zip(products[best], own))
-        for precision in ("fp32", "bf16"):
-            other = fastest(networks, "PyTorch", precision)
-            if other:
-                ratios = (theirs / s for theirs, s in zip(networks[other], own))
-                row[f"over_pytorch_{precision}"] = median(ratios)
+        for baseline, other in baselines.items():
+            row[f"over_{baseline}"] = median(theirs / s for theirs, s in zip(networks[other], own))
     return rows, {"library": best, "gflops": peak}
 
 
-def fastest(seconds, maker, precision, competitors=COMPETITORS):
-    """The label of a maker's competitor with the lowest median, None where none ran."""
-    labels = [
-        label
-        for label in seconds
-        if label.startswith(maker) and competitors[label].precision == precision
-    ]
-    return min(labels, key=lambda label: median(seconds[label]), default=None)
+def fastest_baselines(seconds, competitors=COMPETITORS):
+    """{baseline: the label of its competitor with the lowest median}, of those that ran."""
+    fastest = {}
+    for label in sorted(seconds, key=lambda label: -median(seconds[label])):
+        if competitors[label].baseline:
+            fastest[competitors[label].baseline] = label
+    return fastest
 
 
 def run(name, batch, args, folder, reasons, rows):
@@ -121,6 +133,7 @@ def run(name, batch, args, folder, reasons, rows):
         "macs": macs,
         "peak": peak,
         "competitors": competitors,
+        "float32_units": float32_units(folder),
         "not_run": {**reasons, **left_out},
     }
     for label, row in competitors.items():

@@ -15,12 +15,6 @@ from gluon_glore import get_spec
 from gluon_glore.errors import InputError
 
 ARRAYS = "arrays.npz"  # the entry's, for readers without MXNet
-# What `gluon_glore export` is told, by precision.
-EXPORT = {
-    "fp32": (),
-    "bf16": ("--precision", "bf16"),
-    "int8": ("--precision", "int8"),
-}
 
 
 def network(name):
@@ -108,12 +102,24 @@ def write_arrays(entry, file):
     np.savez(file, **{name.split(":")[-1]: array.asnumpy() for name, array in arrays.items()})
 
 
-def export(entry, folder, precision, calibration=None):
+def write_pictures(file, spec, count=64):
+    """Write indexed RecordIO of random pictures, for exports to be calibrated with."""
+    import cv2
+    import mxnet as mx
+
+    rng = np.random.RandomState(1)
+    record = mx.recordio.MXIndexedRecordIO(str(Path(file).with_suffix(".idx")), str(file), "w")
+    for i in range(count):
+        coarse = rng.randint(0, 256, (8, 8, spec.in_channels)).astype("uint8")
+        picture = cv2.resize(coarse, (256, 256), interpolation=cv2.INTER_CUBIC)
+        record.write_idx(i, mx.recordio.pack_img((0, 0.0, i, 0), picture, quality=95))
+    record.close()
+
+
+def export(entry, folder, precision, calibration):
     """Export an entry as a user does. Returns why that failed, None where it did not."""
     command = [sys.executable, "-m", "gluon_glore", "export", str(entry), "--out", str(folder)]
-    command += ["--onnx", *EXPORT[precision]]
-    if precision == "int8" and calibration:
-        command += ["--calibration", str(calibration)]
+    command += ["--onnx", "--precision", precision, "--calibrate", str(calibration)]
     done = subprocess.run(command, capture_output=True, text=True)
     lines = done.stderr.strip().splitlines() or ["no message"]
     return f"no {precision} export: {lines[-1]}" if done.returncode else None

@@ -17,7 +17,7 @@ from statistics import median
 from gluon_glore.cpu import prepare_cpu
 
 from .competitors import Competitor, Job, make_torch_network
-from .deploy import NETWORKS, PACKAGES, fastest
+from .deploy import NETWORKS, PACKAGES, fastest_baselines
 from .networks import ARRAYS, network, write_arrays, write_entry
 from .paired import add_options, machine, median_of, serve_passes_of, take_turns, write_result
 
@@ -29,7 +29,7 @@ def gluon(job):
     import mxnet as mx
     from mxnet import autograd, gluon
 
-    from gluon_glore.classify import load_network
+    from gluon_glore.load import load_network
 
     net, _ = load_network(job.entry)
     loss = gluon.loss.SoftmaxCrossEntropyLoss()
@@ -73,10 +73,11 @@ def pytorch(job, layout="contiguous_format", compiled=False, autocast=False):
 
 
 _LAST = {"layout": "channels_last"}
+BASELINE = "pytorch_fp32"
 ROWS = (
     Competitor("MXNet Gluon fp32", gluon, "mxnet"),
-    Competitor("PyTorch NCHW fp32", pytorch, "torch"),
-    Competitor("PyTorch channels-last fp32", partial(pytorch, **_LAST), "torch"),
+    Competitor("PyTorch NCHW fp32", pytorch, "torch", baseline=BASELINE),
+    Competitor("PyTorch channels-last fp32", partial(pytorch, **_LAST), "torch", baseline=BASELINE),
     Competitor("PyTorch compiled fp32", partial(pytorch, compiled=True, **_LAST), "torch"),
     Competitor("PyTorch autocast bf16", partial(pytorch, autocast=True, **_LAST), "torch", "bf16"),
 )
@@ -94,7 +95,7 @@ def summarise(answers, batch):
     seconds = {
         label: [median(turn["seconds"]) for turn in turns] for label, turns in answers.items()
     }
-    best = fastest(seconds, "PyTorch", "fp32", COMPETITORS)
+    best = fastest_baselines(seconds, COMPETITORS).get(BASELINE)
     return {
         label: {
             "precision": COMPETITORS[label].precision,

@@ -48,12 +48,11 @@ def test_what_is_not_installed_is_left_out_with_its_reason(tmp_path, monkeypatch
     }
 
 
-def test_an_export_that_fails_leaves_out_who_would_run_it(tmp_path, monkeypatch):
-    monkeypatch.setitem(deploy.EXPORT, "fp32", ("--no-such-option",))
+def test_an_export_that_fails_leaves_out_who_would_run_it(tmp_path):
     rows = [COMPETITORS["MXNet exported fp32"], COMPETITORS["MXNet Gluon fp32"]]
-    reasons = deploy.prepare(NAME, tmp_path, rows)
+    reasons = deploy.prepare(NAME, tmp_path, rows, calibration=tmp_path / "none.rec")
     assert list(reasons) == ["MXNet exported fp32"]
-    assert "unrecognized arguments: --no-such-option" in reasons["MXNet exported fp32"]
+    assert "none.rec" in reasons["MXNet exported fp32"]
 
 
 def test_ratios_are_formed_within_a_round():
