@@ -8,7 +8,7 @@ from conftest import settle
 from test_export import by_module
 from test_network import small
 
-from gluon_glore import InputError, get_model
+from gluon_glore import InputError, get_model, runtimes
 from gluon_glore.cpu import processor_flags
 from gluon_glore.export import export_model, lower
 from gluon_glore.export.calibration import in_batches
@@ -217,6 +217,16 @@ def test_what_can_not_be_lowered_is_refused(make, monkeypatch, capsys):
         make("bf16")
     lower.refuse_lowering("int8", True, "some.rec")
     assert capsys.readouterr().err == ""
+
+
+def test_int8_on_a_processor_without_vnni_runs_and_says_so(int8, monkeypatch, capsys):
+    x, expected = read_golden(int8)
+    load_runtime(int8)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(runtimes, "processor_flags", lambda: {"avx2"})
+    logits = load_runtime(int8)(x)
+    assert "no VNNI" in capsys.readouterr().err
+    assert typical_error(logits, expected) < 0.1
 
 
 NETWORKS = [
