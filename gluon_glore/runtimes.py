@@ -24,6 +24,10 @@ from .zoo import get_spec
 
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}  # one of them
 INT8_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8"}
+NO_INT8 = (
+    "warning: this processor has no VNNI (avx512_vnni, avx_vnni or amx_int8): int8 runs here, but "
+    "may be no faster than fp32"
+)
 
 
 @dataclass(frozen=True)
@@ -220,6 +224,8 @@ def start_runtime(files, name=None, threads=None):
         raise InputError(f"unknown runtime {name!r}, known: {', '.join(RUNTIMES)}")
     elif name not in found:
         raise InputError(f"{files.folder}: {name} {lack(files, name)}")
+    if files.manifest.deployment.precision == "int8" and not INT8_FLAGS & processor_flags():
+        print(NO_INT8, file=sys.stderr)
     return RUNTIMES[name](files, threads)
 
 

@@ -30,6 +30,11 @@ def test_entropy_clips_what_is_rare_and_far_away(sign):
     assert 2.5 < high < 8
 
 
+def test_entropy_does_not_give_a_spike_all_the_levels():
+    values = np.append(np.full(40_000, 0.367), RNG.uniform(0, 4, size=10_000))
+    assert filled(values).range("entropy")[1] > 3.8
+
+
 def test_entropy_keeps_what_is_evenly_spread():
     low, high = filled(RNG.uniform(-1, 1, size=50_000)).range("entropy")
     assert low == pytest.approx(-1, abs=0.05)

@@ -12,7 +12,7 @@ import mxnet as mx
 
 from ..cpu import processor_flags
 from ..errors import InputError
-from ..runtimes import BFLOAT16_FLAGS, INT8_FLAGS, lack, start_runtime
+from ..runtimes import BFLOAT16_FLAGS, INT8_FLAGS, NO_INT8, lack, start_runtime
 from .calibration import in_batches
 from .choose import choose_float32
 from .golden import typical_error
@@ -99,11 +99,7 @@ def refuse_lowering(precision, onnx, calibrate):
     if precision == "int8" and calibrate is None:
         raise InputError("int8 needs pictures to calibrate with: give --calibrate FILE.rec")
     if precision == "int8" and not INT8_FLAGS & processor_flags():
-        print(
-            "warning: this processor has no VNNI (avx512_vnni, avx_vnni or amx_int8): int8 runs "
-            "here, but no faster than fp32",
-            file=sys.stderr,
-        )
+        print(NO_INT8, file=sys.stderr)
 
 
 def lower(files, symbol, arrays, network, inputs, used, method, limit):

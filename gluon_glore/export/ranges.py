@@ -14,6 +14,7 @@ from ..errors import InputError
 BINS = 2048
 SAMPLE = 100_000  # values of a batch
 LEVELS = 128  # of an integer's positive half
+CLIPPED = 1e-3  # at most, of the values that are not zero
 METHODS = ("minmax", "entropy")
 
 
@@ -57,9 +58,14 @@ class Histogram:
 
 
 def _most_faithful(counts):
-    """How many bins to keep, for the divergence of what `LEVELS` make of them to be the least."""
+    """How many bins to keep, for the divergence of what `LEVELS` make of them to be the least.
+
+    No more than a share of `CLIPPED` is clipped: alone the divergence gives a spike all the levels
+    and the rest of a distribution none.
+    """
     best, kept = np.inf, BINS
-    for size in range(LEVELS, BINS + 1, LEVELS // 8):
+    least = int(np.searchsorted(counts.cumsum(), (1 - CLIPPED) * counts.sum())) + 1
+    for size in range(max(LEVELS, least), BINS + 1, LEVELS // 8):
         inside = counts[:size]
         wanted = inside.copy()
         wanted[-1] += counts[size:].sum()  # clipped
