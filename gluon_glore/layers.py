@@ -32,18 +32,6 @@ def convolution(conv: Conv):
     )
 
 
-class BatchNorm(nn.BatchNorm):
-    """Gluon's, that with `fused` set also rectifies, in one operator of oneDNN's."""
-
-    fused = False
-
-    def hybrid_forward(self, F, x, gamma, beta, running_mean, running_var):
-        arrays = (x, gamma, beta, running_mean, running_var)
-        if self.fused:
-            return F.contrib.BatchNormWithReLU(*arrays, name="fwd", **self._kwargs)
-        return super().hybrid_forward(F, *arrays)
-
-
 class Norm(HybridBlock):
     """BatchNorm, then ReLU where `relu`: `(B, channels, *space)` in and out.
 
@@ -56,7 +44,7 @@ class Norm(HybridBlock):
         self._axes = axes
         self._relu = relu
         # Named beside this block, not inside it: the files know one level only.
-        self.norm = BatchNorm(
+        self.norm = nn.BatchNorm(
             epsilon=eps,
             momentum=BATCH_NORM_MOMENTUM,
             in_channels=channels,
@@ -66,7 +54,7 @@ class Norm(HybridBlock):
 
     def hybrid_forward(self, F, x):
         y = self.norm(plain_copy(F, x, self._axes))
-        if self._relu and not self.norm.fused:
+        if self._relu:
             y = rectify(F, y)
         return plain_copy(F, y, self._axes)
 
@@ -79,21 +67,6 @@ def freeze_norm(net):
             block._kwargs["use_global_stats"] = True  # what the layer hands to its operator
 
     net.apply(freeze)
-
-
-def fuse_norm(net, fused=True):
-    """Have a network compute each BatchNorm and its ReLU at once: the same numbers, sooner.
-
-    For float32 on MXNet's CPU build, in training and inference, before the first forward; not for
-    symbols that leave this process, as only oneDNN has that operator. In 3-D networks nothing
-    changes: it takes four axes.
-    """
-
-    def change(block):
-        if isinstance(block, Norm) and block._relu and block._axes == 2:
-            block.norm.fused = fused
-
-    net.apply(change)
 
 
 class PreActConv(HybridBlock):

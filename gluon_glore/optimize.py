@@ -68,8 +68,19 @@ def fuse_for_cpu(symbol, arrays):
     return symbol, {f"{kind}:{n}": a for kind, named in plain.items() for n, a in named.items()}
 
 
+def as_block(symbol, arrays):
+    """A SymbolBlock of a symbol of "data" and its arrays, of memory that it keeps."""
+    block = mx.gluon.SymbolBlock(symbol, mx.sym.var("data"))
+    plain = without_kinds(arrays)
+    for name, param in block.collect_params().items():
+        param.initialize()
+        param.set_data(plain[name])
+    block.hybridize(static_alloc=True, static_shape=True)
+    return block
+
+
 def fuse_rectifiers(graph, arrays):
-    """BatchNorm and the ReLU that alone reads it as one operator: oneDNN has one for four axes."""
+    """BatchNorm and the ReLU that alone reads it as one operator of oneDNN's, for four axes."""
     nodes, source, readers = dict(graph.nodes), {}, graph.readers()
     if any(len(node.numbers("kernel", ())) > 2 for node in nodes.values()):
         return graph, arrays
@@ -84,7 +95,7 @@ def fuse_rectifiers(graph, arrays):
 def drop_copies(graph, arrays):
     """Without the operators that hand on what they read: Dropout, and slices of everything.
 
-    Slices next to a reshape stay: see `functional.plain_copy`. In inference others know layouts.
+    Slices next to a reshape stay, which knows no layouts: see `functional.plain_copy`.
     """
     readers, source = graph.readers(), {}
     for name, node in graph.nodes.items():

@@ -67,7 +67,10 @@ class Files:
 
 
 class MXNetRuntime:
-    """The folder's symbol, on the CPU or the current context. OMP_NUM_THREADS sets its threads."""
+    """The folder's symbol, on the CPU or the current context. OMP_NUM_THREADS sets its threads.
+
+    On a CPU with oneDNN's fused operators, where it is not quantised and has them already.
+    """
 
     name = "mxnet"
     package = "mxnet"
@@ -75,9 +78,18 @@ class MXNetRuntime:
     def __init__(self, files, threads=None):
         import mxnet as mx
 
-        self._array = functools.partial(mx.nd.array, dtype=files.manifest.deployment.dtype)
-        self._block = self.load(files)
-        self._block.hybridize(static_alloc=True, static_shape=True)
+        from .optimize import as_block, fuse_for_cpu
+
+        deployment = files.manifest.deployment
+        self._array = functools.partial(mx.nd.array, dtype=deployment.dtype)
+        fused = mx.runtime.Features().is_enabled("MKLDNN")
+        on_cpu = mx.context.current_context().device_type == "cpu"
+        if fused and on_cpu and deployment.precision != "int8":
+            symbol, params = map(os.fspath, (files.symbol, files.params))
+            self._block = as_block(*fuse_for_cpu(mx.sym.load(symbol), mx.nd.load(params)))
+        else:
+            self._block = self.load(files)
+            self._block.hybridize(static_alloc=True, static_shape=True)
 
     @staticmethod
     def load(files, ctx=None):

@@ -1,0 +1,99 @@
+"""Where a network's time goes, by operator.
+
+    python -m benchmarks.profile_operators [--model resnet50_glore_2_3] [--batch 8] [--train]
+        [--arrangement post]
+
+Prints milliseconds a pass, calls and share of each operator of MXNet's, forward, or with `--train`
+forward and backward; `--arrangement` puts units of the other kind in their places. Operators run
+one by one here: together they may be faster.
+With DNNL_VERBOSE=1 in the environment oneDNN names what they do, changes of layout among it.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import time
+
+from gluon_glore.cpu import prepare_cpu
+from gluon_glore.units import ARRANGEMENTS
+
+from .paired import write_result
+
+WARMUP = 3
+
+
+def make_network(model, arrangement):
+    """A registered network, its GloRe units in the `arrangement` given, if any."""
+    from gluon_glore import Network, get_spec
+
+    spec = get_spec(model)
+    if arrangement:
+        extras = tuple(
+            dataclasses.replace(e, options=(*e.options, ("arrangement", arrangement)))
+            for e in spec.extras
+        )
+        spec = dataclasses.replace(spec, extras=extras)
+    return Network(spec)
+
+
+def profile(net, x, train, passes):
+    """Seconds a pass, and `{operator: (calls a pass, milliseconds a pass)}`."""
+    import mxnet as mx
+    from mxnet import autograd, profiler
+
+    def step():
+        if train:
+            with autograd.record():
+                y = net(x)
+            y.backward()
+        else:
+            net(x)
+        mx.nd.waitall()
+
+    for _ in range(WARMUP):
+        step()
+    profiler.set_config(
+        profile_symbolic=True, profile_imperative=True, aggregate_stats=True, filename=os.devnull
+    )
+    profiler.set_state("run")
+    start = time.perf_counter()
+    for _ in range(passes):
+        step()
+    seconds = (time.perf_counter() - start) / passes
+    profiler.set_state("stop")
+    stored = json.loads(profiler.dumps(format="json"))["Time"]["operator"]
+    rows = {name: (row["Count"] / passes, row["Total"] / passes) for name, row in stored.items()}
+    return seconds, rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="resnet50_glore_2_3")
+    parser.add_argument("--arrangement", choices=ARRANGEMENTS, help="of its GloRe units")
+    parser.add_argument("--batch", type=int, default=8, help="images at once (8)")
+    parser.add_argument("--passes", type=int, default=5, help="(5)")
+    parser.add_argument("--train", action="store_true", help="forward and backward")
+    args = parser.parse_args()
+    prepare_cpu()
+    for which in ("INFERENCE", "TRAIN"):  # else operators are timed in bulk
+        os.environ[f"MXNET_EXEC_BULK_EXEC_{which}"] = "0"
+    import mxnet as mx
+
+    net = make_network(args.model, args.arrangement)
+    net.initialize()
+    net.hybridize(static_alloc=True, static_shape=True)
+    x = mx.nd.random.normal(shape=(args.batch, net.spec.in_channels, *net.spec.input_size))
+    seconds, rows = profile(net, x, args.train, args.passes)
+    rows = sorted(rows.items(), key=lambda row: -row[1][1])
+    whole = sum(ms for _, (_, ms) in rows)
+    print(f"{seconds:.3f} s a pass, {whole / 1000:.3f} s in operators")
+    for name, (calls, ms) in rows:
+        print(f"{name:36.36} {calls:6.0f} calls {ms:9.2f} ms {ms / whole:6.1%}")
+    shares = {name: {"calls": calls, "ms": ms} for name, (calls, ms) in rows}
+    name = f"profile_{args.model}{'_train' if args.train else ''}"
+    print(write_result(name, {**vars(args), "seconds": seconds, "operators": shares}))
+
+
+if __name__ == "__main__":
+    main()
