@@ -82,6 +82,9 @@ def parse_args(argv):
 
     command = commands.add_parser("check", help="run an exported folder's golden pair everywhere")
     command.add_argument("folder")
+    command.add_argument(
+        "--data", metavar="FILE.rec", help="measure every runtime's accuracy on it"
+    )
     command.set_defaults(command=check)
 
     add_predict(commands)
@@ -194,7 +197,7 @@ def export(args):
 def check(args):
     from .export.check import check
 
-    check(args.folder)
+    check(args.folder, args.data)
 
 
 def import_file(args):

@@ -8,6 +8,7 @@ operators that belong to one kind of processor are fused when it is loaded: `fus
 
 import dataclasses
 import json
+import warnings
 from typing import Dict, NamedTuple, Tuple
 
 import mxnet as mx
@@ -70,8 +71,10 @@ def fuse_for_cpu(symbol, arrays):
 
 def as_block(symbol, arrays):
     """A SymbolBlock of a symbol of "data" and its arrays, of memory that it keeps."""
-    block = mx.gluon.SymbolBlock(symbol, mx.sym.var("data"))
     plain = without_kinds(arrays)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Cannot decide type")  # of data: float32 by default
+        block = mx.gluon.SymbolBlock(symbol, mx.sym.var("data"))
     for name, param in block.collect_params().items():
         param.initialize()
         param.set_data(plain[name])

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from test_export import exported
 
-from gluon_glore import InputError
+from gluon_glore import InputError, get_model
 from gluon_glore.__main__ import main
 from gluon_glore.export import export_model
 from gluon_glore.export.check import check
 from gluon_glore.export.golden import GOLDEN, read_golden, write_golden
 from gluon_glore.manifest import MANIFEST, read_manifest, write_manifest
+from gluon_glore.weights.measure import measure
+from gluon_glore.weights.store import find_weights
 
 NAME = "tiny_glore_0_1"
 
@@ -47,6 +49,25 @@ def test_every_runtime_is_run_and_said(folder, capsys):
     assert max(row["error"] for row in figures.values()) < 1e-4
     assert capsys.readouterr().out.count(" agrees: ") == 3
     assert main(["check", str(folder)]) == 0
+
+
+def test_accuracy_is_measured_in_every_runtime(tmp_path, digit_pairs, capsys):
+    net = get_model(NAME, pretrained=True)
+    manifest = find_weights(NAME, True).manifest
+    folder = export_model(net, tmp_path / "out", manifest, onnx=True)
+    data = digit_pairs / "val.rec"
+    figures = check(folder, data)
+    expected = measure(found_folder(), data)["top1"]
+    assert expected > 0.8
+    for row in figures.values():
+        assert row["accuracy"] == pytest.approx(expected)
+    assert "on 70 pictures" in capsys.readouterr().out
+    with pytest.raises(InputError, match="none.rec"):
+        check(folder, tmp_path / "none.rec")
+
+
+def found_folder():
+    return find_weights(NAME, True).params.parent
 
 
 def test_a_runtime_without_its_file_is_said_too(tmp_path, capsys):

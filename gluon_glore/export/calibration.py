@@ -36,33 +36,50 @@ def read_calibration(path, manifest) -> Calibration:
     InputError where the file is missing, damaged or of other classes, has too few pictures or one
     that is smaller than the input, or where the network does not take pictures.
     """
-    # The trainers stand above this package; only this question and `weights.measure` need them.
-    from train.records import RecordDataset
-
-    preprocess, deployment = manifest.preprocess, manifest.deployment
-    if len(deployment.shape) != 4 or preprocess.channels not in (1, 3):
-        raise InputError(f"{manifest.model} takes no pictures: {path} can't calibrate it")
-    with naming(path):
-        dataset = RecordDataset(path, len(manifest.class_names))
-    if len(dataset) < 2 * LEAST:
-        raise InputError(f"{path}: at least {2 * LEAST} pictures are needed, given {len(dataset)}")
-
-    def read(i):
-        try:
-            data, label = dataset[i]
-            picture = preprocess.crop(decode_image(data, preprocess.channels))
-        except InputError as error:
-            text = str(error)
-            name = dataset.name(i)
-            raise InputError(text if text.startswith(name) else f"{name}: {text}") from None
-        return picture if deployment.takes_pictures else preprocess.normalize(picture), label
-
-    order = [int(i) for i in np.random.RandomState(SEED).permutation(len(dataset))]
-    used = min(CALIBRATED, len(dataset) // 2)
-    samples = [read(i) for i in order[: used + HELD_OUT]]
-    inputs = np.stack([picture for picture, _ in samples])
-    labels = np.array([label for _, label in samples])
+    pictures = Pictures(path, manifest)
+    if len(pictures) < 2 * LEAST:
+        raise InputError(f"{path}: at least {2 * LEAST} pictures are needed, given {len(pictures)}")
+    order = np.random.RandomState(SEED).permutation(len(pictures))
+    used = min(CALIBRATED, len(pictures) // 2)
+    inputs, labels = pictures.read(order[: used + HELD_OUT])
     return Calibration(inputs[:used], inputs[used:], labels[used:])
+
+
+class Pictures:
+    """The pictures of indexed RecordIO as inputs of an exported network, with their labels.
+
+    Raises InputError where the file is missing, damaged or of other classes, a picture is smaller
+    than the input, or the network takes no pictures.
+    """
+
+    def __init__(self, path, manifest):
+        # The trainers stand above this package; only this and `weights.measure` need them.
+        from train.records import RecordDataset
+
+        self._preprocess, self._deployment = manifest.preprocess, manifest.deployment
+        if len(self._deployment.shape) != 4 or self._preprocess.channels not in (1, 3):
+            raise InputError(f"{manifest.model} takes no pictures: {path} can't be used")
+        with naming(path):
+            self._dataset = RecordDataset(path, len(manifest.class_names))
+
+    def __len__(self):
+        return len(self._dataset)
+
+    def read(self, order):
+        """(inputs, labels) of the pictures whose numbers are in `order`."""
+        samples = [self._sample(int(i)) for i in order]
+        return np.stack([x for x, _ in samples]), np.array([label for _, label in samples])
+
+    def _sample(self, i):
+        try:
+            data, label = self._dataset[i]
+            picture = self._preprocess.crop(decode_image(data, self._preprocess.channels))
+        except InputError as error:
+            text, name = str(error), self._dataset.name(i)
+            raise InputError(text if text.startswith(name) else f"{name}: {text}") from None
+        if not self._deployment.takes_pictures:
+            picture = self._preprocess.normalize(picture)
+        return picture, label
 
 
 def in_batches(network, inputs, size=BATCH):

@@ -2,14 +2,16 @@
 
 from ..errors import InputError, listed
 from ..runtimes import RUNTIMES, lack, read_files, start_runtime
+from .calibration import BATCH, Pictures, in_batches
 from .golden import GOLDEN, read_golden, relative_error, top1_agreement
 
 
-def check(folder, say=print):
+def check(folder, data=None, say=print):
     """Verify the files of an exported folder and run its golden pair through every runtime.
 
-    `say(text)` is told a line a runtime. Returns {runtime: {"error", "top1_agreement"}}. Raises
-    InputError where a file is missing, damaged or not the manifest's, or a runtime disagrees.
+    With `data`, indexed RecordIO, also its accuracy on that. `say(text)` is told a line a runtime.
+    Returns {runtime: {"error", "top1_agreement", and "accuracy"}}. Raises InputError where a file is
+    missing, damaged or not the manifest's, a runtime disagrees, or `data` can't be used.
     """
     files = read_files(folder)
     if not files.has(files.folder / GOLDEN):
@@ -18,12 +20,14 @@ def check(folder, say=print):
     deployment = files.manifest.deployment
     if not deployment.accepts(x) or expected.shape[1:] != (len(files.manifest.class_names),):
         raise InputError(f"{files.folder / GOLDEN}: {x.shape} -> {expected.shape} do not fit")
+    pictures = Pictures(data, files.manifest) if data else None
     figures, disagree = {}, []
     for name in RUNTIMES:
         if lack(files, name):
             say(f"{name:12} not run: {lack(files, name)}")
             continue
-        logits = start_runtime(files, name)(x)
+        network = start_runtime(files, name)
+        logits = network(x)
         error = relative_error(logits, expected)
         figures[name] = {"error": error, "top1_agreement": top1_agreement(logits, expected)}
         agrees = error <= deployment.tolerance
@@ -33,6 +37,19 @@ def check(folder, say=print):
         )
         if not agrees:
             disagree.append(name)
+        if pictures:
+            figures[name]["accuracy"] = accuracy(network, pictures)
+            share = f"{figures[name]['accuracy']:.2%}".replace("%", " %")
+            say(f"{'':12} top-1 {share} on {len(pictures)} pictures")
     if disagree:
         raise InputError(f"{folder}: {listed(disagree)} gives other outputs than the golden pair")
     return figures
+
+
+def accuracy(network, pictures, at_once=16 * BATCH):
+    """The share of the pictures whose likeliest class is their label."""
+    right = 0
+    for start in range(0, len(pictures), at_once):
+        inputs, labels = pictures.read(range(start, min(start + at_once, len(pictures))))
+        right += int((in_batches(network, inputs).argmax(axis=1) == labels).sum())
+    return right / len(pictures)
