@@ -58,7 +58,7 @@ class Pictures:
 
         self._preprocess, self._deployment = manifest.preprocess, manifest.deployment
         if len(self._deployment.shape) != 4 or self._preprocess.channels not in (1, 3):
-            raise InputError(f"{manifest.model} takes no pictures: {path} can't be used")
+            raise InputError(f"{manifest.model} takes no pictures, as those of {path}")
         with naming(path):
             self._dataset = RecordDataset(path, len(manifest.class_names))
 

@@ -10,7 +10,7 @@ def check(folder, data=None, say=print):
     """Verify the files of an exported folder and run its golden pair through every runtime.
 
     With `data`, indexed RecordIO, also its accuracy on that. `say(text)` is told a line a runtime.
-    Returns {runtime: {"error", "top1_agreement", and "accuracy"}}. Raises InputError where a file is
+    Returns {runtime: {"error", "top1_agreement", "accuracy"}}. Raises InputError where a file is
     missing, damaged or not the manifest's, a runtime disagrees, or `data` can't be used.
     """
     files = read_files(folder)
