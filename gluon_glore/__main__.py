@@ -56,8 +56,8 @@ def parse_args(argv):
     command.add_argument(
         "--calibration-method",
         choices=("minmax", "entropy"),
-        default="minmax",
-        help="how int8 finds the ranges of activations (minmax)",
+        default="entropy",
+        help="how int8 finds the ranges of activations (entropy)",
     )
     command.add_argument(
         "--tolerance",

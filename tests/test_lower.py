@@ -143,9 +143,9 @@ def test_block_and_module_give_the_same(int8):
     assert np.abs(by_module(int8 / NAME, mx.nd.array(x)) - expected).max() < 1e-5
 
 
-def test_int8_by_entropy_on_pictures(make, validation, shipped):
+def test_int8_by_minmax_on_pictures(make, validation, shipped):
     """The graph prepares uint8 pictures itself."""
-    folder = make("int8", method="entropy", preprocess=True)
+    folder = make("int8", method="minmax", preprocess=True)
     x, labels = (array[:500] for array in validation)
     preprocess = shipped[1].preprocess
     pictures = np.rint(x / preprocess.scale + preprocess.mean[0]).astype("uint8")

@@ -53,7 +53,7 @@ def export_model(
     any_size=False,
     force=False,
     calibrate=None,
-    method="minmax",
+    method="entropy",
     tolerance=LIMIT,
     plain=False,
 ):
