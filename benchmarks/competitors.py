@@ -166,7 +166,7 @@ ROWS = (
     Competitor("matrix product, numpy", peak_numpy, "numpy", peak=True),
     Competitor("matrix product, MXNet", peak_mxnet, "mxnet", peak=True),
     Competitor("MXNet Gluon fp32", gluon, "mxnet"),
-    *(_exported("MXNet exported", "mxnet", "mxnet", p) for p in ("fp32", "bf16", "int8")),
+    *(_exported("MXNet exported", "mxnet", "mxnet", p) for p in ("fp32", "int8")),
     *(_exported("OpenVINO", "openvino", "openvino", p) for p in ("fp32", "bf16", "int8")),
     *(_exported("ONNX Runtime", "onnxruntime", "onnxruntime", p) for p in ("fp32", "int8")),
     _pytorch("NCHW"),

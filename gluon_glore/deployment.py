@@ -18,7 +18,8 @@ class Deployment:
     is prepared pixels; uint8 is RGB pictures, which the graph normalises itself. `precision` is one
     of `PRECISIONS`; `float32` names the units that stay in float32, by file ("onnx", "mxnet").
     `tolerance` is the largest error that the golden pair may have, and `checked` what was measured
-    by runtime when it was made: {"mxnet": {"error": 1e-6, ...}}.
+    by runtime when it was made: {"mxnet": {"error": 1e-6, ...}}. A `plain` graph has the network's
+    own parameters, another has those of a graph for inference.
     """
 
     shape: Tuple[Optional[int], ...]
@@ -28,6 +29,7 @@ class Deployment:
     float32: Dict[str, Tuple[str, ...]] = field(default_factory=dict)
     tolerance: float = FLOAT32_ERROR
     checked: Dict[str, Dict[str, float]] = field(default_factory=dict)
+    plain: bool = False
 
     @property
     def takes_pictures(self) -> bool:
@@ -44,7 +46,8 @@ class Deployment:
         """Raise ValueError where a field has no sense."""
         known = self.precision in PRECISIONS and self.dtype in ("float32", "uint8")
         sizes = all(n is None or n > 0 for n in self.shape)
-        if not known or not sizes or not isinstance(self.layout, str):
+        typed = isinstance(self.layout, str) and isinstance(self.plain, bool)
+        if not known or not sizes or not typed:
             raise ValueError
         if not all(isinstance(figures, dict) for figures in self.checked.values()):
             raise ValueError

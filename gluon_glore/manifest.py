@@ -141,7 +141,15 @@ def parse_manifest(path) -> Manifest:
 
 
 def params_of(folder, manifest) -> Path:
-    """The parameter file of a folder with a manifest. Raises InputError where it has none."""
+    """The parameter file of a folder with a manifest.
+
+    Raises InputError where it has none, or only those of a graph for inference.
+    """
+    if manifest.deployment and not manifest.deployment.plain:
+        raise InputError(
+            f"{folder}: exported for inference, its parameters are not the network's own: export "
+            "with --plain"
+        )
     names = [name for name in manifest.sha256 if name.endswith(".params")]
     if WEIGHTS in names:
         names = [WEIGHTS]

@@ -32,6 +32,7 @@ def test_fields_come_back_through_yaml():
         (1, "tolerance", "much"),
         (1, "float32", ["stem"]),
         (1, "checked", [1]),
+        (1, "plain", "yes"),
         (1, "more", 1),
     ],
 )

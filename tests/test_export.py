@@ -14,17 +14,18 @@ from test_network import FAMILIES, SPACES, small
 from gluon_glore import InputError, get_model
 from gluon_glore.export import export_model, import_model
 from gluon_glore.image import Preprocess
+from gluon_glore.load import load_network
 from gluon_glore.manifest import MANIFEST, Manifest, read_manifest
 from gluon_glore.runtimes import load_runtime
 
 TINY = Preprocess(size=(64, 64), resize=0, mean=(22.0,), scale=0.0167)
 
 
-def exported(directory, name="tiny_glore_0_1", preprocess=TINY, classes=("no", "yes")):
+def exported(directory, name="tiny_glore_0_1", preprocess=TINY, classes=("no", "yes"), **how):
     net = get_model(name, classes=len(classes))
     net.initialize()
     settle(net, mx.nd.random.normal(shape=(16, preprocess.channels, *preprocess.size)))
-    export_model(net, directory, Manifest(name, classes, preprocess))
+    export_model(net, directory, Manifest(name, classes, preprocess), **how)
     return net
 
 
@@ -173,6 +174,14 @@ def test_parameters_keep_the_released_names(tmp_path):
     arrays = mx.nd.load(str(tmp_path / "tiny_glore_0_1-0000.params"))
     assert "arg:conv4_B01_extra_GCN-G__conv_weight" in arrays
     assert "aux:tail__bn_running_var" in arrays
+
+
+def test_an_optimised_export_is_no_network_to_train_on(tmp_path):
+    exported(tmp_path / "out")
+    exported(tmp_path / "plain", plain=True)
+    with pytest.raises(InputError, match="exported for inference.* export with --plain"):
+        load_network(tmp_path / "out")
+    assert load_network(tmp_path / "plain")[0].classes == 2
 
 
 def test_class_names_and_channels_must_be_the_networks(tmp_path):

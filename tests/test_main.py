@@ -88,7 +88,9 @@ def test_after_ctrl_c_the_exit_code_says_so(model, tmp_path):
         assert (process.communicate(timeout=60)[1], process.returncode) == ("", 130)
 
 
-def test_import_makes_an_entry_and_prints_its_card(model, tmp_path, capsys):
+def test_import_makes_an_entry_and_prints_its_card(tmp_path, capsys):
+    model = tmp_path / "model"
+    exported(model, plain=True)
     with tarfile.open(tmp_path / "a.tar", "w") as tar:
         for file in ("tiny_glore_0_1-symbol.json", "tiny_glore_0_1-0000.params"):
             tar.add(model / file, file)

@@ -37,7 +37,7 @@ class Made:
 
     def __init__(self, place):
         self.folder, self.export = place / "served", place / "tiny"
-        self.tiny = exported(self.export, "tiny", TINY)
+        self.tiny = exported(self.export, "tiny", TINY, plain=True)
         (self.folder / "files").mkdir(parents=True)
         with tarfile.open(self.folder / TAR, "w") as tar:
             for kind in ("symbol.json", "0000.params"):
