@@ -129,13 +129,14 @@ class OpenVINO:
     """The folder's ONNX file in OpenVINO, on the CPU, the only one that computes in bfloat16.
 
     In lowered precision everything but the manifest's float32 units does, where the processor can.
-    It is compiled once for each shape that comes, which is a third faster at batch 1 than one
-    network for all of them; the last few are kept.
+    It is compiled for the shape that comes: a third faster at batch 1 than one network for all of
+    them. Each takes time and memory, so that four are kept: from then on a batch is filled up to
+    the next larger one of them, where there is one.
     """
 
     name = "openvino"
     package = "openvino"
-    _KEPT = 8
+    _KEPT = 4
 
     def __init__(self, files, threads=None):
         import openvino
@@ -156,9 +157,19 @@ class OpenVINO:
 
     def __call__(self, x):
         with self._lock:
-            network = self._compiled.pop(x.shape, None) or self._compile(x.shape)
-            self._compiled[x.shape] = network  # the last of them is the latest used
-            return network(x)[0].copy()
+            shape = self._fitting(x.shape)
+            network = self._compiled.pop(shape, None) or self._compile(shape)
+            self._compiled[shape] = network  # the last of them is the latest used
+            missing = shape[0] - len(x)
+            if missing:
+                x = np.concatenate([x, x[:1].repeat(missing, axis=0)])
+            return network(x)[0][: shape[0] - missing].copy()
+
+    def _fitting(self, shape):
+        if shape in self._compiled or len(self._compiled) < self._KEPT:
+            return shape
+        larger = [s for s in self._compiled if s[1:] == shape[1:] and s[0] > shape[0]]
+        return min(larger, default=shape)
 
     def _compile(self, shape):
         while len(self._compiled) >= self._KEPT:
