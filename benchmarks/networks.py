@@ -13,7 +13,9 @@ import numpy as np
 
 from gluon_glore import get_spec
 from gluon_glore.errors import InputError
+from gluon_glore.image import Preprocess
 
+MEAN = 120.0  # of the pixels of their pictures
 ARRAYS = "arrays.npz"  # the entry's, for readers without MXNet
 
 
@@ -45,7 +47,6 @@ def write_entry(spec, folder):
     import mxnet as mx
 
     from gluon_glore import Network, save_weights
-    from gluon_glore.image import Preprocess
     from gluon_glore.manifest import Manifest, write_manifest
     from gluon_glore.registry import unregistered
     from gluon_glore.weights.card import Card
@@ -60,7 +61,7 @@ def write_entry(spec, folder):
     file = f"{spec.name}-0000.params"
     save_weights(net, Path(folder) / file)
     preprocess = Preprocess.for_size(spec.input_size)
-    preprocess = dataclasses.replace(preprocess, mean=(120.0,) * spec.in_channels)
+    preprocess = dataclasses.replace(preprocess, mean=(MEAN,) * spec.in_channels)
     manifest = Manifest(
         spec.name,
         tuple(map(str, range(net.classes))),
@@ -103,15 +104,18 @@ def write_arrays(entry, file):
 
 
 def write_pictures(file, spec, count=64):
-    """Write indexed RecordIO of random pictures, for exports to be calibrated with."""
-    import cv2
+    """Write indexed RecordIO of noise, for exports to be calibrated with.
+
+    It is what `pixels` gives once prepared: other pictures would be nothing that the random network
+    has settled on.
+    """
     import mxnet as mx
 
     rng = np.random.RandomState(1)
     record = mx.recordio.MXIndexedRecordIO(str(Path(file).with_suffix(".idx")), str(file), "w")
     for i in range(count):
-        coarse = rng.randint(0, 256, (8, 8, spec.in_channels)).astype("uint8")
-        picture = cv2.resize(coarse, (256, 256), interpolation=cv2.INTER_CUBIC)
+        noise = MEAN + rng.normal(size=(256, 256, spec.in_channels)) / Preprocess.scale
+        picture = noise.clip(0, 255).astype("uint8")
         record.write_idx(i, mx.recordio.pack_img((0, 0.0, i, 0), picture, quality=95))
     record.close()
 

@@ -49,6 +49,24 @@ def test_the_speed_figures_are_those_measured():
     assert max(forward["ratio"], both["ratio"]) <= LIMIT
 
 
+def test_the_figures_beside_pytorch_are_those_measured():
+    results = ROOT / "benchmarks/results"
+    name = "resnet50_glore_2_3_batch16.json"
+    rows = json.loads((results / f"deploy_{name}").read_text())["competitors"]
+    speed = {label: f"{row['images_per_second']:.1f}" for label, row in rows.items()}
+    assert (
+        f"OpenVINO int8 {speed['OpenVINO int8']}, bf16 {speed['OpenVINO bf16']}, "
+        f"fp32 {speed['OpenVINO fp32']}; ONNX Runtime fp32 {speed['ONNX Runtime fp32']}; "
+        f"MXNet fp32 {speed['MXNet exported fp32']}; "
+        f"PyTorch's best layout {speed['PyTorch channels-last fp32']}"
+    ) in README
+    steps = json.loads((results / f"training_step_{name}").read_text())["competitors"]
+    ours, theirs = (
+        steps[label]["seconds"] for label in ("MXNet Gluon fp32", "PyTorch channels-last fp32")
+    )
+    assert f"MXNet {ours:.2f} s, PyTorch's best layout {theirs:.2f} s" in README
+
+
 def test_the_figures_of_input_processes_and_memory_are_those_measured():
     results = ROOT / "benchmarks/results"
     read = {
