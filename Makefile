@@ -13,7 +13,7 @@ help:
 	@echo "make setup   virtual environment with everything in it, Horovod built"
 	@echo "make train   digit pairs: data, training on two Horovod processes, export, prediction"
 	@echo "make test    lint and all tests"
-	@echo "make bench   deployed speed and training steps beside PyTorch; docs/benchmarks.md (two hours)"
+	@echo "make bench   deployed speed and training steps beside PyTorch; docs/benchmarks.md (over an hour)"
 	@echo "make study   plain against GloRe, five seeds each; table and picture (an hour)"
 
 setup: $(READY)
@@ -52,8 +52,8 @@ format: $(READY)
 PYTHON := $(BIN)/python
 
 bench: $(READY)
-	$(PYTHON) -m benchmarks.deploy
-	$(PYTHON) -m benchmarks.training_step
+	$(PYTHON) -m benchmarks.deploy --rounds 7
+	$(PYTHON) -m benchmarks.training_step --rounds 7
 	$(PYTHON) -m benchmarks.report
 
 study: $(READY) $(DATA)/train.rec
