@@ -205,7 +205,7 @@ def test_a_run_starts_from_the_zoo_with_the_network_of_its_weights(tmp_path, set
     net, manifest = load_network("tiny_glore_0_1")
     other = gluon_glore.Network(dataclasses.replace(net.spec, eps=0.25), 2)
     set_weights(other.collect_params(), plain_names(named_arrays(net)), "the zoo")
-    export_model(other, tmp_path / "other", manifest)
+    export_model(other, tmp_path / "other", manifest, plain=True)
     still[2] = f"model.pretrained={tmp_path}/other/tiny_glore_0_1-0000.params"
     assert train(tmp_path / "run", settings, *options(still)) == 0
     assert load_network(tmp_path / "run")[0].spec.eps == 0.25
