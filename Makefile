@@ -49,12 +49,12 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-PYTHON := $(BIN)/python
+BENCH_PYTHON := $(BIN)/python
 
 bench: $(READY)
-	$(PYTHON) -m benchmarks.deploy --rounds 7
-	$(PYTHON) -m benchmarks.training_step --rounds 7
-	$(PYTHON) -m benchmarks.report
+	$(BENCH_PYTHON) -m benchmarks.deploy --rounds 7
+	$(BENCH_PYTHON) -m benchmarks.training_step --rounds 7
+	$(BENCH_PYTHON) -m benchmarks.report
 
 study: $(READY) $(DATA)/train.rec
 	$(BIN)/python -m train.study --config configs/digit_pairs.yaml --out runs/study

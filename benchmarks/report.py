@@ -12,8 +12,8 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
 Written by `python -m benchmarks.report` from `benchmarks/results/`; `make bench` measures and
-writes it anew, with what is installed (PyTorch is optional: `make bench PYTHON=...` takes another
-interpreter).
+writes it anew, with what is installed (PyTorch is optional: `make bench BENCH_PYTHON=...` takes
+another interpreter).
 
 Every competitor lives in a process of its own with the same weights, and in a round each has one
 turn. Figures are medians over the rounds, ratios are formed within a round first. In a turn one

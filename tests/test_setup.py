@@ -46,3 +46,11 @@ def test_a_python_that_does_not_fit(tmp_path):
 def test_no_compiler_or_cmake(tmp_path, tool):
     message = setup(tmp_path, without=[tool], PYTHON=sys.executable)
     assert message.startswith(f"setup: {tool} needed to build Horovod")
+
+
+def test_make_leaves_the_users_python_to_the_setup(tmp_path):
+    (tmp_path / "show.mk").write_text(f'include {ROOT}/Makefile\nshow:\n\t@echo "$$PYTHON"\n')
+    command = ["make", "--silent", "-f", str(tmp_path / "show.mk"), "show"]
+    environment = {**os.environ, "PYTHON": "/opt/mine"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "/opt/mine\n", done.stderr
