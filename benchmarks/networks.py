@@ -73,7 +73,10 @@ def write_entry(spec, folder):
 
 
 def settle(net, x):
-    """Set BatchNorm's running statistics to those of the batch `x`."""
+    """Set BatchNorm's running statistics to those of the batch `x`.
+
+    Untrained ones (0 and 1) normalise nothing, and the units' triple products overflow.
+    """
     from mxnet import autograd
     from mxnet.gluon import nn
 

@@ -1,10 +1,12 @@
-"""Files that are whole or absent: written beside their place, synced, renamed."""
+"""Files and folders that are whole or absent: written beside their place, renamed."""
 
 import contextlib
 import hashlib
 import os
 import tempfile
 from pathlib import Path
+
+from .errors import naming
 
 
 @contextlib.contextmanager
@@ -49,3 +51,30 @@ def sha256(path) -> str:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
+
+
+def is_taken(directory):
+    """Whether something stands where a new folder is wanted: a file, or a folder with files."""
+    directory = Path(directory)
+    return directory.exists() and (not directory.is_dir() or any(directory.iterdir()))
+
+
+@contextlib.contextmanager
+def new_folder(directory, replace=False):
+    """Yield a folder beside `directory` that takes its place on success; on an error it goes.
+
+    With `replace` another folder may stand there, and stays until then. Raises InputError where it
+    can't be written.
+    """
+    directory = Path(directory)
+    with naming(directory):
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=directory.parent, prefix=f".{directory.name}."
+        ) as temporary:
+            folder = Path(temporary) / "new"
+            folder.mkdir()
+            yield folder
+            if replace and is_taken(directory):
+                os.replace(directory, Path(temporary) / "old")
+            os.replace(folder, directory)

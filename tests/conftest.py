@@ -11,7 +11,7 @@ from gluon_glore.cpu import prepare_cpu
 
 prepare_cpu()
 
-from gluon_glore.layers import BATCH_NORM_MOMENTUM  # noqa: E402
+from benchmarks.networks import settle  # noqa: E402, F401 - for the tests
 
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).parent.parent
@@ -69,29 +69,6 @@ def relative_error(actual, expected):
 def small_size(spec):
     """Pixels enough for all strides, few enough for two cores; the frames of a video network."""
     return (spec.frames or 64,) + (64,) * (spec.ndim - 1)
-
-
-def settle(net, x):
-    """Set BatchNorm's running statistics to those of the batch `x`.
-
-    Untrained ones (0 and 1) normalise nothing, and the units' triple products overflow.
-    """
-    from mxnet import autograd
-    from mxnet.gluon import nn
-
-    def set_momentum(value):
-        def change(block):
-            if isinstance(block, nn.BatchNorm):
-                block._kwargs["momentum"] = value
-
-        net.apply(change)
-
-    set_momentum(0)
-    with autograd.record():
-        y = net(x)
-    y.backward()  # running statistics move in backward
-    y.wait_to_read()
-    set_momentum(BATCH_NORM_MOMENTUM)
 
 
 def execute(symbol, weights, x):

@@ -5,18 +5,16 @@
 `DIR/README.md` how to load it all.
 """
 
-import contextlib
 import dataclasses
 import os
-import tempfile
 from pathlib import Path
 
 import mxnet as mx
 import numpy as np
 
-from ..atomic import write_text
+from ..atomic import is_taken, new_folder, write_text
 from ..deployment import FLOAT32_ERROR, Deployment, refuse_precision
-from ..errors import InputError, naming
+from ..errors import InputError
 from ..manifest import Manifest, write_manifest
 from ..optimize import optimize
 from ..registry import unregistered
@@ -79,6 +77,7 @@ def export_model(
     not empty, or a package is missing; RuntimeError where a runtime does not give the network's
     outputs.
     """
+    _refuse_taken(directory, force)
     refuse_precision(precision)
     refuse_method(method)
     refuse_lowering(precision, onnx, calibrate)
@@ -96,7 +95,7 @@ def export_model(
     def network(x):
         return net(mx.nd.array(_pixels(x, manifest))).asnumpy()
 
-    with _new_folder(directory, force) as folder:
+    with new_folder(directory, replace=force) as folder:
         if calibration:
             logits = in_batches(network, calibration.held_out)
             chosen = ordinary(logits, BATCH)
@@ -227,23 +226,8 @@ def _measure_all(files, calibration, expected):
     return figures
 
 
-@contextlib.contextmanager
-def _new_folder(directory, force):
-    """Yield a folder beside `directory` that takes its place on success."""
-    directory = Path(directory)
-    taken = directory.exists() and (not directory.is_dir() or any(directory.iterdir()))
-    if taken and not force:
+def _refuse_taken(directory, force):
+    if is_taken(directory) and not force:
         raise InputError(f"{directory}: not an empty folder; --force replaces an exported one")
-    if taken and not is_export(directory):
+    if is_taken(directory) and not is_export(directory):
         raise InputError(f"{directory}: not an exported folder, it stays as it is")
-    with naming(directory):
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=directory.parent, prefix=f".{directory.name}."
-        ) as temporary:
-            folder = Path(temporary) / "new"
-            folder.mkdir()
-            yield folder
-            if taken:
-                os.replace(directory, Path(temporary) / "old")
-            os.replace(folder, directory)

@@ -5,17 +5,15 @@
 """
 
 import dataclasses
-import os
 import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 
 import mxnet as mx
 import numpy as np
 
-from ..atomic import write_text
-from ..errors import InputError, naming
+from ..atomic import is_taken, new_folder, write_text
+from ..errors import InputError
 from ..manifest import MANIFEST, params_of, parse_manifest, read_manifest, write_manifest
 from ..network import Network
 from ..registry import check_name
@@ -42,25 +40,18 @@ def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
         manifest.spec, name=manifest.model, classes=len(manifest.class_names)
     )
     manifest = dataclasses.replace(manifest, spec=spec)
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+    if is_taken(directory):
         raise InputError(f"{directory}: not an empty folder")
-    with naming(directory):
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=directory.parent, prefix=f".{directory.name}."
-        ) as temporary:
-            folder = Path(temporary) / "entry"
-            folder.mkdir()
-            params = f"{manifest.model}-0000.params"
-            arrays = {name: mx.nd.array(array, dtype=dtype) for name, array in arrays.items()}
-            save_arrays(folder / params, with_kinds(arrays))
-            _write_golden(folder, spec, folder / params)
-            for file in extra_files:
-                shutil.copy(file, folder)
-            files = sorted(path.name for path in folder.iterdir())
-            write_manifest(folder, manifest, files)
-            write_text(folder / CARD, markdown(parse_manifest(folder / MANIFEST)))
-            os.replace(folder, directory)
+    with new_folder(directory) as folder:
+        params = f"{manifest.model}-0000.params"
+        arrays = {name: mx.nd.array(array, dtype=dtype) for name, array in arrays.items()}
+        save_arrays(folder / params, with_kinds(arrays))
+        _write_golden(folder, spec, folder / params)
+        for file in extra_files:
+            shutil.copy(file, folder)
+        files = sorted(path.name for path in folder.iterdir())
+        write_manifest(folder, manifest, files)
+        write_text(folder / CARD, markdown(parse_manifest(folder / MANIFEST)))
     return directory
 
 
