@@ -121,7 +121,9 @@ def by_stage(net, nodes):
     for stage, units in stages.items():
         extras = [unit for unit in units if unit.kind in EXTRA_UNITS]
         rows.append(StageCount(stage, *_sum(costs, units), *_sum(costs, extras)))
-    return [*rows, StageCount("head", *costs["head"])]
+    extras = [unit for unit in net.spec.head_plan() if unit.kind in EXTRA_UNITS]
+    head = (a + b for a, b in zip(costs["head"], _sum(costs, extras)))
+    return [*rows, StageCount("head", *head, *_sum(costs, extras))]
 
 
 def _sum(costs, units):

@@ -131,3 +131,27 @@ def join_paths(F, x, y, residual):
     x_residual, x_dense = split_channels(F, x, residual)
     y_residual, y_dense = split_channels(F, y, residual)
     return concat_channels(F, x_residual + y_residual, x_dense, y_dense)
+
+
+def enlarge(F, x, like, stride):
+    """Bilinear interpolation of what lies `stride` pixels apart: (B, C, h, w) -> (B, C, H, W).
+
+    Location i of x is that of pixel `i * stride` of `like`, (B, ?, H, W), as it is for convolutions
+    that are padded by half their kernel, whatever the size: a picture's logits do not move with
+    its borders. What lies behind the last location has its value.
+    Both axes are a product with a matrix of weights: ONNX has all operators of it, for sizes that
+    vary too, and on MXNet's CPU build it trains ten times as fast as BilinearResize2D, whose
+    backward runs on one core.
+    """
+    weights = [_weights(F, x, like, axis, step) for axis, step in zip((2, 3), stride)]
+    x = F.swapaxes(F.dot(F.swapaxes(x, 2, 3), weights[0]), 2, 3)
+    return F.dot(x, weights[1])
+
+
+def _weights(F, x, like, axis, stride):
+    """What each location of x along an axis gives each pixel of `like`: (h, H)."""
+    locations = F.contrib.arange_like(x, axis=axis)
+    pixels = F.contrib.arange_like(like, axis=axis) / stride
+    pixels = F.broadcast_minimum(pixels, F.max(locations))
+    apart = F.broadcast_sub(F.expand_dims(locations, axis=1), F.expand_dims(pixels, axis=0))
+    return F.relu(1 - F.abs(apart))

@@ -8,7 +8,7 @@ from mxnet import init
 from mxnet.gluon import HybridBlock, nn
 
 from .functional import flatten_locations, plain_copy, rectify
-from .spec import Pool
+from .stages import Pool
 from .units import BATCH_NORM_EPS, Conv
 
 BATCH_NORM_MOMENTUM = 0.9
@@ -24,6 +24,7 @@ def convolution(conv: Conv):
         conv.kernel,
         strides=conv.stride,
         padding=conv.pad,
+        dilation=conv.dilation,
         groups=conv.groups,
         use_bias=conv.bias,
         in_channels=conv.in_channels,

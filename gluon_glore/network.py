@@ -1,4 +1,4 @@
-"""A network from its spec: stem, walk of the plan, tail, classifier."""
+"""A network from its spec: stem, walk of the plan, tail, perhaps a head, classifier."""
 
 import dataclasses
 
@@ -7,14 +7,15 @@ from mxnet.gluon import HybridBlock, nn
 
 from .dpn import DualPath, OnResidualPath
 from .errors import InputError
-from .functional import flatten_locations
+from .functional import enlarge, flatten_locations
 from .glore import GloRe
 from .layers import GlobalAveragePool, Norm, convolution, max_pool
 from .nonlocal_block import NonLocal
 from .resnet import Residual
+from .segmentation import AuxiliaryHead, ConvNorm, pixel_classifier
 from .spec import NetSpec
 
-BACKBONE = {"residual": Residual, "dual_path": DualPath}
+BACKBONE = {"residual": Residual, "dual_path": DualPath, "conv": ConvNorm}
 EXTRAS = {"glore": GloRe, "nonlocal": NonLocal}  # blocks that users build too, from plain options
 
 
@@ -29,11 +30,15 @@ def make_unit(unit):
 
 
 class Network(HybridBlock):
-    """Pre-activation classification network: pixels `(B, C, *space)` -> logits `(B, classes)`.
+    """Pre-activation network: pixels `(B, C, *space)` -> logits `(B, classes)`.
 
-    `features` ends in the pooled `(B, feature_channels)`; `output` is the classifier, as in
-    Gluon's model zoo. `classes` defaults to the spec's. Raises InputError where it is below 1, and
-    on an input of other channels, dimensions or frames, or too few pixels.
+    Where the spec has a head, it labels every pixel: logits `(B, classes, H, W)` of the input's own
+    height and width.
+
+    `features` is all before the classifier `output`, as in Gluon's model zoo: it ends in the pooled
+    `(B, feature_channels)`, or in the head's `(B, head.channels, H / 8, W / 8)`. `classes` defaults
+    to the spec's. Raises InputError where it is below 1, and on an input of other channels,
+    dimensions or frames, or too few pixels.
     """
 
     def __init__(self, spec: NetSpec, classes=None):
@@ -44,19 +49,28 @@ class Network(HybridBlock):
         self.spec = spec
         self.classes = classes
         _, stem_norm, tail, classifier = spec.names
-        channels = spec.feature_channels
         self.features = nn.HybridSequential(prefix="")
         self.features.add(convolution(spec.stem_conv))
         self.features.add(Norm(stem_norm, spec.stem.channels, spec.axes, eps=spec.eps))
         if spec.stem_pool:
             self.features.add(max_pool(spec.stem_pool, "pool1"))
+        self.first_unit = len(self.features)  # place of the plan's first unit in `features`
         for unit in spec.plan():
             self.features.add(make_unit(unit))
-        self.features.add(Norm(tail, channels, spec.axes, eps=spec.eps))
-        self.features.add(GlobalAveragePool(spec.axes, prefix="global-pool_"))
+        self.features.add(Norm(tail, spec.feature_channels, spec.axes, eps=spec.eps))
+        for unit in spec.head_plan():
+            self.features.add(make_unit(unit))
+        if not spec.head:
+            self.features.add(GlobalAveragePool(spec.axes, prefix="global-pool_"))
         if spec.dropout:
             self.features.add(nn.Dropout(spec.dropout, prefix="dropout_"))
-        self.output = nn.Dense(classes, in_units=channels, prefix=f"{classifier}_")
+        if spec.head:
+            self.output = pixel_classifier(classifier, spec.head.channels, classes)
+            if spec.head.auxiliary:
+                self.auxiliary = AuxiliaryHead(spec, classes)  # `WithAuxiliary` runs it
+        else:
+            channels = spec.feature_channels
+            self.output = nn.Dense(classes, in_units=channels, prefix=f"{classifier}_")
 
     def forward(self, x):
         if isinstance(x, mx.nd.NDArray):
@@ -71,4 +85,5 @@ class Network(HybridBlock):
     def hybrid_forward(self, F, x):
         if self.spec.ndim == 1:
             x = flatten_locations(F, x, axes=1)
-        return self.output(self.features(x))
+        y = self.output(self.features(x))
+        return enlarge(F, y, x, self.spec.total_stride) if self.spec.head else y

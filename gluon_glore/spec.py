@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Iterator, Tuple, Union
 
 from .errors import InputError
+from .head import FCNHead
+from .stages import PerAxis, Placement, Pool, Stage, Stem
 from .units import (
     BATCH_NORM_EPS,
     EXTRA_UNITS,
@@ -24,7 +26,6 @@ from .units import (
     per_axis,
 )
 
-PerAxis = Union[int, Tuple[int, ...]]
 # Names of stem, its BatchNorm, tail and classifier in the released files, by family.
 NAMES = {
     "resnet": ("conv1", "conv1", "tail", "classifier"),
@@ -36,64 +37,14 @@ MID_SHARE = {"glore": 4, "nonlocal": 2}
 
 
 @dataclass(frozen=True)
-class Pool:
-    """A max pool: `(B, C, *space) -> (B, C, *space / stride)`, one entry an axis."""
-
-    kernel: Tuple[int, ...]
-    stride: Tuple[int, ...]
-    pad: Tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Stem:
-    """First convolution, and a max pool of kernel `pool` (0: none).
-
-    A number stands for all axes. The pool has stride 2 on every axis that its kernel spans.
-    """
-
-    channels: int = 64
-    kernel: PerAxis = 7
-    stride: PerAxis = 2
-    pool: PerAxis = 3
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A run of residual or dual-path units of one width; the first one has the stride.
-
-    `out_channels` is the width of the residual path. `mid_channels` (default: a quarter) is the
-    width inside a bottleneck, `groups` those of its 3x3. `growth` is what each dual-path unit adds
-    to the dense path. `temporal`, in three dimensions (time first), makes every 3x3x3 a 1x3x3 and
-    gives the numbered bottlenecks (from 1) a 3x1x1 in place of their first 1x1x1.
-    """
-
-    blocks: int
-    out_channels: int
-    stride: PerAxis = 2
-    mid_channels: Union[int, None] = None
-    groups: int = 1
-    growth: int = 0
-    temporal: Union[Tuple[int, ...], None] = None
-
-
-@dataclass(frozen=True)
-class Placement:
-    """An extra unit behind residual unit `after` (counted from 1) of stage `stage` (2..5)."""
-
-    kind: str
-    stage: int
-    after: int
-    options: Tuple[Tuple[str, object], ...] = ()
-
-
-@dataclass(frozen=True)
 class NetSpec:
     """A network as a row: `plan()` yields its units. Raises InputError where it can't be built.
 
     `stages[0]` is Res2. `family` is "resnet" or "dpn". `bottleneck` picks 1x1-3x3-1x1 units (the
     stride on the 3x3) over 3x3-3x3 ones; `squeeze_excite` is the reduction of channel attention, 0
     for none. Inputs are `(B, in_channels, *input_size)` pixels. `dropout` is the share dropped
-    before the classifier, `classes` what it has unless told otherwise, `eps` is BatchNorm's.
+    before the classifier, `classes` what it has unless told otherwise, `eps` is BatchNorm's. With a
+    `head` the network labels every pixel (see `head.as_fcn`), without it classifies the picture.
     `source` says where the row is from; the zoo fills in `name` and `source`.
     """
 
@@ -108,6 +59,7 @@ class NetSpec:
     dropout: float = 0.0
     classes: int = 1000
     eps: float = BATCH_NORM_EPS
+    head: Union[FCNHead, None] = None
     name: str = ""
     source: str = ""
 
@@ -120,6 +72,8 @@ class NetSpec:
             raise InputError(f"input_size must have 1 to 3 entries, given {self.input_size}")
         self._check_extras()
         self._check_temporal()
+        self._check_dilations()
+        self._check_head()
         for _ in self.plan():  # the units check their own widths and options
             pass
         self.check_input(self.input_size)
@@ -157,6 +111,25 @@ class NetSpec:
                     f"Res{number} has residual units 1 to {stage.blocks}, "
                     f"given temporal={stage.temporal}"
                 )
+
+    def _check_dilations(self):
+        for number, stage in enumerate(self.stages, start=2):
+            if len(stage.dilations) != stage.blocks or min(stage.dilations) < 1:
+                raise InputError(
+                    f"Res{number}: dilation is one number from 1 on, or one for each of its "
+                    f"{stage.blocks} units, given {stage.dilation}"
+                )
+
+    def _check_head(self):
+        if self.head is None:
+            return
+        if self.ndim != 2:
+            raise InputError(f"a head that labels pixels needs 2 dimensions, given {self.ndim}")
+        stages = range(2, 2 + len(self.stages))
+        if self.head.auxiliary and self.head.auxiliary not in stages:
+            raise InputError(
+                f"head: auxiliary must be 0 or one of {list(stages)}, given {self.head.auxiliary}"
+            )
 
     def check_input(self, size):
         """Raise InputError where an input of `size` pixels does not fit the network."""
@@ -221,8 +194,17 @@ class NetSpec:
 
     @property
     def feature_channels(self) -> int:
-        *_, last = (unit for unit in self.plan() if unit.kind not in EXTRA_UNITS)
+        return self.stage_channels(1 + len(self.stages))
+
+    def stage_channels(self, stage) -> int:
+        """Channels behind stage `stage` (2..5)."""
+        units = (u for n, u in self.plan_by_stage() if n == stage and u.kind not in EXTRA_UNITS)
+        *_, last = units
         return last.out_channels
+
+    def head_plan(self) -> Iterator[PlanUnit]:
+        """Every unit between tail and classifier, in order: none without a `head`."""
+        return iter(()) if self.head is None else self.head.plan(self.feature_channels, self.eps)
 
     def plan(self) -> Iterator[PlanUnit]:
         """Every unit between stem and tail, in order, with its full name."""
@@ -248,13 +230,14 @@ class NetSpec:
     def _bottleneck(self, stage, block, in_channels, out_channels, names, stride):
         """The three convolutions of a bottleneck."""
         mid = stage.mid_channels or stage.out_channels // 4
+        dilation = stage.dilations[block - 1]
         first, second, third = names
         opening, kernel = 1, 3
         if stage.temporal is not None:
             opening, kernel = (3, 1, 1) if block in stage.temporal else 1, (1, 3, 3)
         return (
             make_conv(first, in_channels, mid, opening, 1, self.ndim),
-            make_conv(second, mid, mid, kernel, stride, self.ndim, groups=stage.groups),
+            make_conv(second, mid, mid, kernel, stride, self.ndim, dilation, groups=stage.groups),
             make_conv(third, mid, out_channels, 1, 1, self.ndim),
         )
 
@@ -264,9 +247,10 @@ class NetSpec:
             names = ("conv-m1", "conv-m2", "conv-m3")
             convs = self._bottleneck(stage, block, in_channels, out, names, stride)
         else:
+            dilation = stage.dilations[block - 1]
             convs = (
-                make_conv("conv-m1", in_channels, out, 3, stride, self.ndim),
-                make_conv("conv-m2", out, out, 3, 1, self.ndim),
+                make_conv("conv-m1", in_channels, out, 3, stride, self.ndim, dilation),
+                make_conv("conv-m2", out, out, 3, 1, self.ndim, dilation),
             )
         shortcut = None
         if max(per_axis(stride, self.ndim)) > 1 or in_channels != out:
@@ -362,7 +346,7 @@ class NetSpec:
 
     @property
     def placement(self) -> str:
-        """Where the extra units stand, e.g. "glore: Res3 1,3; Res4 1,3,5"."""
+        """Where the extra units stand, e.g. "glore: Res3 1,3; Res4 1,3,5"; "none" of none."""
         parts = []
         for kind in EXTRA_UNITS:
             afters = {}
@@ -372,6 +356,8 @@ class NetSpec:
             if afters:
                 rows = (f"Res{s} {','.join(map(str, a))}" for s, a in sorted(afters.items()))
                 parts.append(f"{kind}: " + "; ".join(rows))
+        if self.head is not None and self.head.units:
+            parts.append(f"glore: head {','.join(map(str, range(1, self.head.units + 1)))}")
         return ", ".join(parts) or "none"
 
 

@@ -3,7 +3,9 @@
 import dataclasses
 
 from .errors import InputError
-from .spec import NetSpec, Placement, Stage, Stem
+from .head import FCNHead
+from .spec import NetSpec
+from .stages import Placement, Stage, Stem
 
 LARGEST = 2**20  # of any number in it: a plan is walked unit by unit when it is built
 
@@ -28,6 +30,8 @@ def spec_from_fields(fields, name="", source="") -> NetSpec:
             Placement(**{**extra, "options": tuple(sorted(extra["options"].items()))})
             for extra in fields["extras"]
         )
+        if fields.get("head") is not None:
+            fields["head"] = FCNHead(**fields["head"])
         return NetSpec(**fields, name=name, source=source)
     except (TypeError, ValueError, AttributeError, KeyError) as error:
         reason = error if isinstance(error, InputError) else "damaged"

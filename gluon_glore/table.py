@@ -70,7 +70,7 @@ def networks_table(names):
             str(net.classes),
             f"{parameters / 1e6:.2f}",
             f"{macs / 1e9:.3f}",  # `tiny` has hundredths of a G
-            spec.placement if spec.extras else "–",
+            spec.placement.replace("none", "–"),
             place[1] if place else "–",
         )
         lines.append(f"| {' | '.join(cells)} |")

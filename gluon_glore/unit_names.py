@@ -1,16 +1,24 @@
 """Which unit of a network an operator belongs to, found by its name. Imports no MXNet."""
 
+from .units import EXTRA_UNITS
+
 STEM, HEAD = "stem", "head"
+HEADS = ("head", "auxiliary")  # what the names begin with in heads for segmentation
 
 
 class UnitNames:
-    """The units of a `NetSpec`: "stem", those of the plan, "head"; iterates over them in order."""
+    """The units of a `NetSpec`: "stem", those of the plan, "head"; iterates over them in order.
+
+    Of a head for segmentation the extra units stand alone, before "head".
+    """
 
     def __init__(self, spec):
         stem, stem_norm, tail, classifier = spec.names
         units = [unit.name for unit in spec.plan()]
+        units += [unit.name for unit in spec.head_plan() if unit.kind in EXTRA_UNITS]
         self._all = (STEM, *units, HEAD)
         self._owners = {stem: STEM, stem_norm: STEM, tail: HEAD, classifier: HEAD}
+        self._owners.update(dict.fromkeys(HEADS, HEAD))
         self._owners.update(zip(units, units))
 
     def __iter__(self):

@@ -19,8 +19,8 @@ BATCH_NORM_EPS = 1e-4  # of the authors' PyTorch files; released MXNet files nee
 class Conv:
     """One convolution: `(B, in_channels, *space) -> (B, out_channels, *space / stride)`.
 
-    `kernel`, `stride` and `pad` have one entry a spatial axis. Raises InputError where the groups
-    do not divide the channels.
+    `kernel`, `stride`, `pad` and `dilation` have one entry a spatial axis. Raises InputError where
+    the groups do not divide the channels.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Conv:
     pad: Tuple[int, ...]
     groups: int = 1
     bias: bool = False
+    dilation: Tuple[int, ...] = (1, 1)
 
     def __post_init__(self):
         if min(self.in_channels, self.out_channels, self.groups) < 1:
@@ -45,14 +46,18 @@ class Conv:
             )
 
 
-def make_conv(name, in_channels, out_channels, kernel=1, stride=1, ndim=2, **options) -> Conv:
-    """A `Conv` padded so that stride 1 keeps the size; kernel and stride as `per_axis` takes them.
+def make_conv(
+    name, in_channels, out_channels, kernel=1, stride=1, ndim=2, dilation=1, **options
+) -> Conv:
+    """A `Conv` padded so that stride 1 keeps the size.
 
+    Kernel, stride and dilation are as `per_axis` takes them; an axis of kernel 1 is not dilated.
     One-dimensional networks run on `(B, C, L, 1)`: MXNet's CPU build does not train on three axes.
     """
-    kernel = per_axis(kernel, ndim)
-    pad = tuple(k // 2 for k in kernel)
-    return Conv(name, in_channels, out_channels, kernel, per_axis(stride, ndim), pad, **options)
+    kernel, stride = per_axis(kernel, ndim), per_axis(stride, ndim)
+    dilation = tuple(d if k > 1 else 1 for d, k in zip(per_axis(dilation, ndim), kernel))
+    pad = tuple(d * (k // 2) for d, k in zip(dilation, kernel))
+    return Conv(name, in_channels, out_channels, kernel, stride, pad, dilation=dilation, **options)
 
 
 def per_axis(value, ndim):
@@ -135,6 +140,26 @@ class DualPathUnit:
     def out_channels(self) -> int:
         before = self.projection.out_channels if self.projection else self.in_channels
         return before + self.convs[-1].out_channels - self.residual
+
+
+@dataclass(frozen=True)
+class ConvUnit:
+    """A convolution, then BatchNorm and ReLU: what heads for segmentation are made of.
+
+    Its parameters are `<name>__{conv,bn}_*`. `eps` is BatchNorm's.
+    """
+
+    kind: ClassVar[str] = "conv"
+    conv: Conv
+    eps: float = BATCH_NORM_EPS
+
+    @property
+    def name(self) -> str:
+        return self.conv.name
+
+    @property
+    def out_channels(self) -> int:
+        return self.conv.out_channels
 
 
 def _check_least_one(unit, *fields):
@@ -341,4 +366,4 @@ class NonLocalUnit:
 
 
 EXTRA_UNITS = {cls.kind: cls for cls in (GloReUnit, NonLocalUnit)}
-PlanUnit = Union[ResidualUnit, DualPathUnit, GloReUnit, NonLocalUnit]
+PlanUnit = Union[ResidualUnit, DualPathUnit, ConvUnit, GloReUnit, NonLocalUnit]

@@ -2,8 +2,10 @@
 
 import dataclasses
 
+from .head import as_fcn
 from .registry import get_spec, list_models, register_model
-from .spec import NetSpec, Stage, Stem
+from .spec import NetSpec
+from .stages import Stage, Stem
 
 __all__ = ["get_spec", "list_models"]
 
@@ -232,6 +234,64 @@ def resnet101_3d_glore_2_3_kinetics400():
 def resnet101_3d_nl_2_3_kinetics400():
     """3-D ResNet-101 with five non-local blocks (paper, Table 5; as in ResNet-50)."""
     return resnet101_3d_kinetics400().with_units("nonlocal", **PLACES_101, subsample=2)
+
+
+MULTI_GRID = (4, 8, 16)
+
+
+@register_model
+def fcn_resnet50_cityscapes():
+    """FCN on a dilated ResNet-50 (paper, Table 3: the plain row)."""
+    return as_fcn(resnet50())
+
+
+@register_model
+def fcn_resnet50_multigrid_cityscapes():
+    """FCN on a dilated ResNet-50, dilation 4, 8, 16 in Res5 (paper, Table 3: multi-grid)."""
+    return as_fcn(resnet50(), multi_grid=MULTI_GRID)
+
+
+@register_model
+def fcn_resnet50_glore_1_cityscapes():
+    """FCN with multi-grid and one unit of 64 nodes in its head (paper, Table 3)."""
+    return as_fcn(resnet50(), multi_grid=MULTI_GRID, units=1)
+
+
+@register_model
+def fcn_resnet50_glore_2_cityscapes():
+    """FCN with multi-grid and two units in its head (paper, Table 3; one after the other: ours)."""
+    return as_fcn(resnet50(), multi_grid=MULTI_GRID, units=2)
+
+
+@register_model
+def fcn_resnet101_multigrid_cityscapes():
+    """FCN with multi-grid on a dilated ResNet-101: Table 4's network without its unit."""
+    return as_fcn(resnet101(), multi_grid=MULTI_GRID)
+
+
+@register_model
+def fcn_resnet101_glore_1_cityscapes():
+    """FCN on a dilated ResNet-101 with one unit of 64 nodes in its head (paper, Table 4)."""
+    return as_fcn(resnet101(), multi_grid=MULTI_GRID, units=1)
+
+
+def _fcn_small(**options):
+    """A ResNet-18 of half the width, a quarter in Res5, behind a small head, for 240x320 pixels."""
+    stages = tuple(map(Stage, (2,) * 4, (32, 64, 128, 128), STRIDES))
+    backbone = NetSpec(stages=stages, stem=Stem(channels=32), bottleneck=False)
+    return as_fcn(backbone, channels=128, input_size=(240, 320), **options)
+
+
+@register_model
+def fcn_small_cityscapes():
+    """FCN on a dilated, narrow ResNet-18, classes of Cityscapes; ours, trains on a CPU."""
+    return _fcn_small()
+
+
+@register_model
+def fcn_small_glore_1_cityscapes():
+    """`fcn_small_cityscapes` with one unit of 32 nodes in its head; ours."""
+    return _fcn_small(units=1, mid_channels=32)
 
 
 def _lite(video):

@@ -42,6 +42,7 @@ def convolution(x, conv, name):
         kernel=conv.kernel,
         stride=conv.stride,
         pad=conv.pad,
+        dilate=conv.dilation,
         num_group=conv.groups,
         no_bias=not conv.bias,
         name=f"{name}__conv",

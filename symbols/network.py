@@ -1,17 +1,19 @@
-"""A network's symbol from its spec: stem, walk of the plan, tail, classifier."""
+"""A network's symbol from its spec: stem, walk of the plan, tail, perhaps a head, classifier."""
 
 import mxnet as mx
 
 import gluon_glore
 from gluon_glore.errors import InputError
-from gluon_glore.functional import flatten_locations
+from gluon_glore.functional import enlarge, flatten_locations
 
 from .layers import convolution, global_average_pool, max_pool, norm
 from .units import spell
 
 
 def family_of(spec):
-    """The file that spells a spec: "resnet", "resnext", "se_resnet" or "dpn"."""
+    """The file that spells a spec: "fcn", "resnet", "resnext", "se_resnet" or "dpn"."""
+    if spec.head:
+        return "fcn"
     if spec.family == "dpn":
         return "dpn"
     if spec.squeeze_excite:
@@ -39,9 +41,9 @@ def make_symbol(num_classes, model, image_shape, belongs, what):
 
 
 def spell_network(spec, num_classes):
-    """The logits `(B, num_classes)` of a spec, of the variable "data"."""
+    """The logits of a spec, of the variable "data": a row a picture, or a plane a class."""
     stem, stem_norm, tail, classifier = spec.names
-    x = mx.sym.var("data")
+    data = x = mx.sym.var("data")
     if spec.ndim == 1:
         x = flatten_locations(mx.sym, x, axes=1)
     x = convolution(x, spec.stem_conv, stem)
@@ -51,10 +53,16 @@ def spell_network(spec, num_classes):
     for unit in spec.plan():
         x = spell(x, unit)
     x = norm(x, tail, spec.feature_channels, spec.axes, eps=spec.eps)
-    x = global_average_pool(x, "global-pool", spec.axes)
+    for unit in spec.head_plan():
+        x = spell(x, unit)
+    if not spec.head:
+        x = global_average_pool(x, "global-pool", spec.axes)
     if spec.dropout:
         x = mx.sym.Dropout(x, p=spec.dropout, name="dropout")
-    return mx.sym.FullyConnected(x, num_hidden=num_classes, name=classifier)
+    if not spec.head:
+        return mx.sym.FullyConnected(x, num_hidden=num_classes, name=classifier)
+    x = mx.sym.Convolution(x, num_filter=num_classes, kernel=(1, 1), name=classifier)
+    return enlarge(mx.sym, x, data, spec.total_stride)
 
 
 def _check_image_shape(spec, image_shape):

@@ -103,9 +103,15 @@ def nonlocal_block(x, unit):
     return x + restore_locations(mx.sym, y, x, unit.ndim)
 
 
+def conv_norm(x, unit):
+    """Convolution, BatchNorm, ReLU: what heads for segmentation are made of."""
+    return norm(convolution(x, unit.conv, unit.name), unit.name, unit.out_channels, eps=unit.eps)
+
+
 SPELL = {
     "residual": residual,
     "dual_path": dual_path,
+    "conv": conv_norm,
     "glore": glore,
     "nonlocal": nonlocal_block,
 }

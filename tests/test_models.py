@@ -14,7 +14,8 @@ from test_store import (  # noqa: F401, two are fixtures
 )
 
 from gluon_glore import InputError, get_model, get_spec, list_models, registry, save_weights
-from gluon_glore.spec import NetSpec, Stage, Stem
+from gluon_glore.spec import NetSpec
+from gluon_glore.stages import Stage, Stem
 from gluon_glore.weights.catalogue import shipped
 
 

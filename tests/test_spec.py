@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 
 from gluon_glore.errors import InputError
-from gluon_glore.spec import NetSpec, Stage, Stem
+from gluon_glore.spec import NetSpec
+from gluon_glore.stages import Stage, Stem
 from gluon_glore.units import Conv, GloReUnit
 from gluon_glore.zoo import get_spec
 

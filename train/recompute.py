@@ -18,8 +18,7 @@ class Segments:
     def __init__(self, net, units):
         layers = list(net.features)
         plan = list(net.spec.plan())
-        names = {f"{unit.name}_" for unit in plan}
-        first = next(i for i, layer in enumerate(layers) if layer.prefix.startswith(tuple(names)))
+        first = net.first_unit
         starts = [0, *range(first + units, first + len(plan), units)]
         ends = [*starts[1:], len(layers)]
         self._net = net

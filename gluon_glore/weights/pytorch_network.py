@@ -11,7 +11,8 @@ from typing import Dict, Tuple
 import numpy as np
 
 from ..errors import InputError, listed
-from ..spec import MID_SHARE, NetSpec, Placement, Stage
+from ..spec import MID_SHARE, NetSpec
+from ..stages import Placement, Stage
 from ..zoo import get_spec
 from .parameters import fit_as_is
 from .pytorch_names import NORM_LEAVES, our_name, their_name

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..errors import InputError, listed
 from ..network import Network
-from ..spec import NAMES, NetSpec, Placement, Stage, Stem
+from ..spec import NAMES, NetSpec
+from ..stages import Placement, Stage, Stem
 from .graph import WIDTHS, Meaning, last_layer, parse_nodes, pool_window, read_graph
 from .parameters import without_kinds
 from .params_file import read_params
