@@ -73,7 +73,8 @@ def as_fcn(
     """A 2-D network of a `NetSpec` made fully convolutional: pixels to logits at every pixel.
 
     The last two stages keep the resolution of the one before: their 3x3 convolutions are dilated
-    by the strides they lost. `multi_grid` gives the dilation of each unit of the last stage
+    by the strides they lost, so that they compute for every location what the network of these
+    weights computes for each fourth. `multi_grid` gives the dilation of each unit of the last stage
     instead (Chen et al. 2017, https://arxiv.org/abs/1706.05587, section 3.1.2). The other options
     are `FCNHead`'s and the spec's own; `input_size` is that of training, others will do.
 
@@ -86,8 +87,10 @@ def as_fcn(
         )
     stages, lost = list(spec.stages[:-DILATED]), 1
     for stage in spec.stages[-DILATED:]:
+        # The first unit reads what lies as close as before, so that trained weights mean the same.
+        dilation = (lost, *(lost * stage.stride,) * (stage.blocks - 1))
+        stages.append(dataclasses.replace(stage, stride=1, dilation=dilation))
         lost *= stage.stride
-        stages.append(dataclasses.replace(stage, stride=1, dilation=lost))
     if multi_grid:
         stages[-1] = dataclasses.replace(stages[-1], dilation=tuple(multi_grid))
     return dataclasses.replace(

@@ -7,7 +7,7 @@ from .network import Network
 from .transfer import fill
 from .weights import load_arrays, set_weights
 from .weights.store import find_weights
-from .zoo import get_spec, list_models
+from .zoo import get_spec, list_models, spec_of
 
 
 def get_model(name, classes=None, pretrained=False, ctx=None, root=None) -> Network:
@@ -63,18 +63,20 @@ def found_spec(name, found):
     if manifest is None:
         return get_spec(name)
     if manifest.model == name:
-        spec = manifest.spec or get_spec(name)
+        spec = spec_of(manifest)
         if name in list_models() and _body(spec) != _body(get_spec(name)):
             raise InputError(
                 f"{found.params}: weights of another network that is called {name} too"
             )
         return spec
     spec = get_spec(name)
-    if spec.ndim == 3 and (manifest.spec or get_spec(manifest.model)).ndim == 2:
+    if spec.ndim == 3 and spec_of(manifest).ndim == 2:
         return spec
     raise InputError(f"{found.params}: weights of {manifest.model}, not of {name}")
 
 
 def _body(spec):
     """What weights that are called as a registered network must share with it."""
-    return tuple(dataclasses.replace(spec, extras=(), eps=0.0).plan())
+    head = spec.head and dataclasses.replace(spec.head, units=0, auxiliary=0)
+    spec = dataclasses.replace(spec, extras=(), eps=0.0, head=head)
+    return (*spec.plan(), *spec.head_plan())

@@ -61,5 +61,8 @@ class WithAuxiliary(HybridBlock):
             y = layer(y)
             if index == self._last:
                 auxiliary = self.net.auxiliary(y)
-        stride = self.net.spec.total_stride
-        return tuple(enlarge(F, z, x, stride) for z in (self.net.output(y), auxiliary))
+        spec = self.net.spec
+        return (
+            enlarge(F, self.net.output(y), x, spec.total_stride),
+            enlarge(F, auxiliary, x, spec.stride_at(spec.head.auxiliary)),
+        )

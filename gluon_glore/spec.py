@@ -161,9 +161,10 @@ class NetSpec:
     @property
     def total_stride(self) -> Tuple[int, ...]:
         """Input pixels for each location of the last stage, a number a dimension."""
-        return self._stride(1 + len(self.stages))
+        return self.stride_at(1 + len(self.stages))
 
-    def _stride(self, stage):
+    def stride_at(self, stage) -> Tuple[int, ...]:
+        """Input pixels for each location of stage `stage` (2..5), a number a dimension."""
         strides = [self.stem_conv.stride]
         strides += [self.stem_pool.stride] if self.stem_pool else []
         strides += [per_axis(row.stride, self.ndim) for row in self.stages[: stage - 1]]
@@ -171,7 +172,7 @@ class NetSpec:
 
     def locations(self, stage) -> int:
         """Locations of stage `stage` (2..5) at the spec's own input size."""
-        return math.prod(math.ceil(n / s) for n, s in zip(self.input_size, self._stride(stage)))
+        return math.prod(math.ceil(n / s) for n, s in zip(self.input_size, self.stride_at(stage)))
 
     @property
     def names(self) -> Tuple[str, str, str, str]:

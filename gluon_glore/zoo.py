@@ -7,13 +7,18 @@ from .registry import get_spec, list_models, register_model
 from .spec import NetSpec
 from .stages import Stage, Stem
 
-__all__ = ["get_spec", "list_models"]
+__all__ = ["get_spec", "list_models", "spec_of"]
 
 STRIDES = (1, 2, 2, 2)
 WIDTHS = (256, 512, 1024, 2048)
 # Where the authors' networks have two units in Res3 and three in Res4, by their depth.
 PLACES_50 = {"res3": (1, 3), "res4": (1, 3, 5)}
 PLACES_101 = {"res3": (1, 3), "res4": (6, 12, 18)}
+
+
+def spec_of(manifest) -> NetSpec:
+    """The spec of the network that a `Manifest` is of: its own, else the registered one."""
+    return manifest.spec or get_spec(manifest.model)
 
 
 def _resnet(*blocks, **options) -> NetSpec:
@@ -241,7 +246,7 @@ MULTI_GRID = (4, 8, 16)
 
 @register_model
 def fcn_resnet50_cityscapes():
-    """FCN on a dilated ResNet-50 (paper, Table 3: the plain row)."""
+    """FCN on a dilated ResNet-50 (paper, Table 3, plain row)."""
     return as_fcn(resnet50())
 
 

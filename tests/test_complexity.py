@@ -1,5 +1,6 @@
 import dataclasses
 
+import numpy as np
 import pytest
 
 from gluon_glore import InputError, NetSpec, Network, Stage, Stem, get_model, list_models
@@ -143,16 +144,24 @@ def test_stages_and_units_sum_to_the_network(name):
     conv, width = nodes[0], spec.feature_channels
     assert conv.op == "Convolution"
     assert stem == ("stem", conv.parameters + 2 * spec.stem.channels, conv.macs, 0, 0)
-    head_parameters = 2 * width + width * net.classes + net.classes
-    assert head == ("head", head_parameters, width * net.classes, 0, 0)
+    if spec.head:
+        mid, locations = spec.head.channels, spec.locations(5)
+        convs = 9 * mid * (width + mid)
+        macs = (convs + mid * net.classes) * locations
+        without = (convs + 2 * width + 4 * mid + (mid + 1) * net.classes, macs)
+    else:
+        without = (2 * width + (width + 1) * net.classes, width * net.classes)
+    assert tuple(np.subtract(head[1:3], head[3:])) == without
 
     # Without its extra units each stage is that of the plain network.
-    plain = stages_of(Network(dataclasses.replace(spec, extras=()), net.classes))
+    plain = spec.head and dataclasses.replace(spec.head, units=0)
+    plain = stages_of(Network(dataclasses.replace(spec, extras=(), head=plain), net.classes))
     for row, without in zip(rows, plain):
         extra = row.extra_parameters, row.extra_macs
         assert (row.parameters - extra[0], row.macs - extra[1]) == without[1:3]
         assert without[3:] == (0, 0)
         has_units = row.stage in {f"Res{extra.stage}" for extra in spec.extras}
+        has_units |= row.stage == "head" and bool(spec.head and spec.head.units)
         assert (min(extra) > 0) == has_units and (max(extra) > 0) == has_units
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 import subprocess
 import sys
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 import yaml
 from conftest import relative_error, settle
-from test_network import FAMILIES, SPACES, small
+from test_network import FAMILIES, SPACES, open_gates, small
 
-from gluon_glore import InputError, get_model
+from gluon_glore import InputError, Network, get_model, get_spec
 from gluon_glore.export import export_model, import_model
+from gluon_glore.export.check import check
 from gluon_glore.image import Preprocess
 from gluon_glore.load import load_network
 from gluon_glore.manifest import MANIFEST, Manifest, read_manifest
@@ -116,6 +118,52 @@ def test_any_size_lets_onnx_take_other_heights_and_widths(tmp_path, unit):
         assert relative_error(logits, net(mx.nd.array(x)).asnumpy()) < 1e-4
 
 
+def test_a_network_that_labels_pixels_takes_any_size_in_every_runtime(tmp_path):
+    """Also one with an auxiliary head, which is left out, and with uint8 pictures."""
+    spec = get_spec("fcn_small_glore_1_cityscapes")
+    spec = dataclasses.replace(spec, head=dataclasses.replace(spec.head, auxiliary=4))
+    net = Network(spec, classes=3)
+    net.initialize()
+    open_gates(net)
+    settle(net, mx.nd.random.normal(shape=(4, 3, 64, 64)))
+    preprocess = Preprocess((41, 50), resize=0)
+    manifest = Manifest(spec.name, ("a", "b", "c"), preprocess)
+    folder = export_model(net, tmp_path / "out", manifest, onnx=True, any_size=True)
+    assert read_manifest(folder).deployment.shape == (None, 3, None, None)
+    for size in ((41, 50), (64, 57), (120, 33)):
+        x = np.random.RandomState(0).normal(size=(2, 3, *size)).astype("float32")
+        expected = net(mx.nd.array(x)).asnumpy()
+        assert expected.shape == (2, 3, *size)
+        for name in ("mxnet", "onnxruntime", "openvino"):
+            assert relative_error(load_runtime(folder, name)(x), expected) < 1e-4
+    check(folder)
+    run_programs(folder, tmp_path)
+
+    plain = export_model(net, tmp_path / "plain", manifest, plain=True)
+    x = mx.nd.random.normal(shape=(1, 3, 41, 50))
+    assert relative_error(import_model(plain)[0](x).asnumpy(), net(x).asnumpy()) < 1e-4
+    assert not any(
+        "auxiliary" in name for name in mx.nd.load(str(plain / f"{spec.name}-0000.params"))
+    )
+
+    pictures = export_model(
+        net, tmp_path / "p", manifest, onnx=True, any_size=True, preprocess=True
+    )
+    picture = np.random.RandomState(1).randint(0, 256, (1, 30, 44, 3)).astype("uint8")
+    expected = net(mx.nd.array(preprocess.normalize(picture[0])[None])).asnumpy()
+    for name in ("mxnet", "onnxruntime", "openvino"):
+        assert relative_error(load_runtime(pictures, name)(picture), expected) < 1e-4
+
+
+def test_records_of_labelled_pictures_are_not_for_a_network_that_labels_pixels(tmp_path):
+    net = get_model("fcn_small_cityscapes", classes=2)
+    net.initialize()
+    manifest = Manifest("fcn_small_cityscapes", ("a", "b"), Preprocess((64, 64), resize=0))
+    with pytest.raises(InputError, match="labels pixels, .*x.rec is for networks that classify"):
+        export_model(net, tmp_path / "out", manifest, calibrate=tmp_path / "x.rec")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_that_is_not_empty_is_kept(tmp_path):
     net = exported(tmp_path / "out")
     manifest = read_manifest(tmp_path / "out")
@@ -148,6 +196,10 @@ def test_the_programs_of_the_readme_run(tmp_path, pictures):
     net = exported(tmp_path / "pixels")
     manifest = read_manifest(tmp_path / "pixels")
     folder = export_model(net, tmp_path / "out", manifest, onnx=True, preprocess=pictures)
+    run_programs(folder, tmp_path)
+
+
+def run_programs(folder, tmp_path):
     text = (folder / "README.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, re.S)
     assert len(blocks) == 3
@@ -164,7 +216,7 @@ def test_the_programs_of_the_readme_run(tmp_path, pictures):
     command = ["g++", f"-I{place}/include", "net.cc", f"{place}/libmxnet.so", f"-Wl,-rpath,{place}"]
     subprocess.run([*command, "-o", "net"], check=True, cwd=tmp_path)
     done = subprocess.run([tmp_path / "net"], cwd=folder, capture_output=True, text=True)
-    blank = np.zeros((2, *read_manifest(folder).deployment.shape[1:]), "float32")
+    blank = np.zeros(np.load(folder / "golden.npz")["input"].shape, "float32")
     expected = load_runtime(folder, "mxnet")(blank)
     assert relative_error(np.array(done.stdout.split(), float), expected.ravel()) < 1e-4
 

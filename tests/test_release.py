@@ -139,9 +139,13 @@ def test_the_released_graph_is_the_registered_network():
 
 def pre_activation(spec):
     """Whether a network is of the kinds that were released for images."""
-    return spec.ndim == 2 and all(
-        extra.kind == "glore" and dict(extra.options).get("arrangement", "pre") == "pre"
-        for extra in spec.extras
+    return (
+        spec.ndim == 2
+        and not spec.head
+        and all(
+            extra.kind == "glore" and dict(extra.options).get("arrangement", "pre") == "pre"
+            for extra in spec.extras
+        )
     )
 
 

@@ -90,10 +90,12 @@ def parse_args(argv):
 
 
 def load_picture_network(model):
-    """`load_network`; raises InputError where the network takes no pictures."""
+    """`load_network`; raises InputError where the network classifies no pictures."""
     net, manifest = load_network(model)
     if net.spec.ndim != 2:
         raise InputError(f"{manifest.model} takes {net.spec.ndim} dimensions, pictures have 2")
+    if net.spec.head:
+        raise InputError(f"{manifest.model} labels pixels: train.evaluate_cityscapes scores it")
     return net, manifest
 
 

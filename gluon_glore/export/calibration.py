@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import InputError, naming
 from ..image import decode_image
+from ..zoo import spec_of
 
 CALIBRATED = 128  # pictures whose activations give the ranges of the integers
 CHOSEN = 32  # of them, on which units are tried
@@ -49,7 +50,7 @@ class Pictures:
     """The pictures of indexed RecordIO as inputs of an exported network, with their labels.
 
     Raises InputError where the file is missing, damaged or of other classes, a picture is smaller
-    than the input, or the network takes no pictures.
+    than the input, or the network takes no pictures or labels their pixels.
     """
 
     def __init__(self, path, manifest):
@@ -59,6 +60,10 @@ class Pictures:
         self._preprocess, self._deployment = manifest.preprocess, manifest.deployment
         if len(self._deployment.shape) != 4 or self._preprocess.channels not in (1, 3):
             raise InputError(f"{manifest.model} takes no pictures, as those of {path}")
+        if spec_of(manifest).head:
+            raise InputError(
+                f"{manifest.model} labels pixels, {path} is for networks that classify pictures"
+            )
         with naming(path):
             self._dataset = RecordDataset(path, len(manifest.class_names))
 

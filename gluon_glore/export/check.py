@@ -18,7 +18,7 @@ def check(folder, data=None, say=print):
         raise InputError(f"{folder}: no {GOLDEN} in its manifest")
     x, expected = read_golden(files.folder)
     deployment = files.manifest.deployment
-    if not deployment.accepts(x) or expected.shape[1:] != (len(files.manifest.class_names),):
+    if not deployment.accepts(x) or expected.shape[1] != len(files.manifest.class_names):
         raise InputError(f"{files.folder / GOLDEN}: {x.shape} -> {expected.shape} do not fit")
     pictures = Pictures(data, files.manifest) if data else None
     figures, disagree = {}, []

@@ -1,5 +1,7 @@
 """An MXNet symbol as an ONNX file, by MXNet's own exporter and set right afterwards."""
 
+import contextlib
+import logging
 import os
 import warnings
 
@@ -26,7 +28,7 @@ def write_onnx(path, symbol, arrays, deployment, sizes):
         axis.lower() if n is None else n for n, axis in zip(deployment.shape, deployment.layout)
     )
     with atomic_path(path) as temporary:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _quiet():
             warnings.simplefilter("ignore")  # of types not given, of what numpy deprecates
             try:
                 mx.onnx.export_model(
@@ -47,6 +49,18 @@ def write_onnx(path, symbol, arrays, deployment, sizes):
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, os.fspath(temporary))
     return path
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Without the exporter's own warnings: that `dot` is MatMul, which is right as it is used."""
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def import_onnx():

@@ -3,22 +3,27 @@
 from string import Template
 
 from ..runtimes import Files
+from ..zoo import spec_of
 
 
 def readme(files: Files) -> str:
     """The text for a folder, with the names, shapes and numbers of its files filled in."""
     deployment = files.manifest.deployment
-    sizes = [n or 2 for n in deployment.shape]
+    sizes = _sizes(files.manifest)
+    output = [len(files.manifest.class_names)]
+    if spec_of(files.manifest).head:
+        output += [n for n, axis in zip(sizes, deployment.layout) if axis in "HW"]
     fields = {
         "name": files.manifest.model,
         "dtype": deployment.dtype,
         "layout": deployment.layout,
         "shape": ", ".join("varies" if n is None else str(n) for n in deployment.shape),
         "dimensions": ", ".join(map(str, sizes)),
-        "dimension0": sizes[0],
         "count": len(sizes),
         "elements": " * ".join(map(str, sizes)),
-        "classes": len(files.manifest.class_names),
+        "output": ", ".join(["batch", *map(str, output)]),
+        "outputs": " * ".join(map(str, [sizes[0], *output])),
+        "answer": LABELS if spec_of(files.manifest).head else CLASSES,
         "precision": deployment.precision,
         "preparation": _preparation(files.manifest),
         "onnx": Template(ONNX).substitute(name=files.manifest.model) if files.onnx.exists() else "",
@@ -27,16 +32,32 @@ def readme(files: Files) -> str:
     return Template(TEXT).substitute(fields)
 
 
+def _sizes(manifest):
+    """A size for each axis of the input: a batch of 2, the network's own height and width."""
+    own = dict(zip("HW", manifest.preprocess.size))
+    deployment = manifest.deployment
+    return [n or own.get(axis, 2) for n, axis in zip(deployment.shape, deployment.layout)]
+
+
 def _preparation(manifest):
     preprocess = manifest.preprocess
     size = "x".join(map(str, preprocess.size))
     resized = f"the short side resized to {preprocess.resize} pixels, " if preprocess.resize else ""
     colour = "RGB" if preprocess.channels == 3 else "grey"
-    cropped = f"{colour} pictures, {resized}the centre {size} cropped"
+    if spec_of(manifest).head:
+        cropped = f"{colour} pictures as they are"
+    else:
+        cropped = f"{colour} pictures, {resized}the centre {size} cropped"
     if manifest.deployment.takes_pictures:
         return f"{cropped}; the graph itself does the rest"
     return f"{cropped}, (pixel - {list(preprocess.mean)}) * {preprocess.scale}"
 
+
+CLASSES = """softmax makes probabilities of them, `class_names` in the
+  manifest names them"""
+
+LABELS = """the input's height and width; softmax over the second
+  axis makes probabilities of a pixel's classes, `class_names` in the manifest names them"""
 
 QUANTISED = """
 The symbol is quantised: its weights and many activations are 8-bit integers, and it runs on
@@ -64,8 +85,7 @@ logits it must give, through every runtime that is installed.
 
 - input `data`: $dtype, $layout, ($shape)
 - made of $preparation
-- output: logits, (batch, $classes); softmax makes probabilities of them, `class_names` in the
-  manifest names them
+- output: logits, ($output); $answer
 $quantised
 ## Python
 
@@ -115,7 +135,7 @@ int main() {
   const char* keys[] = {"data"};
   const unsigned ends[] = {0, $count}, shape[] = {$dimensions};
   PredictorHandle net;
-  std::vector<float> x($elements), logits($dimension0 * $classes);  // fill x: $layout
+  std::vector<float> x($elements), logits($outputs);  // fill x: $layout
   if (MXPredCreate(symbol.c_str(), params.data(), params.size(), 1, 0, 1, keys, ends, shape,
                    &net) ||
       MXPredSetInput(net, "data", x.data(), x.size()) || MXPredForward(net) ||

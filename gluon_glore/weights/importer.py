@@ -152,7 +152,8 @@ def _check_name(name, spec, path):
 
 def _layers(spec):
     spec = dataclasses.replace(spec, eps=0.0)
-    return spec.in_channels, spec.stem_conv, spec.stem_pool, tuple(spec.plan())
+    layers = (*spec.plan(), *spec.head_plan())
+    return spec.in_channels, spec.stem_conv, spec.stem_pool, layers
 
 
 def _outline(spec):
