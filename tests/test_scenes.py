@@ -163,8 +163,9 @@ def test_labels_that_are_not_one_channel_of_8_bits_are_refused(root):
     path = Scenes(root, "train").labels[0]
     ids = np.full((30, 40), 7, np.uint8)
     jpeg = cv2.imencode(".jpg", ids)[1].tobytes()
+    posing = jpeg[:2] + b"\xff\xfe\x00\x2a" + b"\x08\x00" * 20 + jpeg[2:]  # in a comment
     one_bit = cv2.imencode(".png", ids % 2, [cv2.IMWRITE_PNG_BILEVEL, 1])[1].tobytes()
-    for data in (png(np.stack([ids] * 3, -1)), png(ids.astype(np.uint16)), jpeg, one_bit):
+    for data in (png(np.stack([ids] * 3, -1)), png(ids.astype(np.uint16)), jpeg, posing, one_bit):
         path.write_bytes(data)
         refused(path, "a label file is a PNG of one channel of 8 bits, this is not")
 
