@@ -47,7 +47,7 @@ def augment_scene(picture, label, size, cfg, rng, fill=MEAN_COLOR):
     (y, above, below), (x, before, behind) = (
         _seen(*axis) for axis in zip((top, left), scaled, size)
     )
-    # Between two pixels there is nothing to skip down to a half; what shrinks more is averaged.
+    # Linear sampling misses no pixel down to a half; what shrinks more is averaged in blocks first.
     block = int(1 / scale)
     if block > 1:
         small = [max(1, length // block) for length in label.shape]

@@ -79,8 +79,8 @@ class Scenes:
 def check_scenes(scenes, max_bad):
     """Decode scenes spread over a `Scenes`, the first and the last among them.
 
-    Raises InputError where more of them are bad than the share `max_bad`, and more than one, which
-    may be chance where not all are tried; or more than the whole set may have.
+    Raises InputError where more of them are bad than the share `max_bad`. One may be chance, and is
+    let pass where the whole set may have one.
     """
     tried = np.linspace(0, len(scenes) - 1, min(len(scenes), _SAMPLE)).astype(int)
     bad = []
