@@ -35,10 +35,11 @@ class Manifest:
     """A network `model` of `class_names`, fed by `preprocess`.
 
     Of a checkpoint also: `epoch` epochs and `step` steps of the next are done; `order` is what the
-    order of the pictures depends on (so `step` means something under the same alone); `top1` the
-    accuracy, None within an epoch. Of a zoo entry: `spec` is its network, which may differ from the
-    registered one of that name, `card` where it is from and how it was checked. Of an exported
-    folder: `deployment` is its input, precision and checks.
+    order of the pictures depends on (so `step` means something under the same alone); `score` what
+    its evaluation gave, the higher the better (top-1 accuracy, mean IoU), None within an epoch. Of
+    a zoo entry: `spec` is its network, which may differ from the registered one of that name,
+    `card` where it is from and how it was checked. Of an exported folder: `deployment` is its
+    input, precision and checks.
     """
 
     model: str
@@ -48,7 +49,7 @@ class Manifest:
     sha256: Dict[str, str] = field(default_factory=dict)
     step: int = 0
     order: Dict[str, int] = field(default_factory=dict)
-    top1: Optional[float] = None
+    score: Optional[float] = None
     spec: Optional[NetSpec] = None
     card: Optional[Card] = None
     deployment: Optional[Deployment] = None
@@ -61,7 +62,7 @@ def write_manifest(folder, manifest, files):
         "epoch": manifest.epoch,
         "step": manifest.step,
         "order": manifest.order,
-        "top1": manifest.top1,
+        "score": manifest.score,
         "input": {"name": "data", "layout": "NCHW", "dtype": "float32"},
         "preprocess": {
             key: list(value) if isinstance(value, tuple) else value
@@ -125,7 +126,7 @@ def parse_manifest(path) -> Manifest:
             dict(fields["sha256"]),
             int(fields.get("step", 0)),
             dict(fields.get("order", {})),
-            fields.get("top1"),
+            fields.get("score", fields.get("top1")),  # its name of old
             spec_from_fields(fields["network"], model) if "network" in fields else None,
             read_card(fields["card"]) if "card" in fields else None,
             read_deployment(fields["input"], fields["deployment"])
@@ -179,15 +180,15 @@ def position_of(folder) -> Optional[Tuple[int, int]]:
 
 
 def best_checkpoint(run) -> Optional[Path]:
-    """The checkpoint of the highest accuracy (the first of equals), None where none has one.
+    """The checkpoint of the highest score (the first of equals), None where none has one.
 
     Reads the manifests alone: whether its files are whole is for `read_manifest` to say.
     """
-    accuracies = {}
+    scores = {}
     for folder in checkpoints(run):
         with contextlib.suppress(InputError):
-            accuracies[folder] = parse_manifest(folder / MANIFEST).top1
-    known = {folder: top1 for folder, top1 in accuracies.items() if top1 is not None}
+            scores[folder] = parse_manifest(folder / MANIFEST).score
+    known = {folder: score for folder, score in scores.items() if score is not None}
     return max(known, key=known.get, default=None)
 
 

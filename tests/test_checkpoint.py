@@ -189,8 +189,8 @@ def test_checkpoints_come_in_the_order_of_their_steps(tmp_path):
 
 def test_the_best_stays_beside_the_newest(tmp_path):
     net, trainer = make()
-    for epoch, top1 in enumerate([0.5, 0.8, 0.7, 0.8, None, 0.1], start=1):
-        save(tmp_path, net, trainer, epoch, top1=top1)
+    for epoch, score in enumerate([0.5, 0.8, 0.7, 0.8, None, 0.1], start=1):
+        save(tmp_path, net, trainer, epoch, score=score)
     names = [path.name for path in checkpoints(tmp_path)]
     assert names == ["epoch-0002", "epoch-0005", "epoch-0006"]
     assert best_checkpoint(tmp_path).name == "epoch-0002"

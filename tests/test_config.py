@@ -51,7 +51,7 @@ def test_a_configuration_survives_yaml(tmp_path):
         ("checkpoint: {keep: 0}", "checkpoint.keep must be above 0, given 0"),
         ("checkpoint: {every: -1}", "checkpoint.every is in steps, 0 for none, given -1"),
         ("optim: {epochs: 0}", "optim.epochs must be above 0, given 0"),
-        ("data: {max_bad: 1}", "data.max_bad is a share, from 0 to below 1, given 1.0"),
+        ("data: {max_bad: 1}", "data.max_bad must be from 0 to below 1, given 1.0"),
         ("optim: {schedule: exp}", "must be step, cosine or poly, given 'exp'"),
         ("optim: {precision: half}", "must be float32, bfloat16 or float16, given 'half'"),
         ("optim: {momentum: 1}", "optim.momentum must be from 0 to below 1, given 1"),

@@ -147,9 +147,9 @@ def test_a_measurement_goes_into_manifest_and_card_and_nothing_else_changes(entr
     measured = {"data": "v.rec", "top1": 0.25, "samples": 8}
     add_measurement(entry, measured)
     after = read_manifest(entry)
-    assert after.top1 == 0.25 and after.card.measured == measured
+    assert after.score == 0.25 and after.card.measured == measured
     card = dataclasses.replace(after.card, measured={})
-    assert dataclasses.replace(after, top1=None, card=card) == before
+    assert dataclasses.replace(after, score=None, card=card) == before
     assert "top-1 25.00 % on 8 pictures of v.rec" in (entry / "README.md").read_text()
     assert check_golden(entry) < 1e-6
 

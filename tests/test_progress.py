@@ -25,10 +25,11 @@ def rows(out):
 def report(reporter, first=0, last=2 * STEPS):
     """Tell a reporter of some steps, with an evaluation at the end of each epoch."""
     for step, _ in enumerate(reporter.watch(range(first, last)), start=first):
-        reporter.train(step, 0.5, Meter(1.0 / (step + 1), 0.25, 32, 0.5))
+        reporter.train(step, 0.5, Meter(1.0 / (step + 1), 32, 0.5, {"top1": 0.25}))
         if (step + 1) % STEPS == 0:
             epoch = step // STEPS
-            reporter.evaluation(epoch, Meter(0.5, 0.75 - epoch / 4, 70, 0.25, top5=0.875))
+            figures = {"top1": 0.75 - epoch / 4, "top5": 0.875}
+            reporter.evaluation(epoch, Meter(0.5, 70, 0.25, figures))
 
 
 def test_the_rows_the_configuration_and_the_scalars_are_written(tmp_path, config):

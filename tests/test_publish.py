@@ -47,7 +47,7 @@ def test_an_entry_has_config_log_card_golden_numbers_and_the_runs_accuracy(run, 
         assert (folder / name).read_bytes() == (run / name).read_bytes()
     top1 = json.loads((run / "summary.json").read_text())["top1"]
     measured = manifest.card.measured
-    assert manifest.top1 == measured["top1"] == pytest.approx(top1, abs=1e-9)
+    assert manifest.score == measured["top1"] == pytest.approx(top1, abs=1e-9)
     assert (measured["samples"], measured["bad_records"]) == (70, 0)
     assert "val.rec (sha256 " in measured["data"]
     assert (manifest.card.origin, manifest.card.licence) == ("us", "MIT")

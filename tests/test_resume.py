@@ -81,7 +81,7 @@ def test_a_run_stopped_after_any_step_goes_on_bit_equal(
     assert checkpoints(tmp_path / "parts")[-1].name == saved
     assert "stopped: " in capsys.readouterr().err
     _, manifest = load_network(tmp_path / "parts")  # as export and predict take it
-    assert (manifest.epoch * 6 + manifest.step, manifest.top1) == (step + 1, None)
+    assert (manifest.epoch * 6 + manifest.step, manifest.score) == (step + 1, None)
     assert train(tmp_path / "parts", small, "--resume") == 0
     assert same(weights(tmp_path / "parts"), weights(tmp_path / "whole"))
     assert story(tmp_path / "parts") == story(tmp_path / "whole")

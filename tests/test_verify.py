@@ -85,7 +85,7 @@ def test_of_many_classes_top5_is_measured_too(digit_pairs, tmp_path, capsys):
     assert f", top-5 {measured['top5']:.4f} on 70 pictures" in capsys.readouterr().out
     add_measurement(folder, measured)
     manifest = read_manifest(folder)
-    assert manifest.card.measured == measured and manifest.top1 == measured["top1"]
+    assert manifest.card.measured == measured and manifest.score == measured["top1"]
     assert f"top-5 {measured['top5'] * 100:.2f} %" in (folder / "README.md").read_text()
 
 

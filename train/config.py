@@ -1,4 +1,9 @@
-"""A run's configuration: defaults in frozen dataclasses, YAML and `--set` state the differences."""
+"""A run's configuration: defaults in frozen dataclasses, YAML and `--set` state the differences.
+
+`Config` is that of classification. Another task's is a dataclass like it, of sections like these:
+each has `check()`, which raises InputError where a value is out of range. `Optim`, `Checkpoint`,
+`Horovod`, `seed`, `log_every` and `tensorboard` are for every trainer.
+"""
 
 import dataclasses
 import difflib
@@ -29,6 +34,11 @@ class Model:
     pretrained: str = ""
     new_classifier: bool = False
 
+    def check(self):
+        above_0({"model.classes": self.classes})
+        if self.new_classifier and not self.pretrained:
+            raise InputError("config key model.new_classifier needs model.pretrained, given none")
+
 
 @dataclass(frozen=True)
 class Data:
@@ -50,6 +60,11 @@ class Data:
     threads: int = 2
     max_bad: float = 0.01
 
+    def check(self):
+        sizes = {"data.size": min(self.size), "data.scale": self.scale}
+        above_0({**sizes, "data.threads": self.threads})
+        below_1({"data.max_bad": self.max_bad})
+
 
 @dataclass(frozen=True)
 class Augment:
@@ -63,6 +78,11 @@ class Augment:
     aspect: Tuple[float, float] = (0.75, 1.3333)
     mirror: bool = True
     hls: Tuple[int, int, int] = (20, 40, 50)
+
+    def check(self):
+        rising({"augment.area": self.area, "augment.aspect": self.aspect})
+        if self.area[1] > 1:
+            raise InputError(f"config key augment.area is a share of 1, given {self.area[1]}")
 
 
 @dataclass(frozen=True)
@@ -108,6 +128,35 @@ class Optim:
     precision: str = "float32"
     loss_scale: float = 0.0
 
+    def check(self):
+        one_of("optim.schedule", self.schedule, ("step", "cosine", "poly"))
+        one_of("optim.precision", self.precision, ("float32", "bfloat16", "float16"))
+        above_0(self._values("epochs", "batch_size", "lr", "power", "accumulate"))
+        not_below_0(self._values("lr_batch", "weight_decay", "warmup", "recompute", "loss_scale"))
+        below_1(self._values("momentum", "label_smoothing"))
+        if self.nesterov and not self.momentum:
+            raise InputError("config key optim.nesterov needs optim.momentum above 0, given 0")
+        if self.batch_size % self.accumulate:
+            raise InputError(
+                f"config key optim.accumulate must divide optim.batch_size {self.batch_size}, "
+                f"given {self.accumulate}"
+            )
+        if self.loss_scale and not math.log2(self.loss_scale).is_integer():
+            raise InputError(
+                f"config key optim.loss_scale must be 0 or a power of two, given {self.loss_scale}"
+            )
+        for pattern, multiplier in self.lr_mult.items():
+            not_below_0({f"optim.lr_mult.{pattern}": multiplier})
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise InputError(
+                    f"config key optim.lr_mult: {pattern!r} is no regular expression: {error}"
+                ) from None
+
+    def _values(self, *names):
+        return {f"optim.{name}": getattr(self, name) for name in names}
+
 
 @dataclass(frozen=True)
 class Horovod:
@@ -126,6 +175,11 @@ class Horovod:
     cycle_ms: float = 1.0
     stall_seconds: int = 600
 
+    def check(self):
+        one_of("horovod.compression", self.compression, ("none", "fp16"))
+        names = ("groups", "fusion_mb", "cycle_ms", "stall_seconds")
+        not_below_0({f"horovod.{name}": getattr(self, name) for name in names})
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -137,10 +191,17 @@ class Checkpoint:
     keep: int = 2
     every: int = 0
 
+    def check(self):
+        above_0({"checkpoint.keep": self.keep})
+        if self.every < 0:
+            raise InputError(
+                f"config key checkpoint.every is in steps, 0 for none, given {self.every}"
+            )
+
 
 @dataclass(frozen=True)
 class Config:
-    """Everything a run depends on. `log_every` is in steps.
+    """Everything a run of classification depends on. `log_every` is in steps.
 
     `tensorboard`: the rows of metrics.jsonl also as scalars for TensorBoard (needs tensorboardX).
     """
@@ -156,8 +217,8 @@ class Config:
     tensorboard: bool = False
 
 
-def load_config(path, overrides=()) -> Config:
-    """Read a YAML file and apply `key.key=value` overrides.
+def load_config(path, overrides=(), cls=Config):
+    """Read a YAML file and apply `key.key=value` overrides; returns a `cls`, checked.
 
     Raises InputError on a missing or malformed file, an unknown key (naming the closest), a wrong
     type, or a value that is out of range.
@@ -176,8 +237,11 @@ def load_config(path, overrides=()) -> Config:
         raise InputError(f"config {path}: expected keys and values, given {type(tree).__name__}")
     for override in overrides:
         _override(tree, override)
-    config = _build(Config, tree, "")
-    _check(config)
+    config = _build(cls, tree, "")
+    above_0({"log_every": config.log_every})
+    for section in vars(config).values():
+        if dataclasses.is_dataclass(section):
+            section.check()
     return config
 
 
@@ -264,91 +328,37 @@ def _is_number(text):
     return True
 
 
-def _check(config):
-    positive = {
-        "model.classes": config.model.classes,
-        "data.size": min(config.data.size),
-        "data.scale": config.data.scale,
-        "data.threads": config.data.threads,
-        "augment.area": config.augment.area[0],
-        "augment.aspect": config.augment.aspect[0],
-        "optim.epochs": config.optim.epochs,
-        "optim.batch_size": config.optim.batch_size,
-        "optim.lr": config.optim.lr,
-        "checkpoint.keep": config.checkpoint.keep,
-        "optim.power": config.optim.power,
-        "optim.accumulate": config.optim.accumulate,
-        "log_every": config.log_every,
-    }
-    for key, value in positive.items():
+def above_0(values):
+    """Raise InputError where one of the values, by their keys, is not above 0."""
+    for key, value in values.items():
         if value <= 0:
             raise InputError(f"config key {key} must be above 0, given {value}")
-    if config.checkpoint.every < 0:
-        raise InputError(
-            f"config key checkpoint.every is in steps, 0 for none, given {config.checkpoint.every}"
-        )
-    for key, (low, high) in {
-        "augment.area": config.augment.area,
-        "augment.aspect": config.augment.aspect,
-    }.items():
+
+
+def not_below_0(values):
+    """Raise InputError where one of the values, by their keys, is below 0."""
+    for key, value in values.items():
+        if value < 0:
+            raise InputError(f"config key {key} must not be below 0, given {value}")
+
+
+def below_1(values):
+    """Raise InputError where one of the values, by their keys, is not from 0 to below 1."""
+    for key, value in values.items():
+        if not 0 <= value < 1:
+            raise InputError(f"config key {key} must be from 0 to below 1, given {value}")
+
+
+def rising(ranges):
+    """Raise InputError where one of the pairs, by their keys, falls or is not above 0."""
+    for key, (low, high) in ranges.items():
+        above_0({key: low})
         if low > high:
             raise InputError(f"config key {key} must rise, given [{low}, {high}]")
-    if config.augment.area[1] > 1:
-        raise InputError(f"config key augment.area is a share of 1, given {config.augment.area[1]}")
-    if not 0 <= config.data.max_bad < 1:
-        raise InputError(
-            f"config key data.max_bad is a share, from 0 to below 1, given {config.data.max_bad}"
-        )
-    _check_optim(config.optim)
-    _check_horovod(config.horovod)
-    if config.model.new_classifier and not config.model.pretrained:
-        raise InputError("config key model.new_classifier needs model.pretrained, given none")
 
 
-def _check_optim(optim):
-    _one_of("optim.schedule", optim.schedule, ("step", "cosine", "poly"))
-    _one_of("optim.precision", optim.precision, ("float32", "bfloat16", "float16"))
-    for key in ("lr_batch", "weight_decay", "warmup", "recompute", "loss_scale"):
-        _not_below_0(f"optim.{key}", getattr(optim, key))
-    for key in ("momentum", "label_smoothing"):
-        if not 0 <= getattr(optim, key) < 1:
-            raise InputError(
-                f"config key optim.{key} must be from 0 to below 1, given {getattr(optim, key)}"
-            )
-    if optim.nesterov and not optim.momentum:
-        raise InputError("config key optim.nesterov needs optim.momentum above 0, given 0")
-    if optim.batch_size % optim.accumulate:
-        raise InputError(
-            f"config key optim.accumulate must divide optim.batch_size {optim.batch_size}, "
-            f"given {optim.accumulate}"
-        )
-    if optim.loss_scale and not math.log2(optim.loss_scale).is_integer():
-        raise InputError(
-            f"config key optim.loss_scale must be 0 or a power of two, given {optim.loss_scale}"
-        )
-    for pattern, multiplier in optim.lr_mult.items():
-        _not_below_0(f"optim.lr_mult.{pattern}", multiplier)
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise InputError(
-                f"config key optim.lr_mult: {pattern!r} is no regular expression: {error}"
-            ) from None
-
-
-def _check_horovod(horovod):
-    _one_of("horovod.compression", horovod.compression, ("none", "fp16"))
-    for field_ in dataclasses.fields(horovod):
-        if field_.name != "compression":
-            _not_below_0(f"horovod.{field_.name}", getattr(horovod, field_.name))
-
-
-def _one_of(key, value, allowed):
+def one_of(key, value, allowed):
+    """Raise InputError where a value is none of those allowed."""
     if value not in allowed:
         names = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
         raise InputError(f"config key {key} must be {names}, given {value!r}")
-
-
-def _not_below_0(key, value):
-    if value < 0:
-        raise InputError(f"config key {key} must not be below 0, given {value}")

@@ -2,6 +2,8 @@
 
 from gluon_glore.atomic import atomic_path
 
+from .measures import TITLES
+
 
 def pyplot():
     """matplotlib's pyplot; imported here, for a trainer needs it at its end alone."""
@@ -22,25 +24,27 @@ def save(figure, path):
 
 
 def draw_curves(runs, path):
-    """Loss, accuracy and learning rate by epoch of some `Run`, a colour a run, as PNG.
+    """Loss, what is measured and learning rate by epoch of some `Run`, a colour a run, as PNG.
 
     Solid lines are evaluations, dashed ones the training pictures as they were trained on.
     """
-    figure, (loss, accuracy, rate) = pyplot().subplots(1, 3, figsize=(13, 4), dpi=120)
+    of_all = (run.measures for run in runs)
+    measured = dict.fromkeys(key for m in of_all for key in (m.score, m.trained))
+    columns = [("loss", 1, "loss"), *((key, 100, f"{TITLES[key]}, %") for key in measured)]
+    columns.append(("lr", 1, "learning rate, mean of the epoch"))
+    size = (13 / 3 * len(columns), 4)
+    figure, panels = pyplot().subplots(1, len(columns), figsize=size, dpi=120)
     for number, run in enumerate(runs):
-        colour = f"C{number % 10}"
-        trained, tested = run.training_by_epoch(), run.evaluations
-        for axes, key, scale in ((loss, "loss", 1), (accuracy, "top1", 100)):
-            for rows, style, label in ((tested, ".-", run.name), (trained, ".--", None)):
-                epochs = [row["epoch"] + 1 for row in rows]
-                values = [scale * row[key] for row in rows]
-                axes.plot(epochs, values, style, color=colour, label=label)
-        epochs, rates = [row["epoch"] + 1 for row in trained], [row["lr"] for row in trained]
-        rate.plot(epochs, rates, ".-", color=colour)
-    titles = ("loss", "top-1 accuracy, %", "learning rate, mean of the epoch")
-    for axes, title in zip((loss, accuracy, rate), titles):
+        lines = ((run.evaluations, ".-", run.name), (run.training_by_epoch(), ".--", None))
+        for axes, (key, scale, _) in zip(panels, columns):
+            for rows, style, label in lines:
+                known = [row for row in rows if key in row]
+                epochs = [row["epoch"] + 1 for row in known]
+                values = [scale * row[key] for row in known]
+                axes.plot(epochs, values, style, color=f"C{number % 10}", label=label)
+    for axes, (_, _, title) in zip(panels, columns):
         axes.set(xlabel="epoch", title=title)
         axes.grid(alpha=0.3)
         axes.xaxis.get_major_locator().set_params(integer=True)
-    loss.legend(title="tested; dashed: trained on")
+    panels[0].legend(title="tested; dashed: trained on")
     save(figure, path)

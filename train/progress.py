@@ -98,13 +98,13 @@ class Reporter:
             step=step,
             lr=lr,
             loss=meter.loss,
-            top1=meter.top1,
+            **meter.figures,
             images_per_second=speed,
             waiting=waiting,
             seconds=meter.seconds,
         )
         if self._bar is not None:
-            text = f"loss {meter.loss:.3f}, top-1 {meter.top1:.3f}, {speed:.0f} images/s"
+            text = f"{meter.text(3)}, {speed:.0f} images/s"
             self._bar.set_postfix_str(text, refresh=False)
             self._bar.update(step + 1 - self._bar.n)
 
@@ -115,16 +115,12 @@ class Reporter:
             kind="eval",
             epoch=epoch,
             loss=meter.loss,
-            top1=meter.top1,
-            top5=meter.top5,
+            **meter.figures,
             samples=meter.samples,
             seconds=meter.seconds,
         )
         if self._bar is not None:
-            text = f"epoch {epoch + 1}: test loss {meter.loss:.4f}, top-1 {meter.top1:.4f}"
-            if meter.top5 is not None:
-                text += f", top-5 {meter.top5:.4f}"
-            self._bar.write(text, file=sys.stderr)
+            self._bar.write(f"epoch {epoch + 1}: test {meter.text(4)}", file=sys.stderr)
 
     def finish(self):
         """Write summary.json and curves.png of the whole run, resumed or not, and print a table."""

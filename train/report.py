@@ -14,6 +14,7 @@ from gluon_glore.complexity import count_network, totals
 from gluon_glore.errors import InputError, naming
 from gluon_glore.models import get_model
 
+from .measures import TITLES
 from .plot import draw_curves
 from .runs import CONFIG, read_run
 
@@ -44,7 +45,8 @@ def table(runs):
 
     Raises InputError where a run's network is not registered (any more).
     """
-    columns = [_column(run) for run in runs]
+    measured = list(dict.fromkeys(key for run in runs for key in run.measures.tested))
+    columns = [_column(run, measured) for run in runs]
     rows = [["run", *(run.name for run in runs)]]
     rows += [[key, *(column[key] for column in columns)] for key in columns[0]]
     rows += [[f"`{key}`", *map(str, values)] for key, values in differences(runs)]
@@ -73,21 +75,22 @@ def _flatten(config, prefix=""):
             yield f"{prefix}{key}", value
 
 
-def _column(run):
+def _column(run, measured):
     name, figures = run.config["model"]["name"], run.figures()
     try:
         parameters, macs = _size(name, run.config["model"]["classes"], *run.config["data"]["size"])
     except InputError as error:
         raise InputError(f"{run.name}/{CONFIG}: {error}") from None
+    shares = {}
+    for key in measured:
+        best = _percent(figures.get(f"best_{key}"), figures["best_epoch"])
+        shares |= {f"{TITLES[key]}, last": _percent(figures.get(key)), f"{TITLES[key]}, best": best}
     return {
         "network": f"`{name}`",
         "parameters": f"{parameters / 1e6:.2f} M",
         "multiply-adds": f"{macs / 1e9:.3f} G",
         "epochs": f"{len(run.evaluations)} of {run.config['optim']['epochs']}",
-        "top-1, last": _percent(figures["top1"]),
-        "top-1, best": _percent(figures["best_top1"], figures["best_epoch"]),
-        "top-5, last": _percent(figures["top5"]),
-        "top-5, best": _percent(figures["best_top5"], figures["best_epoch"]),
+        **shares,
         "images/s": _number(figures["images_per_second"]),
         "waiting for input": _percent(figures["waiting"]),
         "seconds": _number(figures["seconds"]),

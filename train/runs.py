@@ -10,10 +10,12 @@ import yaml
 
 from gluon_glore.errors import InputError, naming
 
+from .measures import Measures, measures_of
+
 CONFIG = "config.yaml"
 METRICS = "metrics.jsonl"
-# What each kind of row has; the first counts the rows.
-KEYS = {"train": ("step", "epoch", "loss", "top1", "lr"), "eval": ("epoch", "loss", "top1")}
+# What each kind of row has, beside what it measures; the first counts the rows.
+KEYS = {"train": ("step", "epoch", "loss", "lr"), "eval": ("epoch", "loss")}
 
 
 @dataclass(frozen=True)
@@ -29,37 +31,42 @@ class Run:
     steps: List[dict]
     evaluations: List[dict]
 
+    @property
+    def measures(self) -> Measures:
+        """What its task measures."""
+        return measures_of((self.steps + self.evaluations)[0])
+
     def training_by_epoch(self):
-        """The training rows' means by epoch: epoch, loss, top1, lr."""
+        """The training rows' means by epoch: epoch, loss, what is right of the pictures, lr."""
+        keys = ("loss", self.measures.trained, "lr")
         epochs = {}
         for row in self.steps:
             epochs.setdefault(row["epoch"], []).append(row)
         return [
-            {"epoch": epoch}
-            | {key: statistics.fmean(row[key] for row in rows) for key in ("loss", "top1", "lr")}
+            {"epoch": epoch} | {key: statistics.fmean(row[key] for row in rows) for key in keys}
             for epoch, rows in sorted(epochs.items())
         ]
 
     def figures(self):
         """What came of it; None for what is not known (yet).
 
-        `top1` and `top5` are the last evaluation's, `best_*` those of the evaluation with the
-        highest top-1, `best_epoch` counts from 1. `seconds` of training and evaluation, start and
-        checkpoints left out; `images_per_second` over all processes and `waiting`, the share of
-        time without a batch to compute, are of training alone.
+        What the task measures (`top1` and `top5`, or `miou` and `accuracy`) is the last
+        evaluation's, `best_*` that of the evaluation with the highest score, `best_epoch` counts
+        from 1. `seconds` of training and evaluation, start and checkpoints left out;
+        `images_per_second` over all processes and `waiting`, the share of time without a batch to
+        compute, are of training alone.
         """
+        measures = self.measures
         last = self.evaluations[-1] if self.evaluations else {}
-        best = max(self.evaluations, key=lambda row: row["top1"], default={})
+        best = max(self.evaluations, key=lambda row: row[measures.score], default={})
         timed = [row for row in self.steps if row.get("seconds")]
         trained = sum(row["seconds"] for row in timed)
         tested = sum(row.get("seconds", 0) for row in self.evaluations)
         images = sum(row["images_per_second"] * row["seconds"] for row in timed)
         waited = sum(row["waiting"] * row["seconds"] for row in timed)
         return {
-            "top1": last.get("top1"),
-            "top5": last.get("top5"),
-            "best_top1": best.get("top1"),
-            "best_top5": best.get("top5"),
+            **{key: last.get(key) for key in measures.tested},
+            **{f"best_{key}": best.get(key) for key in measures.tested},
             "best_epoch": best["epoch"] + 1 if best else None,
             "images_per_second": images / trained if trained else None,
             "waiting": waited / trained if trained else None,
@@ -90,17 +97,19 @@ def read_metrics(path):
     """The rows of a metrics.jsonl: (training steps, evaluations), each in order.
 
     A last line without its end is what a killed run leaves, and left out. Raises InputError where
-    there is no row, or naming the line that is damaged.
+    there is no row, or naming the line that is damaged or another task's.
     """
     with naming(path):
         *lines, _ = path.read_bytes().split(b"\n")
-    rows = {"train": {}, "eval": {}}
+    rows, measures = {"train": {}, "eval": {}}, None
     for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
-            counter, *others = KEYS[row["kind"]]
-            sum(row[key] for key in others)  # they are there, and numbers
-            rows[row["kind"]][row[counter]] = row
+            kind = row["kind"]
+            counter, *others = KEYS[kind]
+            measures = measures or measures_of(row)
+            sum(row[key] for key in (*others, measures.key(kind)))  # they are there, and numbers
+            rows[kind][row[counter]] = row
         except (ValueError, KeyError, TypeError):
             raise InputError(f"{path} line {number}: damaged") from None
     if not lines:

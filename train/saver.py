@@ -38,13 +38,16 @@ class Saver:
             self.save(epoch, step)
             raise Stopped(f"{self._out}: saved after {epoch} epochs and {step} steps")
 
-    def save(self, epoch, step=0, top1=None):
-        """Save, unless this is what was saved last. Raises InputError where the disk refuses."""
+    def save(self, epoch, step=0, score=None):
+        """Save, unless this is what was saved last; `score` is that of its evaluation.
+
+        Raises InputError where the disk refuses.
+        """
         if (epoch, step) == self._saved:
             return
         # In place: the run that goes on and the one that is resumed from here hold the same.
         loop.average_statistics(self._net, self._comm)
-        manifest = dataclasses.replace(self._manifest, epoch=epoch, step=step, top1=top1)
+        manifest = dataclasses.replace(self._manifest, epoch=epoch, step=step, score=score)
         on_rank_0(
             self._comm,
             lambda: checkpoint.save_checkpoint(

@@ -4,6 +4,8 @@ import mxnet as mx
 import numpy as np
 from mxnet import autograd, gluon
 
+from gluon_glore.errors import InputError
+
 from .precision import make_loss_scale
 from .recompute import Segments
 
@@ -13,20 +15,23 @@ class Step:
 
     Parameters
     ----------
-    loss : logits `(B, classes)` and labels `(B,)` to losses `(B,)`.
+    loss : what the network returns, and labels, to losses `(B,)`. None: cross entropy.
     accumulate : equal parts of the batch, computed one after the other. Above 1 it needs parameters
         that add up their gradients, see `add_gradients`.
     scale : a LossScale; where gradients overflow, it skips the step on all ranks. None: no scaling.
     segments : Segments of the network, which save memory; None runs it as a whole.
     seed : with a number, dropout's masks are a pure function of it, the step's number and the rank.
+    graph : what is run in the place of the network: a Block with its parameters that trains them
+        in another way. Of a list or tuple that it returns the first are the logits.
     """
 
-    def __init__(self, loss=None, accumulate=1, scale=None, segments=None, seed=None):
+    def __init__(self, loss=None, accumulate=1, scale=None, segments=None, seed=None, graph=None):
         self._loss = gluon.loss.SoftmaxCrossEntropyLoss() if loss is None else loss
         self._accumulate = accumulate
         self._scale = scale
         self._segments = segments
         self._seed = seed
+        self._graph = graph
 
     def __call__(self, net, trainer, x, y, number):
         if self._seed is not None:
@@ -48,19 +53,20 @@ class Step:
         return [mx.nd.concat(*arrays, dim=0) for arrays in zip(*parts)]
 
     def _backward(self, net, x, y):
-        def loss(logits):
-            return self._loss(logits, y)
+        def loss(outputs):
+            return self._loss(outputs, y)
 
         def head(losses):
             return self._scale and mx.nd.full(losses.shape, self._scale.scale, ctx=losses.context)
 
         if self._segments:
-            logits, losses = self._segments.backward(x, loss, head)
+            outputs, losses = self._segments.backward(x, loss, head)
         else:
             with autograd.record():
-                logits = net(x)
-                losses = loss(logits)
+                outputs = net(x) if self._graph is None else self._graph(x)
+                losses = loss(outputs)
             losses.backward(head(losses))
+        logits = outputs[0] if isinstance(outputs, (list, tuple)) else outputs
         return logits.astype("float32", copy=False), losses.astype("float32", copy=False)
 
 
@@ -85,15 +91,28 @@ def smoothed_loss(share):
     return loss
 
 
-def make_step(config, net, comm):
-    """The step that a configuration asks for. Call it when the network is initialised."""
+def make_step(config, net, comm, loss=None, graph=None):
+    """The step that a configuration asks for. Call it when the network is initialised.
+
+    `loss` and `graph` as a Step takes them; the loss is that of a classification if None. Raises
+    InputError where a graph is to be computed again in parts.
+    """
     optim = config.optim
+    if graph is not None and optim.recompute:
+        raise InputError("config key optim.recompute is for classification networks, use 0")
+    if loss is None and optim.label_smoothing:
+        loss = smoothed_loss(optim.label_smoothing)
     if optim.accumulate > 1:
         add_gradients(net.collect_params())
     return Step(
-        loss=smoothed_loss(optim.label_smoothing) if optim.label_smoothing else None,
+        loss=loss,
         accumulate=optim.accumulate,
         scale=make_loss_scale(optim, config.horovod),
         segments=Segments(net, optim.recompute) if optim.recompute else None,
-        seed=(config.seed, comm.rank) if net.spec.dropout else None,
+        seed=(config.seed, comm.rank) if _has_dropout(net if graph is None else graph) else None,
+        graph=graph,
     )
+
+
+def _has_dropout(block):
+    return isinstance(block, gluon.nn.Dropout) or any(map(_has_dropout, block._children.values()))

@@ -114,6 +114,6 @@ def add_measurement(folder, measured):
     """Write what was measured into an entry's manifest and card."""
     manifest = read_manifest(folder)
     card = dataclasses.replace(manifest.card, measured=measured)
-    manifest = dataclasses.replace(manifest, card=card, top1=measured["top1"])
+    manifest = dataclasses.replace(manifest, card=card, score=measured["top1"])
     write_manifest(folder, manifest, list(manifest.sha256))
     write_text(Path(folder) / CARD, markdown(manifest))
