@@ -38,12 +38,14 @@ class Norm(HybridBlock):
 
     Parameters `<name>__bn_{gamma,beta,running_mean,running_var}`. With three spatial `axes` it
     works on plain copies: without them a 3-D BatchNorm does not train on MXNet's CPU build.
+    A `stand_in(F, x, norm)` is called in the place of its BatchNorm `norm`, where it is not None.
     """
 
     def __init__(self, name, channels, axes=2, relu=True, zero_gamma=False, eps=BATCH_NORM_EPS):
         super().__init__(prefix=f"{name}__norm_")
         self._axes = axes
         self._relu = relu
+        self.stand_in = None
         # Named beside this block, not inside it: the files know one level only.
         self.norm = nn.BatchNorm(
             epsilon=eps,
@@ -54,7 +56,8 @@ class Norm(HybridBlock):
         )
 
     def hybrid_forward(self, F, x):
-        y = self.norm(plain_copy(F, x, self._axes))
+        x = plain_copy(F, x, self._axes)
+        y = self.norm(x) if self.stand_in is None else self.stand_in(F, x, self.norm)
         if self._relu:
             y = rectify(F, y)
         return plain_copy(F, y, self._axes)
@@ -68,6 +71,11 @@ def freeze_norm(net):
             block._kwargs["use_global_stats"] = True  # what the layer hands to its operator
 
     net.apply(freeze)
+
+
+def is_frozen(norm):
+    """Whether `freeze_norm` made a BatchNorm use its running statistics."""
+    return norm._kwargs["use_global_stats"]
 
 
 class PreActConv(HybridBlock):

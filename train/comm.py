@@ -28,7 +28,7 @@ class LocalComm:
     def broadcast(self, arrays):
         """Overwrite the arrays, an iterable of NDArray, with those of rank 0."""
 
-    def sum(self, values):
+    def sum(self, values, name="sum"):
         """Sum a float64 array over all ranks."""
         return np.asarray(values, np.float64)
 
@@ -75,11 +75,14 @@ class HorovodComm:
             mine = array.asnumpy() if self.rank == 0 else np.zeros(array.shape)
             array[:] = self.sum(mine)  # exact: float64, and all other summands are zero
 
-    def sum(self, values):
-        """Sum a float64 array over all ranks."""
+    def sum(self, values, name="sum"):
+        """Sum a float64 array over all ranks.
+
+        Two threads may be at it at once under different names: the ranks match sums by name.
+        """
         local = mx.nd.array(np.atleast_1d(np.asarray(values, np.float64)), dtype="float64")
         with self.waiting():
-            total = self._hvd.allreduce(local, average=False, name="sum").asnumpy()
+            total = self._hvd.allreduce(local, average=False, name=name).asnumpy()
         return total.reshape(np.shape(values))
 
     def agree(self, name, value):
