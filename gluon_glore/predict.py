@@ -65,12 +65,12 @@ def segment_items(segmenter, items, folder, views, top=5, workers=2):
     """
 
     def read(item):
-        return folder.name(item.place), item.read(segmenter.channels)
+        return item.read(segmenter.channels)
 
     for ahead in _batches_ahead(items, read, workers, 1):
         for place, future in ahead:
             try:
-                name, picture = future.result()
+                picture, name = future.result(), folder.name(place)
                 classes = segmenter.classes(picture, views)
                 files = folder.write(name, picture, classes)
                 largest = segmenter.largest(classes, top)
