@@ -1,7 +1,6 @@
 """From what a user names (exported folder, training run, network) to classified pictures."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Callable
 
 import numpy as np
@@ -9,7 +8,7 @@ import numpy as np
 from .errors import InputError
 from .image import read_image
 from .manifest import Manifest
-from .runtimes import is_export, read_files, start_runtime
+from .ready import load_ready
 
 
 @dataclass(frozen=True)
@@ -77,23 +76,10 @@ class Classifier:
 
 
 def load_classifier(model, weights=None, class_names=None, runtime=None) -> Classifier:
-    """Load an exported folder, or what `load_network` takes. Raises InputError where it can't.
-
-    `runtime` runs an exported folder (default: the one that is best here); what is not exported
-    runs on MXNet, which is imported for nothing else.
-    """
-    if Path(model).is_dir() and is_export(model):
-        if weights or class_names:
-            raise InputError(f"{model} holds its own weights and class names, give no others")
-        files = read_files(model)
-        network = start_runtime(files, runtime)
-        return Classifier(network, files.manifest, network.name)
-    if runtime not in (None, "mxnet"):
-        raise InputError(f"{model} runs on mxnet, not on {runtime}: export it first")
-    import mxnet as mx
-
-    from .load import load_network
-
-    net, manifest = load_network(model, weights, class_names)
-    net.hybridize(static_alloc=True, static_shape=True)
-    return Classifier(lambda x: net(mx.nd.array(x)).asnumpy(), manifest)
+    """A `load_ready` network that classifies. Raises InputError where it can't be had."""
+    ready = load_ready(model, weights, class_names, runtime)
+    if ready.segments:
+        raise InputError(
+            f"{ready.manifest.model} segments pictures: give a network that classifies"
+        )
+    return Classifier(*ready)

@@ -2,13 +2,13 @@
 
 import os
 
-from .errors import positive_int
+from .errors import InputError, positive_int
 
 PIXELS = {"predict": 256 * 10**6, "serve": 50 * 10**6}  # a picture takes 3 bytes of memory each
 
 
 def add_predict(commands):
-    command = commands.add_parser("predict", help="classify pictures, folders, videos")
+    command = commands.add_parser("predict", help="classify or segment pictures, folders, videos")
     command.add_argument(
         "images",
         nargs="+",
@@ -21,9 +21,16 @@ def add_predict(commands):
     command.add_argument(
         "--every", type=positive_int, default=1, metavar="N", help="each Nth frame of a video (1)"
     )
-    command.add_argument("--batch", type=positive_int, default=8, help="pictures at once (8)")
+    command.add_argument(
+        "--batch", type=positive_int, help="pictures at once (8), for segmentation windows (1)"
+    )
     add_decoding(command, "predict")
     add_network(command)
+    segmentation = command.add_argument_group("for a network that segments pictures")
+    segmentation.add_argument(
+        "--out", metavar="DIR", help="folder for overlays, colours and label ids, which it needs"
+    )
+    add_views(segmentation)
     command.set_defaults(command=predict)
 
 
@@ -74,6 +81,34 @@ def add_network(command):
     add_class_names(command)
 
 
+def add_views(command):
+    """How segmentation looks at a picture; `views(args)` has what was given."""
+    command.add_argument(
+        "--scales", type=float, nargs="+", metavar="S", help="sizes to look at it in (1)"
+    )
+    command.add_argument("--flip", action="store_true", default=None, help="mirrored too")
+    command.add_argument(
+        "--window",
+        type=positive_int,
+        nargs=2,
+        metavar=("H", "W"),
+        help="slide a window of so many pixels over it (see it whole)",
+    )
+
+
+def views(args):
+    """The segment.Views of `add_views` and --batch. Raises InputError where they have no sense."""
+    from .segment import Views
+
+    given = {
+        "scales": args.scales and tuple(args.scales),
+        "flip": args.flip,
+        "window": args.window and tuple(args.window),
+        "batch": args.batch,
+    }
+    return Views(**{name: value for name, value in given.items() if value is not None})
+
+
 def add_weights(command):
     command.add_argument(
         "--weights",
@@ -118,26 +153,41 @@ def cores():
 
 
 def predict(args):
-    classifier = load(args)
-    from .predict import predict_sources
+    ready = load(args)
+    from .classify import Classifier
+    from .predict import predict_sources, segment_sources
+    from .segment import Segmenter
 
-    predict_sources(
-        classifier, args.images, args.top, args.batch, args.workers, args.every, args.format
-    )
+    rest = {"top": args.top, "workers": args.workers, "every": args.every, "style": args.format}
+    name = ready.manifest.model
+    if ready.segments:
+        if args.out is None:
+            raise InputError(f"{name} segments pictures: give --out DIR for them")
+        segment_sources(Segmenter(*ready), args.images, args.out, views(args), **rest)
+        return
+    given = [o for o in ("out", "scales", "flip", "window") if getattr(args, o) is not None]
+    if given:
+        raise InputError(f"--{given[0]} is for networks that segment pictures, {name} does not")
+    predict_sources(Classifier(*ready), args.images, batch=args.batch or 8, **rest)
 
 
 def serve(args):
-    classifier = load(args)
+    ready = load(args)
+    if ready.segments:
+        raise InputError(
+            f"serve classifies pictures; {ready.manifest.model} segments them: use predict"
+        )
+    from .classify import Classifier
     from .serve import serve
     from .service import Settings
 
     wait = args.wait_ms / 1000
     settings = Settings(args.max_bytes, args.queue, args.timeout, args.batch, wait, args.workers)
-    serve(classifier, args.host, args.port, settings)
+    serve(Classifier(*ready), args.host, args.port, settings)
 
 
 def load(args):
-    """The classifier, in a process that decodes pictures beside it. Imports MXNet and OpenCV."""
+    """The network, in a process that decodes pictures beside it. Imports MXNet and OpenCV."""
     # MXNet's threads would spin where they wait for each other, on cores that decoding needs:
     # a batch then took ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -145,7 +195,7 @@ def load(args):
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(args.max_pixels)
     import cv2
 
-    from .classify import load_classifier
+    from .ready import load_ready
 
     cv2.setNumThreads(1)  # `workers` decode beside each other
-    return load_classifier(args.model, args.weights, args.class_names, args.runtime)
+    return load_ready(args.model, args.weights, args.class_names, args.runtime)

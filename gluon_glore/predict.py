@@ -1,4 +1,4 @@
-"""Many pictures classified: decoded by several threads, in batches, answered in order."""
+"""Many pictures classified or segmented: decoded by several threads, answered in order."""
 
 import contextlib
 import json
@@ -6,12 +6,14 @@ import queue
 import sys
 import threading
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple
 
 from tqdm import tqdm
 
 from .errors import InputError
+from .paint import PaintedFolder
 from .sources import Place, open_sources
 
 _END = object()
@@ -19,11 +21,17 @@ _END = object()
 
 @dataclass(frozen=True)
 class Answer:
-    """The likeliest classes of a picture, `(name, probability)` each, or why there are none."""
+    """The first classes of a picture, `(name, figure)` each, or why there are none.
+
+    `figure` says what is told of them: their probability, or their share of the picture, whose
+    painted `files` are then told by kind.
+    """
 
     place: Place
     top: List[Tuple[str, float]]
     error: Optional[InputError] = None
+    figure: str = "probability"
+    files: Dict[str, Path] = field(default_factory=dict)
 
 
 def classify_items(classifier, items, top=5, batch=8, workers=2):
@@ -47,6 +55,29 @@ def classify_items(classifier, items, top=5, batch=8, workers=2):
                 yield Answer(place, classifier.best(next(logits), top))
             except InputError as error:
                 yield Answer(place, [], error)
+
+
+def segment_items(segmenter, items, folder, views, top=5, workers=2):
+    """Yield an `Answer` for each of the `items` (sources.Item), in order, its files written.
+
+    `folder` is a `PaintedFolder`, `views` a `segment.Views`. `workers` threads read pictures, at
+    most two ahead.
+    """
+
+    def read(item):
+        return item.read(segmenter.channels)
+
+    for ahead in _batches_ahead(items, read, workers, 1):
+        for place, future in ahead:
+            try:
+                picture, name = future.result(), folder.name(place)
+                classes = segmenter.classes(picture, views)
+                files = folder.write(name, picture, classes)
+                largest = segmenter.largest(classes, top)
+            except InputError as error:
+                yield Answer(place, [], error)
+            else:
+                yield Answer(place, largest, None, "share", files)
 
 
 def _outcome(future):
@@ -114,10 +145,35 @@ def _batches_ahead(items, work, workers, batch):
 
 
 def predict_sources(classifier, names, top=5, batch=8, workers=2, every=1, style="table"):
+    """`print_answers` of a classifier for all that `open_sources` takes."""
+
+    def answer(items):
+        return classify_items(classifier, items, top, batch, workers)
+
+    print_answers(answer, names, every, style)
+
+
+def segment_sources(segmenter, names, out, views, top=5, workers=2, every=1, style="table"):
+    """`print_answers` of a segmenter, which writes painted pictures into the folder `out`.
+
+    Raises InputError also where that lies in a folder of pictures: the next time they were in it.
+    """
+    for name in names:
+        if Path(name).is_dir() and Path(name).resolve() in (Path(out) / "any").resolve().parents:
+            raise InputError(f"{out} lies in {name}, of which all pictures are asked for")
+    folder = PaintedFolder(out, segmenter.manifest.class_names)
+
+    def answer(items):
+        return segment_items(segmenter, items, folder, views, top, workers)
+
+    print_answers(answer, names, every, style)
+
+
+def print_answers(answers, names, every=1, style="table"):
     """Print an answer a line, `style` of STYLES, for all that `open_sources` takes, as they come.
 
-    What can't be used is named on stderr, and the rest goes on. Raises InputError at the end where
-    there was any.
+    `answers(items)` yields the `Answer`s. What can't be used is named on stderr, and the rest goes
+    on. Raises InputError at the end where there was any.
     """
     places, items = open_sources(names, every)
     width = max(len(place.name) for place in places) if places else 0
@@ -127,7 +183,7 @@ def predict_sources(classifier, names, top=5, batch=8, workers=2, every=1, style
     quiet = sys.stdout.isatty() or not sys.stderr.isatty()
     count = refused = 0
     with tqdm(total=total, unit=" pictures", disable=quiet, dynamic_ncols=True) as bar:
-        for answer in classify_items(classifier, items, top, batch, workers):
+        for answer in answers(items):
             count += 1
             bar.update()
             if answer.error is None:
@@ -145,7 +201,7 @@ def predict_sources(classifier, names, top=5, batch=8, workers=2, every=1, style
 def _table(answer, width):
     place = answer.place
     name = place.name if place.frame is None else f"{place.name}:{place.frame}"
-    text = ", ".join(f"{name} {probability:.4f}" for name, probability in answer.top)
+    text = ", ".join(f"{class_name} {figure:.4f}" for class_name, figure in answer.top)
     return f"{name.ljust(width)}  {text}"
 
 
@@ -153,15 +209,18 @@ def _json(answer, _):
     place = answer.place
     fields = {"file": place.file, "frame": place.frame, "time": place.time}
     fields = {key: value for key, value in fields.items() if value is not None}
-    return json.dumps({**fields, "top": top_fields(answer.top)})
+    fields["top"] = top_fields(answer.top, answer.figure)
+    if answer.files:
+        fields["files"] = {kind: str(path) for kind, path in answer.files.items()}
+    return json.dumps(fields)
 
 
 STYLES = {"table": _table, "json": _json}
 
 
-def top_fields(top):
-    """The likeliest classes as JSON has them, of `predict` and of `serve`."""
-    return [{"class": name, "probability": round(probability, 6)} for name, probability in top]
+def top_fields(top, figure="probability"):
+    """The first classes as JSON has them, of `predict` and of `serve`."""
+    return [{"class": name, figure: round(number, 6)} for name, number in top]
 
 
 def _where(place):

@@ -13,10 +13,13 @@ from conftest import ROOT
 from test_sources import write_video
 
 from gluon_glore import InputError
+from gluon_glore.__main__ import main
 from gluon_glore.classify import Classifier, load_classifier
 from gluon_glore.image import Preprocess
 from gluon_glore.manifest import Manifest
-from gluon_glore.predict import classify_items, predict_sources
+from gluon_glore.paint import PaintedFolder, Palette
+from gluon_glore.predict import classify_items, predict_sources, segment_items, segment_sources
+from gluon_glore.segment import Segmenter, Views
 from gluon_glore.sources import Item, Place, open_sources
 
 MODEL = "tiny_glore_0_1"  # the shipped weights
@@ -251,3 +254,109 @@ def test_a_terminal_sees_progress_and_a_file_the_answers(folder):
     os.close(terminal)
     assert len(out.splitlines()) == 20
     assert "20/20" in seen and "pictures" in seen
+
+
+def dark_or_light(x):
+    """A network that labels pixels: 1 where they are above 100."""
+    return np.concatenate([0 * x, x - 100], axis=1)
+
+
+def segmenter(network=dark_or_light):
+    return Segmenter(network, Manifest("m", ("road", "sky"), GREY))
+
+
+def shade(path, light, size=(4, 8)):
+    """A picture of which a share is light."""
+    picture = np.zeros(size, np.uint8)
+    picture[:, : round(light * size[1])] = 200
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), picture)
+    return path
+
+
+def test_segmented_pictures_are_painted_and_their_largest_classes_told(tmp_path, capsys):
+    shade(tmp_path / "in" / "a.png", 0.25)
+    shade(tmp_path / "in" / "sub" / "a.png", 1)
+    video, out = write_video(tmp_path / "v.avi"), tmp_path / "out"
+    sources = [tmp_path / "in", video]
+    for style in ("table", "json"):
+        segment_sources(segmenter(), sources, out, Views(), every=10, style=style)
+    lines = capsys.readouterr().out.splitlines()
+    table, rows = lines[: len(lines) // 2], [json.loads(x) for x in lines[len(lines) // 2 :]]
+    assert len(table) == len(rows) == 5
+    assert table[:2] == ["a.png  road 0.7500, sky 0.2500", "sub/a.png  sky 1.0000"]
+    assert rows[0] == {
+        "file": str(tmp_path / "in" / "a.png"),
+        "top": [{"class": "road", "share": 0.75}, {"class": "sky", "share": 0.25}],
+        "files": {k: f"{out}/a_{k}.png" for k in ("overlay", "color", "labelIds")},
+    }
+    assert rows[-1]["frame"] == 20 and rows[-1]["files"]["color"] == f"{out}/v_000020_color.png"
+    files = {path for row in rows for path in row["files"].values()}
+    assert files == {str(path) for path in out.rglob("*.png")} and len(files) == 15
+    color = cv2.imread(f"{out}/a_color.png")[..., ::-1]
+    classes = np.repeat(np.uint8([[1] * 2 + [0] * 6]), 4, axis=0)
+    assert np.array_equal(color, Palette(("road", "sky")).color(classes))
+
+
+def test_top_is_of_the_classes_in_a_line(tmp_path, capsys):
+    picture = shade(tmp_path / "a.png", 0.75)
+    segment_sources(segmenter(), [picture], tmp_path / "out", Views(), top=1)
+    assert capsys.readouterr().out == "a.png  sky 0.7500\n"
+
+
+def test_a_bad_picture_among_segmented_ones_is_named_and_the_rest_goes_on(tmp_path, capsys):
+    def some_nan(x):
+        return dark_or_light(x) + (np.nan if (x == 200).all() else 0)
+
+    good, other = (shade(tmp_path / folder / "a.png", 0.5) for folder in ("x", "y"))
+    (tmp_path / "bad.png").write_text("no picture")
+    full, last = shade(tmp_path / "full.png", 1), shade(tmp_path / "last.png", 0.25)
+    sources = [tmp_path / "bad.png", good, other, full, last, tmp_path / "none.png"]
+    with pytest.raises(InputError, match="4 of 6 could not be used"):
+        segment_sources(segmenter(some_nan), sources, tmp_path / "out", Views())
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == ["a.png", "last.png"]
+    assert err.splitlines() == [
+        f"error: {tmp_path}/bad.png: not a readable picture",
+        f"error: {other}: its files in {tmp_path}/out would overwrite those of {good}",
+        f"error: {full}: the network's outputs are not finite: its weights are no good",
+        f"error: {tmp_path}/none.png: No such file or directory",
+    ]
+    names = {f"{n}_{kind}.png" for n in ("a", "last") for kind in ("overlay", "color", "labelIds")}
+    assert set(os.listdir(tmp_path / "out")) == names
+
+
+def test_segmented_pictures_come_in_order_and_few_are_read_ahead(tmp_path):
+    asked = most = 0
+
+    def items():
+        nonlocal asked
+        for asked in range(1, 31):
+            yield item(asked)
+
+    folder = PaintedFolder(tmp_path, ("road", "sky"))
+    answers = []
+    for answer in segment_items(segmenter(), items(), folder, Views(), workers=4):
+        answers.append(answer)
+        time.sleep(0.002)
+        most = max(most, asked - len(answers))
+    assert [answer.place.name for answer in answers] == [str(i) for i in range(1, 31)]
+    assert most <= 4
+
+
+@pytest.mark.parametrize("out", ["in", "in/out", "in/a/b"])
+def test_an_output_folder_among_the_pictures_is_refused(tmp_path, out):
+    shade(tmp_path / "in" / "a.png", 0.5)
+    with pytest.raises(InputError, match=f"{out} lies in .*in, of which all pictures are asked"):
+        segment_sources(segmenter(), [tmp_path / "in"], tmp_path / out, Views())
+    assert os.listdir(tmp_path / "in") == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    "option", [["--out", "o"], ["--scales", "1"], ["--flip"], ["--window", "8", "8"]]
+)
+def test_what_only_segmentation_has_is_refused_of_a_classifier(folder, option, capsys):
+    assert main(["predict", "--model", MODEL, str(folder), *option]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {option[0]} is for networks that segment pictures, {MODEL} does not\n"
+    )

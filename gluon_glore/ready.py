@@ -1,0 +1,61 @@
+"""From what a user names (exported folder, training run, network) to a network of numpy arrays."""
+
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+import numpy as np
+
+from .errors import InputError
+from .manifest import Manifest
+from .runtimes import is_export, read_files, start_runtime
+from .zoo import get_spec
+
+
+class Ready(NamedTuple):
+    """A network ready to be called, numpy in and out; `runtime` says what runs it."""
+
+    network: Callable[[np.ndarray], np.ndarray]
+    manifest: Manifest
+    runtime: str
+
+    @property
+    def segments(self) -> bool:
+        """Whether it labels the pixels of a picture, and not the picture."""
+        spec = spec_of(self.manifest)
+        return getattr(spec, "head", None) is not None
+
+
+def load_ready(model, weights=None, class_names=None, runtime=None) -> Ready:
+    """Load an exported folder, or what `load_network` takes. Raises InputError where it can't.
+
+    `runtime` runs an exported folder (default: the one that is best here); what is not exported
+    runs on MXNet, which is imported for nothing else, and in its current context.
+    """
+    if Path(model).is_dir() and is_export(model):
+        if weights or class_names:
+            raise InputError(f"{model} holds its own weights and class names, give no others")
+        files = read_files(model)
+        network = start_runtime(files, runtime)
+        return Ready(network, files.manifest, network.name)
+    if runtime not in (None, "mxnet"):
+        raise InputError(f"{model} runs on mxnet, not on {runtime}: export it first")
+    import mxnet as mx
+
+    from .load import load_network
+
+    net, manifest = load_network(model, weights, class_names)
+    device = mx.context.current_context()
+    if device.device_type != "cpu":
+        net.collect_params().reset_ctx(device)
+    net.hybridize(static_alloc=True, static_shape=True)
+    return Ready(lambda x: net(mx.nd.array(x, ctx=device)).asnumpy(), manifest, "mxnet")
+
+
+def spec_of(manifest):
+    """The NetSpec of a manifest's network, None where it has none and its name is not known."""
+    if manifest.spec:
+        return manifest.spec
+    try:
+        return get_spec(manifest.model)
+    except InputError:
+        return None

@@ -1,0 +1,154 @@
+"""Evaluate a segmentation network on Cityscapes with the data set's own evaluator.
+
+    python -m train.evaluate_cityscapes MODEL --data ROOT --scales 0.75 1 1.25 --flip
+    python -m train.evaluate_cityscapes MODEL --data ROOT --split test --submit FOLDER
+
+Also writes predictions as the test server takes them. Runs in one process, on a GPU if there is.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import mxnet as mx
+
+from gluon_glore.atomic import is_taken, new_folder
+from gluon_glore.commands import add_views, cores, views
+from gluon_glore.errors import InputError, naming, positive_int
+from gluon_glore.paint import Palette, encode_png
+from gluon_glore.segment import load_segmenter
+
+from .cityscapes_scores import evaluator, official_scores, scores_table
+from .evaluate import write_result
+from .progress import bar
+from .records import BadRecord
+from .scenes import Scenes
+
+
+def main(argv=None):
+    """Evaluate as the command line says. Returns the exit code: 0, or 2 for what can't be used."""
+    args = parse_args(argv)
+    try:
+        with mx.gpu() if mx.context.num_gpus() else mx.cpu():
+            segmenter = load_segmenter(args.model, runtime=args.runtime)
+            result = evaluate(segmenter, args.data, args.split, views(args), args.submit)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    if "miou" in result:
+        print(scores_table(result))
+    return write_result(args.out, result) if args.out else 0
+
+
+def parse_args(argv):
+    parser = argparse.ArgumentParser(
+        prog="python -m train.evaluate_cityscapes", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("model", help="a run's directory, an exported folder, a network's name")
+    parser.add_argument(
+        "--data", required=True, metavar="ROOT", help="folder of leftImg8bit and gtFine"
+    )
+    parser.add_argument("--split", choices=("train", "val", "test"), default="val")
+    parser.add_argument(
+        "--submit", metavar="DIR", help="keep the predictions, as the test server takes them"
+    )
+    parser.add_argument("--out", metavar="FILE.json", help="write the scores there too")
+    parser.add_argument("--runtime", help="what runs an exported folder (the best there is)")
+    parser.add_argument("--batch", type=positive_int, help="windows at once (1)")
+    add_views(parser)
+    return parser.parse_args(argv)
+
+
+def evaluate(segmenter, root, split, views, submit=None):
+    """Predict all scenes of a split, into the new folder `submit` where given, and score them.
+
+    Returns what was done and `official_scores`; no scores of the test split, whose labels are not
+    public. Raises InputError where the classes are not Cityscapes', nothing is asked for, `submit`
+    holds something, or a scene can't be used: they are all read before the first is predicted.
+    """
+    palette = Palette(segmenter.manifest.class_names)
+    if not palette.cityscapes:
+        raise InputError(f"{segmenter.manifest.model}: its classes are not Cityscapes'")
+    scored = split != "test"
+    if scored:
+        evaluator()
+    elif submit is None:
+        raise InputError("the labels of test are not public: give --submit DIR")
+    if submit is not None and is_taken(submit):
+        raise InputError(f"{submit}: not an empty folder")
+    scenes = Scenes(root, split, labelled=scored)
+    check(scenes)
+
+    start = time.monotonic()
+    result = {
+        "model": segmenter.manifest.model,
+        "runtime": segmenter.runtime,
+        "data": str(root),
+        "split": split,
+        "pictures": len(scenes),
+        "scales": list(views.scales),
+        "flip": views.flip,
+        "window": views.window and list(views.window),
+    }
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(submit or Path(temporary) / "predictions")
+        with new_folder(folder) as new:
+            names = predict(segmenter, palette, scenes, views, new)
+        result["seconds"] = round(time.monotonic() - start, 1)
+        if submit is not None:
+            print(f"written: {len(names)} predictions to {submit}", file=sys.stderr)
+        if scored:
+            print("scoring with Cityscapes' evaluator", file=sys.stderr)
+            result.update(official_scores([folder / name for name in names], scenes.labels))
+    return result
+
+
+def check(scenes):
+    """Read all scenes and name those that can't be used. Raises InputError where there are any.
+
+    A score that leaves some out is none to compare with, and hours of prediction would be in vain.
+    """
+
+    def fault(i):
+        try:
+            scenes[i]
+        except BadRecord as error:
+            return str(error)
+
+    with ThreadPoolExecutor(cores()) as threads:
+        found = threads.map(fault, range(len(scenes)))
+        faults = [text for text in bar(found, total=len(scenes), desc="read", unit="scene") if text]
+    for text in faults:
+        print(f"bad {text}", file=sys.stderr)
+    if faults:
+        raise InputError(f"{scenes.path}: {len(faults)} of {len(scenes)} scenes are bad")
+
+
+def predict(segmenter, palette, scenes, views, folder):
+    """Write the predicted label ids of all scenes into `folder`; returns the files' names.
+
+    They are CITY_SEQUENCE_FRAME_labelIds.png, one channel of 8 bits, in the pictures' sizes.
+    Raises InputError, naming the picture, where one can't be predicted.
+    """
+    names = []
+    for i in bar(range(len(scenes)), desc="predicted", unit="scene"):
+        scene = scenes.pictures[i].name.replace("_leftImg8bit.png", "")
+        names.append(f"{scene}_labelIds.png")
+        try:
+            classes = segmenter.classes(scenes.picture(i), views)
+        except BadRecord:
+            raise
+        except InputError as error:
+            raise InputError(f"{scenes.name(i)}: {error}") from None
+        with naming(folder):
+            (folder / names[-1]).write_bytes(encode_png(palette.label_ids(classes)))
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())
