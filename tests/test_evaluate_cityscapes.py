@@ -84,10 +84,11 @@ def test_a_split_is_scored_as_its_pixels_say(official, tmp_path, views):
     assert sorted(os.listdir(tmp_path)) == ["gtFine", "leftImg8bit"]
 
 
-def test_predictions_are_kept_as_the_test_server_takes_them(official, tmp_path):
+def test_predictions_are_kept_as_the_test_server_takes_them(official, tmp_path, capsys):
     scenes = write_scenes(tmp_path)
     folder = tmp_path / "new" / "submission"
     result = evaluate(segmenter(), tmp_path, "val", Views(), folder)
+    assert "not every label has its *_instanceIds.png: no iIoU" in capsys.readouterr().err
     names = [f"city_{i:06d}_000019_labelIds.png" for i in range(3)]
     assert sorted(os.listdir(folder)) == names
     for name, (seen, _) in zip(names, scenes):

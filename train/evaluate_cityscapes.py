@@ -105,6 +105,8 @@ def evaluate(segmenter, root, split, views, submit=None):
         if scored:
             print("scoring with Cityscapes' evaluator", file=sys.stderr)
             result.update(official_scores([folder / name for name in names], scenes.labels))
+            if result["iiou"] is None:
+                print("not every label has its *_instanceIds.png: no iIoU", file=sys.stderr)
     return result
 
 
