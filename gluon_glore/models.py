@@ -7,7 +7,7 @@ from .network import Network
 from .transfer import fill
 from .weights import load_arrays, set_weights
 from .weights.store import find_weights
-from .zoo import get_spec, list_models, spec_of
+from .zoo import get_spec, list_models
 
 
 def get_model(name, classes=None, pretrained=False, ctx=None, root=None) -> Network:
@@ -63,14 +63,14 @@ def found_spec(name, found):
     if manifest is None:
         return get_spec(name)
     if manifest.model == name:
-        spec = spec_of(manifest)
+        spec = manifest.spec or get_spec(name)
         if name in list_models() and _body(spec) != _body(get_spec(name)):
             raise InputError(
                 f"{found.params}: weights of another network that is called {name} too"
             )
         return spec
     spec = get_spec(name)
-    if spec.ndim == 3 and spec_of(manifest).ndim == 2:
+    if spec.ndim == 3 and (manifest.spec or get_spec(manifest.model)).ndim == 2:
         return spec
     raise InputError(f"{found.params}: weights of {manifest.model}, not of {name}")
 

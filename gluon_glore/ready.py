@@ -8,7 +8,7 @@ import numpy as np
 from .errors import InputError
 from .manifest import Manifest
 from .runtimes import is_export, read_files, start_runtime
-from .zoo import get_spec
+from .zoo import labels_pixels
 
 
 class Ready(NamedTuple):
@@ -21,8 +21,7 @@ class Ready(NamedTuple):
     @property
     def segments(self) -> bool:
         """Whether it labels the pixels of a picture, and not the picture."""
-        spec = spec_of(self.manifest)
-        return getattr(spec, "head", None) is not None
+        return labels_pixels(self.manifest)
 
 
 def load_ready(model, weights=None, class_names=None, runtime=None) -> Ready:
@@ -49,13 +48,3 @@ def load_ready(model, weights=None, class_names=None, runtime=None) -> Ready:
         net.collect_params().reset_ctx(device)
     net.hybridize(static_alloc=True, static_shape=True)
     return Ready(lambda x: net(mx.nd.array(x, ctx=device)).asnumpy(), manifest, "mxnet")
-
-
-def spec_of(manifest):
-    """The NetSpec of a manifest's network, None where it has none and its name is not known."""
-    if manifest.spec:
-        return manifest.spec
-    try:
-        return get_spec(manifest.model)
-    except InputError:
-        return None

@@ -20,7 +20,7 @@ from .cpu import processor_flags
 from .errors import InputError
 from .manifest import Manifest, read_manifest
 from .unit_names import UnitNames
-from .zoo import spec_of
+from .zoo import get_spec
 
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}  # one of them
 INT8_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8"}
@@ -52,7 +52,7 @@ class Files:
     @property
     def units(self):
         """The units of the network, a `UnitNames`."""
-        return UnitNames(spec_of(self.manifest))
+        return UnitNames(self.manifest.spec or get_spec(self.manifest.model))
 
     def with_deployment(self, **changes):
         """The same files, the manifest's deployment changed."""

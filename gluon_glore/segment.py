@@ -9,7 +9,8 @@ import numpy as np
 from .errors import InputError
 from .image import resize
 from .manifest import Manifest
-from .ready import load_ready, spec_of
+from .ready import load_ready
+from .zoo import spec_of
 
 
 @dataclass(frozen=True)

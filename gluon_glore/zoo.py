@@ -1,13 +1,14 @@
 """The networks by name, one row each. Placements are counted from 1; sources in the docstrings."""
 
 import dataclasses
+from typing import Optional
 
 from .head import as_fcn
 from .registry import get_spec, list_models, register_model
 from .spec import NetSpec
 from .stages import Stage, Stem
 
-__all__ = ["get_spec", "list_models", "spec_of"]
+__all__ = ["get_spec", "labels_pixels", "list_models", "spec_of"]
 
 STRIDES = (1, 2, 2, 2)
 WIDTHS = (256, 512, 1024, 2048)
@@ -16,9 +17,19 @@ PLACES_50 = {"res3": (1, 3), "res4": (1, 3, 5)}
 PLACES_101 = {"res3": (1, 3), "res4": (6, 12, 18)}
 
 
-def spec_of(manifest) -> NetSpec:
-    """The spec of the network that a `Manifest` is of: its own, else the registered one."""
-    return manifest.spec or get_spec(manifest.model)
+def spec_of(manifest) -> Optional[NetSpec]:
+    """The spec of the network that a `Manifest` is of: its own, else the registered one.
+
+    None where it has none, and its name is not known here.
+    """
+    known = manifest.model in list_models()
+    return manifest.spec or (get_spec(manifest.model) if known else None)
+
+
+def labels_pixels(manifest) -> bool:
+    """Whether the network of a `Manifest` labels every pixel, not the picture."""
+    spec = spec_of(manifest)
+    return spec is not None and spec.head is not None
 
 
 def _resnet(*blocks, **options) -> NetSpec:

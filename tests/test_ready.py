@@ -9,7 +9,8 @@ from test_export import TINY, exported
 
 from gluon_glore import InputError, get_spec
 from gluon_glore.manifest import Manifest
-from gluon_glore.ready import Ready, load_ready, spec_of
+from gluon_glore.ready import Ready, load_ready
+from gluon_glore.zoo import spec_of
 
 
 def test_a_networks_spec_is_its_manifests_else_the_registered_one_else_unknown():

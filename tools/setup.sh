@@ -27,10 +27,10 @@ echo "setup: $("$python" --version) in $venv"
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 row() { grep -o "^$1==[^ ]*" requirements.txt; }
 
-grep -vE '^(gluoncv|horovod)==' requirements.txt > "$venv/requirements.txt"
+grep -vE '^(gluoncv|cityscapesscripts|horovod)==' requirements.txt > "$venv/requirements.txt"
 ln -sf "$PWD/constraints.txt" "$venv/constraints.txt"
 pip install --quiet -r "$venv/requirements.txt"
-pip install --quiet --no-deps "$(row gluoncv)"
+pip install --quiet --no-deps "$(row gluoncv)" "$(row cityscapesscripts)"
 
 echo "setup: building $(row horovod), about two minutes"
 log=$venv/horovod.log

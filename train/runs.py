@@ -84,7 +84,7 @@ def read_run(path) -> Run:
         raise InputError(f"{path}: no such directory")
     try:
         config = yaml.safe_load((path / CONFIG).read_text(encoding="utf-8"))
-        config["model"]["name"], config["model"]["classes"], config["data"]["size"]
+        config["model"]["name"], config["data"]["size"]
     except OSError as error:
         raise InputError(f"{path}: no run in it, {CONFIG}: {error.strerror}") from None
     except (UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):

@@ -10,6 +10,9 @@ import cv2
 import numpy as np
 
 from gluon_glore.cityscapes import IGNORE
+from gluon_glore.errors import InputError
+
+from .config import rising
 
 MEAN_COLOR = (124, 117, 104)  # the paper's mean: a network sees about 0 there
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -28,6 +31,14 @@ class SceneAugment:
     scale: Tuple[float, float] = (0.5, 2.0)
     mirror: bool = True
     jitter: Tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    def check(self):
+        """Raise InputError where a value is out of range, as a section of a configuration."""
+        rising({"augment.scale": self.scale})
+        if not all(0 <= share <= 1 for share in self.jitter):
+            raise InputError(
+                f"config key augment.jitter is three shares from 0 to 1, given {self.jitter}"
+            )
 
 
 def augment_scene(picture, label, size, cfg, rng, fill=MEAN_COLOR):

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import InputError, naming
 from ..image import decode_image
-from ..zoo import spec_of
+from ..zoo import labels_pixels
 
 CALIBRATED = 128  # pictures whose activations give the ranges of the integers
 CHOSEN = 32  # of them, on which units are tried
@@ -60,7 +60,7 @@ class Pictures:
         self._preprocess, self._deployment = manifest.preprocess, manifest.deployment
         if len(self._deployment.shape) != 4 or self._preprocess.channels not in (1, 3):
             raise InputError(f"{manifest.model} takes no pictures, as those of {path}")
-        if spec_of(manifest).head:
+        if labels_pixels(manifest):
             raise InputError(
                 f"{manifest.model} labels pixels, {path} is for networks that classify pictures"
             )

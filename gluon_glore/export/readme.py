@@ -3,7 +3,7 @@
 from string import Template
 
 from ..runtimes import Files
-from ..zoo import spec_of
+from ..zoo import labels_pixels
 
 
 def readme(files: Files) -> str:
@@ -11,7 +11,7 @@ def readme(files: Files) -> str:
     deployment = files.manifest.deployment
     sizes = _sizes(files.manifest)
     output = [len(files.manifest.class_names)]
-    if spec_of(files.manifest).head:
+    if labels_pixels(files.manifest):
         output += [n for n, axis in zip(sizes, deployment.layout) if axis in "HW"]
     fields = {
         "name": files.manifest.model,
@@ -23,7 +23,7 @@ def readme(files: Files) -> str:
         "elements": " * ".join(map(str, sizes)),
         "output": ", ".join(["batch", *map(str, output)]),
         "outputs": " * ".join(map(str, [sizes[0], *output])),
-        "answer": LABELS if spec_of(files.manifest).head else CLASSES,
+        "answer": LABELS if labels_pixels(files.manifest) else CLASSES,
         "precision": deployment.precision,
         "preparation": _preparation(files.manifest),
         "onnx": Template(ONNX).substitute(name=files.manifest.model) if files.onnx.exists() else "",
@@ -44,7 +44,7 @@ def _preparation(manifest):
     size = "x".join(map(str, preprocess.size))
     resized = f"the short side resized to {preprocess.resize} pixels, " if preprocess.resize else ""
     colour = "RGB" if preprocess.channels == 3 else "grey"
-    if spec_of(manifest).head:
+    if labels_pixels(manifest):
         cropped = f"{colour} pictures as they are"
     else:
         cropped = f"{colour} pictures, {resized}the centre {size} cropped"

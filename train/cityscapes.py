@@ -1,0 +1,180 @@
+"""Train a segmentation network on Cityscapes' folders, on one process or Horovod.
+
+    horovodrun -np N python -m train.cityscapes --config FILE --out DIR [--resume] [--set key=value]
+
+See `train.trainer` for what DIR gets; scenes are evaluated whole, at the end of each epoch. `python
+-m train.evaluate_cityscapes DIR` scores a run with Cityscapes' own evaluator. A config's header
+says where its numbers are from.
+"""
+
+import collections
+import dataclasses
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+
+from gluon_glore.cityscapes import CLASS_NAMES
+from gluon_glore.errors import InputError
+from gluon_glore.image import Preprocess
+from gluon_glore.load import load_network
+from gluon_glore.manifest import Manifest
+from gluon_glore.network import Network
+from gluon_glore.registry import unregistered
+from gluon_glore.segmentation import WithAuxiliary
+from gluon_glore.transfer import transfer_weights
+from gluon_glore.zoo import get_spec
+
+from . import batches, trainer
+from .cityscapes_config import SceneConfig
+from .cityscapes_scores import Confusion
+from .loop import Meter
+from .measures import SEGMENTATION
+from .pixel_loss import PixelLoss, pixel_accuracy
+from .records import BadRecord
+from .scene_augment import augment_scene
+from .scenes import Scenes, check_scenes
+from .step import make_step
+from .sync_norm import Synchronised
+
+AHEAD = 4  # scenes decoded while the network computes
+
+
+class Segmentation:
+    """One label a pixel: the task as `train.trainer` takes it."""
+
+    prog = "python -m train.cityscapes"
+    description = "Train a segmentation network; under horovodrun on several processes."
+    config_class = SceneConfig
+    measures = SEGMENTATION
+    right = staticmethod(pixel_accuracy)
+
+    def prepare(self, config, comm):
+        """The network, and (training, validation) sets. Raises InputError."""
+        net = make_network(config)
+        datasets = [Scenes(config.data.root, split) for split in ("train", "val")]
+        if comm.rank == 0:
+            for scenes in datasets:
+                check_scenes(scenes, config.data.max_bad)
+        return net, datasets
+
+    def manifest(self, config, net):
+        """What the checkpoints say of the network."""
+        data = config.data
+        preprocess = Preprocess(data.size, resize=0, mean=data.mean, scale=data.scale)
+        spec = unregistered(net.spec, config.model.name)
+        return Manifest(config.model.name, CLASS_NAMES, preprocess, spec=spec)
+
+    def load_weights(self, config, net):
+        """Fill the backbone with a classification network's weights. Raises InputError."""
+        source = config.model.pretrained
+        if Path(source).is_dir():
+            source, _ = load_network(source)
+        kept = transfer_weights(net, source, allow_missing=True, skip_classifier=True)
+        missing = [name for name in kept if not name.startswith(NEW)]
+        if missing:
+            raise InputError(
+                f"{config.model.pretrained}: no backbone of {config.model.name} in it, it lacks "
+                f"{missing[0]} and {len(missing) - 1} more"
+            )
+
+    def make_step(self, config, net, comm):
+        """The step, through a graph of its own where BatchNorm or the heads differ in training."""
+        graph = WithAuxiliary(net) if config.loss.auxiliary else None
+        if graph:
+            graph.hybridize(static_alloc=True, static_shape=True)
+        if config.model.sync_norm and comm.size > 1 and not config.model.freeze_norm:
+            graph = Synchronised(graph or net, comm)
+        return make_step(config, net, comm, loss=config.loss.make(), graph=graph)
+
+    def training_batches(self, dataset, config, epoch, rank, ranks, start=0):
+        """Yield `(pixels (b, 3, H, W), train ids uint8 (b, H, W))` of one rank from `start` on."""
+        data = config.data
+        normalize = Preprocess(data.size, mean=data.mean, scale=data.scale).normalize
+        fill = tuple(round(mean) for mean in data.mean)
+
+        def view(index, rng, out):
+            picture, label = augment_scene(*dataset[index], data.size, config.augment, rng, fill)
+            normalize(picture, out)
+            return label
+
+        shape = (3, *data.size)
+        return batches.training_batches(dataset, view, shape, config, epoch, rank, ranks, start)
+
+    def evaluate(self, net, dataset, config, comm, ctx, stop):
+        """Mean IoU and loss of whole scenes over all ranks; of some where a stop is asked for."""
+        data, loss = config.data, PixelLoss()
+        normalize = Preprocess(data.size, mean=data.mean, scale=data.scale).normalize
+        confusion, losses, count, started = Confusion(net.classes), 0.0, 0, time.perf_counter()
+        scenes = scenes_in_turn(dataset, data.threads, comm.rank, comm.size, stop)
+        for picture, label in scenes:
+            logits = net(mx.nd.array(normalize(picture)[None], ctx=ctx))
+            logits = logits.astype("float32", copy=False)
+            losses += float(loss(logits, mx.nd.array(label[None], ctx=ctx)).asscalar())
+            confusion.add(logits.argmax(axis=1)[0].asnumpy().astype(np.uint8), label)
+            count += 1
+        *matrix, losses, count = comm.sum([*confusion.matrix.ravel(), losses, count])
+        confusion.matrix[:] = np.reshape(matrix, confusion.matrix.shape)
+        figures = {"miou": confusion.miou(), "accuracy": confusion.accuracy()}
+        return Meter(losses / count, int(count), time.perf_counter() - started, figures)
+
+
+NEW = ("head", "auxiliary", "classifier")  # what no classification network has to give
+
+
+def make_network(config) -> Network:
+    """The network, with an auxiliary head where the loss has one. Raises InputError."""
+    spec = get_spec(config.model.name)
+    if spec.head is None:
+        raise InputError(
+            f"config key model.name: {spec.name} classifies pictures, not their pixels"
+        )
+    if config.loss.auxiliary:
+        head = dataclasses.replace(spec.head, auxiliary=len(spec.stages))
+        spec = dataclasses.replace(spec, head=head)
+    spec.check_input(config.data.size)
+    return Network(spec, len(CLASS_NAMES))
+
+
+def scenes_in_turn(dataset, threads, rank, ranks, stop):
+    """Yield one rank's scenes, `(picture, train ids)` of any size, decoded ahead by threads.
+
+    Over all ranks each comes exactly once. Bad ones are left out, and in `dataset.bad.known` after
+    the last. Ends where `stop()` holds, on this rank alone. Raises InputError, after the last,
+    where more are bad than allowed.
+    """
+    bad = np.zeros(len(dataset))
+
+    def attempt(index):
+        try:
+            return dataset[index]
+        except BadRecord as error:
+            dataset.bad.meet(index, error)
+
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = collections.deque()
+        mine = iter(range(rank, len(dataset), ranks))
+        while not stop():
+            while len(waiting) < AHEAD and (index := next(mine, None)) is not None:
+                waiting.append((index, pool.submit(attempt, index)))
+            if not waiting:
+                break
+            index, future = waiting.popleft()
+            scene = future.result()
+            if scene is None:
+                bad[index] = 1
+            else:
+                yield scene
+    dataset.bad.agree(np.arange(len(dataset)), bad, attempt)
+
+
+def main(argv=None):
+    """Train as the command line says; returns the exit code, see `train.trainer`."""
+    return trainer.run(Segmentation(), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""The configuration of a Cityscapes run: what differs from classification's, see `train.config`."""
+
+from dataclasses import dataclass, field
+from typing import Tuple
+
+from .config import Checkpoint, Horovod, Optim, above_0, below_1, not_below_0
+from .pixel_loss import PixelLoss
+from .scene_augment import SceneAugment
+
+
+@dataclass(frozen=True)
+class SceneModel:
+    """`name`: a registered network that labels pixels.
+
+    `pretrained`: where the backbone's weights are from: a classification network with weights in
+    the model zoo, a parameter file, or a run of `train.imagenet`; "" for random ones. The head
+    starts at random. `sync_norm`: BatchNorm over the pictures of all processes in training; one
+    alone holds too few. `freeze_norm`: BatchNorm keeps its running statistics instead.
+    """
+
+    name: str = "fcn_resnet50_glore_1_cityscapes"
+    pretrained: str = ""
+    sync_norm: bool = True
+    freeze_norm: bool = False
+
+    def check(self):
+        """All that can be is allowed; names and weights are looked for when the network is made."""
+
+
+@dataclass(frozen=True)
+class SceneData:
+    """`root`: Cityscapes' folders, see `train.scenes`; pixels; decoding threads a process.
+
+    `size`: height and width of training's crops; evaluation sees whole pictures. Then
+    (pixel - mean) * scale (paper's recipe: DPN work). `max_bad`: the share of a split's scenes that
+    may be unreadable; they are named and skipped.
+    """
+
+    root: str = "data/cityscapes"
+    size: Tuple[int, int] = (768, 768)
+    mean: Tuple[float, float, float] = (124.0, 117.0, 104.0)
+    scale: float = 0.0167
+    threads: int = 2
+    max_bad: float = 0.01
+
+    def check(self):
+        sizes = {"data.size": min(self.size), "data.scale": self.scale}
+        above_0({**sizes, "data.threads": self.threads})
+        below_1({"data.max_bad": self.max_bad})
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Cross entropy of the pixels, see `train.pixel_loss`.
+
+    With `hard_below` above 0 pixels whose class has at least this probability do not count, but at
+    least the share `keep` of a picture's does. `auxiliary` above 0 is the weight of the loss of a
+    second head, on the last stage but one.
+    """
+
+    hard_below: float = 0.0
+    keep: float = 0.0
+    auxiliary: float = 0.0
+
+    def check(self):
+        not_below_0({f"loss.{name}": value for name, value in vars(self).items()})
+        self.make()
+
+    def make(self) -> PixelLoss:
+        """The loss. Raises InputError where a value is out of range."""
+        return PixelLoss(hard_below=self.hard_below, keep=self.keep, auxiliary=self.auxiliary)
+
+
+@dataclass(frozen=True)
+class SceneConfig:
+    """Everything a run depends on. `log_every` is in steps; `tensorboard` as in `Config`."""
+
+    model: SceneModel = field(default_factory=SceneModel)
+    data: SceneData = field(default_factory=SceneData)
+    augment: SceneAugment = field(default_factory=SceneAugment)
+    loss: Loss = field(default_factory=Loss)
+    optim: Optim = field(default_factory=Optim)
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    horovod: Horovod = field(default_factory=Horovod)
+    seed: int = 0
+    log_every: int = 20
+    tensorboard: bool = False
