@@ -1,6 +1,7 @@
 """A network from its spec: stem, walk of the plan, tail, perhaps a head, classifier."""
 
 import dataclasses
+import warnings
 
 import mxnet as mx
 from mxnet.gluon import HybridBlock, nn
@@ -80,7 +81,11 @@ class Network(HybridBlock):
                     f"spatial axes), given {x.shape}"
                 )
             self.spec.check_input(x.shape[2:])
-        return super().forward(x)
+        if not (self.spec.head and self.spec.head.auxiliary):
+            return super().forward(x)
+        with warnings.catch_warnings():  # `auxiliary` is for training
+            warnings.filterwarnings("ignore", "Parameter .* is not used by any computation")
+            return super().forward(x)
 
     def hybrid_forward(self, F, x):
         if self.spec.ndim == 1:
