@@ -180,18 +180,28 @@ def write_result(name, result, folder=None):
     return path
 
 
-def _rounds(text):
-    if int(text) < MIN_ROUNDS:
-        raise argparse.ArgumentTypeError(f"at least {MIN_ROUNDS} rounds, given {text}")
-    return int(text)
+def _at_least(least):
+    """What reads a number of rounds."""
+
+    def rounds(text):
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"at least {least} rounds, given {text}")
+        return int(text)
+
+    return rounds
 
 
-def add_options(parser, batch):
-    """The options every benchmark has; of those with several batches `batch` is a list."""
+def add_options(parser, batch, rounds=15, least=MIN_ROUNDS):
+    """The options every benchmark has; of those with several batches `batch` is a list.
+
+    `least`: fewer rounds are refused.
+    """
     several = {"nargs": "+"} if isinstance(batch, list) else {}
     parser.add_argument(
         "--batch", type=int, default=batch, help=f"images at once ({batch})", **several
     )
-    parser.add_argument("--rounds", type=_rounds, default=15, help=f"at least {MIN_ROUNDS} (15)")
+    parser.add_argument(
+        "--rounds", type=_at_least(least), default=rounds, help=f"at least {least} ({rounds})"
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(all cores)")
     parser.add_argument("--worker", help=argparse.SUPPRESS)  # how `measure` starts one

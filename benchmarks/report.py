@@ -1,4 +1,4 @@
-"""docs/benchmarks.md from the results of `benchmarks.deploy` and `benchmarks.training_step`.
+"""docs/benchmarks.md from the results of `deploy`, `training_step` and `segmentation_step`.
 
 python -m benchmarks.report
 """
@@ -27,6 +27,10 @@ pass goes before those that count.
   and in bfloat16 (what its compiler makes of it is a row of its own), *over OpenVINO* over those of
   OpenVINO in float32; above 1 is faster.
 - **Training step**: forward, backward and SGD update on pixels that are there already.
+- **Segmentation step**: forward and backward of an FCN on crops that are there already, beside the
+  same FCN without its GloRe unit; seconds of a step, *MiB* the most that the process held over all
+  its turns, *MiB, one step* that of another that builds the network and takes one step; *ratio*:
+  of the figure before it to that without the unit. Multiply-adds are those of one crop, forward.
 - *NAME_post* is the network with its units in the post-norm arrangement.
 """
 
@@ -60,7 +64,7 @@ def deployed(result):
         ("over PyTorch bf16", "over_pytorch_bf16", 2),
         ("over OpenVINO fp32", "over_openvino_fp32", 2),
     )
-    return _table(result, fields)
+    return _table(result["competitors"], fields)
 
 
 def trained(result):
@@ -71,13 +75,33 @@ def trained(result):
         ("MiB", "peak_mib", 0),
         ("over PyTorch fp32", "over_pytorch_fp32", 2),
     )
-    return _table(result, fields)
+    return _table(result["competitors"], fields)
 
 
-def _table(result, fields):
+def segmented(result):
+    """The rows of the result of `benchmarks.segmentation_step`."""
+    fields = (
+        ("parameters (M)", "parameters", 2),
+        ("multiply-adds (G)", "macs", 2),
+        ("seconds", "seconds", 2),
+        ("ratio", "seconds_ratio", 3),
+        ("MiB", "peak_mib", 0),
+        ("ratio", "peak_ratio", 3),
+        ("MiB, one step", "one_step_mib", 0),
+        ("ratio", "one_step_ratio", 3),
+    )
+    scales = {"parameters": 1e6, "macs": 1e9}
+    rows = {
+        label: {**row, **{key: row[key] / scale for key, scale in scales.items()}}
+        for label, row in result["competitors"].items()
+    }
+    return _table(rows, fields)
+
+
+def _table(competitors, fields):
     rows = [
         [label, *(number(row.get(key), digits) for _, key, digits in fields)]
-        for label, row in result["competitors"].items()
+        for label, row in competitors.items()
     ]
     return table(["", *(column for column, _, _ in fields)], rows)
 
@@ -116,10 +140,12 @@ def page():
     groups = (
         ("Deployed", load("deploy_*.json"), deployed),
         ("Training step", load("training_step_*.json"), trained),
+        ("Segmentation step", load("segmentation_step.json"), segmented),
     )
-    parts += filter(None, [machines([result for _, results, _ in groups for result in results])])
     for title, results, write in groups:
-        parts += [f"## {title}", *(section(result, write) for result in results)]
+        if results:
+            sections = (section(result, write) for result in results)
+            parts += [f"## {title}", machines(results), *sections]
     return "\n\n".join(parts) + "\n"
 
 
