@@ -54,6 +54,9 @@ class Segmentation:
 
     def prepare(self, config, comm):
         """The network, and (training, validation) sets. Raises InputError."""
+        for key in ("recompute", "label_smoothing"):
+            if getattr(config.optim, key):
+                raise InputError(f"config key optim.{key} is for classification networks, use 0")
         net = make_network(config)
         datasets = [Scenes(config.data.root, split) for split in ("train", "val")]
         if comm.rank == 0:
@@ -119,7 +122,8 @@ class Segmentation:
         *matrix, losses, count = comm.sum([*confusion.matrix.ravel(), losses, count])
         confusion.matrix[:] = np.reshape(matrix, confusion.matrix.shape)
         figures = {"miou": confusion.miou(), "accuracy": confusion.accuracy()}
-        return Meter(losses / count, int(count), time.perf_counter() - started, figures)
+        mean = losses / max(1, count)  # none where it is stopped at once
+        return Meter(mean, int(count), time.perf_counter() - started, figures)
 
 
 NEW = ("head", "auxiliary", "classifier")  # what no classification network has to give

@@ -117,7 +117,9 @@ class HorovodComm:
             timer.cancel()
 
     def shutdown(self):
-        """Leave the group."""
+        """Leave the group, when all is computed that may ask for the others."""
+        with self.waiting():
+            mx.nd.waitall()
         self._hvd.shutdown()
 
 

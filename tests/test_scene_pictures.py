@@ -1,0 +1,49 @@
+import cv2
+import numpy as np
+from test_scenes import write_scenes
+
+from gluon_glore.cityscapes import CLASS_NAMES
+from gluon_glore.image import Preprocess
+from gluon_glore.manifest import Manifest
+from gluon_glore.paint import Palette
+from gluon_glore.segment import Segmenter
+from train import scene_pictures
+from train.scene_pictures import GAP, draw
+from train.scenes import Scenes
+
+
+def sees(number):
+    """A segmenter that finds one class everywhere."""
+
+    def network(x):
+        logits = np.zeros((len(x), 19, *x.shape[2:]), np.float32)
+        logits[:, number] = 1
+        return logits
+
+    return Segmenter(network, Manifest("any", CLASS_NAMES, Preprocess((32, 32), resize=0)))
+
+
+def test_each_row_has_the_scene_its_label_and_what_each_network_sees(tmp_path):
+    write_scenes(tmp_path)
+    scenes = Scenes(tmp_path, "train")
+    picture = draw(scenes, [sees(0), sees(10)], rows=2)
+    assert picture.shape == (2 * (30 + GAP), 4 * (40 + GAP), 3)
+    palette = Palette(CLASS_NAMES)
+    for row, index in enumerate((1, 3)):
+        scene, label = scenes[index]
+        cells = [scene, palette.overlay(scene, label)]
+        cells += [palette.overlay(scene, np.full_like(label, n)) for n in (0, 10)]
+        for column, cell in enumerate(cells):
+            top, left = row * (30 + GAP), column * (40 + GAP)
+            assert np.array_equal(picture[top : top + 30, left : left + 40], cell)
+            assert (picture[top : top + 30, left + 40 : left + 40 + GAP] == 255).all()
+    assert draw(scenes, [], rows=9).shape[0] == 5 * (30 + GAP)
+
+
+def test_errors_are_one_line_and_nothing_is_written(tmp_path, capsys):
+    arguments = ["nowhere", "--data", str(tmp_path), "--out", str(tmp_path / "x.png")]
+    assert scene_pictures.main(arguments) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+    write_scenes(tmp_path, "val")
+    assert scene_pictures.main(arguments) == 2
+    assert cv2.imread(str(tmp_path / "x.png")) is None
