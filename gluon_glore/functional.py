@@ -154,4 +154,4 @@ def _weights(F, x, like, axis, stride):
     pixels = F.contrib.arange_like(like, axis=axis) / stride
     pixels = F.broadcast_minimum(pixels, F.max(locations))
     apart = F.broadcast_sub(F.expand_dims(locations, axis=1), F.expand_dims(pixels, axis=0))
-    return F.relu(1 - F.abs(apart))
+    return F.relu(1 + F.negative(F.abs(apart)))  # 1 - x has the ONNX exporter print

@@ -14,12 +14,13 @@ from test_comm import horovodrun, needs_horovod
 from test_imagenet import rows, weights
 from test_resume import ask, call_at, story
 
-from gluon_glore import Network, as_fcn, get_model, get_spec, list_models, save_weights
+from gluon_glore import InputError, Network, as_fcn, get_model, get_spec, list_models, save_weights
 from gluon_glore.cityscapes import CLASSES
 from gluon_glore.load import load_network
 from gluon_glore.manifest import checkpoints
 from gluon_glore.segment import load_segmenter
-from train import cityscapes, evaluate_cityscapes
+from gluon_glore.weights.publish import publish
+from train import cityscapes, evaluate, evaluate_cityscapes
 from train.cityscapes_config import SceneConfig
 from train.config import load_config
 from train.progress import Reporter
@@ -98,6 +99,13 @@ def test_a_run_learns_and_is_scored_alike_by_the_official_evaluator(tmp_path, ro
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["miou"] == pytest.approx(tested[-1]["miou"], abs=1e-9)
     assert segmenter.runtime == "mxnet"
+
+    capsys.readouterr()
+    assert evaluate.main([str(tmp_path / "run")]) == 2
+    assert "labels pixels: train.evaluate_cityscapes scores it" in capsys.readouterr().err
+    with pytest.raises(InputError, match="labels pixels"):
+        publish(tmp_path / "run", tmp_path / "zoo")
+    assert not (tmp_path / "zoo").exists()
 
 
 @pytest.mark.parametrize("step", [1, 2, 4])

@@ -32,6 +32,10 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
     """
     zoo, run = Path(zoo), _run_of(Path(checkpoint))
     net, manifest = load_network(checkpoint)
+    if net.spec.head:
+        raise InputError(
+            f"{manifest.model} labels pixels: entries of a zoo are measured by their top-1 accuracy"
+        )
     name = _check_name(name or manifest.model, manifest.model)
     entry = Manifest(
         name, manifest.class_names, manifest.preprocess, spec=net.spec, card=card or Card(SOURCE)
