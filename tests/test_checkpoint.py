@@ -196,6 +196,18 @@ def test_the_best_stays_beside_the_newest(tmp_path):
     assert best_checkpoint(tmp_path).name == "epoch-0002"
 
 
+def test_the_best_of_a_run_from_before_scores_had_their_name_is_known(tmp_path):
+    net, trainer = make()
+    for epoch, score in ((1, 0.75), (2, 0.5)):
+        save(tmp_path, net, trainer, epoch, score=score)
+        manifest = tmp_path / "checkpoints" / checkpoint_name(epoch) / "manifest.yaml"
+        manifest.write_text(manifest.read_text().replace("score:", "top1:"))
+    save(tmp_path, net, trainer, 3, score=0.625)
+    save(tmp_path, net, trainer, 4)
+    assert [path.name for path in checkpoints(tmp_path)][0] == "epoch-0001"
+    assert best_checkpoint(tmp_path).name == "epoch-0001"
+
+
 def test_a_damaged_newest_checkpoint_gives_way_to_what_is_saved_after_it(tmp_path):
     """Were it counted, it would push the good ones out, and take the place of its successor."""
     net, trainer = make()

@@ -1,9 +1,11 @@
+from dataclasses import dataclass, field
+
 import pytest
 import yaml
 from conftest import ROOT
 
 from gluon_glore import InputError, get_spec, list_models
-from train.config import Config, load_config, to_dict
+from train.config import Config, Optim, above_0, load_config, to_dict
 
 
 def write(tmp_path, text):
@@ -30,6 +32,36 @@ def test_a_configuration_survives_yaml(tmp_path):
     config = load_config(write(tmp_path, text))
     assert config.optim.lr_mult == {"conv-m2": 0.5}
     assert load_config(write(tmp_path, yaml.safe_dump(to_dict(config)))) == config
+
+
+def test_another_tasks_configuration_has_its_own_sections_and_defaults(tmp_path):
+    @dataclass(frozen=True)
+    class Loss:
+        weight: float = 1.0
+
+        def check(self):
+            above_0({"loss.weight": self.weight})
+
+    @dataclass(frozen=True)
+    class Other:
+        optim: Optim = field(default_factory=lambda: Optim(epochs=7, schedule="poly"))
+        loss: Loss = field(default_factory=Loss)
+        seed: int = 0
+
+        def check(self):
+            if self.seed == self.optim.epochs:
+                raise InputError("config key seed must not be that")
+
+    config = load_config(write(tmp_path, "optim: {lr: 0.5}\nloss: {weight: 2}"), cls=Other)
+    assert config.optim == Optim(epochs=7, schedule="poly", lr=0.5)
+    assert config.loss.weight == 2
+    for override, message in (
+        ("loss.weight=0", "loss.weight must be above 0, given 0"),
+        ("seed=7", "seed must not be that"),
+        ("model.name=tiny", "unknown config key model, known: optim, loss, seed"),
+    ):
+        with pytest.raises(InputError, match=message):
+            load_config(tmp_path / "config.yaml", [override], Other)
 
 
 @pytest.mark.parametrize(

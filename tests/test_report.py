@@ -1,6 +1,6 @@
 import cv2
 import pytest
-from test_runs import evaluation, rows, write_run
+from test_runs import evaluation, rows, scene_rows, write_run
 
 from train.report import main
 
@@ -43,6 +43,17 @@ def test_a_run_before_its_first_evaluation_has_dashes(runs, tmp_path, capsys):
     table = dict(line for line in lines)
     assert (table["top-1, last"], table["top-1, best"]) == ("–", "–")
     assert table["epochs"] == "0 of 3"
+
+
+def test_runs_of_two_tasks_have_dashes_where_they_measure_other_things(runs, tmp_path, capsys):
+    write_run(tmp_path / "c", scene_rows())
+    assert main(["a", "c", "--out", "both.png"]) == 0
+    table = {key: values for key, *values in map(cells, capsys.readouterr().out.splitlines())}
+    assert table["top-1, last"] == ["50.00 %", "–"]
+    assert table["mean IoU, best"] == ["–", "37.50 % (epoch 2)"]
+    assert table["pixel accuracy, last"] == ["–", "75.00 %"]
+    assert main(["c", "--out", "one.png"]) == 0
+    assert cv2.imread("both.png").shape[1] > cv2.imread("one.png").shape[1]
 
 
 def test_the_curves_of_all_runs_are_drawn(runs, capsys):

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from gluon_glore import InputError
+from train.measures import SEGMENTATION
 from train.runs import read_metrics, read_run
 
 
@@ -38,6 +39,37 @@ def rows():
         step(2, epoch=1, **slow),
         evaluation(1, 0.5, top5=0.95, seconds=2.0),
     ]
+
+
+def scene_rows():
+    """Of a run of segmentation."""
+    speed = {"lr": 0.1, "images_per_second": 10.0, "seconds": 1.0, "waiting": 0.0}
+    counters = [("train", 0), ("train", 1), ("eval", 0), ("train", 2), ("eval", 1)]
+    shares = [0.25, 0.75, 0.5, 1.0, 0.75]
+    return [
+        {"kind": kind, "epoch": n, "miou": share / 2, "accuracy": share, "loss": 1.0}
+        if kind == "eval"
+        else {"kind": kind, "step": n, "epoch": n // 2, "accuracy": share, "loss": 2.0, **speed}
+        for (kind, n), share in zip(counters, shares)
+    ]
+
+
+def test_a_run_of_segmentation_is_known_by_its_rows(tmp_path):
+    run = read_run(write_run(tmp_path, scene_rows()))
+    assert run.measures == SEGMENTATION
+    figures = run.figures()
+    assert (figures["miou"], figures["best_miou"], figures["best_epoch"]) == (0.375, 0.375, 2)
+    assert (figures["accuracy"], figures["best_accuracy"]) == (0.75, 0.75)
+    assert "top1" not in figures
+    assert [row["accuracy"] for row in run.training_by_epoch()] == [0.5, 1.0]
+    early = read_run(write_run(tmp_path, scene_rows()[:1]))
+    assert early.measures == SEGMENTATION and early.figures()["miou"] is None
+
+
+def test_rows_of_another_task_are_damage(tmp_path):
+    path = write_run(tmp_path, [*scene_rows(), *rows()])
+    with pytest.raises(InputError, match=r"metrics\.jsonl line 6: damaged"):
+        read_metrics(path / "metrics.jsonl")
 
 
 def test_figures_are_the_last_the_best_and_means_over_time(tmp_path):

@@ -4,8 +4,10 @@ import mxnet as mx
 import numpy as np
 import pytest
 from conftest import relative_error, settle
+from mxnet import gluon
+from mxnet.gluon import HybridBlock
 
-from gluon_glore import NetSpec, Network, Stage, Stem
+from gluon_glore import InputError, NetSpec, Network, Stage, Stem
 from gluon_glore.layers import freeze_norm
 from train.comm import LocalComm
 from train.config import Config, Horovod, Optim
@@ -158,6 +160,57 @@ def test_the_scale_doubles_after_so_many_good_steps():
 def test_gradients_are_scaled_where_16_bits_could_overflow(optim, horovod, first):
     scale = make_loss_scale(Optim(**optim), Horovod(**horovod))
     assert (scale and scale.scale) == first
+
+
+class Trained(HybridBlock):
+    """A graph of a network's own layers: its logits, and twice as much beside them."""
+
+    def __init__(self, net):
+        super().__init__(prefix="")
+        self.net = net
+
+    def hybrid_forward(self, F, x):
+        logits = self.net.output(self.net.features(x))
+        return logits, 2 * logits
+
+
+def second(outputs, y):
+    """The loss of the second output."""
+    return gluon.loss.SoftmaxCrossEntropyLoss()(outputs[1], y)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_graph_trains_the_network_by_a_loss_of_all_that_it_returns(accumulate):
+    optim = plain(accumulate=accumulate)
+    net, trainer = start(optim)
+    x, y = mx.nd.array(X), mx.nd.array(Y)
+    with mx.autograd.train_mode():
+        mx.random.seed(int(np.random.SeedSequence([0, 0, 0]).generate_state(1)[0]))
+        first = net(x[: 8 // accumulate]).asnumpy()  # the masks are the step's
+    take = make_step(Config(optim=optim), net, LocalComm(), loss=second, graph=Trained(net))
+    before = weights(net)
+    logits, losses = take(net, trainer, x, y, 0)
+    assert (logits.shape, losses.shape) == ((8, 5), (8,))
+    assert relative_error(logits.asnumpy()[: len(first)], first) < 1e-5
+    expected = gluon.loss.SoftmaxCrossEntropyLoss()(2 * logits, y).asnumpy()
+    assert relative_error(losses.asnumpy(), expected) < 1e-6
+    moved = [name for name, now in weights(net).items() if not np.array_equal(before[name], now)]
+    assert {"classifier_weight", "conv1__conv_weight"} <= set(moved)
+
+
+@pytest.mark.parametrize(
+    ("key", "given"),
+    [
+        ("recompute", {"graph": object()}),
+        ("recompute", {"loss": second}),
+        ("label_smoothing", {"loss": second}),
+    ],
+)
+def test_what_another_loss_or_graph_has_not_is_refused(key, given):
+    net, _ = start(plain())
+    optim = dataclasses.replace(plain(), **{key: 1})
+    with pytest.raises(InputError, match=f"optim.{key} is for classification networks, use 0"):
+        make_step(Config(optim=optim), net, LocalComm(), **given)
 
 
 def test_smoothing_spreads_its_share_of_the_target_over_all_classes():

@@ -1,8 +1,8 @@
 """A run's configuration: defaults in frozen dataclasses, YAML and `--set` state the differences.
 
-`Config` is that of classification. Another task's is a dataclass like it, of sections like these:
-each has `check()`, which raises InputError where a value is out of range. `Optim`, `Checkpoint`,
-`Horovod`, `seed`, `log_every` and `tensorboard` are for every trainer.
+`Config` is that of classification. Another task's is a dataclass like it, of sections like these,
+with defaults of its own; each, and the whole, has `check()`, which raises InputError where values
+will not do. `Optim`, `Checkpoint`, `Horovod` and what follows them in `Config` are every trainer's.
 """
 
 import dataclasses
@@ -216,6 +216,9 @@ class Config:
     log_every: int = 20
     tensorboard: bool = False
 
+    def check(self):
+        above_0({"log_every": self.log_every})
+
 
 def load_config(path, overrides=(), cls=Config):
     """Read a YAML file and apply `key.key=value` overrides; returns a `cls`, checked.
@@ -237,11 +240,10 @@ def load_config(path, overrides=(), cls=Config):
         raise InputError(f"config {path}: expected keys and values, given {type(tree).__name__}")
     for override in overrides:
         _override(tree, override)
-    config = _build(cls, tree, "")
-    above_0({"log_every": config.log_every})
-    for section in vars(config).values():
-        if dataclasses.is_dataclass(section):
-            section.check()
+    config = _change(cls(), tree, "")
+    for part in (*vars(config).values(), config):
+        if dataclasses.is_dataclass(part):
+            part.check()
     return config
 
 
@@ -274,23 +276,25 @@ def _override(tree, override):
         raise InputError(f"--set {key}: not a YAML value: {text!r}") from None
 
 
-def _build(cls, tree, prefix):
+def _change(section, tree, prefix):
+    """A section, or the whole, with what the tree says in the place of its own values."""
     if not isinstance(tree, dict):
         raise InputError(f"config key {prefix[:-1]} is a section, given {tree!r}")
-    types = typing.get_type_hints(cls)
+    types = typing.get_type_hints(type(section))
     values = {}
     for key, value in tree.items():
         if key not in types:
             close = difflib.get_close_matches(str(key), types, n=1, cutoff=0.5)
             hint = f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(types)}"
             raise InputError(f"unknown config key {prefix}{key}, {hint}")
-        values[key] = _convert(types[key], value, f"{prefix}{key}")
-    return cls(**values)
+        if dataclasses.is_dataclass(types[key]):
+            values[key] = _change(getattr(section, key), value, f"{prefix}{key}.")
+        else:
+            values[key] = _convert(types[key], value, f"{prefix}{key}")
+    return dataclasses.replace(section, **values)
 
 
 def _convert(kind, value, key):
-    if dataclasses.is_dataclass(kind):
-        return _build(kind, value, f"{key}.")
     if typing.get_origin(kind) is tuple:
         return _convert_tuple(typing.get_args(kind), value, key)
     if typing.get_origin(kind) is dict:

@@ -10,7 +10,7 @@ from gluon_glore.errors import InputError, naming
 
 from .records import BadRecord
 
-SAMPLE = 1000  # encoded records a set: a second on a disk, and rank 0 alone reads them
+SAMPLE = 1000  # records a set: a second on a disk, and rank 0 alone reads them
 
 
 def check_out(out, net, keep=2):
@@ -36,14 +36,13 @@ def check_out(out, net, keep=2):
         )
 
 
-def check_records(dataset, use, max_bad, sample=SAMPLE):
-    """Read `sample` records spread over a data set, the first and the last among them.
+def check_records(dataset, use, max_bad):
+    """Read records spread over a `RecordDataset`, the first and the last among them.
 
-    Its records are `(picture, label)`, encoded in a `RecordDataset`. Raises InputError where more
-    than the share `max_bad` is damaged or has a label that is no class of the network, or where of
-    ten pictures `use(picture)` refuses all.
+    Raises InputError where more than the share `max_bad` is damaged or has a label that is no class
+    of the network, or where of ten pictures `use(encoded picture)` refuses all.
     """
-    places = np.linspace(0, len(dataset) - 1, min(len(dataset), sample)).astype(int)
+    places = np.linspace(0, len(dataset) - 1, min(len(dataset), SAMPLE)).astype(int)
     good, bad = [], []
     for index in places:
         try:

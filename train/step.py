@@ -95,12 +95,17 @@ def make_step(config, net, comm, loss=None, graph=None):
     """The step that a configuration asks for. Call it when the network is initialised.
 
     `loss` and `graph` as a Step takes them; the loss is that of a classification if None. Raises
-    InputError where a graph is to be computed again in parts.
+    InputError where the configuration asks for what only classification has.
     """
     optim = config.optim
-    if graph is not None and optim.recompute:
-        raise InputError("config key optim.recompute is for classification networks, use 0")
-    if loss is None and optim.label_smoothing:
+    other_loss = loss is not None
+    for key, other in {
+        "recompute": other_loss or graph is not None,
+        "label_smoothing": other_loss,
+    }.items():
+        if other and getattr(optim, key):
+            raise InputError(f"config key optim.{key} is for classification networks, use 0")
+    if optim.label_smoothing:
         loss = smoothed_loss(optim.label_smoothing)
     if optim.accumulate > 1:
         add_gradients(net.collect_params())
@@ -109,7 +114,7 @@ def make_step(config, net, comm, loss=None, graph=None):
         accumulate=optim.accumulate,
         scale=make_loss_scale(optim, config.horovod),
         segments=Segments(net, optim.recompute) if optim.recompute else None,
-        seed=(config.seed, comm.rank) if _has_dropout(net if graph is None else graph) else None,
+        seed=(config.seed, comm.rank) if _has_dropout(net) else None,
         graph=graph,
     )
 

@@ -1,0 +1,104 @@
+"""Batches of samples that are labelled pixel by pixel; pictures with one label: test_input.py."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from gluon_glore import InputError
+from train import batches
+from train.bad_records import BadRecords
+
+SHAPE = (1, 3, 5)
+
+
+class Squares:
+    """Sample i: pixels of value i, every one labelled i; those in `bad` can't be read."""
+
+    path = "squares"
+
+    def __init__(self, size, damaged=(), max_bad=0.2):
+        self._size, self._damaged = size, damaged
+        self.bad = BadRecords(self, max_bad)
+
+    def __len__(self):
+        return self._size
+
+    def name(self, i):
+        return f"square {i}"
+
+    def view(self, index, out):
+        if index in self._damaged:
+            raise InputError("no square")
+        out[:] = index
+        return np.full(SHAPE[1:], index, np.uint8)
+
+    def chance(self, index, rng, out):
+        label = self.view(index, out)
+        out += rng.random()
+        return label
+
+
+CONFIG = SimpleNamespace(
+    seed=3, optim=SimpleNamespace(batch_size=8), data=SimpleNamespace(threads=2)
+)
+
+
+def epoch(dataset, rank=0, ranks=1, number=0, start=0):
+    return list(
+        batches.training_batches(dataset, dataset.chance, SHAPE, CONFIG, number, rank, ranks, start)
+    )
+
+
+def test_too_few_samples_for_a_batch_are_refused():
+    with pytest.raises(InputError, match="31 training pictures do not fill one batch of 32"):
+        batches.steps_per_epoch(31, 32)
+    assert batches.steps_per_epoch(70, 32) == 2
+
+
+def test_labels_are_arrays_that_belong_to_their_pixels():
+    seen = []
+    for pixels, labels in epoch(Squares(20)):
+        assert pixels.shape == (8, *SHAPE) and pixels.dtype == np.float32
+        assert labels.shape == (8, *SHAPE[1:]) and labels.dtype == np.uint8
+        assert (np.floor(pixels[:, 0]) == labels).all()
+        seen += list(labels[:, 0, 0])
+    assert len(seen) == len(set(seen)) == 16
+
+
+def test_ranks_share_a_steps_samples_and_a_later_start_gives_the_same():
+    whole = epoch(Squares(20))
+    parts = [epoch(Squares(20), rank, 2) for rank in (0, 1)]
+    for step, (pixels, labels) in enumerate(whole):
+        assert np.array_equal(pixels, np.concatenate([part[step][0] for part in parts]))
+        assert np.array_equal(labels, np.concatenate([part[step][1] for part in parts]))
+    assert np.array_equal(epoch(Squares(20), start=1)[0][0], whole[1][0])
+    assert not np.array_equal(epoch(Squares(20), number=1)[0][0], whole[0][0])
+
+
+def test_another_stands_in_for_a_sample_that_cannot_be_viewed(capsys):
+    order = np.random.default_rng([3, 0]).permutation(20)
+    dataset = Squares(20, damaged=(order[1],))
+    (_, labels), _ = epoch(dataset)
+    assert list(labels[:3, 0, 0]) == [order[0], order[2], order[2]]
+    assert dataset.bad.known == {order[1]}
+    assert capsys.readouterr().err == f"skipped square {order[1]}: no square\n"
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_evaluation_sees_all_but_the_bad_once_and_in_order(ranks):
+    for rank in range(ranks):
+        dataset = Squares(20, damaged=(4, 5))
+        seen = []
+        for pixels, labels in batches.evaluation_batches(
+            dataset, dataset.view, SHAPE, CONFIG, rank, ranks
+        ):
+            assert (pixels[:, 0] == labels).all() and labels.dtype == np.uint8
+            seen += list(labels[:, 0, 0])
+        assert seen == [i for i in range(rank, 20, ranks) if i not in (4, 5)]
+
+
+def test_a_set_of_bad_samples_alone_is_an_error_not_a_batch():
+    dataset = Squares(8, damaged=range(8), max_bad=0.9)
+    with pytest.raises(InputError, match="more than 7 of 8 records are bad .* no square"):
+        epoch(dataset)

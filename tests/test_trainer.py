@@ -1,0 +1,246 @@
+"""A task of another kind: labels pixel by pixel, trained through a graph that is not the network.
+
+Classification's whole runs are in test_imagenet.py and test_resume.py.
+"""
+
+import dataclasses
+import json
+import os
+import signal
+from dataclasses import dataclass, field
+
+import mxnet as mx
+import numpy as np
+import pytest
+import yaml
+from mxnet.gluon import HybridBlock, nn
+
+from gluon_glore.image import Preprocess
+from gluon_glore.manifest import Manifest, best_checkpoint, checkpoints, parse_manifest
+from gluon_glore.weights import load_arrays
+from train import batches, trainer
+from train.bad_records import BadRecords
+from train.comm import LocalComm
+from train.config import Checkpoint, Horovod, Model, Optim, above_0
+from train.loop import Meter
+from train.measures import SEGMENTATION
+from train.progress import Reporter
+from train.report import main as report
+from train.step import make_step
+from train.stop import STOPPED
+
+
+@dataclass(frozen=True)
+class Data:
+    samples: int = 24
+    size: tuple = (6, 8)
+    threads: int = 1
+    max_bad: float = 0.0
+
+    def check(self):
+        above_0({"data.samples": self.samples})
+
+
+@dataclass(frozen=True)
+class Config:
+    model: Model = field(default_factory=lambda: Model("tiny", classes=2))
+    data: Data = field(default_factory=Data)
+    optim: Optim = field(default_factory=lambda: Optim(epochs=3, batch_size=4, schedule="cosine"))
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    horovod: Horovod = field(default_factory=Horovod)
+    seed: int = 0
+    log_every: int = 1
+    tensorboard: bool = False
+
+    def check(self):
+        above_0({"log_every": self.log_every})
+
+
+class Noise:
+    """Pictures of noise; a pixel is of class 1 where it is above 0."""
+
+    path = "noise"
+
+    def __init__(self, samples, size, seed):
+        shape = (samples, 1, *size)
+        self.pixels = np.random.RandomState(seed).normal(size=shape).astype("float32")
+        self.bad = BadRecords(self)
+
+    def __len__(self):
+        return len(self.pixels)
+
+    def name(self, i):
+        return f"picture {i}"
+
+    def view(self, index, rng, out):
+        out[:] = self.pixels[index] * rng.uniform(0.5, 1.5)
+        return (self.pixels[index, 0] > 0).astype(np.uint8)
+
+
+class Painter(HybridBlock):
+    """Pixels -> logits; training sees those before the dropout too, as an auxiliary output."""
+
+    def __init__(self):
+        super().__init__(prefix="")
+        self.first = nn.Conv2D(2, 1, in_channels=1, prefix="first_")
+        self.dropout = nn.Dropout(0.1)
+        self.last = nn.Conv2D(2, 1, in_channels=2, prefix="last_")
+
+    def both(self, x):
+        first = self.first(x)
+        return self.last(self.dropout(first)), first
+
+    def hybrid_forward(self, F, x):
+        return self.both(x)[0]
+
+
+class Both(HybridBlock):
+    def __init__(self, net):
+        super().__init__(prefix="")
+        self.net = net
+
+    def hybrid_forward(self, F, x):
+        return self.net.both(x)
+
+
+def pixel_loss(pair, y):
+    losses = (-mx.nd.pick(mx.nd.log_softmax(z, axis=1), y, axis=1) for z in pair)
+    return sum(loss.mean(axis=(1, 2)) for loss in losses)
+
+
+class Pixels:
+    prog, description = "pixels", "Is a pixel above 0?"
+    config_class = Config
+    measures = SEGMENTATION
+    scores = (0.5, 0.75, 0.25)  # of the epochs
+
+    def prepare(self, config, comm):
+        data = config.data
+        return Painter(), [Noise(data.samples, data.size, seed) for seed in (0, 1)]
+
+    def manifest(self, config, net):
+        return Manifest(config.model.name, ("below", "above"), Preprocess((6, 8), 0, (0.0,)))
+
+    def load_weights(self, config, net):
+        for param in net.collect_params().values():
+            param.set_data(mx.nd.full(param.shape, float(config.model.pretrained)))
+
+    def make_step(self, config, net, comm):
+        return make_step(config, net, comm, loss=pixel_loss, graph=Both(net))
+
+    def training_batches(self, dataset, config, epoch, rank, ranks, start):
+        shape = (1, *config.data.size)
+        return batches.training_batches(
+            dataset, dataset.view, shape, config, epoch, rank, ranks, start
+        )
+
+    def right(self, logits, y):
+        return (logits.argmax(axis=1) == y).mean(axis=(1, 2))
+
+    def evaluate(self, net, dataset, config, comm, ctx, stop):
+        logits = net(mx.nd.array(dataset.pixels)).asnumpy()
+        right = (logits.argmax(axis=1) == (dataset.pixels[:, 0] > 0)).mean()
+        self.scores, score = (*self.scores[1:], self.scores[0]), self.scores[0]
+        return Meter(0.5, len(dataset), 1.0, {"miou": score, "accuracy": right})
+
+
+@pytest.fixture
+def command(tmp_path):
+    (tmp_path / "config.yaml").write_text("optim: {lr: 0.5, momentum: 0.9}")
+
+    def command(out, *more):
+        settings = [word for setting in more for word in ("--set", setting)]
+        return ["--config", str(tmp_path / "config.yaml"), "--out", str(tmp_path / out), *settings]
+
+    return command
+
+
+def rows(run, kind):
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    return [row for row in map(json.loads, lines) if row["kind"] == kind]
+
+
+def weights(run):
+    folder = checkpoints(run)[-1]
+    files = ("weights.params", "momentum.params")
+    arrays = {(f, n): a for f in files for n, a in load_arrays(folder / f).items()}
+    return {name: array.asnumpy() for name, array in arrays.items()}
+
+
+def test_what_a_task_measures_is_in_rows_summary_report_and_checkpoints(tmp_path, command, capsys):
+    assert trainer.run(Pixels(), command("run")) == 0
+    run = tmp_path / "run"
+    trained, tested = rows(run, "train"), rows(run, "eval")
+    assert [row["step"] for row in trained] == list(range(18))
+    assert all(0 <= row["accuracy"] <= 1 and "top1" not in row for row in trained)
+    assert trained[-1]["accuracy"] > 0.7  # through the graph the network itself has learned
+    assert [row["miou"] for row in tested] == [0.5, 0.75, 0.25]
+    summary = json.loads((run / "summary.json").read_text())
+    assert (summary["miou"], summary["best_miou"], summary["best_epoch"]) == (0.25, 0.75, 2)
+    assert summary["best_accuracy"] == tested[1]["accuracy"]
+    assert best_checkpoint(run).name == "epoch-0002"
+    assert parse_manifest(checkpoints(run)[-1] / "manifest.yaml").score == 0.25
+    assert yaml.safe_load((run / "config.yaml").read_text())["data"]["samples"] == 24
+    assert "mean IoU 0.7500, pixel accuracy 0." in capsys.readouterr().err
+    assert report([str(run)]) == 0
+    assert "| mean IoU, best       | 75.00 % (epoch 2)" in capsys.readouterr().out
+
+
+def test_a_run_that_is_stopped_goes_on_bit_equal_dropout_included(tmp_path, command, monkeypatch):
+    tell = Reporter.train
+
+    def stop_at(self, step, *rest):
+        tell(self, step, *rest)
+        if step == 7:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    assert trainer.run(Pixels(), command("whole")) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(Reporter, "train", stop_at)
+        assert trainer.run(Pixels(), command("parts")) == STOPPED
+    assert trainer.run(Pixels(), [*command("parts"), "--resume"]) == 0
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert whole.keys() == parts.keys()
+    assert all(np.array_equal(whole[name], parts[name]) for name in whole)
+    assert [row["loss"] for row in rows(tmp_path / "parts", "train")] == [
+        row["loss"] for row in rows(tmp_path / "whole", "train")
+    ]
+
+
+def test_the_task_gives_the_weights_to_start_from(tmp_path, command):
+    more = ("optim.epochs=1", "optim.lr_mult={.: 0}", "model.pretrained='0.25'")
+    assert trainer.run(Pixels(), command("run", *more)) == 0
+    saved = load_arrays(checkpoints(tmp_path / "run")[-1] / "weights.params")
+    assert all((array.asnumpy() == 0.25).all() for array in saved.values())
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("data.samples=0", "config key data.samples must be above 0, given 0"),
+        ("data.samples=3", "3 training pictures do not fill one batch of 4"),
+        ("data.val=x", "unknown config key data.val, known: samples, size, threads, max_bad"),
+        ("augment.area=1", "unknown config key augment, known: model, data, optim, checkpoint"),
+        ("optim.momentum=2", "config key optim.momentum must be from 0 to below 1, given 2"),
+        ("log_every=0", "config key log_every must be above 0, given 0"),
+        ("optim.recompute=1", "config key optim.recompute is for classification networks, use 0"),
+        ("optim.label_smoothing=0.1", "optim.label_smoothing is for classification networks"),
+    ],
+)
+def test_what_does_not_fit_is_one_error_and_exit_2(tmp_path, command, setting, message, capsys):
+    assert trainer.run(Pixels(), command("run", setting)) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: ") and message in error
+    assert not checkpoints(tmp_path / "run")
+
+
+def test_an_evaluation_that_missed_a_sample_is_an_error(tmp_path):
+    class Blind(Pixels):
+        def evaluate(self, net, dataset, *rest):
+            meter = super().evaluate(net, dataset, *rest)
+            return dataclasses.replace(meter, samples=meter.samples - 1)
+
+    config = Config(optim=Optim(epochs=1, batch_size=4))
+    net, datasets = Blind().prepare(config, LocalComm())
+    with pytest.raises(RuntimeError, match="evaluated 23 of 24 samples"):
+        trainer.train(Blind(), config, net, datasets, tmp_path, False, LocalComm())
