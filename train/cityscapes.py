@@ -54,9 +54,6 @@ class Segmentation:
 
     def prepare(self, config, comm):
         """The network, and (training, validation) sets. Raises InputError."""
-        for key in ("recompute", "label_smoothing"):
-            if getattr(config.optim, key):
-                raise InputError(f"config key optim.{key} is for classification networks, use 0")
         net = make_network(config)
         datasets = [Scenes(config.data.root, split) for split in ("train", "val")]
         if comm.rank == 0:
