@@ -5,6 +5,7 @@ import yaml
 from conftest import ROOT
 
 from gluon_glore import InputError, get_spec, list_models
+from train.cityscapes_config import SceneConfig
 from train.config import Config, Optim, above_0, load_config, to_dict
 
 
@@ -131,7 +132,8 @@ def test_a_missing_file_is_named(tmp_path):
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/**/*.yaml")), ids=lambda p: p.stem)
 def test_every_config_of_the_repository_loads_and_fits_its_network(path):
-    config = load_config(path)
+    cls = SceneConfig if "-m train.cityscapes " in path.read_text() else Config
+    config = load_config(path, (), cls)
     spec = get_spec(config.model.name)
     assert len(config.data.mean) == spec.in_channels
     assert config.data.size == spec.input_size
