@@ -73,20 +73,20 @@ def steps(graph, net, comm, dtype, count):
             loss = losses(graph(x), y)
         loss.backward()
         trainer.allreduce_grads()
-        told[f"{step} loss"] = comm.sum(loss.asnumpy().sum(), "loss")
+        told[f"loss {step} "] = comm.sum(loss.asnumpy().sum(), "loss")
         for name, param in net.collect_params().items():
             if param.grad_req != "null":
-                told[f"{step} gradient {name}"] = param.grad().asnumpy()
+                told[f"gradient {step} {name}"] = param.grad().asnumpy()
         trainer.update(share)
         for name, param in net.collect_params(".*running.*").items():
-            told[f"{step} running {name}"] = param.data().asnumpy()
+            told[f"running {step} {name}"] = param.data().asnumpy()
     told["evaluation"] = net(mx.nd.array(batch(0, dtype)[0], dtype=dtype)).asnumpy()
     return told
 
 
 def worst(ours, theirs, kind):
     """The largest difference, as a share of the largest value of that kind."""
-    names = [name for name in theirs if kind in name]
+    names = [name for name in theirs if name.startswith(kind)]
     largest = max(np.abs(theirs[name]).max() for name in names)
     return max(np.abs(ours[name] - theirs[name]).max() for name in names) / largest
 
@@ -274,7 +274,7 @@ from test_sync_norm import start, steps
 from train.comm import make_comm
 from train.sync_norm import Synchronised
 comm = make_comm()
-for dtype, count in (("float64", 4), ("float32", 12)):
+for dtype, count in (("float64", 3), ("float32", 5)):
     net = start(dtype)
     comm.broadcast(param.data() for param in net.collect_params().values())
     told = steps(Synchronised(net, comm), net, comm, dtype, count)
@@ -313,20 +313,17 @@ while True:
 
 @needs_horovod
 def test_two_ranks_train_as_one_process_with_the_whole_batch(tmp_path):
-    """In float64, where no ReLU turns over by rounding, all of it; in float32 what is smooth."""
+    """In float32 to 1e-5, but in the rare step where rounding turns a ReLU over; in float64 all."""
     done = horovodrun("-c", RANK, str(tmp_path))
     assert done.returncode == 0, done.stderr
-    for dtype, count, tolerances in (
-        ("float64", 4, {"loss": 1e-12, "gradient": 1e-9, "running": 1e-12, "evaluation": 1e-9}),
-        ("float32", 12, {"loss": 1e-5, "running": 1e-5, "evaluation": 1e-3}),
-    ):
+    for dtype, count, most in (("float64", 3, 1e-12), ("float32", 5, 1e-5)):
         net = start(dtype)
         one = steps(Synchronised(net, LocalComm()), net, LocalComm(), dtype, count)
         ranks = [np.load(tmp_path / f"{dtype}-{rank}.npz") for rank in range(2)]
-        for rank in ranks:
-            assert {kind: worst(rank, one, kind) < most for kind, most in tolerances.items()} == (
-                dict.fromkeys(tolerances, True)
-            )
+        for kind in ("loss", "gradient", "running"):
+            off = [worst(ranks[0], one, f"{kind} {step} ") for step in range(count)]
+            assert (max(off) if dtype == "float64" else np.median(off)) < most, kind
+        assert worst(ranks[0], one, "evaluation") < 1e-3
         for name in one:  # to the bit
             assert np.array_equal(ranks[0][name], ranks[1][name])
 
