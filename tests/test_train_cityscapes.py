@@ -179,6 +179,13 @@ def test_few_bad_scenes_are_skipped_named_and_written_down(tmp_path, root, capfd
     assert "evaluated 4 of 5 samples, 1 are bad" in error
 
 
+def test_scenes_without_a_labelled_pixel_can_not_choose_a_checkpoint(tmp_path, root, capsys):
+    for label in (root / "gtFine" / "val").rglob("*.png"):
+        assert cv2.imwrite(str(label), np.zeros(SIZE, np.uint8))
+    assert train(tmp_path / "run", root) == 2
+    assert "leftImg8bit/val: no labelled pixel in it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [

@@ -118,6 +118,8 @@ class Segmentation:
             count += 1
         *matrix, losses, count = comm.sum([*confusion.matrix.ravel(), losses, count])
         confusion.matrix[:] = np.reshape(matrix, confusion.matrix.shape)
+        if count and not confusion.matrix.any():  # alike on all ranks
+            raise InputError(f"{dataset.path}: no labelled pixel in it")
         figures = {"miou": confusion.miou(), "accuracy": confusion.accuracy()}
         mean = losses / max(1, count)  # none where it is stopped at once
         return Meter(mean, int(count), time.perf_counter() - started, figures)
