@@ -1,4 +1,4 @@
-"""The 2-D residual networks in PyTorch, from the same plan: what a user would deploy instead.
+"""The 2-D residual networks in PyTorch, from the same plan: what a user would run instead.
 
 Written as one writes them there: bare convolutions, ReLU in place, matrix products of flattened
 locations that take either memory format as it lies. The networks of `gluon_glore` share no code
@@ -33,6 +33,7 @@ class Layer(nn.Module):
                 row.kernel,
                 row.stride,
                 row.pad,
+                row.dilation,
                 groups=row.groups,
                 bias=row.bias,
             ),
@@ -102,13 +103,36 @@ class GloRe(nn.Module):
         return y
 
 
-UNITS = {"residual": Residual, "glore": GloRe}
+class ConvUnit(Layer):
+    """Convolution, BatchNorm, ReLU."""
+
+    def __init__(self, unit):
+        super().__init__(unit.conv, unit.eps, before=False, behind=True)
+        nn.init.ones_(self._bn.weight)
+        self.add_module("_relu", nn.ReLU(inplace=True))
+
+
+class Pixels(nn.Sequential):
+    """Layers whose outputs lie `stride` pixels apart, interpolated to the input's own pixels."""
+
+    stride = (1, 1)
+
+    def forward(self, x):
+        size, x = x.shape[2:], super().forward(x)
+        between = [(n - 1) * step + 1 for n, step in zip(x.shape[2:], self.stride)]
+        x = nn.functional.interpolate(x, between, mode="bilinear", align_corners=True)
+        below, right = (n - inside for n, inside in zip(size, between))
+        return nn.functional.pad(x, (0, right, 0, below), mode="replicate")
+
+
+UNITS = {"residual": Residual, "glore": GloRe, "conv": ConvUnit}
 
 
 def torch_network(spec, classes=None):
     """The network of `spec`: pixels `(B, C, H, W)` -> logits `(B, classes)`, He-normal weights.
 
-    Raises InputError where it is no 2-D network of plain residual and GloRe units.
+    Of a spec with a head: `(B, classes, H, W)`. Raises InputError where it is no 2-D network of
+    plain residual and GloRe units.
     """
     _check(spec)
     stem, _, tail, classifier = spec.names
@@ -123,11 +147,17 @@ def torch_network(spec, classes=None):
     parts += [
         (tail, nn.Sequential(OrderedDict(_bn=nn.BatchNorm2d(width, eps=spec.eps)))),
         ("tail_relu", nn.ReLU(inplace=True)),
-        ("average", nn.AdaptiveAvgPool2d(1)),
-        ("flatten", nn.Flatten()),
-        (classifier, nn.Linear(width, classes or spec.classes)),
     ]
-    return nn.Sequential(OrderedDict(parts))
+    if not spec.head:
+        parts += [("average", nn.AdaptiveAvgPool2d(1)), ("flatten", nn.Flatten())]
+        parts.append((classifier, nn.Linear(width, classes or spec.classes)))
+        return nn.Sequential(OrderedDict(parts))
+    parts += [(unit.name, UNITS[unit.kind](unit)) for unit in spec.head_plan()]
+    parts.append(("dropout", nn.Dropout(spec.dropout)))
+    parts.append((classifier, nn.Conv2d(spec.head.channels, classes or spec.classes, 1)))
+    net = Pixels(OrderedDict(parts))
+    net.stride = spec.total_stride
+    return net
 
 
 def _check(spec):
@@ -139,7 +169,8 @@ def _check(spec):
             and unit.shared_projection
             and not (unit.extend_first or unit.passing or unit.residual)
         )
-        if spec.ndim != 2 or spec.dropout or not (plain or glore):
+        simple = spec.ndim == 2 and (spec.head or not spec.dropout)
+        if not simple or not (plain or glore):
             raise InputError(
                 f"{spec.name}: {unit.name} is not written in PyTorch here, only 2-D networks of "
                 f"plain residual units and GloRe units without options are"
