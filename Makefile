@@ -54,6 +54,7 @@ BENCH_PYTHON := $(BIN)/python
 bench: $(READY)
 	$(BENCH_PYTHON) -m benchmarks.deploy --rounds 7
 	$(BENCH_PYTHON) -m benchmarks.training_step --rounds 7
+	$(BENCH_PYTHON) -m benchmarks.segmentation_step
 	$(BENCH_PYTHON) -m benchmarks.report
 
 study: $(READY) $(DATA)/train.rec

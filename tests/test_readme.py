@@ -6,6 +6,7 @@ import sys
 
 import mxnet as mx
 import numpy as np
+import pytest
 from conftest import ROOT
 
 from benchmarks.unit_share import LIMIT
@@ -14,6 +15,7 @@ from gluon_glore.table import networks_table
 from train.study import table
 
 README = (ROOT / "README.md").read_text()
+KEYS = ("miou", "category_miou")  # of docs/camvid.json
 
 
 def test_the_study_table_is_what_the_study_measured():
@@ -88,6 +90,38 @@ def test_the_figures_of_input_processes_and_memory_are_those_measured():
         read["memory_dpn131_glore_2_3"][name]["peak"] / 1024 for name in ("all kept", "recompute 1")
     )
     assert f"took {again:.1f} GiB instead of {kept:.1f}" in text
+
+
+def test_the_figures_of_segmentation_are_those_measured():
+    text = " ".join(README.split())
+    docs = (ROOT / "docs/segmentation.md").read_text()
+    rows = json.loads((ROOT / "docs/camvid.json").read_text())["networks"]
+    plain, unit = rows.values()
+    assert list(rows) == ["fcn_small_cityscapes", "fcn_small_glore_1_cityscapes"]
+
+    def percent(share):
+        return f"{100 * share:.2f} %"
+
+    miou, categories = ([percent(row[key]) for row in (plain, unit)] for key in KEYS)
+    assert f"mean IoU {miou[0]} plain and {miou[1]} with one unit, {categories[0]} and" in text
+    assert f"and {categories[1]} by categories" in text
+    for row in (plain, unit):
+        shares = (row[key] for key in (*KEYS, "accuracy", "miou_scales_flip", "best_miou"))
+        assert f"| {' | '.join(map(percent, shares))} | {row['seconds'] / 60:.1f} min |" in docs
+        assert row["seconds"] < 25 * 60
+        assert row["miou"] == pytest.approx(np.mean(list(row["classes"].values())))
+    for name, iou in plain["classes"].items():
+        assert f"| {name} | {100 * iou:.1f} | {100 * unit['classes'][name]:.1f} |" in docs
+
+    steps = json.loads((ROOT / "benchmarks/results/segmentation_step.json").read_text())
+    step = steps["competitors"]["fcn_resnet50_glore_1_cityscapes"]
+    assert f"take {step['seconds_ratio']:.2f} times the time" in text
+    assert f"and {step['peak_ratio']:.2f} times the memory" in text
+    assert f"({step['seconds']:.1f} s and {step['peak_mib'] / 1024:.1f} GiB on two cores" in text
+    for line in docs.splitlines():
+        if line.startswith("| Table "):
+            _, name, *counts, _ = (cell.strip() for cell in line.strip("|").split("|"))
+            assert f"| {name} | 768x768 | 19 | {' | '.join(counts)} |" in README
 
 
 def test_loading_takes_as_long_as_measured():

@@ -1,6 +1,7 @@
 """Scenes side by side as they are labelled and as networks see them, for a README.
 
-    python -m train.scene_pictures MODEL... --data ROOT --out FILE.png [--split val] [--scenes 4]
+    python -m train.scene_pictures MODEL... --data ROOT --out FILE.png [--split val] [--scenes 4] \
+        [--width 960]
 
 A row a scene, spread over the split: the picture, its label over it, and each MODEL's classes, a
 run or what else `predict` takes.
@@ -14,6 +15,7 @@ import numpy as np
 
 from gluon_glore.cityscapes import CLASS_NAMES
 from gluon_glore.errors import InputError, positive_int
+from gluon_glore.image import resize
 from gluon_glore.paint import Palette, write_png
 from gluon_glore.segment import load_segmenter
 
@@ -32,11 +34,15 @@ def main(argv=None):
     parser.add_argument("--out", required=True, metavar="FILE.png")
     parser.add_argument("--split", default="val", choices=("train", "val"))
     parser.add_argument("--scenes", type=positive_int, default=4, help="rows (4)")
+    parser.add_argument("--width", type=positive_int, help="pixels of it all (as it comes)")
     args = parser.parse_args(argv)
     try:
         scenes = Scenes(args.data, args.split)
         segmenters = [load_segmenter(model) for model in args.models]
-        write_png(args.out, draw(scenes, segmenters, args.scenes))
+        picture = draw(scenes, segmenters, args.scenes)
+        width = args.width or picture.shape[1]
+        size = round(picture.shape[0] * width / picture.shape[1]), width
+        write_png(args.out, resize(picture, size))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
