@@ -5,7 +5,7 @@ from typing import Tuple
 
 from gluon_glore.errors import InputError
 
-from .config import Checkpoint, Horovod, Optim, above_0, below_1, not_below_0
+from .config import Checkpoint, Horovod, Optim, above_0, check_pixels, not_below_0
 from .pixel_loss import PixelLoss
 from .scene_augment import SceneAugment
 
@@ -46,9 +46,7 @@ class SceneData:
     max_bad: float = 0.01
 
     def check(self):
-        sizes = {"data.size": min(self.size), "data.scale": self.scale}
-        above_0({**sizes, "data.threads": self.threads})
-        below_1({"data.max_bad": self.max_bad})
+        check_pixels(self)
 
 
 @dataclass(frozen=True)

@@ -61,9 +61,7 @@ class Data:
     max_bad: float = 0.01
 
     def check(self):
-        sizes = {"data.size": min(self.size), "data.scale": self.scale}
-        above_0({**sizes, "data.threads": self.threads})
-        below_1({"data.max_bad": self.max_bad})
+        check_pixels(self)
 
 
 @dataclass(frozen=True)
@@ -330,6 +328,13 @@ def _is_number(text):
     except ValueError:
         return False
     return True
+
+
+def check_pixels(data):
+    """Raise InputError where a `data` section's size, scale, threads or max_bad will not do."""
+    above_0({f"data.{key}": getattr(data, key) for key in ("scale", "threads")})
+    above_0({"data.size": min(data.size)})
+    below_1({"data.max_bad": data.max_bad})
 
 
 def above_0(values):
