@@ -98,7 +98,7 @@ def official_scores(predictions, labels):
     args.evalInstLevelScore = all(Path(instances_of(label)).is_file() for label in labels)
     said = io.StringIO()
     try:
-        with contextlib.redirect_stdout(said):
+        with contextlib.redirect_stdout(said), _whole_files():
             found = official.evaluateImgLists(predictions, labels, args)
     except SystemExit:  # its way to say that something is wrong
         raise InputError(said.getvalue().strip().replace("ERROR: ", "")) from None
@@ -121,6 +121,19 @@ def official_scores(predictions, labels):
         "classes": scores([label.name for label in CLASSES], "class"),
         "categories": scores(dict.fromkeys(label.category for label in CLASSES), "category"),
     }
+
+
+@contextlib.contextmanager
+def _whole_files():
+    """Have Pillow refuse half a file: who imports GluonCV has it make black of what is missing."""
+    from PIL import ImageFile
+
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def instances_of(label):
