@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Iterator, Tuple, Union
 
 from .errors import InputError
-from .units import ConvUnit, GloReUnit, make_conv
+from .units import ConvUnit, GloReUnit, make_conv, per_axis
 
 DILATED = 2  # stages that keep their resolution: a location of the last one stands for 8 x 8 pixels
 
@@ -78,7 +78,8 @@ def as_fcn(
     instead (Chen et al. 2017, https://arxiv.org/abs/1706.05587, section 3.1.2). The other options
     are `FCNHead`'s and the spec's own; `input_size` is that of training, others will do.
 
-    Raises InputError where the network has not two dimensions or a head already.
+    Raises InputError where the network has not two dimensions or a head already, or strides in one
+    direction.
     """
     if spec.ndim != 2 or spec.head is not None:
         raise InputError(
@@ -87,10 +88,13 @@ def as_fcn(
         )
     stages, lost = list(spec.stages[:-DILATED]), 1
     for stage in spec.stages[-DILATED:]:
+        stride, *others = set(per_axis(stage.stride, spec.ndim))
+        if others:
+            raise InputError(f"an FCN's strides are alike on both axes, given {stage.stride}")
         # The first unit reads what lies as close as before, so that trained weights mean the same.
-        dilation = (lost, *(lost * stage.stride,) * (stage.blocks - 1))
+        dilation = (lost, *(lost * stride,) * (stage.blocks - 1))
         stages.append(dataclasses.replace(stage, stride=1, dilation=dilation))
-        lost *= stage.stride
+        lost *= stride
     if multi_grid:
         stages[-1] = dataclasses.replace(stages[-1], dilation=tuple(multi_grid))
     return dataclasses.replace(

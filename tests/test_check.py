@@ -114,6 +114,9 @@ def test_another_networks_parameters_disagree_even_with_a_new_manifest(copy, tmp
         (np.zeros((2, 3, 64, 64), "float32"), np.zeros((2, 2), "float32"), "do not fit"),
         (np.zeros((2, 1, 64, 64), "uint8"), np.zeros((2, 2), "float32"), "do not fit"),
         (np.zeros((2, 1, 64, 64), "float32"), np.zeros((2, 3), "float32"), "do not fit"),
+        (np.zeros((2, 1, 64, 64), "float32"), np.zeros((2, 2, 1), "float32"), "do not fit"),
+        (np.zeros((2, 1, 64, 64), "float32"), np.zeros(2, "float32"), "do not fit"),
+        (np.zeros((2, 1, 64, 64), "float32"), np.zeros((1, 2), "float32"), "do not fit"),
     ],
 )
 def test_a_pair_of_another_network_is_refused(copy, x, logits, message):

@@ -44,6 +44,16 @@ def test_any_plain_network_of_two_dimensions_becomes_one():
     assert "Res4 5,10,15" in spec.placement and spec.placement.endswith("glore: head 1")
 
 
+def test_a_stride_may_be_a_number_an_axis():
+    lite = as_fcn(get_spec("resnet50_lite"), multi_grid=(4, 8, 16))
+    assert lite.stages[2].stride == 1 and get_spec("resnet50_lite").stages[2].stride == (2, 2)
+    assert dilations(lite) == dilations(get_spec("fcn_resnet50_multigrid_cityscapes"))
+    spec = get_spec("resnet50")
+    wide = dataclasses.replace(spec.stages[-1], stride=(1, 2))
+    with pytest.raises(InputError, match=r"alike on both axes, given \(1, 2\)"):
+        as_fcn(dataclasses.replace(spec, stages=(*spec.stages[:-1], wide)))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -131,6 +131,10 @@ def test_what_is_no_run_is_named(tmp_path):
     (folder / "metrics.jsonl").unlink()
     with pytest.raises(InputError, match=r"metrics\.jsonl: No such file"):
         read_run(folder)
+    folder = write_run(tmp_path / "classifier", rows())
+    (folder / "config.yaml").write_text("model: {name: tiny}\ndata: {size: [64, 64]}")
+    with pytest.raises(InputError, match=r"config\.yaml: damaged"):
+        read_run(folder)  # only networks that label pixels have their classes by name
     for text in ("model: [", "- 1", "", "model: {name: tiny}"):
         (folder / "config.yaml").write_text(text)
         with pytest.raises(InputError, match=r"config\.yaml: damaged"):

@@ -63,10 +63,8 @@ class Segmentation:
 
     def manifest(self, config, net):
         """What the checkpoints say of the network."""
-        data = config.data
-        preprocess = Preprocess(data.size, resize=0, mean=data.mean, scale=data.scale)
         spec = unregistered(net.spec, config.model.name)
-        return Manifest(config.model.name, CLASS_NAMES, preprocess, spec=spec)
+        return Manifest(config.model.name, CLASS_NAMES, make_preprocess(config.data), spec=spec)
 
     def load_weights(self, config, net):
         """Fill the backbone with a classification network's weights. Raises InputError."""
@@ -93,7 +91,7 @@ class Segmentation:
     def training_batches(self, dataset, config, epoch, rank, ranks, start=0):
         """Yield `(pixels (b, 3, H, W), train ids uint8 (b, H, W))` of one rank from `start` on."""
         data = config.data
-        normalize = Preprocess(data.size, mean=data.mean, scale=data.scale).normalize
+        normalize = make_preprocess(data).normalize
         fill = tuple(round(mean) for mean in data.mean)
 
         def view(index, rng, out):
@@ -107,7 +105,7 @@ class Segmentation:
     def evaluate(self, net, dataset, config, comm, ctx, stop):
         """Mean IoU and loss of whole scenes over all ranks; of some where a stop is asked for."""
         data, loss = config.data, PixelLoss()
-        normalize = Preprocess(data.size, mean=data.mean, scale=data.scale).normalize
+        normalize = make_preprocess(data).normalize
         confusion, losses, count, started = Confusion(net.classes), 0.0, 0, time.perf_counter()
         scenes = scenes_in_turn(dataset, data.threads, comm.rank, comm.size, stop)
         for picture, label in scenes:
@@ -126,6 +124,11 @@ class Segmentation:
 
 
 NEW = ("head", "auxiliary", "classifier")  # what no classification network has to give
+
+
+def make_preprocess(data) -> Preprocess:
+    """How a `SceneData` section has pictures prepared: normalised, neither resized nor cropped."""
+    return Preprocess(data.size, resize=0, mean=data.mean, scale=data.scale)
 
 
 def make_network(config) -> Network:

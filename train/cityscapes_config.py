@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Tuple
 
-from gluon_glore.errors import InputError
-
 from .config import Checkpoint, Horovod, Optim, above_0, check_pixels, not_below_0
 from .pixel_loss import PixelLoss
 from .scene_augment import SceneAugment
@@ -88,6 +86,3 @@ class SceneConfig:
 
     def check(self):
         above_0({"log_every": self.log_every})
-        for key in ("recompute", "label_smoothing"):
-            if getattr(self.optim, key):
-                raise InputError(f"config key optim.{key} is for classification networks, use 0")

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from gluon_glore.errors import positive_int
+from gluon_glore.paint import encode_png
 
 from .records import write_records
 
@@ -65,11 +66,6 @@ def draw_pairs(digits, count, seed):
         b = a if same else (a + rng.integers(1, 10)) % 10
         first, second = rng.choice(by_class[a]), rng.choice(by_class[b])
         yield draw_pair(pictures[first], pictures[second], rng), same
-
-
-def encode_png(canvas):
-    """uint8 `(H, W)` to the bytes of a PNG file."""
-    return cv2.imencode(".png", canvas)[1].tobytes()
 
 
 def write_digit_pairs(directory, train=10000, test=2000, seed=0):

@@ -10,7 +10,7 @@ import yaml
 
 from gluon_glore.errors import InputError, naming
 
-from .measures import Measures, measures_of
+from .measures import CLASSIFICATION, Measures, measures_of
 
 CONFIG = "config.yaml"
 METRICS = "metrics.jsonl"
@@ -90,7 +90,10 @@ def read_run(path) -> Run:
     except (UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
         raise InputError(f"{path / CONFIG}: damaged") from None
     steps, evaluations = read_metrics(path / METRICS)
-    return Run(str(path), config, steps, evaluations)
+    run = Run(str(path), config, steps, evaluations)
+    if run.measures == CLASSIFICATION and "classes" not in config["model"]:
+        raise InputError(f"{path / CONFIG}: damaged")
+    return run
 
 
 def read_metrics(path):

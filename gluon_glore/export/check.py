@@ -2,6 +2,7 @@
 
 from ..errors import InputError, listed
 from ..runtimes import RUNTIMES, lack, read_files, start_runtime
+from ..zoo import labels_pixels
 from .calibration import BATCH, Pictures, in_batches
 from .golden import GOLDEN, read_golden, relative_error, top1_agreement
 
@@ -18,7 +19,10 @@ def check(folder, data=None, say=print):
         raise InputError(f"{folder}: no {GOLDEN} in its manifest")
     x, expected = read_golden(files.folder)
     deployment = files.manifest.deployment
-    if not deployment.accepts(x) or expected.shape[1] != len(files.manifest.class_names):
+    outputs = (len(x), len(files.manifest.class_names))
+    if labels_pixels(files.manifest):
+        outputs += tuple(n for n, axis in zip(x.shape, deployment.layout) if axis in "HW")
+    if not deployment.accepts(x) or expected.shape != outputs:
         raise InputError(f"{files.folder / GOLDEN}: {x.shape} -> {expected.shape} do not fit")
     pictures = Pictures(data, files.manifest) if data else None
     figures, disagree = {}, []

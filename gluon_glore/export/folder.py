@@ -177,7 +177,7 @@ def _pixels(x, manifest):
 def _trace(net, manifest):
     """(symbol, arrays) of a network, behind the preparation of pictures where it takes those."""
     data = mx.sym.var("data")
-    arrays, extra = named_arrays(net), {}
+    arrays = named_arrays(net)
     if manifest.deployment.takes_pictures:
         mean = np.array(manifest.preprocess.mean, "float32")
         axes = len(manifest.deployment.shape)
@@ -187,10 +187,10 @@ def _trace(net, manifest):
         center = mx.sym.var("preprocess_mean", shape=mean.shape)  # Module can't infer it
         x = mx.sym.broadcast_sub(x, center, name="preprocess_center")
         data = x * manifest.preprocess.scale
-        extra["arg:preprocess_mean"] = mx.nd.array(mean)
+        arrays["arg:preprocess_mean"] = mx.nd.array(mean)
     symbol = net(data)
     used = set(symbol.list_inputs())  # an auxiliary head, which only training has, is none of it
-    return symbol, {**{n: a for n, a in arrays.items() if n[4:] in used}, **extra}
+    return symbol, {name: array for name, array in arrays.items() if name[4:] in used}
 
 
 def _run_all(files, x, expected):
