@@ -18,6 +18,7 @@ import yaml
 
 from . import __version__
 from .atomic import sha256, write_text
+from .clips import Clip
 from .deployment import Deployment, read_deployment
 from .errors import InputError
 from .image import Preprocess
@@ -32,7 +33,7 @@ WEIGHTS = "weights.params"  # of a checkpoint, beside its momentum
 
 @dataclass(frozen=True)
 class Manifest:
-    """A network `model` of `class_names`, fed by `preprocess`.
+    """A network `model` of `class_names`, fed by `preprocess`; of a video also: by a `clip`'s frames.
 
     Of a checkpoint also: `epoch` epochs and `step` steps of the next are done; `order` is what the
     order of the pictures depends on (so `step` means something under the same alone); `score` what
@@ -53,6 +54,7 @@ class Manifest:
     spec: Optional[NetSpec] = None
     card: Optional[Card] = None
     deployment: Optional[Deployment] = None
+    clip: Optional[Clip] = None
 
 
 def write_manifest(folder, manifest, files):
@@ -75,6 +77,8 @@ def write_manifest(folder, manifest, files):
     }
     if manifest.spec:
         fields["network"] = spec_to_fields(manifest.spec)
+    if manifest.clip:
+        fields["clip"] = dataclasses.asdict(manifest.clip)
     if manifest.card:
         fields["card"] = manifest.card.fields()
     if manifest.deployment:
@@ -132,6 +136,7 @@ def parse_manifest(path) -> Manifest:
             read_deployment(fields["input"], fields["deployment"])
             if "deployment" in fields
             else None,
+            Clip(**fields["clip"]) if "clip" in fields else None,
         )
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
