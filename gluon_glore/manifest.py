@@ -33,7 +33,7 @@ WEIGHTS = "weights.params"  # of a checkpoint, beside its momentum
 
 @dataclass(frozen=True)
 class Manifest:
-    """A network `model` of `class_names`, fed by `preprocess`; of a video also: by a `clip`'s frames.
+    """A network `model` of `class_names`, fed by `preprocess`, one of videos by `clip` too.
 
     Of a checkpoint also: `epoch` epochs and `step` steps of the next are done; `order` is what the
     order of the pictures depends on (so `step` means something under the same alone); `score` what
