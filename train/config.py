@@ -2,7 +2,8 @@
 
 `Config` is that of classification. Another task's is a dataclass like it, of sections like these,
 with defaults of its own; each, and the whole, may have `check()`, which raises InputError where
-values will not do. `Optim`, `Checkpoint`, `Horovod` and what follows them in `Config` are every trainer's.
+values will not do. `Optim`, `Checkpoint`, `Horovod` and what follows in `Config` are every
+trainer's.
 """
 
 import dataclasses
