@@ -9,6 +9,7 @@ before videos are drawn, so that no digit of a test video was ever seen in train
 """
 
 import argparse
+import io
 import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -60,12 +61,13 @@ def draw_videos(pictures, count, seed):
         yield draw_video(digits, (way, way if same else -way), rng), same
 
 
-def write_video(path, frames):
-    """Encode grey frames, uint8 `(T, H, W)`, as H.264: the same bytes every time."""
+def encode_video(frames):
+    """Grey frames, uint8 `(T, H, W)`, as H.264 in MP4: the same bytes every time."""
     import av
 
     options = {"crf": str(QUALITY), "g": str(KEY_FRAMES), "threads": "1"}
-    with av.open(str(path), "w") as file:
+    data = io.BytesIO()
+    with av.open(data, "w", format="mp4") as file:
         stream = file.add_stream("libx264", RATE, options=options)
         stream.height, stream.width = frames.shape[1:]
         stream.pix_fmt = "yuv420p"
@@ -73,6 +75,7 @@ def write_video(path, frames):
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="gray")
             file.mux(stream.encode(picture))
         file.mux(stream.encode())
+    return data.getvalue()
 
 
 def write_moving_digits(directory, train=2000, test=400, seed=0):
@@ -100,7 +103,9 @@ def write_part(folder, videos):
     with ThreadPoolExecutor(cores) as pool:
         while some := list(itertools.islice(numbered, 64 * cores)):  # not all in memory at once
             paths = [folder / CLASS_NAMES[label] / f"{i:04d}.mp4" for i, (_, label) in some]
-            list(pool.map(write_video, paths, [frames for _, (frames, _) in some]))
+            encoded = pool.map(encode_video, [frames for _, (frames, _) in some])
+            for path, data in zip(paths, encoded):
+                path.write_bytes(data)
 
 
 def main():
