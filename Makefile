@@ -4,10 +4,11 @@
 VENV := .venv
 RUN := runs/digit_pairs
 DATA := data/digit_pairs
+VIDEOS := data/moving_digits
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup train test lint format study bench clean
+.PHONY: help setup train test lint format study moving-digits moving-study bench clean
 
 help:
 	@echo "make setup   virtual environment with everything in it, Horovod built"
@@ -15,6 +16,8 @@ help:
 	@echo "make test    lint and all tests"
 	@echo "make bench   deployed speed and training steps beside PyTorch; docs/benchmarks.md (over an hour)"
 	@echo "make study   plain against GloRe, five seeds each; table and picture (an hour)"
+	@echo "make moving-digits   videos of two moving digits, a 3-D network with a unit trained on them"
+	@echo "make moving-study    the same plain, with a non-local block and with a unit, three seeds each"
 
 setup: $(READY)
 
@@ -58,7 +61,18 @@ bench: $(READY)
 	$(BENCH_PYTHON) -m benchmarks.report
 
 study: $(READY) $(DATA)/train.rec
-	$(BIN)/python -m train.study --config configs/digit_pairs.yaml --out runs/study
+	$(BIN)/python -m train.study digit_pairs --config configs/digit_pairs.yaml --out runs/study --report docs/study
+
+$(VIDEOS): train/moving_digits.py train/digit_pairs.py | $(READY)
+	rm -rf $(VIDEOS)
+	$(BIN)/python -m train.moving_digits $(VIDEOS)
+
+moving-digits: $(READY) $(VIDEOS)
+	rm -rf runs/moving_digits
+	$(BIN)/horovodrun -np 2 $(BIN)/python -m train.kinetics --config configs/moving_digits.yaml --out runs/moving_digits
+
+moving-study: $(READY) $(VIDEOS)
+	$(BIN)/python -m train.study moving_digits --config configs/moving_digits.yaml --out runs/moving_study --report docs/moving_digits --seeds 3
 
 clean:
-	rm -rf $(VENV) data/digit_pairs runs
+	rm -rf $(VENV) $(DATA) $(VIDEOS) runs

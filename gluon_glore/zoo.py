@@ -1,8 +1,12 @@
-"""The networks by name, one row each. Placements are counted from 1; sources in the docstrings."""
+"""The networks by name, one row each. Placements are counted from 1; sources in the docstrings.
+
+The rows of the smallest are in `small.py`.
+"""
 
 import dataclasses
 from typing import Optional
 
+from . import small  # noqa: F401 - registers its rows
 from .head import as_fcn
 from .registry import get_spec, list_models, register_model
 from .spec import NetSpec
@@ -324,50 +328,3 @@ def resnet50_lite():
 def resnet101_lite():
     """2-D ResNet-101 whose ImageNet weights inflate into `resnet101_3d_kinetics400`; ours."""
     return _lite(resnet101_3d_kinetics400())
-
-
-@register_model
-def tiny():
-    """Three-stage ResNet of 32, 64, 96 channels for 64x64 grey pictures; ours, trains on a CPU."""
-    return NetSpec(
-        stages=(Stage(1, 32, 2), Stage(1, 64, 2), Stage(2, 96, 1)),
-        stem=Stem(channels=32, kernel=3, stride=2, pool=0),
-        bottleneck=False,
-        in_channels=1,
-        input_size=(64, 64),
-        classes=2,
-    )
-
-
-@register_model
-def tiny_glore_0_1():
-    """`tiny` with one unit of 64 nodes before the last residual unit; ours."""
-    return tiny().with_units("glore", res4=(1,), mid_channels=64)
-
-
-@register_model
-def tiny_nl_0_1():
-    """`tiny` with one non-local block before the last residual unit; ours."""
-    return tiny().with_units("nonlocal", res4=(1,))
-
-
-@register_model
-def cifar_resnet14():
-    """Three-stage ResNet of 32, 64, 128 channels for 32x32 pictures; ours, trains on a CPU.
-
-    Stem stride and widths are what oneDNN runs fast: a ResNet-20 of 16, 32, 64 channels takes
-    2.7 times as long.
-    """
-    return NetSpec(
-        stages=(Stage(2, 32, 1), Stage(2, 64, 2), Stage(2, 128, 2)),
-        stem=Stem(channels=32, kernel=3, stride=2, pool=0),
-        bottleneck=False,
-        input_size=(32, 32),
-        classes=10,
-    )
-
-
-@register_model
-def cifar_resnet14_glore_1_0():
-    """`cifar_resnet14` with one unit of 32 nodes in its middle stage; ours."""
-    return cifar_resnet14().with_units("glore", res3=(1,), mid_channels=32)

@@ -14,8 +14,8 @@ def test_the_study_trains_each_variant_once_and_reports_it(tmp_path, settings, m
         yaml.safe_dump(to_dict(load_config(ROOT / "configs/digit_pairs.yaml", settings + more)))
     )
     runs, report = tmp_path / "runs", tmp_path / "report"
-    command = ["study", "--config", str(config), "--out", str(runs), "--report", str(report)]
-    monkeypatch.setattr("sys.argv", [*command, "--seeds", "1"])
+    command = ["study", "digit_pairs", "--config", str(config), "--out", str(runs)]
+    monkeypatch.setattr("sys.argv", [*command, "--report", str(report), "--seeds", "1"])
     monkeypatch.chdir(ROOT)
 
     assert study.main() == 0
@@ -38,7 +38,8 @@ def test_the_study_trains_each_variant_once_and_reports_it(tmp_path, settings, m
 def test_a_run_that_fails_is_named(tmp_path, monkeypatch, capsys):
     config = tmp_path / "config.yaml"
     config.write_text("data: {train: none.rec}")
-    command = ["study", "--config", str(config), "--out", str(tmp_path), "--seeds", "1"]
+    command = ["study", "digit_pairs", "--config", str(config), "--out", str(tmp_path)]
+    command += ["--report", str(tmp_path / "report"), "--seeds", "1"]
     monkeypatch.setattr("sys.argv", command)
     monkeypatch.chdir(ROOT)
     assert study.main() == 1

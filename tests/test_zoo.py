@@ -9,7 +9,8 @@ from gluon_glore.zoo import get_spec, list_models
 
 def test_list_models_filters_by_pattern():
     assert "resnet50_glore_2_3" in list_models()
-    assert list_models("tiny*") == ["tiny", "tiny_glore_0_1", "tiny_nl_0_1"]
+    small = ["tiny", "tiny_3d", "tiny_3d_glore_0_1", "tiny_3d_nl_0_1"]
+    assert list_models("tiny*") == [*small, "tiny_glore_0_1", "tiny_nl_0_1"]
     assert list_models("nothing*") == []
 
 
