@@ -140,11 +140,13 @@ class Video:
     def _opened(self):
         """The open file and its video stream."""
         av = _library()
-        limit = {"max_pixels": str(max_pixels())}
-        options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS, **limit}
+        allowed = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
         try:
-            # "file:", or a name could be an address
-            container = av.open(f"file:{self.path}", options=options, metadata_errors="replace")
+            # As `options` these would reach streams, of which PyAV 15 frees more than it made
+            # where FFmpeg finds more on the way (MPEG-PS). "file:", or a name could be an address.
+            container = av.open(
+                f"file:{self.path}", container_options=allowed, metadata_errors="replace"
+            )
         except (av.error.FFmpegError, ValueError):
             raise InputError("not a readable video") from None
         with container:
@@ -156,7 +158,7 @@ class Video:
                 raise InputError("a video stream that can't be decoded")
             if codec.width * codec.height > max_pixels():
                 raise InputError(f"video of more than {max_pixels()} pixels")
-            codec.options = limit
+            codec.options = {"max_pixels": str(max_pixels())}
             codec.thread_count = 1  # whoever reads many has threads for them
             self._coded = (codec.height, codec.width)
             yield container, stream
@@ -252,7 +254,8 @@ def _is_cover(stream):
 
 def _has_timestamps(container, stream):
     """Whether packets say when they are shown; AVI files do not, FFmpeg guesses."""
-    return container.format.name != "avi" and stream.codec_context.name in _FRAME_A_PACKET
+    codec = stream.codec_context.codec.canonical_name
+    return container.format.name != "avi" and codec in _FRAME_A_PACKET
 
 
 def _packets(container, *streams):
