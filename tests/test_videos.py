@@ -93,6 +93,8 @@ def test_packed_labels_become_those_of_the_names_given(packed):
     assert videos.class_names == ("wolf", "dog", "cat") and labels(videos) == [2, 1, 1]
     with pytest.raises(InputError, match="train.classes.txt: class 'cat' is not among the 1 names"):
         Videos(packed, class_names=("dog",))
+    with pytest.raises(InputError, match="class name 'cat' comes twice among the 3 names given"):
+        Videos(packed, class_names=("cat", "dog", "cat"))
 
 
 def test_packed_videos_without_names_or_with_fewer_than_labels_are_refused(packed):

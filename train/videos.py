@@ -8,7 +8,7 @@ from gluon_glore.sources import VIDEOS
 from gluon_glore.video import Video
 
 from .bad_records import BadRecords
-from .listing import label_files, list_files
+from .listing import label_files, list_files, number_names
 from .packed_video import PackedVideos
 from .spot_check import spot_check
 
@@ -87,7 +87,7 @@ class _Files:
         return len(self._paths)
 
     def name(self, i):
-        return str(self._paths[i])
+        return self._paths[i]
 
     def label(self, i):
         return self._labels[i]
@@ -104,7 +104,7 @@ class _Packed(PackedVideos):
         names = path.with_suffix(".classes.txt")
         own = tuple(read_names(names))
         self.class_names = tuple(map(str, class_names or own))
-        label_of = {name: label for label, name in enumerate(self.class_names)}
+        label_of = number_names(self.class_names)
         unknown = [name for name in own if name not in label_of]
         if unknown:
             raise InputError(
