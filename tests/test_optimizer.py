@@ -78,3 +78,16 @@ def test_a_pattern_that_is_in_no_name_is_refused():
     net = get_model("tiny")
     with pytest.raises(InputError, match=r"lr_mult: no parameter has 'fc6' .*conv1.*classifier"):
         set_multipliers(net.collect_params(), Optim(lr_mult={"classifier": 10.0, "fc6": 10.0}))
+
+
+def test_decay_is_multiplied_by_the_factors_of_all_patterns_in_a_name():
+    """The released video trainer's: none on biases, and BatchNorm's beta is one."""
+    decayed = step(Optim(lr=0.1, weight_decay=0.5, wd_mult={"(bias|beta)$": 0, "^conv3": 0.5}))
+    for name, by in decayed.items():
+        factor = 0 if name.endswith(("bias", "beta")) else 0.5 if name.startswith("conv3") else 1
+        assert by == pytest.approx(0.05 * factor, abs=1e-6), name
+
+
+def test_a_pattern_of_decay_that_is_in_no_name_is_refused():
+    with pytest.raises(InputError, match="wd_mult: no parameter has 'fc6'"):
+        set_multipliers(get_model("tiny").collect_params(), Optim(wd_mult={"fc6": 0}))

@@ -37,3 +37,14 @@ def test_the_rate_grows_with_the_batch_where_its_own_batch_is_given(schedule):
     for step in (0, 9, 10, 450):
         once, fourfold = (learning_rate(optim, step, 10) for optim in (own, grown))
         assert fourfold == pytest.approx(4 * once)
+
+
+def test_epochs_of_the_schedule_are_counted_in_samples_where_asked():
+    """Kinetics: x 0.1 at 45 x 240,000 samples, whatever is left of the set."""
+    optim = Optim(lr=0.04, batch_size=512, steps=(45,), epoch_samples=240000, warmup=1)
+    boundary = 45 * 240000 // 512
+    for steps_per_epoch in (10, 300):
+        rates = [learning_rate(optim, boundary + i, steps_per_epoch) for i in (0, 1)]
+        assert rates == pytest.approx([0.04, 0.004])  # 45 epochs end within a step
+        half = learning_rate(optim, 240000 // 512 // 2, steps_per_epoch)
+        assert half == pytest.approx(0.02, rel=0.01)

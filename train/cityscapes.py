@@ -12,7 +12,6 @@ import dataclasses
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import mxnet as mx
 import numpy as np
@@ -20,12 +19,10 @@ import numpy as np
 from gluon_glore.cityscapes import CLASS_NAMES
 from gluon_glore.errors import InputError
 from gluon_glore.image import Preprocess
-from gluon_glore.load import load_network
 from gluon_glore.manifest import Manifest
 from gluon_glore.network import Network
 from gluon_glore.registry import unregistered
 from gluon_glore.segmentation import WithAuxiliary
-from gluon_glore.transfer import transfer_weights
 from gluon_glore.zoo import get_spec
 
 from . import batches, trainer
@@ -34,6 +31,7 @@ from .cityscapes_scores import Confusion
 from .loop import Meter
 from .measures import SEGMENTATION
 from .pixel_loss import PixelLoss, pixel_accuracy
+from .pretrained import load_pretrained
 from .records import BadRecord
 from .scene_augment import augment_scene
 from .scenes import Scenes, check_scenes
@@ -69,15 +67,7 @@ class Segmentation:
     def load_weights(self, config, net):
         """Fill the backbone with a classification network's weights. Raises InputError."""
         source = config.model.pretrained
-        if Path(source).is_dir():
-            source, _ = load_network(source)
-        kept = transfer_weights(net, source, allow_missing=True, skip_classifier=True)
-        missing = [name for name in kept if not name.startswith(NEW)]
-        if missing:
-            raise InputError(
-                f"{config.model.pretrained}: no backbone of {config.model.name} in it, it lacks "
-                f"{missing[0]} and {len(missing) - 1} more"
-            )
+        load_pretrained(net, source, lambda name: name.startswith(NEW), skip_classifier=True)
 
     def make_step(self, config, net, comm):
         """The step, through a graph of its own where BatchNorm or the heads differ in training."""

@@ -23,9 +23,6 @@ class SceneModel:
     sync_norm: bool = True
     freeze_norm: bool = False
 
-    def check(self):
-        """All that can be is allowed; names and weights are looked for when the network is made."""
-
 
 @dataclass(frozen=True)
 class SceneData:

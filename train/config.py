@@ -1,8 +1,9 @@
 """A run's configuration: defaults in frozen dataclasses, YAML and `--set` state the differences.
 
 `Config` is that of classification. Another task's is a dataclass like it, of sections like these,
-with defaults of its own; each, and the whole, has `check()`, which raises InputError where values
-will not do. `Optim`, `Checkpoint`, `Horovod` and what follows them in `Config` are every trainer's.
+with defaults of its own; each, and the whole, may have `check()`, which raises InputError where
+values will not do. `Optim`, `Checkpoint`, `Horovod` and what follows in `Config` are every
+trainer's.
 """
 
 import dataclasses
@@ -90,12 +91,15 @@ class Optim:
     Rate: `lr` is that of a step of `lr_batch` pictures and grows linearly with `batch_size` (Goyal
     et al. 2017); with `lr_batch` 0 it is taken as it stands. `schedule` "step" multiplies it by
     `factor` at each of the epochs `steps`; "cosine" falls to zero over the run, "poly" too, as
-    (1 - epoch / epochs) to the `power`. The first `warmup` epochs rise linearly. `lr_mult` maps
-    regular expressions to factors: a parameter's rate is multiplied by those of all that are found
-    in its name, 0 leaves it as it is.
+    (1 - epoch / epochs) to the `power`. The first `warmup` epochs rise linearly. With
+    `epoch_samples` above 0 the epochs of `steps` and `warmup` are of so many samples each, however
+    many the training set has. `lr_mult` maps regular expressions to factors: a parameter's rate is
+    multiplied by those of all that are found in its name, 0 leaves it as it is.
 
     Update: `nesterov` looks ahead. `weight_decay` spares biases and BatchNorm's gamma and beta
-    unless `decay_all`. `label_smoothing` is the share of the target spread over all classes.
+    unless `decay_all`; `wd_mult` gives factors by name, as `lr_mult`. `label_smoothing` is the
+    share of the target spread over all classes. `precise_norm` above 0: at an epoch's end
+    BatchNorm's statistics are measured anew, over so many steps' batches.
 
     Means: a process computes its share of a step in `accumulate` equal parts, one after the other,
     and adds up the gradients; BatchNorm sees one part at a time. `recompute` above 0 keeps no
@@ -119,7 +123,10 @@ class Optim:
     factor: float = 0.1
     power: float = 0.9
     warmup: float = 0.0
+    epoch_samples: int = 0
     lr_mult: Dict[str, float] = field(default_factory=dict)
+    wd_mult: Dict[str, float] = field(default_factory=dict)
+    precise_norm: int = 0
     label_smoothing: float = 0.0
     accumulate: int = 1
     recompute: int = 0
@@ -131,6 +138,7 @@ class Optim:
         one_of("optim.precision", self.precision, ("float32", "bfloat16", "float16"))
         above_0(self._values("epochs", "batch_size", "lr", "power", "accumulate"))
         not_below_0(self._values("lr_batch", "weight_decay", "warmup", "recompute", "loss_scale"))
+        not_below_0(self._values("epoch_samples", "precise_norm"))
         below_1(self._values("momentum", "label_smoothing"))
         if self.nesterov and not self.momentum:
             raise InputError("config key optim.nesterov needs optim.momentum above 0, given 0")
@@ -143,14 +151,20 @@ class Optim:
             raise InputError(
                 f"config key optim.loss_scale must be 0 or a power of two, given {self.loss_scale}"
             )
-        for pattern, multiplier in self.lr_mult.items():
-            not_below_0({f"optim.lr_mult.{pattern}": multiplier})
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise InputError(
-                    f"config key optim.lr_mult: {pattern!r} is no regular expression: {error}"
-                ) from None
+        if self.epoch_samples and self.schedule != "step":
+            raise InputError(
+                f"config key optim.epoch_samples is for the schedule step, given {self.schedule}: "
+                "it falls to zero with the last of optim.epochs"
+            )
+        for key in ("lr_mult", "wd_mult"):
+            for pattern, multiplier in getattr(self, key).items():
+                not_below_0({f"optim.{key}.{pattern}": multiplier})
+                try:
+                    re.compile(pattern)
+                except re.error as error:
+                    raise InputError(
+                        f"config key optim.{key}: {pattern!r} is no regular expression: {error}"
+                    ) from None
 
     def _values(self, *names):
         return {f"optim.{name}": getattr(self, name) for name in names}
@@ -240,7 +254,7 @@ def load_config(path, overrides=(), cls=Config):
         _override(tree, override)
     config = _change(cls(), tree, "")
     for part in (*vars(config).values(), config):
-        if dataclasses.is_dataclass(part):
+        if hasattr(part, "check"):
             part.check()
     return config
 

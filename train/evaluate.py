@@ -24,23 +24,29 @@ from .bad_records import BadRecords
 from .comm import make_comm
 from .config import Config, Data, Optim
 from .input import evaluation_batches
+from .measures import TITLES
 from .records import RecordDataset
 
 
 def main(argv=None):
     """Evaluate as the command line says. Returns the exit code: 0, or 2 for what can't be used."""
     args = parse_args(argv)
+    return score(lambda: prepare(args), args.out)
+
+
+def score(prepare, out, unit="pictures"):
+    """Evaluate on one process or, under horovodrun, on several; print and write what came of it.
+
+    `prepare()` gives the data set of `unit`, its configuration and `evaluate(comm)`, which returns
+    what `result_of` does, and may raise InputError. Returns the exit code: 0, or 2 for what can't
+    be used.
+    """
     comm = None
     try:
-        net, manifest = load_picture_network(args.model)
-        if args.pooling == "mean_max":
-            pool_mean_max(net)
-        config = make_config(args, manifest.preprocess)
-        net.spec.check_input(config.data.size)
-        dataset = RecordDataset(config.data.val, net.classes)
+        dataset, config, evaluate = prepare()
         comm = make_comm()
         dataset.bad = BadRecords(dataset, config.data.max_bad, comm)
-        result = evaluate(net, dataset, config, comm)
+        result = evaluate(comm)
     except InputError as error:
         if os.environ.get("HOROVOD_LOCAL_RANK", "0") == "0":
             print(f"error: {error}", file=sys.stderr)
@@ -48,14 +54,55 @@ def main(argv=None):
     except KeyboardInterrupt:
         return 130
     if comm.rank == 0:
-        result = {"model": manifest.model, "pooling": args.pooling, **result}
+        figures = ", ".join(f"{TITLES[key]} {result[key]:.4f}" for key in TITLES if key in result)
         print(
-            f"{manifest.model}: top-1 {result['top1']:.4f}, loss {result['loss']:.4f} "
-            f"on {result['samples']} of {len(dataset)} pictures of {config.data.val}",
+            f"{result['model']}: {figures}, loss {result['loss']:.4f} on {result['samples']} of "
+            f"{len(dataset)} {unit} of {dataset.path}",
             flush=True,
         )
     comm.shutdown()
-    return write_result(args.out, result) if args.out and comm.rank == 0 else 0
+    return write_result(out, result) if out and comm.rank == 0 else 0
+
+
+def prepare(args):
+    """The data set, its configuration, and how it is evaluated. Raises InputError."""
+    net, manifest = load_picture_network(args.model)
+    if args.pooling == "mean_max":
+        pool_mean_max(net)
+    config = make_config(args, manifest.preprocess)
+    net.spec.check_input(config.data.size)
+    dataset = RecordDataset(config.data.val, net.classes)
+
+    def evaluate(comm):
+        ctx = place(net, comm)
+        loaded = evaluation_batches(dataset, config, comm.rank, comm.size)
+        meter = loop.evaluate(net, loaded, comm, ctx)
+        own = {"pooling": args.pooling, "size": config.data.size, "resize": config.data.resize}
+        return result_of(manifest.model, dataset, meter, own)
+
+    return dataset, config, evaluate
+
+
+def place(net, comm):
+    """Hybridise a network where it is to run, on a GPU if there is; returns its context."""
+    net.hybridize(static_alloc=True, static_shape=True)
+    if mx.context.num_gpus():
+        net.collect_params().reset_ctx(mx.gpu(comm.local_rank))
+    return net.output.weight.list_ctx()[0]
+
+
+def result_of(model, dataset, meter, own):
+    """An evaluation as a dictionary: loss, accuracy, speed, counts, and its `own` settings."""
+    return {
+        "model": model,
+        "data": str(dataset.path),
+        **own,
+        "loss": float(meter.loss),
+        **{key: float(value) for key, value in meter.figures.items() if value is not None},
+        "images_per_second": round(meter.images_per_second, 2),
+        "samples": meter.samples,
+        "bad_records": len(dataset.bad.known),
+    }
 
 
 def write_result(path, result):
@@ -121,31 +168,12 @@ def make_config(args, preprocess) -> Config:
     return Config(data=data, optim=Optim(batch_size=args.batch))
 
 
-def validation_set(run):
+def validation_set(run, kind="FILE.rec"):
     """The validation set of a finished run. Raises InputError where nothing says it."""
     try:
         return json.loads((run / "summary.json").read_text())["config"]["data"]["val"]
     except (OSError, ValueError, KeyError):
-        raise InputError(f"{run} does not say its validation set: give --data FILE.rec") from None
-
-
-def evaluate(net, dataset, config, comm):
-    """Loss, accuracy, speed, counts, size and resize as a dictionary."""
-    net.hybridize(static_alloc=True, static_shape=True)
-    if mx.context.num_gpus():
-        net.collect_params().reset_ctx(mx.gpu(comm.local_rank))
-    ctx = net.output.weight.list_ctx()[0]
-    meter = loop.evaluate(net, evaluation_batches(dataset, config, comm.rank, comm.size), comm, ctx)
-    return {
-        "data": str(dataset.path),
-        "size": list(config.data.size),
-        "resize": config.data.resize,
-        "loss": float(meter.loss),
-        **{key: float(value) for key, value in meter.figures.items() if value is not None},
-        "images_per_second": round(meter.images_per_second, 2),
-        "samples": meter.samples,
-        "bad_records": len(dataset.bad.known),
-    }
+        raise InputError(f"{run} does not say its validation set: give --data {kind}") from None
 
 
 if __name__ == "__main__":

@@ -22,17 +22,18 @@ def make_optimizer(optim):
 def set_multipliers(params, optim):
     """Give each parameter its share of rate and weight decay; read at every step.
 
-    Raises InputError where a pattern of `optim.lr_mult` is found in no name.
+    Raises InputError where a pattern of `optim.lr_mult` or `wd_mult` is found in no name.
     """
     trained = [param for param in params.values() if param.grad_req != "null"]
     for param in trained:
         param.lr_mult = 1.0
         spared = not optim.decay_all and param.name.endswith(NOT_DECAYED)
         param.wd_mult = 0.0 if spared else 1.0
-    for pattern, multiplier in optim.lr_mult.items():
-        found = [param for param in trained if re.search(pattern, param.name)]
-        if not found:
-            names = f"{trained[0].name} ... {trained[-1].name}"
-            raise InputError(f"optim.lr_mult: no parameter has {pattern!r} in its name ({names})")
-        for param in found:
-            param.lr_mult *= multiplier
+    for key in ("lr_mult", "wd_mult"):
+        for pattern, multiplier in getattr(optim, key).items():
+            found = [param for param in trained if re.search(pattern, param.name)]
+            if not found:
+                names = f"{trained[0].name} ... {trained[-1].name}"
+                raise InputError(f"optim.{key}: no parameter has {pattern!r} in its name ({names})")
+            for param in found:
+                setattr(param, key, getattr(param, key) * multiplier)

@@ -33,6 +33,7 @@ and its data sets are as `train.batches` takes them.
 import argparse
 import dataclasses
 import functools
+import itertools
 import math
 import os
 import sys
@@ -51,6 +52,7 @@ from .bad_records import BadRecords
 from .comm import Elsewhere, Here, make_comm, together
 from .config import load_config
 from .optimizer import make_optimizer, set_multipliers
+from .precise_norm import measure_statistics
 from .precision import set_precision
 from .preflight import check_out
 from .progress import Reporter
@@ -115,6 +117,8 @@ def prepare(task, config, out, comm):
     """
     net, datasets = task.prepare(config, comm)
     batches.steps_per_epoch(len(datasets[0]), config.optim.batch_size)
+    if config.optim.precise_norm and config.model.freeze_norm:
+        raise InputError("config key optim.precise_norm measures what model.freeze_norm keeps")
     if config.tensorboard:
         require_tensorboard()
     if comm.rank == 0:
@@ -171,6 +175,15 @@ def train(task, config, net, datasets, out, resume, comm):
             report_evaluation(reporter, epoch, meter, validation_set, comm)
             return float(meter.figures[task.measures.score])
 
+        def settle_statistics(epoch):
+            """BatchNorm's, after an epoch's steps: alike on all ranks."""
+            if not config.optim.precise_norm:
+                loop.average_statistics(net, comm)
+                return
+            mine = task.training_batches(training_set, config, epoch, comm.rank, comm.size)
+            first = itertools.islice(mine, config.optim.precise_norm)
+            measure_statistics(net, first, comm, ctx)
+
         for epoch in range(first_epoch, epochs):
             done = first_step if epoch == first_epoch else 0
             mine = task.training_batches(
@@ -189,7 +202,7 @@ def train(task, config, net, datasets, out, resume, comm):
                 save.after_step,
                 {task.measures.trained: task.right},
             )
-            loop.average_statistics(net, comm)
+            settle_statistics(epoch)
             save.save(epoch + 1, score=evaluate(epoch, epoch, steps))
         if finished:
             evaluate(first_epoch - 1, *start)

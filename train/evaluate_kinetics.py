@@ -1,0 +1,111 @@
+"""Evaluate a checkpoint on labelled videos, by one clip or by the mean of several.
+
+    python -m train.evaluate_kinetics RUN --clips 1              # clip top-1 and top-5
+    python -m train.evaluate_kinetics RUN --clips 10 --crops 3   # video top-1 and top-5
+    python -m train.evaluate_kinetics RUN --data val.txt --root videos
+
+Clips lie evenly in time, one in the centre; a video's probabilities are the mean of its clips'
+(paper, section 4.4: centre clips, and ten clips). Runs on one process or, under horovodrun, on
+several; each video is scored once.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+
+from gluon_glore.errors import InputError, positive_int
+from gluon_glore.load import load_network
+
+from .config import Optim
+from .evaluate import place, result_of, score, validation_set
+from .kinetics import views_in_turn
+from .kinetics_config import VideoConfig, VideoData
+from .loop import Meter
+from .videos import Videos
+
+
+def main(argv=None):
+    """Evaluate as the command line says. Returns the exit code: 0, or 2 for what can't be used."""
+    args = parse_args(argv)
+    return score(lambda: prepare(args), args.out, unit="videos")
+
+
+def parse_args(argv):
+    parser = argparse.ArgumentParser(
+        prog="python -m train.evaluate_kinetics", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("model", metavar="RUN", help="a run's directory, or a checkpoint's")
+    parser.add_argument("--data", metavar="VIDEOS", help="folder, list, .rec (the run's own val)")
+    parser.add_argument("--root", default="", help="where a list's paths begin (at the list)")
+    parser.add_argument("--clips", type=positive_int, default=10, help="of a video (10)")
+    parser.add_argument("--crops", type=int, choices=(1, 3, 5), default=1, help="of a clip (1)")
+    parser.add_argument("--batch", type=positive_int, default=8, help="clips at once (8)")
+    parser.add_argument("--threads", type=positive_int, default=2, help="decoding, a process (2)")
+    parser.add_argument("--max-bad", type=float, default=0.01, help="share allowed (0.01)")
+    parser.add_argument("--out", metavar="FILE.json", help="write the result there too")
+    return parser.parse_args(argv)
+
+
+def prepare(args):
+    """The data set, its configuration, and how it is evaluated. Raises InputError."""
+    net, manifest = load_network(args.model)
+    if not manifest.clip:
+        raise InputError(f"{manifest.model} sees no videos: train.evaluate scores it on pictures")
+    preprocess = manifest.preprocess
+    data = VideoData(
+        val=args.data or validation_set(Path(args.model), "VIDEOS"),
+        root=args.root,
+        size=preprocess.size,
+        resize=preprocess.resize,
+        mean=preprocess.mean,
+        scale=preprocess.scale,
+        threads=args.threads,
+        max_bad=args.max_bad,
+    )
+    dataset = Videos(data.val, manifest.class_names, data.root)
+    own = {"clips": args.clips, "crops": args.crops, "size": preprocess.size}
+
+    def evaluate(comm):
+        config = VideoConfig(data=data, clip=manifest.clip, optim=Optim(batch_size=comm.size))
+        loaded = views_in_turn(dataset, config, comm.rank, comm.size, args.clips, args.crops)
+        ctx = place(net, comm)
+        videos = ((mean_probabilities(net, x[0], args.batch, ctx), int(y[0])) for x, y in loaded)
+        return result_of(manifest.model, dataset, score_videos(videos, comm), own)
+
+    return dataset, VideoConfig(data=data), evaluate
+
+
+def mean_probabilities(net, views, batch, ctx):
+    """The mean of the softmax of a video's views, `(V, C, T, H, W)` -> float64 `(classes,)`."""
+    total = 0.0
+    for start in range(0, len(views), batch):
+        logits = net(mx.nd.array(views[start : start + batch], ctx=ctx))
+        probabilities = mx.nd.softmax(logits.astype("float32", copy=False))
+        total = total + probabilities.asnumpy().sum(axis=0, dtype=np.float64)
+    return total / len(views)
+
+
+def score_videos(videos, comm) -> Meter:
+    """Loss, top-1 and top-5 of every rank's `(probabilities (classes,), label)` together."""
+    sums, started = np.zeros(5), time.perf_counter()  # loss, top-1, top-5, those that have one, all
+    for probabilities, label in videos:
+        rank = int(np.sum(~(probabilities <= probabilities[label])))  # of nan the last
+        ranked = len(probabilities) > 5
+        sums += (
+            -np.log(max(probabilities[label], np.finfo(np.float32).tiny)),
+            rank < 1,
+            ranked and rank < 5,
+            ranked,
+            1,
+        )
+    loss, top1, top5, ranked, count = comm.sum(sums)
+    figures = {"top1": top1 / max(1, count), "top5": top5 / ranked if ranked else None}
+    return Meter(loss / max(1, count), int(count), time.perf_counter() - started, figures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""Train an action recognition network on labelled videos, on one process or Horovod.
+
+    horovodrun -np N python -m train.kinetics --config FILE --out DIR [--resume] [--set key=value]
+
+See `train.trainer` for what DIR gets. A sample is one clip of a video, at a random place in
+training; the evaluation at an epoch's end sees the centre crop of the centre clip. `python -m
+train.evaluate_kinetics DIR` scores whole videos. A config's header says where its numbers are from.
+"""
+
+import sys
+
+import gluon_glore
+from gluon_glore.clips import read_views
+from gluon_glore.errors import InputError
+from gluon_glore.load import read_names
+from gluon_glore.manifest import Manifest
+from gluon_glore.registry import unregistered
+
+from . import batches, loop, trainer
+from .clip_augment import augment_clip
+from .input import make_preprocess
+from .kinetics_config import VideoConfig
+from .measures import CLASSIFICATION
+from .pretrained import load_pretrained
+from .step import make_step
+from .videos import Videos, check_videos
+
+
+class Recognition:
+    """One label a video: the task as `train.trainer` takes it."""
+
+    prog = "python -m train.kinetics"
+    description = "Train an action recognition network; under horovodrun on several processes."
+    config_class = VideoConfig
+    measures = CLASSIFICATION
+    make_step = staticmethod(make_step)
+    right = staticmethod(loop.right)
+
+    def prepare(self, config, comm):
+        """The network, and (training, validation) sets. Raises InputError."""
+        net = make_network(config)
+        datasets = load_data(config)
+        if comm.rank == 0:
+            for videos in datasets:
+                check_videos(videos, config.data.max_bad)
+        self._class_names = datasets[0].class_names
+        return net, datasets
+
+    def manifest(self, config, net):
+        """What the checkpoints say of the network."""
+        return Manifest(
+            config.model.name,
+            self._class_names,
+            make_preprocess(config.data),
+            spec=unregistered(net.spec, config.model.name),
+            clip=config.clip,
+        )
+
+    def load_weights(self, config, net):
+        """Fill the network, all but new units and, where it is to be a new one, the classifier."""
+        model = config.model
+        source = model.name if model.pretrained == "zoo" else model.pretrained
+        classifier = {param.name for param in net.output.collect_params().values()}
+
+        def is_new(name):
+            return "_extra_" in name or model.new_classifier and name in classifier
+
+        load_pretrained(net, source, is_new, skip_classifier=model.new_classifier)
+
+    def training_batches(self, dataset, config, epoch, rank, ranks, start=0):
+        """Yield `(clips (b, C, T, H, W), labels (b,))` of one rank from step `start` on."""
+        preprocess, clip = make_preprocess(config.data), config.clip
+
+        def view(index, rng, out):
+            with dataset.open(index) as video:
+                begin = clip.random_start(len(video), video.rate, rng)
+                places = clip.indices(begin, len(video), video.rate)
+                frames = video.read(places, preprocess.channels)
+            frames = augment_clip(frames, preprocess.size, config.augment, rng)
+            for t, frame in enumerate(frames):
+                preprocess.normalize(frame, out[:, t])
+            return dataset.label(index)
+
+        shape = clip_shape(config)
+        return batches.training_batches(dataset, view, shape, config, epoch, rank, ranks, start)
+
+    def evaluate(self, net, dataset, config, comm, ctx, stop):
+        """Evaluate centre clips over all ranks, or a part of them where a stop is asked for."""
+        loaded = views_in_turn(dataset, config, comm.rank, comm.size, stop=stop)
+        return loop.evaluate(net, ((x[:, 0], y) for x, y in loaded), comm, ctx)
+
+
+def clip_shape(config):
+    """(channels, frames, height, width) of a `VideoConfig`'s clips."""
+    return (len(config.data.mean), config.clip.frames, *config.data.size)
+
+
+def views_in_turn(dataset, config, rank, ranks, clips=1, crops=1, stop=lambda: False):
+    """Yield one rank's `(views (b, clips * crops, C, T, H, W), labels (b,))`, each video once.
+
+    Evaluation's: `clips` evenly in time, of 1 the centre, in `crops` crops. Ends after the batch at
+    which `stop()` holds. Raises InputError, after the last, where more videos are bad than allowed.
+    """
+    preprocess, clip = make_preprocess(config.data), config.clip
+
+    def view(index, out):
+        with dataset.open(index) as video:
+            starts = clip.even_starts(clips, len(video), video.rate)
+            read_views(video, clip, preprocess, starts, crops, out)
+        return dataset.label(index)
+
+    shape = (clips * crops, *clip_shape(config))
+    return batches.evaluation_batches(dataset, view, shape, config, rank, ranks, stop)
+
+
+def make_network(config):
+    """The network. Raises InputError where it does not take the configuration's clips."""
+    net = gluon_glore.get_model(config.model.name, classes=config.model.classes)
+    spec = net.spec
+    if spec.ndim != 3:
+        raise InputError(
+            f"config key model.name: {spec.name} takes {spec.ndim} dimensions, clips have 3"
+        )
+    channels, *size = clip_shape(config)
+    if channels != spec.in_channels:
+        raise InputError(
+            f"config key data.mean: {spec.name} takes {spec.in_channels} channels, "
+            f"given {channels} means"
+        )
+    spec.check_input(tuple(size))
+    return net
+
+
+def load_data(config):
+    """Training and validation sets, of the same classes. Raises InputError."""
+    data, classes = config.data, config.model.classes
+    names = read_names(data.class_names) if data.class_names else None
+    training = Videos(data.train, names, data.root)
+    if len(training.class_names) != classes:
+        raise InputError(
+            f"{data.class_names or data.train}: model.classes is {classes}, "
+            f"given {len(training.class_names)} class names"
+        )
+    return training, Videos(data.val, training.class_names, data.root)
+
+
+def main(argv=None):
+    """Train as the command line says; returns the exit code, see `train.trainer`."""
+    return trainer.run(Recognition(), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

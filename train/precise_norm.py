@@ -1,0 +1,49 @@
+"""BatchNorm's statistics measured anew with the weights as they are, not along the way.
+
+Wu and Johnson, Rethinking "Batch" in BatchNorm, 2021, section 3 (https://arxiv.org/abs/2105.07576):
+a moving average lags behind the weights and hangs on the last few batches, which are small where
+samples are clips.
+"""
+
+import mxnet as mx
+import numpy as np
+from mxnet import autograd
+
+from gluon_glore.layers import BATCH_NORM_MOMENTUM
+
+
+def measure_statistics(net, batches, comm, ctx):
+    """Set the running statistics to those over all `(pixels, labels)` of every rank's `batches`.
+
+    The variance is that of the batches and of their means. What only training runs, as an auxiliary
+    head, keeps its own. No BatchNorm of the network may be frozen.
+    """
+    params = net.collect_params()
+    used = set(net(mx.sym.var("data")).list_auxiliary_states())
+    means = [p for name, p in params.items() if name in used and name.endswith("_running_mean")]
+    variances = [params[p.name.replace("_running_mean", "_running_var")] for p in means]
+    count, sums = 0, 0.0
+    for pixels, _ in batches:
+        for param in (*means, *variances):
+            param.data(ctx)[:] = 0
+        # MXNet moves them in backward: from 0 by the share of the batch's own.
+        with autograd.record():
+            outputs = net(mx.nd.array(pixels, ctx=ctx))
+        outputs.backward()
+        mx.nd.waitall()  # a hybridised network's statistics can be read before they are written
+        mean, variance = (_values(p, ctx) / (1 - BATCH_NORM_MOMENTUM) for p in (means, variances))
+        count, sums = count + 1, sums + np.concatenate([mean, mean**2, variance])
+    *sums, count = comm.sum([*sums, count])
+    mean, square, variance = np.split(np.array(sums) / count, 3)
+    _set(means, mean)
+    _set(variances, variance + square - mean**2)
+
+
+def _values(params, ctx):
+    return np.concatenate([p.data(ctx).asnumpy().astype(np.float64) for p in params])
+
+
+def _set(params, values):
+    ends = np.cumsum([p.shape[0] for p in params])
+    for param, part in zip(params, np.split(values.astype(np.float32), ends[:-1])):
+        param.set_data(mx.nd.array(part))
