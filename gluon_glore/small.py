@@ -49,13 +49,13 @@ def tiny_3d():
 @register_model
 def tiny_3d_glore_0_1():
     """`tiny_3d` with one unit of 24 nodes behind its last residual unit; ours."""
-    return tiny_3d().with_units("glore", res4=(1,))
+    return tiny_3d().with_units("glore", res4=(1,), arrangement="post")
 
 
 @register_model
 def tiny_3d_nl_0_1():
-    """`tiny_3d` with one non-local block behind its last residual unit; ours."""
-    return tiny_3d().with_units("nonlocal", res4=(1,))
+    """`tiny_3d` with one non-local block behind its last residual unit, keys subsampled; ours."""
+    return tiny_3d().with_units("nonlocal", res4=(1,), subsample=2)
 
 
 @register_model
