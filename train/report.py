@@ -78,9 +78,9 @@ def _flatten(config, prefix=""):
 def _column(run, measured):
     name, figures = run.config["model"]["name"], run.figures()
     try:
-        parameters, macs = _size(
-            name, run.config["model"].get("classes"), *run.config["data"]["size"]
-        )
+        frames = [run.config["clip"]["frames"]] if "clip" in run.config else []
+        pixels = (*frames, *run.config["data"]["size"])
+        parameters, macs = _size(name, run.config["model"].get("classes"), *pixels)
     except InputError as error:
         raise InputError(f"{run.name}/{CONFIG}: {error}") from None
     shares = {}
