@@ -61,7 +61,6 @@ def augment_clip(frames, size, cfg, rng):
     (top, left), (height, width) = _crop(frames.shape[1:3], size, cfg, rng)
     mirror = cfg.mirror and rng.random() < 0.5
     shift = [rng.uniform(-limit, limit) for limit in cfg.hls]
-
     bounds = rng.uniform(-cfg.noise, 0), rng.uniform(0, cfg.noise)
 
     view = np.empty((len(frames), *size, frames.shape[3]), np.uint8)
