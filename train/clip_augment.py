@@ -61,21 +61,21 @@ def augment_clip(frames, size, cfg, rng):
     (top, left), (height, width) = _crop(frames.shape[1:3], size, cfg, rng)
     mirror = cfg.mirror and rng.random() < 0.5
     shift = [rng.uniform(-limit, limit) for limit in cfg.hls]
+    bounds = rng.uniform(-cfg.noise, 0), rng.uniform(0, cfg.noise)
 
-    count, channels = len(frames), frames.shape[3]
-    view = np.empty((count, *size, channels), np.uint8)
+    view = np.empty((len(frames), *size, frames.shape[3]), np.uint8)
     for frame, out in zip(frames, view):
         part = frame[top : top + height, left : left + width]
         # Linear as the trainer; what shrinks by more than half is averaged, so as not to alias.
-        out[:] = resize(part, size, cv2.INTER_LINEAR, average_from=2)
-    tall = view.reshape(count * size[0], size[1], channels)  # frames below each other, one picture
-    if mirror:
-        tall = cv2.flip(tall, 1)
-    if any(cfg.hls) and channels == 3:
-        tall = shift_hls(tall, shift)
-    if cfg.noise:
-        tall = _add_noise(tall, cfg.noise, rng)
-    return tall.reshape(view.shape)
+        part = resize(part, size, cv2.INTER_LINEAR, average_from=2)
+        if mirror:
+            part = cv2.flip(part, 1)
+        if any(cfg.hls) and frames.shape[3] == 3:
+            part = shift_hls(part, shift)
+        if cfg.noise:
+            part = _add_noise(part, *bounds, rng)
+        out[:] = part.reshape(out.shape)  # cv2 drops a last axis of 1
+    return view
 
 
 def _crop(have, size, cfg, rng):
@@ -96,9 +96,8 @@ def _crop(have, size, cfg, rng):
     return [int(rng.integers(n - k + 1)) for n, k in zip(have, seen)], seen
 
 
-def _add_noise(picture, most, rng):
-    """Noise between two bounds, -most..0 and 0..most, independent in every pixel and channel."""
-    low, high = rng.uniform(-most, 0), rng.uniform(0, most)
+def _add_noise(picture, low, high, rng):
+    """Noise from `low` to `high`, each channel of each pixel its own."""
     # A byte of chance a number: rounded as the pixels are, 256 values between the bounds will do.
     chance = np.frombuffer(rng.bytes(picture.size), np.uint8).reshape(picture.shape)
     step = (high - low) / 256

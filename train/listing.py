@@ -6,7 +6,7 @@ import re
 from gluon_glore.errors import InputError, naming
 from gluon_glore.load import read_names
 
-_NUMBERED = re.compile(r"(.*\S)\s+(-?[0-9]{1,9})\s*")
+_NUMBERED = re.compile(r"(.*\S)\s+(-?[0-9]{1,18})\s*")
 _MOST = 100_000  # classes that a list's integers may stand for
 
 
@@ -102,7 +102,7 @@ def _expected(numbered):
 
 
 def _is_integer(name):
-    return re.fullmatch(r"-?[0-9]{1,9}", name) is not None
+    return re.fullmatch(r"-?[0-9]{1,18}", name) is not None
 
 
 def _files(folder, suffixes):
