@@ -7,6 +7,7 @@ from conftest import ROOT
 from gluon_glore import InputError, get_spec, list_models
 from train.cityscapes_config import SceneConfig
 from train.config import Config, Optim, above_0, load_config, to_dict
+from train.kinetics_config import VideoConfig
 
 
 def write(tmp_path, text):
@@ -132,11 +133,13 @@ def test_a_missing_file_is_named(tmp_path):
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/**/*.yaml")), ids=lambda p: p.stem)
 def test_every_config_of_the_repository_loads_and_fits_its_network(path):
-    cls = SceneConfig if "-m train.cityscapes " in path.read_text() else Config
+    trainers = {"cityscapes": SceneConfig, "kinetics": VideoConfig}
+    (cls,) = [c for n, c in trainers.items() if f"-m train.{n} " in path.read_text()] or [Config]
     config = load_config(path, (), cls)
     spec = get_spec(config.model.name)
     assert len(config.data.mean) == spec.in_channels
-    assert config.data.size == spec.input_size
+    frames = (config.clip.frames,) if cls is VideoConfig else ()
+    assert (*frames, *config.data.size) == spec.input_size
     assert path.read_text().startswith("#")
 
 

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from gluon_glore import InputError
@@ -14,7 +16,7 @@ def labelled(source, names=None):
     files = videos(source)
     names, labels = label_files(source, files, names, numbered=True)
     folder = source if source.is_dir() else source.parent
-    return names, {str(path.relative_to(folder)): label for (path, _), label in zip(files, labels)}
+    return names, {os.path.relpath(path, folder): label for (path, _), label in zip(files, labels)}
 
 
 @pytest.fixture
@@ -27,13 +29,21 @@ def folder(tmp_path):
 
 
 def test_a_folder_gives_files_of_the_suffixes_in_order_of_class_and_path(folder):
-    assert [(str(path.relative_to(folder)), name) for path, name in videos(folder)] == [
+    assert [(os.path.relpath(path, folder), name) for path, name in videos(folder)] == [
         ("a/x.mkv", "a"),
         ("b/2.mp4", "b"),
         ("b/deep/1.AVI", "b"),
     ]
     assert labelled(folder)[0] == ("a", "b")
     assert labelled(folder, ["b", "c", "a"])[1] == {"a/x.mkv": 2, "b/2.mp4": 0, "b/deep/1.AVI": 0}
+
+
+def test_order_is_that_of_folders_then_names(tmp_path):
+    for name in ("a/x/1.mp4", "a/x-y.mp4", "a/x.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    order = [os.path.relpath(path, tmp_path) for path, _ in videos(tmp_path)]
+    assert order == ["a/x/1.mp4", "a/x-y.mp4", "a/x.mp4"]
 
 
 def test_links_are_followed(folder):
@@ -48,7 +58,7 @@ def written(folder, text, name="list.txt"):
 
 def test_a_list_has_lines_of_path_tab_class_or_path_and_label(tmp_path):
     source = written(tmp_path, "my film 7.mp4\triding a bike\nmy film 8.mp4 1\nz.mp4  0 \n")
-    assert [(path.name, name) for path, name in videos(source)] == [
+    assert [(os.path.basename(path), name) for path, name in videos(source)] == [
         ("my film 7.mp4", "riding a bike"),
         ("my film 8.mp4", "1"),
         ("z.mp4", "0"),
@@ -82,11 +92,11 @@ def test_pictures_classes_are_names_even_where_they_look_like_numbers(tmp_path):
 def test_relative_paths_are_below_the_root(tmp_path):
     source = written(tmp_path, "a.mp4 0\n/elsewhere/b.mp4 0\n")
     root = tmp_path / "root"
-    assert [str(path) for path, _ in videos(source, root=root)] == [
+    assert [path for path, _ in videos(source, root=root)] == [
         f"{root}/a.mp4",
         "/elsewhere/b.mp4",
     ]
-    assert videos(source)[0][0] == tmp_path / "a.mp4"
+    assert videos(source)[0][0] == str(tmp_path / "a.mp4")
 
 
 @pytest.mark.parametrize(
@@ -98,13 +108,14 @@ def test_relative_paths_are_below_the_root(tmp_path):
         ("\tdog", None, "line 2: expected path"),
         ("a.mp4\tdog\t1", None, "line 2: expected path"),
         ("0 0 a.mp4", None, "line 2: expected path"),
+        ("a.mp4 " + "1" * 5000, None, "line 2: expected path"),
         ("a.mp4 1.5", None, "line 2: expected path"),
         ("a.mp4 2", ["x", "y"], "line 2: .*a.mp4: label 2 is out of range, 0 to 1 allowed"),
         ("a.mp4 -1", ["x", "y"], "line 2: .*a.mp4: label -1 is out of range, 0 to 1 allowed"),
         ("a.mp4 -1", None, "line 2: .*a.mp4: label -1 is out of range, 0 to 0 allowed"),
         ("a.mp4 1600000000", None, "line 2: .* out of range, 0 to 99999 allowed"),
         ("a.mp4\tz", ["x", "y"], "line 2: .*a.mp4: class 'z' is not among the 2 names given"),
-        ("a.mp4 0", ["x", "y", "x"], "class name 'x' comes twice among the names given"),
+        ("a.mp4 0", ["x", "y", "x"], "class name 'x' comes twice among the 3 names given"),
     ],
 )
 def test_lines_and_labels_of_no_use_are_named(tmp_path, line, names, message):

@@ -62,3 +62,4 @@ class VideoConfig:
 
     def check(self):
         above_0({"log_every": self.log_every})
+        self.augment.check_size(self.data.size)

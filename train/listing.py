@@ -2,12 +2,11 @@
 
 import os
 import re
-from pathlib import Path
 
-from gluon_glore.errors import InputError
+from gluon_glore.errors import InputError, naming
 from gluon_glore.load import read_names
 
-_NUMBERED = re.compile(r"(.*\S)\s+(-?\d+)\s*")
+_NUMBERED = re.compile(r"(.*\S)\s+(-?[0-9]{1,9})\s*")
 _MOST = 100_000  # classes that a list's integers may stand for
 
 
@@ -20,20 +19,23 @@ def list_files(source, suffixes, kind, numbered=False, root=None):
     (default: the list's folder), and no file is looked for. Raises InputError where there is none,
     or naming the line that is neither.
     """
-    source = Path(source)
-    if source.is_dir():
+    if os.path.isdir(source):
+        with naming(source):
+            folders = sorted(os.listdir(source))
         files = [
-            (path, folder.name)
-            for folder in sorted(source.iterdir())
-            if folder.is_dir() and not folder.name.startswith(".")
-            for path in sorted(_files(folder, suffixes))
+            (path, folder)
+            for folder in folders
+            if not folder.startswith(".")
+            for path in sorted(
+                _files(os.path.join(source, folder), suffixes), key=lambda path: path.split(os.sep)
+            )
         ]
     else:
-        root = Path(root or source.parent)
+        root = root or os.path.dirname(source)
         files = [
-            (root / path, name)
+            (os.path.join(root, path), name)
             for path, name in (
-                _split(line, numbered, f"{source} line {number}")
+                _split(line, numbered, source, number)
                 for number, line in enumerate(read_names(source), start=1)
             )
         ]
@@ -52,16 +54,13 @@ def label_files(source, files, names=None, numbered=False):
     a label. Raises InputError for a name that comes twice or, naming line and path, for a class
     that is neither or a label out of range.
     """
-    listed = not Path(source).is_dir()
+    listed = not os.path.isdir(source)
     numbered = numbered and listed
     classes = {name for _, name in files}
     if not names and numbered and all(map(_is_integer, classes)):
         names = range(max(0, min(max(map(int, classes)), _MOST - 1)) + 1)
     names = tuple(map(str, names or sorted(classes)))
-    label_of = {name: label for label, name in enumerate(names)}
-    if len(label_of) < len(names):
-        twice = next(name for i, name in enumerate(names) if label_of[name] != i)
-        raise InputError(f"{source}: class name {twice!r} comes twice among the names given")
+    label_of = number_names(names)
     if numbered:
         label_of = {**{str(label): label for label in label_of.values()}, **label_of}
 
@@ -78,14 +77,23 @@ def label_files(source, files, names=None, numbered=False):
     return names, [label(number, *file) for number, file in enumerate(files, start=1)]
 
 
-def _split(line, numbered, place):
+def number_names(names):
+    """{class name: label}, in their order. Raises InputError for a name that comes twice."""
+    label_of = {}
+    for label, name in enumerate(names):
+        if label_of.setdefault(name, label) != label:
+            raise InputError(f"class name {name!r} comes twice among the {len(names)} names given")
+    return label_of
+
+
+def _split(line, numbered, source, number):
     """A line's path and class."""
     path, tab, name = line.partition("\t")
     if path and name and "\t" not in name:
         return path, name
     label = numbered and not tab and _NUMBERED.fullmatch(line)
     if not label:
-        raise InputError(f"{place}: expected {_expected(numbered)}, given {line!r}")
+        raise InputError(f"{source} line {number}: expected {_expected(numbered)}, given {line!r}")
     return label[1], str(int(label[2]))
 
 
@@ -94,13 +102,12 @@ def _expected(numbered):
 
 
 def _is_integer(name):
-    return re.fullmatch(r"-?\d+", name, re.ASCII) is not None
+    return re.fullmatch(r"-?[0-9]{1,9}", name) is not None
 
 
 def _files(folder, suffixes):
     for directory, folders, files in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
-            path = Path(directory, name)
-            if path.suffix.lower() in suffixes and not name.startswith("."):
-                yield path
+            if os.path.splitext(name)[1].lower() in suffixes and not name.startswith("."):
+                yield os.path.join(directory, name)

@@ -14,6 +14,7 @@ import itertools
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -124,7 +125,7 @@ def pack(source, out, resize=0, quality=95, seed=None, names=None, max_bad=0.01,
 
 def list_pictures(source):
     """`[(path, class name), ...]` of a folder of class folders or a list file: `list_files`."""
-    return list_files(source, PICTURES, "picture")
+    return [(Path(path), name) for path, name in list_files(source, PICTURES, "picture")]
 
 
 def pack_files(source, out, samples, names, encode, max_bad, threads, kind):
