@@ -34,7 +34,7 @@ def tiny_nl_0_1():
 def tiny_3d():
     """Three-stage 3-D ResNet of 32, 64, 96 channels for clips of 8 grey 64x64 frames; ours.
 
-    Time is looked at by the stem and in every stage, and never strided.
+    Time is never strided. A location sees 33 pixels of the frame: not two opposite borders.
     """
     stages = zip((32, 64, 96), ((1, 2, 2), (1, 2, 2), 1), (16, 32, 32))
     return NetSpec(

@@ -136,3 +136,31 @@ def test_the_config_normalises_as_the_videos_are():
     pixels = np.stack([frames for frames, _ in draw_videos(load_digits()[0][0], 60, [0, 2])])
     assert abs(pixels.mean() - data["mean"][0]) < 2
     assert abs(pixels.std() * data["scale"] - 1) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "relates"),
+    [("tiny_3d", False), ("tiny_3d_nl_0_1", True), ("tiny_3d_glore_0_1", True)],
+)
+def test_plain_each_digit_has_its_own_say_and_only_a_unit_relates_them(name, relates):
+    """No exclusive or: plain, the logits of two digits are each one's alone, added up."""
+    import mxnet as mx
+
+    from gluon_glore import get_model
+
+    mx.random.seed(0)
+    net = get_model(name)
+    net.initialize(mx.init.Xavier())
+    for parameter in net.collect_params(".*gamma").values():
+        parameter.set_data(mx.nd.ones(parameter.shape))
+    frames, _ = next(draw_videos(load_digits()[0][0], 1, seed=1))
+    first, second = frames[:8] / 255.0, frames[:8] / 255.0
+    if not frames[:, :, DIGIT : CANVAS - DIGIT].any():
+        first[..., CANVAS // 2 :], second[..., : CANVAS // 2] = 0, 0
+    else:
+        first[:, CANVAS // 2 :], second[:, : CANVAS // 2] = 0, 0
+    clips = np.stack([first + second, first, second, np.zeros_like(first)])[:, None]
+    both, one, other, none = net(mx.nd.array(10 * clips)).asnumpy()
+    parts = np.abs([one - none, other - none]).max()
+    together = np.abs((both - none) - (one - none) - (other - none)).max()
+    assert (together > 0.01 * parts) if relates else (together < 1e-4 * parts)
