@@ -10,6 +10,7 @@ from .manifest import MANIFEST, Manifest, newest_checkpoint, params_of, read_man
 from .models import fill_model, found_spec
 from .weights.root import Found
 from .weights.store import find_weights
+from .zoo import clip_of
 
 
 def load_network(model, weights=None, class_names=None):
@@ -47,13 +48,17 @@ def load_network(model, weights=None, class_names=None):
 
 
 def _manifest_of(spec):
-    """What is assumed of a parameter file that comes without: pictures prepared as the paper's."""
-    if spec.in_channels != 3 or spec.ndim != 2:
+    """What is assumed of a parameter file that comes without: pictures prepared as the paper's.
+
+    So are the frames of a video, and its clips: the network's own length, every 8th frame.
+    """
+    if spec.in_channels != 3 or spec.ndim == 1:
         raise InputError(
             f"{spec.name} does not take RGB pictures: give a training run, a zoo entry or an "
             "exported folder, which say how its input is prepared"
         )
-    return Manifest(spec.name, (), Preprocess.for_size(spec.input_size))
+    manifest = Manifest(spec.name, (), Preprocess.for_size(spec.input_size[-2:]))
+    return replace(manifest, clip=clip_of(manifest))
 
 
 def read_names(path):
