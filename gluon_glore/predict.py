@@ -273,10 +273,11 @@ def print_answers(answers, sources, style="table", what="pictures"):
 def _table(answer, width):
     place = answer.place
     name = place.name if place.frame is None else f"{place.name}:{place.frame}"
+    moments = answer.moments if len(answer.moments) > 1 else ()
+    rows = [(_span(moment), moment.top) for moment in moments]
+    width = max([width, *(len(span) for span, _ in rows)])
     lines = [f"{name.ljust(width)}  {_classes(answer.top)}"]
-    if len(answer.moments) > 1:
-        lines += [f"{_span(moment):>{width}}  {_classes(moment.top)}" for moment in answer.moments]
-    return "\n".join(lines)
+    return "\n".join(lines + [f"{span:>{width}}  {_classes(top)}" for span, top in rows])
 
 
 def _classes(top):
@@ -284,7 +285,7 @@ def _classes(top):
 
 
 def _span(moment):
-    return f"{moment.start:.1f}-{moment.end:.1f} s"
+    return f"  {moment.start:.1f}-{moment.end:.1f} s"
 
 
 def _json(answer, _):

@@ -49,13 +49,16 @@ def paint_strip(recognition, pictures, title=""):
     for number, (name, probability) in zip(order, rows):
         base = top + _ROW
         cv2.line(canvas, (_LEFT, base), (_LEFT + chart - 1, base), _LINE)
-        _text(canvas, _fitting(name, _LEFT - 2 * _GAP), _LEFT - _GAP, base - 16, _INK, 1, "right")
-        _text(canvas, f"{probability:.1%}", WIDTH - _GAP, base - 16, _INK, 1, "right")
+        lines = _lines(name, _LEFT - 2 * _GAP)
+        for i, line in enumerate(lines):
+            y = base - 16 + round(18 * (i - (len(lines) - 1) / 2))
+            _text(canvas, line, _LEFT - _GAP, y, _INK, 1, "right")
+        _text(canvas, f"{100 * probability:.1f} %", WIDTH - _GAP, base - 16, _INK, 1, "right")
         for moment, left, right in zip(recognition.moments, edges, edges[1:]):
             _bar(canvas, moment.probabilities, number, (left, right), base)
         top = base + _GAP
     _axis(canvas, recognition.seconds, x, bottom)
-    _text(canvas, "clips' per cent, dark: first", _GAP, bottom + 21, _SOFT, 0.85)
+    _text(canvas, "% of a clip, dark: its first", _GAP, bottom + 21, _SOFT, 0.85)
     return canvas
 
 
@@ -87,10 +90,10 @@ class StripFolder:
 
 
 def _film(pictures, width):
-    """Frames side by side, each as wide as the others, none stretched: `(height, width, 3)`."""
+    """Frames side by side, as wide as each other, none stretched: `(height, width, 3)`."""
     edges = [width * i // len(pictures) for i in range(len(pictures) + 1)]
     height, across = pictures[0].shape[:2]
-    tall = max(_FRAME // 2, round(edges[1] * height / across)) if len(pictures) > 1 else _FRAME
+    tall = min(max(_FRAME // 2, round(edges[1] * height / across)), 2 * _FRAME)
     film = np.full((tall, width, 3), 255, np.uint8)
     for picture, left, right in zip(pictures, edges, edges[1:]):
         ratio = min(tall / height, (right - left) / across)
@@ -156,6 +159,15 @@ def _fitting(text, width, size=1):
     while text and _width(f"{text}...", size) > width:
         text = text[:-1]
     return f"{text.rstrip()}..."
+
+
+def _lines(text, width):
+    """The text in at most two lines, broken between words."""
+    words = _plain(text).split(" ")
+    first = words.pop(0)
+    while words and _width(f"{first} {words[0]}", 1) <= width:
+        first += f" {words.pop(0)}"
+    return [_fitting(line, width) for line in (first, " ".join(words)) if line]
 
 
 def _text(canvas, text, x, y, color, size=1, align="left"):
