@@ -235,6 +235,15 @@ def test_a_network_by_name_sees_the_papers_clips(tmp_path):
     assert recognizer.clip == Clip(8, 8)
 
 
+def test_a_network_of_videos_with_pictures_weights_is_refused(tmp_path):
+    """Its classifier would be new, and its answers noise."""
+    net = Network(get_spec("resnet50_lite"))
+    net.initialize()
+    save_weights(net, tmp_path / "w.params")
+    with pytest.raises(InputError, match="w.params: weights of a network of pictures"):
+        load_recognizer("resnet50_3d_kinetics400", weights=str(tmp_path / "w.params"))
+
+
 def test_networks_are_loaded_for_what_they_do(tmp_path, net):
     folder = checkpoint(tmp_path / "run", net)
     with pytest.raises(InputError, match="small watches videos: give a network that classifies"):
