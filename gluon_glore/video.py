@@ -43,18 +43,19 @@ class Video:
         with self._opened() as (container, stream):
             packets, seen = _scan(container, stream)
             promised = _promised(container, stream)
-            header_rate = stream.average_rate or stream.guessed_rate
+            header_rate = stream.average_rate or stream.guessed_rate or 25
             time_base = stream.time_base
             timed = _has_timestamps(container, stream)
         if not packets:
             raise InputError("no frame")
-        if promised - seen > max(_MISSING * promised, 2 / (header_rate or 25)):
+        seen = max(seen, float(len(packets) / header_rate))  # packets may not say their times
+        if promised - seen > max(_MISSING * promised, 2 / header_rate):
             raise InputError(f"ends after {seen:.1f} of {promised:.1f} seconds")
         self._index = _Index.of(packets) if timed else None
         self._length = self._index.length if self._index else self._count()
-        rate = self._index and self._index.rate(time_base)
+        measured = self._index and self._index.rate(time_base)
         #: Frames a second, in the mean.
-        self.rate = float(rate or header_rate or 25)
+        self.rate = float(measured or header_rate)
 
     def __enter__(self):
         return self
@@ -86,7 +87,7 @@ class Video:
         if wanted and not 0 <= wanted[0] <= wanted[-1] < len(self):
             raise InputError(f"frames {wanted[0]} to {wanted[-1]} of a video of {len(self)}")
         picture = _Pictures(self._coded, channels)
-        if self._index:
+        if self._index and wanted:
             for frame in self._timed(wanted):
                 yield wanted.popleft(), picture(frame)
         if not wanted:
@@ -212,11 +213,8 @@ class _Index(NamedTuple):
 
     def rate(self, time_base):
         """Frames a second, None of one frame."""
-        return (
-            (self.length - 1) / ((max(self.places) - min(self.places)) * time_base)
-            if self.length > 1
-            else None
-        )
+        lasts = (max(self.places) - min(self.places)) * time_base
+        return (self.length - 1) / lasts if lasts else None
 
 
 class _Pictures:

@@ -7,18 +7,16 @@ ROOT/gtFine/SPLIT/CITY/CITY_SEQUENCE_FRAME_gtFine_labelIds.png
 import os
 from pathlib import Path
 
-import numpy as np
-
 from gluon_glore.cityscapes import to_train_ids
 from gluon_glore.errors import InputError, naming
 from gluon_glore.image import decode_image
 
 from .bad_records import BadRecords
 from .records import BadRecord
+from .spot_check import spot_check
 
 PICTURES, LABELS = "leftImg8bit", "gtFine"
 _PICTURE, _LABEL = "_leftImg8bit.png", "_gtFine_labelIds.png"
-_SAMPLE = 20  # scenes: two seconds of 2048x1024 pixels
 _PNG = b"\x89PNG\r\n\x1a\n"
 _GREY = b"\x08\x00"  # bits of a channel and kind of colour, at byte 24 of a PNG
 
@@ -77,20 +75,8 @@ class Scenes:
 
 
 def check_scenes(scenes, max_bad):
-    """Decode scenes spread over a `Scenes`, the first and the last among them.
-
-    Raises InputError where more of them are bad than the share `max_bad`. One may be chance, and is
-    let pass where the whole set may have one.
-    """
-    tried = np.linspace(0, len(scenes) - 1, min(len(scenes), _SAMPLE)).astype(int)
-    bad = []
-    for index in tried:
-        try:
-            scenes[index]
-        except BadRecord as error:
-            bad.append(error)
-    if len(bad) > min(max_bad * len(scenes), max(1, max_bad * len(tried))) + 1e-9:
-        raise InputError(f"{len(bad)} of {len(tried)} scenes tried are bad, as {bad[0]}")
+    """Decode scenes spread over a `Scenes`: InputError where too many are bad, see `spot_check`."""
+    spot_check(scenes, scenes.__getitem__, max_bad, "scene")
 
 
 def _listed(root, kind, split, ending):

@@ -1,0 +1,126 @@
+import pytest
+
+from gluon_glore import InputError
+from gluon_glore.sources import VIDEOS
+from train.listing import label_files, list_files
+
+
+def videos(source, **options):
+    return list_files(source, VIDEOS, "video", numbered=True, **options)
+
+
+def labelled(source, names=None):
+    """(names, {file's path below the folder: label}) of videos."""
+    files = videos(source)
+    names, labels = label_files(source, files, names, numbered=True)
+    folder = source if source.is_dir() else source.parent
+    return names, {str(path.relative_to(folder)): label for (path, _), label in zip(files, labels)}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b/2.mp4", "b/deep/1.AVI", "a/x.mkv", "a/.hidden.mp4", "a/x.jpg", ".git/y.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "loose.mp4").touch()
+    return tmp_path
+
+
+def test_a_folder_gives_files_of_the_suffixes_in_order_of_class_and_path(folder):
+    assert [(str(path.relative_to(folder)), name) for path, name in videos(folder)] == [
+        ("a/x.mkv", "a"),
+        ("b/2.mp4", "b"),
+        ("b/deep/1.AVI", "b"),
+    ]
+    assert labelled(folder)[0] == ("a", "b")
+    assert labelled(folder, ["b", "c", "a"])[1] == {"a/x.mkv": 2, "b/2.mp4": 0, "b/deep/1.AVI": 0}
+
+
+def test_links_are_followed(folder):
+    (folder / "c").symlink_to(folder / "b" / "deep")
+    assert [name for _, name in videos(folder)] == ["a", "b", "b", "c"]
+
+
+def written(folder, text, name="list.txt"):
+    (folder / name).write_text(text)
+    return folder / name
+
+
+def test_a_list_has_lines_of_path_tab_class_or_path_and_label(tmp_path):
+    source = written(tmp_path, "my film 7.mp4\triding a bike\nmy film 8.mp4 1\nz.mp4  0 \n")
+    assert [(path.name, name) for path, name in videos(source)] == [
+        ("my film 7.mp4", "riding a bike"),
+        ("my film 8.mp4", "1"),
+        ("z.mp4", "0"),
+    ]
+    names = ["abseiling", "riding a bike"]
+    assert labelled(source, names) == (
+        tuple(names),
+        {"my film 7.mp4": 1, "my film 8.mp4": 1, "z.mp4": 0},
+    )
+
+
+def test_integers_are_labels_in_their_own_order_and_names_come_first(tmp_path):
+    source = written(tmp_path, "a.mp4 10\nb.mp4 2\n")
+    names, labels = labelled(source)
+    assert names == tuple(map(str, range(11))) and labels == {"a.mp4": 10, "b.mp4": 2}
+    assert labelled(source, ["2", "10", "x"])[1] == {"a.mp4": 1, "b.mp4": 0}
+    words = written(tmp_path, "a.mp4\tdog\nb.mp4\t10\n", "words.txt")
+    assert labelled(words)[0] == ("10", "dog")
+
+
+def test_pictures_classes_are_names_even_where_they_look_like_numbers(tmp_path):
+    source = written(tmp_path, "a.jpg\t10\nb.jpg\t2\n")
+    files = list_files(source, {".jpg"}, "picture")
+    assert label_files(source, files) == (("10", "2"), [0, 1])
+    with pytest.raises(InputError, match="list.txt line 1: .*a.jpg: class '10' is not among the 2"):
+        label_files(source, files, ["x", "y"])
+    with pytest.raises(InputError, match="line 1: expected path<TAB>class, given 'a.jpg 1'"):
+        list_files(written(tmp_path, "a.jpg 1\n"), {".jpg"}, "picture")
+
+
+def test_relative_paths_are_below_the_root(tmp_path):
+    source = written(tmp_path, "a.mp4 0\n/elsewhere/b.mp4 0\n")
+    root = tmp_path / "root"
+    assert [str(path) for path, _ in videos(source, root=root)] == [
+        f"{root}/a.mp4",
+        "/elsewhere/b.mp4",
+    ]
+    assert videos(source)[0][0] == tmp_path / "a.mp4"
+
+
+@pytest.mark.parametrize(
+    ("line", "names", "message"),
+    [
+        ("a.mp4", None, "line 2: expected path<TAB>class or path label, .* given 'a.mp4'"),
+        ("", None, "line 2: expected path"),
+        ("a.mp4\t", None, "line 2: expected path"),
+        ("\tdog", None, "line 2: expected path"),
+        ("a.mp4\tdog\t1", None, "line 2: expected path"),
+        ("0 0 a.mp4", None, "line 2: expected path"),
+        ("a.mp4 1.5", None, "line 2: expected path"),
+        ("a.mp4 2", ["x", "y"], "line 2: .*a.mp4: label 2 is out of range, 0 to 1 allowed"),
+        ("a.mp4 -1", ["x", "y"], "line 2: .*a.mp4: label -1 is out of range, 0 to 1 allowed"),
+        ("a.mp4 -1", None, "line 2: .*a.mp4: label -1 is out of range, 0 to 0 allowed"),
+        ("a.mp4 1600000000", None, "line 2: .* out of range, 0 to 99999 allowed"),
+        ("a.mp4\tz", ["x", "y"], "line 2: .*a.mp4: class 'z' is not among the 2 names given"),
+        ("a.mp4 0", ["x", "y", "x"], "class name 'x' comes twice among the names given"),
+    ],
+)
+def test_lines_and_labels_of_no_use_are_named(tmp_path, line, names, message):
+    source = written(tmp_path, f"good.mp4 0\n{line}\n")
+    with pytest.raises(InputError, match=message):
+        labelled(source, names)
+
+
+def test_a_folder_of_another_class_and_one_with_no_files_are_named(folder, tmp_path):
+    with pytest.raises(InputError, match=r"b/2.mp4: class 'b' is not among the 1 names given"):
+        labelled(folder, ["a"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty: no videos in it, expected class folders or path"):
+        videos(tmp_path / "empty")
+    with pytest.raises(InputError, match="gone.txt: No such file"):
+        videos(tmp_path / "gone.txt")
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="binary.txt: not a text file"):
+        videos(tmp_path / "binary.txt")

@@ -1,0 +1,105 @@
+"""Training's random views of a clip: crop and scale, mirror, colour, noise; one for all frames.
+
+The recipe of the authors' released Kinetics trainer (github.com/facebookresearch/GloRe, from
+PyTorch-MFNet), whose defaults stand in `ClipAugment`.
+"""
+
+from dataclasses import dataclass
+from typing import Tuple
+
+import cv2
+import numpy as np
+
+from gluon_glore.errors import InputError
+from gluon_glore.image import resize
+
+from .augment import shift_hls
+from .config import not_below_0, rising
+
+
+@dataclass(frozen=True)
+class ClipAugment:
+    """Training clips: random scale, aspect and crop, mirror, colour, noise.
+
+    `scale`: pixels of the short side before the crop, drawn between the two numbers (released
+    trainer's data/iterator_factory.py: 224 to 340 of a 224 crop; PyTorch-MFNet: 224 to 288 of
+    pictures made square, without noise). `aspect`: width is multiplied and height divided by a
+    number between the two, the mean of two draws, turned over in half of the clips (0.8 to 1.25;
+    pictures are not made square). `mirror`: left and right change places in half of the clips.
+    `hls`: largest shift of hue (degrees), lightness and saturation (of 255) of the clip (15 of
+    OpenCV's half degrees, 35, 25). `noise`: each colour of each pixel is changed by a number of its
+    own between a bound down to minus this and one up to this, drawn for the clip (20 of 255).
+    """
+
+    scale: Tuple[float, float] = (224.0, 340.0)
+    aspect: Tuple[float, float] = (0.8, 1.25)
+    mirror: bool = True
+    hls: Tuple[int, int, int] = (30, 35, 25)
+    noise: float = 20.0
+
+    def check(self):
+        """Raise InputError where a value is out of range, as a section of a configuration."""
+        rising({"augment.scale": self.scale, "augment.aspect": self.aspect})
+        not_below_0({"augment.noise": self.noise, "augment.hls": min(self.hls)})
+
+    def check_size(self, size):
+        """Raise InputError where frames scaled to the smallest `scale` don't hold a `size` crop."""
+        if self.scale[0] < min(size):
+            raise InputError(
+                f"config key augment.scale begins at data.size or above, {min(size)}, "
+                f"given {self.scale[0]:g}"
+            )
+
+
+def augment_clip(frames, size, cfg, rng):
+    """A random view: uint8 `(T, H, W, C)` -> uint8 `(T, *size, C)`, alike for all frames but noise.
+
+    `cfg` is a `ClipAugment`, `rng` a numpy Generator: same generator, same view. Colours of one
+    channel stay. Beside the released trainer: hue goes round where theirs stops at red, and noise
+    is rounded and cut off at 0 and 255.
+    """
+    (top, left), (height, width) = _crop(frames.shape[1:3], size, cfg, rng)
+    mirror = cfg.mirror and rng.random() < 0.5
+    shift = [rng.uniform(-limit, limit) for limit in cfg.hls]
+
+    count, channels = len(frames), frames.shape[3]
+    view = np.empty((count, *size, channels), np.uint8)
+    for frame, out in zip(frames, view):
+        part = frame[top : top + height, left : left + width]
+        # Linear as the trainer; what shrinks by more than half is averaged, so as not to alias.
+        out[:] = resize(part, size, cv2.INTER_LINEAR, average_from=2)
+    tall = view.reshape(count * size[0], size[1], channels)  # frames below each other, one picture
+    if mirror:
+        tall = cv2.flip(tall, 1)
+    if any(cfg.hls) and channels == 3:
+        tall = shift_hls(tall, shift)
+    if cfg.noise:
+        tall = _add_noise(tall, cfg.noise, rng)
+    return tall.reshape(view.shape)
+
+
+def _crop(have, size, cfg, rng):
+    """(top, left), (height, width) of what of frames of `have` pixels becomes a view of `size`.
+
+    In whole pixels: the frame is never scaled as a whole, nor what is not seen.
+    """
+    wide = np.mean(rng.uniform(*cfg.aspect, 2))
+    if rng.random() < 0.5:
+        wide = 1 / wide
+    shape = have[0] / wide, have[1] * wide
+    # A frame narrower than the view is enlarged further, until it holds it.
+    factor = max(rng.uniform(*cfg.scale) / min(shape), size[0] / shape[0], size[1] / shape[1])
+    seen = [
+        min(there, max(1, round(pixels / (length * factor) * there)))
+        for pixels, length, there in zip(size, shape, have)
+    ]
+    return [int(rng.integers(n - k + 1)) for n, k in zip(have, seen)], seen
+
+
+def _add_noise(picture, most, rng):
+    """Noise between two bounds, -most..0 and 0..most, independent in every pixel and channel."""
+    low, high = rng.uniform(-most, 0), rng.uniform(0, most)
+    # A byte of chance a number: rounded as the pixels are, 256 values between the bounds will do.
+    chance = np.frombuffer(rng.bytes(picture.size), np.uint8).reshape(picture.shape)
+    step = (high - low) / 256
+    return cv2.addWeighted(picture, 1, chance, step, low + step / 2)
