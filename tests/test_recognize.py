@@ -32,6 +32,7 @@ def net():
     net = Network(SPEC)
     net.initialize(mx.init.Normal(0.3))
     settle(net, mx.nd.random.normal(shape=(8, 3, 8, 32, 32)))
+    net.hybridize()
     return net
 
 

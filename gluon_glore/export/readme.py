@@ -73,8 +73,8 @@ def _frames(clip):
 CLASSES = """softmax makes probabilities of them, `class_names` in the
   manifest names them"""
 
-VIDEO = """; those of clips all over a video are averaged, for the
-  video's"""
+VIDEO = """; a video's are the mean of those of its clips,
+  taken evenly along it"""
 
 LABELS = """the input's height and width; softmax over the second
   axis makes probabilities of a pixel's classes, `class_names` in the manifest names them"""
