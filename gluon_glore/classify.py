@@ -8,7 +8,7 @@ import numpy as np
 from .errors import InputError
 from .image import read_image
 from .manifest import Manifest
-from .ready import load_ready
+from .ready import DOES, load_ready
 
 
 @dataclass(frozen=True)
@@ -67,19 +67,27 @@ class Classifier:
 
         Raises InputError where the logits are not finite.
         """
-        if not np.isfinite(logits).all():
-            raise InputError("the network's outputs are not finite: its weights are no good")
-        probabilities = np.exp(logits - logits.max(), dtype=np.float32)
-        probabilities /= probabilities.sum()
-        order = (-probabilities).argsort(kind="stable")[:top]
-        return [(self.manifest.class_names[i], float(probabilities[i])) for i in order]
+        return likeliest(softmax(logits), self.manifest.class_names, top)
 
 
 def load_classifier(model, weights=None, class_names=None, runtime=None) -> Classifier:
     """A `load_ready` network that classifies. Raises InputError where it can't be had."""
     ready = load_ready(model, weights, class_names, runtime)
-    if ready.segments:
-        raise InputError(
-            f"{ready.manifest.model} segments pictures: give a network that classifies"
-        )
+    if ready.does != DOES[0]:
+        raise InputError(f"{ready.manifest.model} {ready.does}: give a network that {DOES[0]}")
     return Classifier(*ready)
+
+
+def softmax(logits):
+    """Probabilities, float32, over the last axis. Raises InputError where one is not finite."""
+    if not np.isfinite(logits).all():
+        raise InputError("the network's outputs are not finite: its weights are no good")
+    probabilities = np.exp(logits - logits.max(axis=-1, keepdims=True), dtype=np.float32)
+    probabilities /= probabilities.sum(axis=-1, keepdims=True)
+    return probabilities
+
+
+def likeliest(probabilities, class_names, top=5):
+    """The `top` classes of the highest probabilities `(classes,)`: `[(class name, its), ...]`."""
+    order = (-probabilities).argsort(kind="stable")[:top]
+    return [(class_names[i], float(probabilities[i])) for i in order]

@@ -8,29 +8,48 @@ PIXELS = {"predict": 256 * 10**6, "serve": 50 * 10**6}  # a picture takes 3 byte
 
 
 def add_predict(commands):
-    command = commands.add_parser("predict", help="classify or segment pictures, folders, videos")
+    command = commands.add_parser("predict", help="classify or segment pictures and videos")
     command.add_argument(
         "images",
         nargs="+",
         metavar="SOURCE",
-        help="a picture, a folder, a video, or - for JPEG or PNG pictures on standard input",
+        help="a picture, a folder, a video, or - for JPEG or PNG pictures on standard input; for a "
+        "network of videos a video or a folder",
     )
     command.add_argument("--model", default="resnet50_glore_2_3", help=MODEL)
     command.add_argument("--top", type=positive_int, default=5, help="classes to print (5)")
     command.add_argument("--format", choices=("table", "json"), default="table")
     command.add_argument(
-        "--every", type=positive_int, default=1, metavar="N", help="each Nth frame of a video (1)"
+        "--every",
+        type=positive_int,
+        metavar="N",
+        help="each Nth frame of a video, for networks of pictures (1)",
     )
     command.add_argument(
-        "--batch", type=positive_int, help="pictures at once (8), for segmentation windows (1)"
+        "--batch",
+        type=positive_int,
+        help="pictures at once (8), for segmentation windows (1), of videos views (4)",
+    )
+    command.add_argument(
+        "--out",
+        metavar="DIR",
+        help="folder for segmentation's overlays, colours and label ids, which it needs, or for "
+        "strips of videos: frames and classes along time",
     )
     add_decoding(command, "predict")
     add_network(command)
     segmentation = command.add_argument_group("for a network that segments pictures")
-    segmentation.add_argument(
-        "--out", metavar="DIR", help="folder for overlays, colours and label ids, which it needs"
-    )
     add_views(segmentation)
+    videos = command.add_argument_group("for a network that watches videos")
+    videos.add_argument(
+        "--clips", type=positive_int, metavar="N", help="evenly along a video, averaged (10)"
+    )
+    videos.add_argument(
+        "--crops",
+        type=int,
+        choices=(1, 3, 5),
+        help="of a clip: the centre, along the longer side, or corners and centre (1)",
+    )
     command.set_defaults(command=predict)
 
 
@@ -155,29 +174,54 @@ def cores():
 def predict(args):
     ready = load(args)
     from .classify import Classifier
-    from .predict import predict_sources, segment_sources
+    from .predict import predict_sources, recognize_sources, segment_sources
+    from .recognize import Recognizer
     from .segment import Segmenter
 
-    rest = {"top": args.top, "workers": args.workers, "every": args.every, "style": args.format}
-    name = ready.manifest.model
-    if ready.segments:
-        if args.out is None:
-            raise InputError(f"{name} segments pictures: give --out DIR for them")
-        segment_sources(Segmenter(*ready), args.images, args.out, views(args), **rest)
+    refuse_options(args, ready)
+    rest = {"top": args.top, "workers": args.workers, "style": args.format}
+    if ready.watches:
+        look = {"clips": args.clips or 10, "crops": args.crops or 1, "batch": args.batch or 4}
+        recognize_sources(Recognizer(*ready), args.images, look, args.out, **rest)
         return
-    given = [o for o in ("out", "scales", "flip", "window") if getattr(args, o) is not None]
-    if given:
-        raise InputError(f"--{given[0]} is for networks that segment pictures, {name} does not")
-    predict_sources(Classifier(*ready), args.images, batch=args.batch or 8, **rest)
+    rest["every"] = args.every or 1
+    if not ready.segments:
+        predict_sources(Classifier(*ready), args.images, batch=args.batch or 8, **rest)
+        return
+    if args.out is None:
+        raise InputError(f"{ready.manifest.model} {ready.does}: give --out DIR for them")
+    segment_sources(Segmenter(*ready), args.images, args.out, views(args), **rest)
+
+
+def refuse_options(args, ready):
+    """Raise InputError for an option that networks of another kind have."""
+    from .ready import DOES
+
+    classifies, segments, watches = DOES
+    kinds_of = {
+        "out": (segments, watches),
+        "every": (classifies, segments),
+        "scales": (segments,),
+        "flip": (segments,),
+        "window": (segments,),
+        "clips": (watches,),
+        "crops": (watches,),
+    }
+    for option, kinds in kinds_of.items():
+        if getattr(args, option) is not None and ready.does not in kinds:
+            raise InputError(
+                f"--{option} is for a network that {' or '.join(kinds)}, "
+                f"{ready.manifest.model} {ready.does}"
+            )
 
 
 def serve(args):
     ready = load(args)
-    if ready.segments:
-        raise InputError(
-            f"serve classifies pictures; {ready.manifest.model} segments them: use predict"
-        )
     from .classify import Classifier
+    from .ready import DOES
+
+    if ready.does != DOES[0]:
+        raise InputError(f"serve {DOES[0]}, {ready.manifest.model} {ready.does}: use predict")
     from .serve import serve
     from .service import Settings
 

@@ -8,8 +8,10 @@ from .errors import InputError
 from .image import Preprocess
 from .manifest import MANIFEST, Manifest, newest_checkpoint, params_of, read_manifest
 from .models import fill_model, found_spec
+from .weights import load_arrays
 from .weights.root import Found
 from .weights.store import find_weights
+from .zoo import clip_of
 
 
 def load_network(model, weights=None, class_names=None):
@@ -33,6 +35,7 @@ def load_network(model, weights=None, class_names=None):
         raise InputError(f"{model}: no such directory")
     found = find_weights(model, weights or True)
     spec = found_spec(model, found)
+    _refuse_flat(spec, found.params)
     manifest = found.manifest or _manifest_of(spec)
     if class_names is not None:
         manifest = replace(manifest, class_names=tuple(read_names(class_names)))
@@ -46,14 +49,27 @@ def load_network(model, weights=None, class_names=None):
     return net, manifest
 
 
+def _refuse_flat(spec, params):
+    """Raise InputError for a 2-D network's weights in a 3-D one: its classifier would be random."""
+    if spec.ndim == 3 and all(array.ndim < 5 for array in load_arrays(params).values()):
+        raise InputError(
+            f"{params}: weights of a network of pictures, with which {spec.name} can begin to be "
+            "trained, but not yet tell classes apart"
+        )
+
+
 def _manifest_of(spec):
-    """What is assumed of a parameter file that comes without: pictures prepared as the paper's."""
-    if spec.in_channels != 3 or spec.ndim != 2:
+    """What is assumed of a parameter file that comes without: pictures prepared as the paper's.
+
+    So are the frames of a video, and its clips: the network's own length, every 8th frame.
+    """
+    if spec.in_channels != 3 or spec.ndim == 1:
         raise InputError(
             f"{spec.name} does not take RGB pictures: give a training run, a zoo entry or an "
             "exported folder, which say how its input is prepared"
         )
-    return Manifest(spec.name, (), Preprocess.for_size(spec.input_size))
+    manifest = Manifest(spec.name, (), Preprocess.for_size(spec.input_size[-2:]))
+    return replace(manifest, clip=clip_of(manifest))
 
 
 def read_names(path):

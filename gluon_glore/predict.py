@@ -1,6 +1,8 @@
-"""Many pictures classified or segmented: decoded by several threads, answered in order."""
+"""Many pictures or videos put to a network: read by several threads, answered in order."""
 
+import collections
 import contextlib
+import itertools
 import json
 import queue
 import sys
@@ -14,17 +16,20 @@ from tqdm import tqdm
 
 from .errors import InputError
 from .paint import PaintedFolder
-from .sources import Place, open_sources
+from .recognize import Moment
+from .sources import PICTURES, STREAM, VIDEOS, Place, open_sources
+from .strip import StripFolder
 
 _END = object()
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The first classes of a picture, `(name, figure)` each, or why there are none.
+    """The first classes of a picture or video, `(name, figure)` each, or why there are none.
 
-    `figure` says what is told of them: their probability, or their share of the picture, whose
-    painted `files` are then told by kind.
+    `figure` says what is told of them: their probability, or their share of the picture. `files`
+    are those that were written of it, by kind. A video that was watched as a whole has its length
+    in `seconds` and `moments`.
     """
 
     place: Place
@@ -32,6 +37,8 @@ class Answer:
     error: Optional[InputError] = None
     figure: str = "probability"
     files: Dict[str, Path] = field(default_factory=dict)
+    seconds: Optional[float] = None
+    moments: Tuple[Moment, ...] = ()
 
 
 def classify_items(classifier, items, top=5, batch=8, workers=2):
@@ -78,6 +85,30 @@ def segment_items(segmenter, items, folder, views, top=5, workers=2):
                 yield Answer(place, [], error)
             else:
                 yield Answer(place, largest, None, "share", files)
+
+
+def recognize_videos(recognizer, places, look, top=5, folder=None, workers=2):
+    """Yield an `Answer` for each video of the `places`, in order, its strip written to `folder`.
+
+    `look` are `Recognizer.begin`'s clips, crops and batch, `folder` a `StripFolder` or None.
+    `workers` videos are read at once, each a batch ahead at most.
+    """
+    begun = collections.deque()
+    waiting = iter(places)
+    while True:
+        for place in itertools.islice(waiting, workers - len(begun)):
+            begun.append((place, recognizer.begin(place.file, **look)))
+        if not begun:
+            return
+        place, parts = begun.popleft()
+        try:
+            seen = recognizer.finish(parts, top)
+            files = folder.write(place, seen) if folder else {}
+        except InputError as error:
+            yield Answer(place, [], error)
+        else:
+            told = {"files": files, "seconds": seen.seconds, "moments": seen.moments}
+            yield Answer(place, seen.top, **told)
 
 
 def _outcome(future):
@@ -150,7 +181,7 @@ def predict_sources(classifier, names, top=5, batch=8, workers=2, every=1, style
     def answer(items):
         return classify_items(classifier, items, top, batch, workers)
 
-    print_answers(answer, names, every, style)
+    print_answers(answer, open_sources(names, every), style)
 
 
 def segment_sources(segmenter, names, out, views, top=5, workers=2, every=1, style="table"):
@@ -166,23 +197,64 @@ def segment_sources(segmenter, names, out, views, top=5, workers=2, every=1, sty
     def answer(items):
         return segment_items(segmenter, items, folder, views, top, workers)
 
-    print_answers(answer, names, every, style)
+    print_answers(answer, open_sources(names, every), style)
 
 
-def print_answers(answers, names, every=1, style="table"):
-    """Print an answer a line, `style` of STYLES, for all that `open_sources` takes, as they come.
+def recognize_sources(recognizer, names, look, out=None, top=5, workers=2, style="table"):
+    """`print_answers` of a recognizer for files and folders of videos, strips in the folder `out`.
 
-    `answers(items)` yields the `Answer`s. What can't be used is named on stderr, and the rest goes
-    on. Raises InputError at the end where there was any.
+    `look` as `recognize_videos` takes it. Raises InputError also for what is no video.
     """
-    places, items = open_sources(names, every)
+    places = video_places(names, recognizer.manifest.model)
+    folder = StripFolder(out) if out else None
+
+    def answer(places):
+        return recognize_videos(recognizer, places, look, top, folder, workers)
+
+    print_answers(answer, (places, places), style, "videos")
+
+
+def video_places(names, model):
+    """The videos of files and folders, with all in them, each a `Place`.
+
+    Raises InputError for standard input, for a picture, which the network `model` does not see,
+    and for a folder without a video. What else a file may be shows when it is opened.
+    """
+    allowed = " ".join(sorted(VIDEOS))
+    places = []
+    for name in names:
+        path = Path(name)
+        found = [Place(str(name), path.name)]
+        if path.is_dir():
+            files = (file for file in path.rglob("*") if file.suffix.lower() in VIDEOS)
+            files = sorted(file for file in files if file.name[0] != "." and file.is_file())
+            found = [Place(str(file), str(file.relative_to(path))) for file in files]
+            if not found:
+                raise InputError(f"{name}: no video in it, of {allowed}")
+        elif name == STREAM or path.suffix.lower() in PICTURES:
+            given = "standard input" if name == STREAM else "a picture"
+            raise InputError(
+                f"{name}: {given}, {model} watches videos: give files or folders of {allowed}"
+            )
+        places += found
+    return places
+
+
+def print_answers(answers, sources, style="table", what="pictures"):
+    """Print each answer, in a `style` of STYLES, as they come.
+
+    `sources` are the places, None where they are not known beforehand, and what `answers` takes to
+    yield the `Answer`s of. What can't be used is named on stderr, and the rest goes on. Raises
+    InputError at the end where there was any.
+    """
+    places, items = sources
     width = max(len(place.name) for place in places) if places else 0
     alone = places is not None and len(places) == 1
     total = len(places) if places else None
     # On a terminal the answers themselves show the progress.
     quiet = sys.stdout.isatty() or not sys.stderr.isatty()
     count = refused = 0
-    with tqdm(total=total, unit=" pictures", disable=quiet, dynamic_ncols=True) as bar:
+    with tqdm(total=total, unit=f" {what}", disable=quiet, dynamic_ncols=True) as bar:
         for answer in answers(items):
             count += 1
             bar.update()
@@ -201,15 +273,32 @@ def print_answers(answers, names, every=1, style="table"):
 def _table(answer, width):
     place = answer.place
     name = place.name if place.frame is None else f"{place.name}:{place.frame}"
-    text = ", ".join(f"{class_name} {figure:.4f}" for class_name, figure in answer.top)
-    return f"{name.ljust(width)}  {text}"
+    moments = answer.moments if len(answer.moments) > 1 else ()
+    rows = [(_span(moment), moment.top) for moment in moments]
+    width = max([width, *(len(span) for span, _ in rows)])
+    lines = [f"{name.ljust(width)}  {_classes(answer.top)}"]
+    return "\n".join(lines + [f"{span:>{width}}  {_classes(top)}" for span, top in rows])
+
+
+def _classes(top):
+    return ", ".join(f"{class_name} {figure:.4f}" for class_name, figure in top)
+
+
+def _span(moment):
+    return f"  {moment.start:.1f}-{moment.end:.1f} s"
 
 
 def _json(answer, _):
     place = answer.place
     fields = {"file": place.file, "frame": place.frame, "time": place.time}
+    fields["seconds"] = answer.seconds and round(answer.seconds, 3)
     fields = {key: value for key, value in fields.items() if value is not None}
     fields["top"] = top_fields(answer.top, answer.figure)
+    if answer.moments:
+        fields["clips"] = [
+            {"start": round(m.start, 3), "end": round(m.end, 3), "top": top_fields(m.top)}
+            for m in answer.moments
+        ]
     if answer.files:
         fields["files"] = {kind: str(path) for kind, path in answer.files.items()}
     return json.dumps(fields)

@@ -8,7 +8,9 @@ import numpy as np
 from .errors import InputError
 from .manifest import Manifest
 from .runtimes import is_export, read_files, start_runtime
-from .zoo import labels_pixels
+from .zoo import clip_of, labels_pixels
+
+DOES = ("classifies pictures", "segments pictures", "watches videos")
 
 
 class Ready(NamedTuple):
@@ -22,6 +24,16 @@ class Ready(NamedTuple):
     def segments(self) -> bool:
         """Whether it labels the pixels of a picture, and not the picture."""
         return labels_pixels(self.manifest)
+
+    @property
+    def watches(self) -> bool:
+        """Whether it sees clips of videos, and not pictures."""
+        return clip_of(self.manifest) is not None
+
+    @property
+    def does(self) -> str:
+        """What it does, in words: one of `DOES`."""
+        return DOES[2 if self.watches else self.segments]
 
 
 def load_ready(model, weights=None, class_names=None, runtime=None) -> Ready:

@@ -9,7 +9,7 @@ import numpy as np
 from .errors import InputError
 from .image import resize
 from .manifest import Manifest
-from .ready import load_ready
+from .ready import DOES, load_ready
 from .zoo import spec_of
 
 
@@ -187,9 +187,7 @@ def load_segmenter(model, weights=None, class_names=None, runtime=None) -> Segme
     """A `load_ready` network that labels pixels. Raises InputError where it can't be had."""
     ready = load_ready(model, weights, class_names, runtime)
     if not ready.segments:
-        raise InputError(
-            f"{ready.manifest.model} classifies pictures: give a network that segments"
-        )
+        raise InputError(f"{ready.manifest.model} {ready.does}: give a network that {DOES[1]}")
     return Segmenter(*ready)
 
 

@@ -18,7 +18,7 @@ from .errors import InputError
 from .image import max_pixels
 
 # Containers of videos alone: FFmpeg would also open playlists, which name other files, or text.
-_FORMATS = "mov,matroska,avi,mpegts,mpeg,asf,flv,ogg,mxf,gif,ivf"
+_FORMATS = "mov,matroska,avi,mpegts,mpeg,asf,flv,ogg,mxf,gif,ivf,mjpeg"
 # Of these each packet is a frame. (VP8 has frames that are never shown.)
 _FRAME_A_PACKET = {"h264", "hevc", "vp9", "av1", "mpeg4", "mpeg1video", "mpeg2video", "mjpeg"}
 _MISSING = 0.05  # of what the header promises: a file that lacks more ends early
@@ -45,14 +45,21 @@ class Video:
             promised = _promised(container, stream)
             header_rate = stream.average_rate or stream.guessed_rate or 25
             time_base = stream.time_base
-            timed = _has_timestamps(container, stream)
+            codec = stream.codec_context.codec.canonical_name
+            untimed = container.format.name == "avi"  # what FFmpeg says of these it guesses
         if not packets:
             raise InputError("no frame")
         seen = max(seen, float(len(packets) / header_rate))  # packets may not say their times
         if promised - seen > max(_MISSING * promised, 2 / header_rate):
             raise InputError(f"ends after {seen:.1f} of {promised:.1f} seconds")
-        self._index = _Index.of(packets) if timed else None
-        self._length = self._index.length if self._index else self._count()
+        sure = codec in _FRAME_A_PACKET and packets[0].key and all(p.sound for p in packets)
+        self._index = _Index.of(packets) if sure and not untimed else None
+        if self._index:
+            self._length = self._index.length
+        elif sure and untimed and codec != "mpeg4":  # which has packets for "the same again"
+            self._length = len(packets)
+        else:
+            self._length = self._count()
         measured = self._index and self._index.rate(time_base)
         #: Frames a second, in the mean.
         self.rate = float(measured or header_rate)
@@ -188,13 +195,13 @@ class _Index(NamedTuple):
     @classmethod
     def of(cls, packets):
         """The index of a stream's packets, or None where they do not tell its frames for sure."""
-        if not all(packet.sound and packet.time is not None for packet in packets):
+        if any(packet.time is None for packet in packets):
             return None
         times = sorted(packet.time for packet in packets if packet.shown)
         places = {time: number for number, time in enumerate(times)}
         if not times or len(places) < len(times):
             return None
-        if not packets[0].key or packets[0].time > times[0]:
+        if packets[0].time > times[0]:
             return None
         entries, first, keys = [0] * len(times), {}, []
         for number, packet in enumerate(packets):
@@ -248,12 +255,6 @@ def _library():
 def _is_cover(stream):
     """Whether a stream is the still picture that comes with music."""
     return bool(stream.disposition & _library().stream.Disposition.attached_pic)
-
-
-def _has_timestamps(container, stream):
-    """Whether packets say when they are shown; AVI files do not, FFmpeg guesses."""
-    codec = stream.codec_context.codec.canonical_name
-    return container.format.name != "avi" and codec in _FRAME_A_PACKET
 
 
 def _packets(container, *streams):

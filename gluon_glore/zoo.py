@@ -7,12 +7,13 @@ import dataclasses
 from typing import Optional
 
 from . import small  # noqa: F401 - registers its rows
+from .clips import Clip
 from .head import as_fcn
 from .registry import get_spec, list_models, register_model
 from .spec import NetSpec
 from .stages import Stage, Stem
 
-__all__ = ["get_spec", "labels_pixels", "list_models", "spec_of"]
+__all__ = ["clip_of", "get_spec", "labels_pixels", "list_models", "spec_of"]
 
 STRIDES = (1, 2, 2, 2)
 WIDTHS = (256, 512, 1024, 2048)
@@ -34,6 +35,12 @@ def labels_pixels(manifest) -> bool:
     """Whether the network of a `Manifest` labels every pixel, not the picture."""
     spec = spec_of(manifest)
     return spec is not None and spec.head is not None
+
+
+def clip_of(manifest) -> Optional[Clip]:
+    """What the network of a `Manifest` sees of a video, else the paper's clips; None of others."""
+    spec = spec_of(manifest)
+    return (manifest.clip or Clip(spec.input_size[0])) if spec and spec.ndim == 3 else None
 
 
 def _resnet(*blocks, **options) -> NetSpec:

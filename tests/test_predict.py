@@ -5,20 +5,35 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import cv2
+import mxnet as mx
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, settle
+from test_inflate import small
 from test_sources import write_video
+from videos import moving
+from videos import write_video as encode
 
-from gluon_glore import InputError
+from gluon_glore import InputError, Network
 from gluon_glore.__main__ import main
 from gluon_glore.classify import Classifier, load_classifier
+from gluon_glore.clips import Clip
+from gluon_glore.export import export_model
 from gluon_glore.image import Preprocess
 from gluon_glore.manifest import Manifest
 from gluon_glore.paint import PaintedFolder, Palette
-from gluon_glore.predict import classify_items, predict_sources, segment_items, segment_sources
+from gluon_glore.predict import (
+    classify_items,
+    predict_sources,
+    recognize_videos,
+    segment_items,
+    segment_sources,
+    top_fields,
+)
+from gluon_glore.recognize import Recognition, load_recognizer
 from gluon_glore.segment import Segmenter, Views
 from gluon_glore.sources import Item, Place, open_sources
 
@@ -353,10 +368,163 @@ def test_an_output_folder_among_the_pictures_is_refused(tmp_path, out):
 
 
 @pytest.mark.parametrize(
-    "option", [["--out", "o"], ["--scales", "1"], ["--flip"], ["--window", "8", "8"]]
+    ("option", "kinds"),
+    [
+        (["--out", "o"], "segments pictures or watches videos"),
+        (["--scales", "1"], "segments pictures"),
+        (["--flip"], "segments pictures"),
+        (["--window", "8", "8"], "segments pictures"),
+        (["--clips", "3"], "watches videos"),
+        (["--crops", "3"], "watches videos"),
+    ],
 )
-def test_what_only_segmentation_has_is_refused_of_a_classifier(folder, option, capsys):
+def test_what_only_other_networks_have_is_refused_of_a_classifier(folder, option, kinds, capsys):
     assert main(["predict", "--model", MODEL, str(folder), *option]) == 2
     assert capsys.readouterr().err == (
-        f"error: {option[0]} is for networks that segment pictures, {MODEL} does not\n"
+        f"error: {option[0]} is for a network that {kinds}, {MODEL} classifies pictures\n"
     )
+
+
+@pytest.fixture(scope="module")
+def watching(tmp_path_factory):
+    """The folder of an exported network of videos, 4 frames, every 2nd."""
+    net = Network(replace(small(), input_size=(4, 32, 32), in_channels=3, classes=3))
+    mx.random.seed(0)
+    net.initialize(mx.init.Normal(0.3))
+    settle(net, mx.nd.random.normal(shape=(8, 3, 4, 32, 32)))
+    folder = tmp_path_factory.mktemp("watching") / "model"
+    manifest = Manifest("small", ("jump", "run", "walk"), Preprocess((32, 32), 36), clip=Clip(4, 2))
+    export_model(net, folder, manifest)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """A folder with two videos among other things, of 40 and 4 frames, 20 a second."""
+    folder = tmp_path_factory.mktemp("clips")
+    encode(folder / "a.mp4", moving(40), rate=20)
+    (folder / "sub").mkdir()
+    encode(folder / "sub" / "b.mp4", moving(4, seed=1), rate=20)
+    (folder / "notes.txt").write_text("no video")
+    (folder / "._a.mp4").write_text("no video either")
+    return folder
+
+
+def watch(model, *arguments):
+    return main(["predict", "--model", str(model), *map(str, arguments)])
+
+
+def test_videos_are_watched_as_a_whole_and_over_time(watching, clips, tmp_path, capsys):
+    options = ["--clips", 4, "--top", 2, "--out", tmp_path / "out"]
+    assert watch(watching, clips, *options, "--format", "json") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["file"] for row in rows] == [str(clips / "a.mp4"), str(clips / "sub/b.mp4")]
+    assert [row["seconds"] for row in rows] == [2.0, 0.2]
+    assert list(rows[0]) == ["file", "seconds", "top", "clips", "files"]
+    starts = Clip(4, 2).even_starts(4, 40, 20)
+    assert [(clip["start"], clip["end"]) for clip in rows[0]["clips"]] == [
+        (pytest.approx(start / 20), pytest.approx((start + 7) / 20)) for start in starts
+    ]
+    assert [(clip["start"], clip["end"]) for clip in rows[1]["clips"]] == [(0.0, 0.2)]
+    for row in rows:
+        assert all(len(seen["top"]) == 2 for seen in (row, *row["clips"]))
+        strip = cv2.imread(row["files"]["strip"])
+        assert strip.shape[1] == 1200
+    seen = load_recognizer(watching).watch(clips / "a.mp4", 4, top=2)
+    assert rows[0]["top"] == top_fields(seen.top)
+    assert [clip["top"] for clip in rows[0]["clips"]] == [top_fields(m.top) for m in seen.moments]
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*.*")) == [
+        "a_strip.png",
+        "b_strip.png",
+    ]
+
+
+def test_the_table_of_videos_says_what_json_says(watching, clips, capsys):
+    assert watch(watching, clips, "--clips", 3, "--top", 1) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert watch(watching, clips, "--clips", 3, "--top", 1, "--format", "json") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = []
+    for row in rows:
+        name = row["file"].split(f"{clips}/")[1]
+        parts = row["clips"] if len(row["clips"]) > 1 else []  # one clip is the video
+        spans = [f"{clip['start']:.1f}-{clip['end']:.1f} s" for clip in parts]
+        for head, seen in zip((name, *spans), (row, *parts)):
+            (best,) = seen["top"]
+            told.append(f"{head} {best['class']} {best['probability']:.4f}")
+    assert [" ".join(line.split()) for line in table] == told and len(table) == 5
+
+
+def test_videos_that_can_not_be_used_are_named_and_the_rest_goes_on(
+    watching, clips, tmp_path, capsys
+):
+    whole = (clips / "a.mp4").read_bytes()
+    encode(tmp_path / "cut.mkv", moving(40), rate=20)
+    (tmp_path / "cut.mkv").write_bytes((tmp_path / "cut.mkv").read_bytes()[: len(whole) // 3])
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("no video" * 100)
+    encode(tmp_path / "tiny.mp4", moving(10, (16, 640)), rate=20)
+    (tmp_path / "z.mp4").write_bytes(whole)
+    out = tmp_path / "out"
+    code = watch(watching, tmp_path, clips, tmp_path / "none.mp4", "--top", 1, "--out", out)
+    shown, err = capsys.readouterr()
+    assert code == 2
+    names = [line.split()[0] for line in shown.splitlines() if ".mp4" in line]
+    assert names == ["tiny.mp4", "z.mp4", "a.mp4", "sub/b.mp4"]
+    *errors, last = err.splitlines()
+    bad = ("cut.mkv", "cut.mp4", "empty.mp4", "text.mp4", "none.mp4")
+    assert last == "error: 5 of 9 could not be used" and len(errors) == 5
+    for line, name in zip(errors, bad):
+        assert line.startswith(f"error: {tmp_path}/{name}: ") and len(line) < 200
+    assert errors[-1].endswith("No such file or directory")
+    assert len(list(out.rglob("*.png"))) == 4
+
+
+def test_a_video_that_is_alone_and_no_good_is_one_line(watching, tmp_path, capsys):
+    (tmp_path / "a.mp4").write_text("no video")
+    assert watch(watching, tmp_path / "a.mp4") == 2
+    assert capsys.readouterr() == ("", f"error: {tmp_path}/a.mp4: not a readable video\n")
+
+
+def test_what_a_network_of_videos_does_not_take_is_refused_in_one_line(
+    watching, clips, folder, capsys
+):
+    for arguments, message in (
+        ([folder / "00.png"], "00.png: a picture, small watches videos: give files or folders of"),
+        ([clips, folder / "00.png"], "00.png: a picture, small watches videos"),
+        (["-"], "-: standard input, small watches videos: give files or folders of .3gp"),
+        ([folder], f"{folder}: no video in it, of .3gp"),
+        ([clips, "--flip"], "--flip is for a network that segments pictures, small watches videos"),
+        ([clips, "--scales", 1], "--scales is for a network that segments pictures"),
+        ([clips, "--window", 8, 8], "--window is for a network that segments pictures"),
+        ([clips, "--every", 2], "--every is for a network that classifies pictures or segments"),
+    ):
+        assert watch(watching, *arguments) == 2, arguments
+        out, err = capsys.readouterr()
+        assert (out, len(err.splitlines())) == ("", 1) and message in err
+    assert main(["serve", str(watching)]) == 2
+    message = "error: serve classifies pictures, small watches videos: use predict\n"
+    assert capsys.readouterr().err == message
+
+
+def test_few_videos_are_read_ahead():
+    asked = 0
+    most = 0
+
+    class Asked:
+        """A recognizer that is asked for videos, and watches none."""
+
+        def begin(self, file, **look):
+            nonlocal asked
+            asked += 1
+
+        def finish(self, parts, top):
+            return Recognition(1.0, [], np.zeros(0), ())
+
+    places = [Place(str(i), str(i)) for i in range(20)]
+    answered = []
+    for answer in recognize_videos(Asked(), places, {}, workers=3):
+        answered.append(answer.place)
+        most = max(most, asked - len(answered))
+    assert answered == places and asked == 20 and most == 2

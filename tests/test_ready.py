@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,9 +9,10 @@ from conftest import ROOT
 from test_export import TINY, exported
 
 from gluon_glore import InputError, get_spec
+from gluon_glore.clips import Clip
 from gluon_glore.manifest import Manifest
-from gluon_glore.ready import Ready, load_ready
-from gluon_glore.zoo import spec_of
+from gluon_glore.ready import DOES, Ready, load_ready
+from gluon_glore.zoo import clip_of, spec_of
 
 
 def test_a_networks_spec_is_its_manifests_else_the_registered_one_else_unknown():
@@ -24,6 +26,24 @@ def test_networks_with_a_head_of_pixels_segment_others_do_not():
     for spec, segments in ((SimpleNamespace(head="some"), True), (get_spec("tiny"), False)):
         assert Ready(None, Manifest("m", (), TINY, spec=spec), "mxnet").segments == segments
     assert not Ready(None, Manifest("nobody_s", (), TINY), "mxnet").segments
+
+
+def test_networks_of_three_dimensions_watch_videos_others_see_pictures():
+    ready = {
+        name: Ready(None, Manifest("m", (), TINY, spec=get_spec(name)), "mxnet")
+        for name in ("tiny", "fcn_resnet50_cityscapes", "resnet50_3d_kinetics400")
+    }
+    assert [r.does for r in ready.values()] == list(DOES)
+    assert [r.watches for r in ready.values()] == [False, False, True]
+    unknown = Ready(None, Manifest("nobody_s", (), TINY), "mxnet")
+    assert not unknown.watches and unknown.does == DOES[0]
+
+
+def test_a_network_sees_its_manifests_clips_else_the_papers():
+    video = Manifest("resnet50_3d_kinetics400", (), TINY)
+    assert clip_of(video) == Clip(8, 8)
+    assert clip_of(replace(video, clip=Clip(8, 2, 15.0))) == Clip(8, 2, 15.0)
+    assert clip_of(Manifest("tiny", (), TINY, clip=Clip())) is None
 
 
 def test_a_network_by_name_and_one_exported_map_numpy_to_numpy(tmp_path):
@@ -43,6 +63,6 @@ def test_what_holds_its_own_takes_no_other_weights(tmp_path):
 
 
 def test_mxnet_is_imported_only_where_it_runs_something():
-    code = "import sys, gluon_glore.segment, gluon_glore.classify; print('mxnet' in sys.modules)"
+    code = "import sys, gluon_glore.predict; print('mxnet' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr

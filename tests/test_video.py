@@ -34,6 +34,8 @@ KINDS = {
     "mpeg4.avi": {"codec": "mpeg4", "g": 10, "bf": 2},
     "mjpeg.avi": {"codec": "mjpeg"},
     "mjpeg.mp4": {"codec": "mjpeg"},
+    "mpeg4.mp4": {"codec": "mpeg4", "g": 10, "bf": 2},
+    "plain.mjpeg": {"codec": "mjpeg"},
     "vp8.webm": {"codec": "libvpx", "g": 10, "lag-in-frames": 12, "auto-alt-ref": 1},
     "vp9.webm": VP9,
     "mpeg2.ts": {"codec": "mpeg2video", "g": 10, "bf": 2},

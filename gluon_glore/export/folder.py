@@ -20,6 +20,7 @@ from ..optimize import optimize
 from ..registry import unregistered
 from ..runtimes import Files, MXNetRuntime, is_export, read_files, start_runtime, usable
 from ..weights import named_arrays
+from ..zoo import clip_of
 from .calibration import in_batches, read_calibration
 from .golden import (
     BATCH,
@@ -60,9 +61,11 @@ def export_model(
 
     `manifest.preprocess` is how pictures are prepared for it: its `size` is that of the input.
     With `onnx` there is an ONNX file too. With `preprocess` the graph takes RGB pictures,
-    uint8 `(B, H, W, 3)`, and normalises them itself. With `any_size` height and width may vary in
-    the ONNX file (symbols take any). `force` replaces an exported folder. `plain` leaves the graph
-    as it trains, parameters under their own names: fit to train on and to import, not fastest.
+    uint8 `(B, H, W, 3)`, clips of them `(B, T, H, W, 3)`, and normalises them itself. With
+    `any_size` height and width may vary in the ONNX file (symbols take any). `force` replaces an
+    exported folder. `plain` leaves the graph as it trains, parameters under their own names: fit to
+    train on and to import, not fastest. The manifest of a network of videos says what its clips are
+    (default: the paper's).
 
     `precision` "bf16" is the ONNX file's in OpenVINO; "int8" is that of all files, its ranges those
     of the pictures `calibrate`, indexed RecordIO, by `method`: "minmax" or "entropy". Units whose
@@ -86,10 +89,12 @@ def export_model(
     if onnx:
         import_onnx()
     _check_manifest(net, manifest)
-    sizes, deployment = _input_of(net.spec, manifest.preprocess, preprocess, any_size)
     spec = unregistered(net.spec, manifest.model)
+    manifest = dataclasses.replace(manifest, spec=spec, sha256={})
+    manifest = dataclasses.replace(manifest, clip=clip_of(manifest))
+    sizes, deployment = _input_of(net.spec, manifest, preprocess, any_size)
     deployment = dataclasses.replace(deployment, precision=precision, plain=plain)
-    manifest = dataclasses.replace(manifest, spec=spec, deployment=deployment, sha256={})
+    manifest = dataclasses.replace(manifest, deployment=deployment)
     calibration = read_calibration(calibrate, manifest) if calibrate else None
 
     def network(x):
@@ -150,11 +155,12 @@ def _check_manifest(net, manifest):
         )
 
 
-def _input_of(spec, preprocess, pictures, any_size):
+def _input_of(spec, manifest, pictures, any_size):
     """The input of the network of a spec, prepared pixels or `pictures`: (sizes, Deployment)."""
+    preprocess = manifest.preprocess
     size = tuple(preprocess.size)
-    if spec.ndim == 3:
-        size = (spec.input_size[0], *size[-2:])
+    if manifest.clip:
+        size = (manifest.clip.frames, *size[-2:])
     spec.check_input(size)
     axes = "DHW"[-spec.ndim :] if spec.ndim > 1 else "W"
     if pictures:

@@ -23,7 +23,7 @@ def readme(files: Files) -> str:
         "elements": " * ".join(map(str, sizes)),
         "output": ", ".join(["batch", *map(str, output)]),
         "outputs": " * ".join(map(str, [sizes[0], *output])),
-        "answer": LABELS if labels_pixels(files.manifest) else CLASSES,
+        "answer": _answer(files.manifest),
         "precision": deployment.precision,
         "preparation": _preparation(files.manifest),
         "onnx": Template(ONNX).substitute(name=files.manifest.model) if files.onnx.exists() else "",
@@ -34,27 +34,47 @@ def readme(files: Files) -> str:
 
 def _sizes(manifest):
     """A size for each axis of the input: a batch of 2, the network's own height and width."""
-    own = dict(zip("HW", manifest.preprocess.size))
+    own = dict(zip("HW", manifest.preprocess.size[-2:]))
     deployment = manifest.deployment
     return [n or own.get(axis, 2) for n, axis in zip(deployment.shape, deployment.layout)]
 
 
+def _answer(manifest):
+    if labels_pixels(manifest):
+        return LABELS
+    return CLASSES + VIDEO if manifest.clip else CLASSES
+
+
 def _preparation(manifest):
     preprocess = manifest.preprocess
-    size = "x".join(map(str, preprocess.size))
+    size = "x".join(map(str, preprocess.size[-2:]))
     resized = f"the short side resized to {preprocess.resize} pixels, " if preprocess.resize else ""
     colour = "RGB" if preprocess.channels == 3 else "grey"
     if labels_pixels(manifest):
         cropped = f"{colour} pictures as they are"
     else:
         cropped = f"{colour} pictures, {resized}the centre {size} cropped"
+    if manifest.clip:
+        cropped = f"clips of {_frames(manifest.clip)}, as {cropped}"
     if manifest.deployment.takes_pictures:
         return f"{cropped}; the graph itself does the rest"
     return f"{cropped}, (pixel - {list(preprocess.mean)}) * {preprocess.scale}"
 
 
+def _frames(clip):
+    """Which frames of a video are a clip's."""
+    every = (
+        "one after the other" if clip.stride == 1 else f"each {clip.stride} after the one before"
+    )
+    rate = f" at {clip.rate:g} frames a second" if clip.rate else ""
+    return f"{clip.frames} frames of a video{rate}, {every} (a shorter video is looped)"
+
+
 CLASSES = """softmax makes probabilities of them, `class_names` in the
   manifest names them"""
+
+VIDEO = """; a video's are the mean of those of its clips,
+  taken evenly along it"""
 
 LABELS = """the input's height and width; softmax over the second
   axis makes probabilities of a pixel's classes, `class_names` in the manifest names them"""
