@@ -124,7 +124,9 @@ class Video:
                     place = index.places.get(frame.pts)
                     if place is not None and place < expected:
                         continue  # shown before the key frame, made of frames not decoded
-                    if place != expected or frame.is_corrupt:
+                    # A packet may be marked as a key frame and be none.
+                    entered = entry and place == index.first.get(entry)
+                    if place != expected or frame.is_corrupt or entered and not frame.key_frame:
                         return
                     expected += 1
                     if place == wanted[0]:
@@ -274,6 +276,9 @@ def _decoded(stream, packet):
 def _scan(container, stream):
     """([_Packet, ...] of a stream, seconds of the file that are there)."""
     packets, seconds = [], 0.0
+    # A header's length is of the stream, from its start, or of the file, from 0: see _promised.
+    alone = stream.duration is not None
+    start = alone and stream.start_time or 0
     for packet in _packets(container):
         if packet.dts is None and not packet.size:
             continue
@@ -282,8 +287,8 @@ def _scan(container, stream):
             sound = packet.size > 0 and not packet.is_corrupt
             packets.append(_Packet(packet.pts, packet.is_keyframe, not packet.is_discard, sound))
         time = packet.dts if packet.pts is None else packet.pts
-        if time is not None and (mine or stream.duration is None):
-            end = time + (packet.duration or 0) - (packet.stream.start_time or 0)
+        if time is not None and (mine or not alone):
+            end = time + (packet.duration or 0) - start
             seconds = max(seconds, float(end * packet.time_base))
     return packets, seconds
 

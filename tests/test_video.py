@@ -138,6 +138,27 @@ def test_no_more_is_decoded_than_from_the_key_frames_needed(tmp_path, monkeypatc
     assert counted.of(lambda: video.read(range(20, 40))) == 20
 
 
+def test_frames_before_an_open_key_frame_are_decoded_from_the_one_before(tmp_path, monkeypatch):
+    counted = Counted(monkeypatch)
+    video = Video(write_video(tmp_path / "a.mp4", moving(40), **OPEN_GOP))
+    assert sum(counted.of(lambda i=i: video.read([i])) > 24 for i in range(40)) == 0
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "mpeg2video", "libx264"])
+def test_key_frames_that_are_none_are_found_out(codec, tmp_path, monkeypatch):
+    import gluon_glore.video as module
+
+    scan = module._scan
+
+    def lie(container, stream):
+        packets, seconds = scan(container, stream)
+        return [p._replace(key=p.key or i % 8 == 0) for i, p in enumerate(packets)], seconds
+
+    monkeypatch.setattr(module, "_scan", lie)
+    path = write_video(tmp_path / "a.mkv", moving(30), codec=codec, g=30, bf=0)
+    np.testing.assert_array_equal(Video(path).read([9, 19, 29]), list(in_sequence(path))[9::10])
+
+
 def test_frames_may_be_left_in_the_middle(tmp_path):
     video = Video(write_video(tmp_path / "a.mp4", moving(20), g=5))
     frames = video.frames([3, 9, 15])
@@ -208,6 +229,12 @@ def test_frames_that_are_not_there_are_refused(tmp_path):
     for indices in ([5], [-1], [0, 7]):
         with pytest.raises(InputError, match="of a video of 5"):
             video.read(indices)
+
+
+def test_a_file_that_begins_late_is_whole(tmp_path):
+    """Its times, and the length in its header, count from 0."""
+    path = write_video(tmp_path / "a.mkv", moving(20), times=range(30, 50))
+    assert len(Video(path)) == 20
 
 
 def truncated(path, share):
