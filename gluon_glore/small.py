@@ -49,7 +49,7 @@ def tiny_3d():
 @register_model
 def tiny_3d_glore_0_1():
     """`tiny_3d` with one unit of 24 nodes behind its last residual unit; ours."""
-    return tiny_3d().with_units("glore", res4=(1,), arrangement="post")
+    return tiny_3d().with_units("glore", res4=(1,))
 
 
 @register_model

@@ -66,6 +66,7 @@ def encode_video(frames):
     import av
 
     options = {"crf": str(QUALITY), "g": str(KEY_FRAMES), "threads": "1"}
+    options["rc-lookahead"] = "0"  # with it one video of twenty differed from run to run
     data = io.BytesIO()
     with av.open(data, "w", format="mp4") as file:
         stream = file.add_stream("libx264", RATE, options=options)

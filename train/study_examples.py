@@ -7,6 +7,8 @@ import numpy as np
 
 from gluon_glore.classify import load_classifier
 from gluon_glore.image import decode_image
+from gluon_glore.recognize import load_recognizer
+from gluon_glore.video import Video
 
 from .plot import pyplot, save
 from .records import RecordDataset
@@ -31,9 +33,6 @@ def draw_pairs(run, path):
 
 def draw_videos(run, path):
     """Some frames of videos of unseen digits, side by side, and what the network says of them."""
-    from gluon_glore.recognize import load_recognizer
-    from gluon_glore.video import Video
-
     videos = Path(read_config(run)["data"]["val"]).glob("*/*.mp4")
     recognizer = load_recognizer(run)
     figure, grid = pyplot().subplots(3, 2, figsize=(9, 4.2), dpi=120)
