@@ -207,21 +207,20 @@ def torch_network(spec, classes=None):
 
 def _check(spec):
     for unit in spec.plan():
-        written = {
-            "residual": lambda: not unit.squeeze_excite,
-            "nonlocal": lambda: not unit.passing,
-            "glore": lambda: (
-                unit.graph_layers == unit.pool_stride == 1
-                and unit.shared_projection
-                and not (unit.passing or unit.residual)
-            ),
-        }
-        if spec.ndim == 1 or unit.kind not in written or not written[unit.kind]():
+        if spec.ndim == 1 or unit.kind not in UNITS or not _is_plain(unit):
             raise InputError(
                 f"{spec.name}: {unit.name} is not written in PyTorch here, only networks of 2 or 3 "
                 f"dimensions, of plain residual units, non-local blocks and GloRe units of one "
                 f"layer and mask, are"
             )
+
+
+def _is_plain(unit):
+    """Whether a unit has none of the options that are not written here."""
+    if unit.kind == "glore":
+        one = unit.graph_layers == unit.pool_stride == 1 and unit.shared_projection
+        return one and not (unit.passing or unit.residual)
+    return not (unit.passing if unit.kind == "nonlocal" else unit.squeeze_excite)
 
 
 def array_names(net):

@@ -160,7 +160,9 @@ def run(args, folder):
     wanted = [
         row
         for row in ROWS
-        if (row.backward or not args.backward) and (args.deployed or not row.forward.exported)
+        if row.forward.label in args.only
+        and (row.backward or not args.backward)
+        and (args.deployed or not row.forward.exported)
     ]
     reasons = prepare(folder, wanted)
     fields = {
@@ -179,7 +181,8 @@ def run(args, folder):
         warmup=2,
     )
     if OURS not in answers:
-        raise RuntimeError(f"{OURS}: { {**reasons, **left_out}[OURS]}")
+        reason = {**reasons, **left_out}.get(OURS, "not among those to run")
+        raise RuntimeError(f"{OURS}: {reason}")
     rows = summarise(answers)
     for label, row in rows.items():
         limit = f", limit {LIMIT}" if label == THEIRS and not args.backward else ""
@@ -190,6 +193,8 @@ def run(args, folder):
     for label, reason in {**reasons, **left_out}.items():
         print(f"  {label:30} not run: {reason}")
     options = "".join(f" --{name}" for name in ("backward", "deployed") if getattr(args, name))
+    if args.only != list(COMPETITORS):
+        options += " --only " + " ".join(f'"{label}"' for label in args.only)
     return {
         "command": f"python -m {MODULE} --batch {args.batch}{options}",
         "network": GLORE,
@@ -206,6 +211,8 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backward", action="store_true", help="a training step, no update")
     parser.add_argument("--deployed", action="store_true", help="the export too, in each runtime")
+    labels = list(COMPETITORS)
+    parser.add_argument("--only", nargs="+", metavar="LABEL", choices=labels, default=labels)
     parser.add_argument("--out", help="folder for the result (benchmarks/results)")
     add_options(parser, batch=1)
     args = parser.parse_args(argv)
