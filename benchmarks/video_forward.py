@@ -222,8 +222,8 @@ def main(argv=None):
     prepare_cpu()
     with tempfile.TemporaryDirectory() as temporary:
         result = run(args, Path(temporary))
-    kind = "step" if args.backward else "forward"
-    print(write_result(f"video_{kind}_batch{args.batch}", result, args.out))
+    name = "video_forward" + "_backward" * args.backward
+    print(write_result(f"{name}_batch{args.batch}", result, args.out))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from conftest import relative_error
 
-from benchmarks import video_forward
+from benchmarks import report, video_forward
 from benchmarks.paired import RESULTS
 from benchmarks.video_forward import COMPETITORS, GLORE, LIMIT, OURS, THEIRS, summarise
 from gluon_glore import get_spec
@@ -95,10 +95,12 @@ def test_a_run_measures_all_and_writes_the_result(tmp_path, monkeypatch, capsys)
     result = json.loads((tmp_path / "video_forward_batch1.json").read_text())
     assert list(result["competitors"]) == list(given)
     assert f"limit {LIMIT}" in capsys.readouterr().out
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    assert "| non-local, MXNet | 1.000 | 1.000 | 1 |" in report.page()
     given.clear()
     video_forward.main(["--backward", "--deployed", "--batch", "2", "--out", str(tmp_path)])
     assert given and not any("exported" in label for label in given)  # they do not train
-    result = json.loads((tmp_path / "video_step_batch2.json").read_text())
+    result = json.loads((tmp_path / "video_forward_backward_batch2.json").read_text())
     assert result["command"] == "python -m benchmarks.video_forward --batch 2 --backward --deployed"
     assert "limit" not in capsys.readouterr().out
 
