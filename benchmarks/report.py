@@ -1,4 +1,4 @@
-"""docs/benchmarks.md from the results of `deploy`, `training_step` and `segmentation_step`.
+"""docs/benchmarks.md from the results of `deploy` and of the benchmarks of steps and of videos.
 
 python -m benchmarks.report
 """
@@ -31,13 +31,16 @@ pass goes before those that count.
   same FCN without its GloRe unit; seconds of a step, *MiB* the most that the process held over all
   its turns, *MiB, one step* that of another that builds the network and takes one step; *ratio*:
   of the figure before it to that without the unit. Multiply-adds are those of one crop, forward.
+- **3-D networks**: a pass forward (or forward and backward) on clips of 8x224x224 that are there
+  already; *GloRe / it* is the seconds of the network with GloRe units in MXNet over those of the
+  row, below 1 is faster.
 - *NAME_post* is the network with its units in the post-norm arrangement.
 """
 
 
 def load(pattern):
     """The results whose file name fits, by network and batch."""
-    results = [json.loads(path.read_text()) for path in RESULTS.glob(pattern)]
+    results = [json.loads(path.read_text()) for path in sorted(RESULTS.glob(pattern))]
     return sorted(results, key=lambda result: (result["network"], result["batch"]))
 
 
@@ -98,6 +101,12 @@ def segmented(result):
     return _table(rows, fields)
 
 
+def filmed(result):
+    """The rows of a result of `benchmarks.video_forward`."""
+    fields = (("seconds", "seconds", 3), ("GloRe / it", "ours_over_it", 3), ("MiB", "peak_mib", 0))
+    return _table(result["competitors"], fields)
+
+
 def _table(competitors, fields):
     rows = [
         [label, *(number(row.get(key), digits) for _, key, digits in fields)]
@@ -141,6 +150,7 @@ def page():
         ("Deployed", load("deploy_*.json"), deployed),
         ("Training step", load("training_step_*.json"), trained),
         ("Segmentation step", load("segmentation_step.json"), segmented),
+        ("3-D networks", load("video_forward_*.json"), filmed),
     )
     for title, results, write in groups:
         if results:

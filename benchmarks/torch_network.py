@@ -1,4 +1,4 @@
-"""The 2-D residual networks in PyTorch, from the same plan: what a user would run instead.
+"""The 2-D and 3-D residual networks in PyTorch, from the same plan: what a user would run instead.
 
 Written as one writes them there: bare convolutions, ReLU in place, matrix products of flattened
 locations that take either memory format as it lies. The networks of `gluon_glore` share no code
@@ -6,6 +6,7 @@ with these; they share the plan, and so the names.
 """
 
 from collections import OrderedDict
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -15,13 +16,19 @@ from gluon_glore.errors import InputError
 # What the files call a BatchNorm's arrays, and what PyTorch does.
 _NORM_NAMES = {"weight": "gamma", "bias": "beta"}
 
+CONVOLUTIONS = {2: nn.Conv2d, 3: nn.Conv3d}
+NORMS = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+MAX_POOLS = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
+AVERAGE_POOLS = {2: nn.AdaptiveAvgPool2d, 3: nn.AdaptiveAvgPool3d}
+
 
 class Layer(nn.Module):
     """A convolution with BatchNorm and ReLU before it, or BatchNorm behind it, or neither."""
 
     def __init__(self, row, eps, before=True, behind=False):
         super().__init__()
-        conv, norm = (nn.Conv2d, nn.BatchNorm2d)
+        axes = len(row.kernel)
+        conv, norm = CONVOLUTIONS[axes], NORMS[axes]
         if before:
             self.add_module("_bn", norm(row.in_channels, eps=eps))
             self.add_module("_relu", nn.ReLU(inplace=True))
@@ -70,21 +77,29 @@ class Residual(nn.Module):
         return y
 
 
+def across(row, ndim):
+    """A unit's 1x1 convolution, which the plan has for two axes, for those of the network."""
+    ones, zeros = (1,) * ndim, (0,) * ndim
+    return replace(row, kernel=ones, stride=ones, pad=zeros, dilation=ones)
+
+
 class GloRe(nn.Module):
-    """The global reasoning unit of the paper's section 3, either arrangement."""
+    """The global reasoning unit of the paper's section 3, either arrangement and order."""
 
     def __init__(self, unit):
         super().__init__()
         self.post = unit.arrangement == "post"
-        ((adjacency, update),), (extension,) = unit.graph, unit.extensions
-        for row in (unit.state, unit.projection, adjacency, update):
+        (graph,), (extension,) = unit.graph, unit.extensions
+        rows = (unit.state, unit.projection, *graph, extension)
+        *others, extension = (across(row, unit.ndim) for row in rows)
+        for row in others:
             self.add_module(row.name, Layer(row, unit.eps, before=not self.post))
         self.add_module(
             extension.name, Layer(extension, unit.eps, before=not self.post, behind=self.post)
         )
-        self.rows = unit.state, unit.projection, adjacency, update, extension
-        self.names = [row.name for row in self.rows]
+        self.names = [row.name for row in rows]
         self.normalize = unit.normalize
+        self.extend_first = unit.extend_first
 
     def forward(self, x):
         state, projection, adjacency, update, extension = (self._modules[n] for n in self.names)
@@ -92,12 +107,40 @@ class GloRe(nn.Module):
         v = torch.matmul(state(x).flatten(2), mask.transpose(1, 2))  # (B, S, N)
         if self.normalize:
             v = v / mask.shape[2]
-        v = v.transpose(1, 2).unsqueeze(3)  # (B, N, S, 1)
+        v = v.transpose(1, 2).unflatten(2, (-1,) + (1,) * (x.dim() - 3))  # (B, N, S, 1)
         u = (v + adjacency(v)).transpose(1, 2)  # (B, S, N, 1)
         if self.post:
             u = torch.relu_(u)
-        z = update(u).squeeze(3)
-        y = torch.matmul(z, mask).unflatten(2, x.shape[2:])  # (B, S, H, W)
+        z = update(u)
+        if self.extend_first:
+            z = extension._conv(z)  # (B, C, N, 1)
+        y = torch.matmul(z.flatten(2), mask).unflatten(2, x.shape[2:])
+        y = extension._bn(y) if self.extend_first else extension(y)
+        y += x
+        return y
+
+
+class NonLocal(nn.Module):
+    """The embedded-Gaussian non-local block (Wang et al. 2018)."""
+
+    def __init__(self, unit):
+        super().__init__()
+        rows = unit.theta, unit.phi, unit.value, unit.extension
+        self.names = [row.name for row in rows]
+        for row in rows:
+            behind = row.name == self.names[-1]
+            row = across(row, unit.ndim)
+            self.add_module(row.name, Layer(row, unit.eps, before=False, behind=behind))
+        pooled = max(unit.pool) > 1
+        self.pool = MAX_POOLS[unit.ndim](unit.pool, ceil_mode=True) if pooled else nn.Identity()
+
+    def forward(self, x):
+        theta, phi, value, extension = (self._modules[name] for name in self.names)
+        seen = self.pool(x)
+        pairs = (theta, x), (phi, seen), (value, seen)
+        queries, keys, values = (conv(of).flatten(2) for conv, of in pairs)
+        weights = torch.matmul(queries.transpose(1, 2), keys).softmax(2)  # (B, L, L')
+        y = torch.matmul(values, weights.transpose(1, 2)).unflatten(2, x.shape[2:])
         y = extension(y)
         y += x
         return y
@@ -125,14 +168,14 @@ class Pixels(nn.Sequential):
         return nn.functional.pad(x, (0, right, 0, below), mode="replicate")
 
 
-UNITS = {"residual": Residual, "glore": GloRe, "conv": ConvUnit}
+UNITS = {"residual": Residual, "glore": GloRe, "nonlocal": NonLocal, "conv": ConvUnit}
 
 
 def torch_network(spec, classes=None):
-    """The network of `spec`: pixels `(B, C, H, W)` -> logits `(B, classes)`, He-normal weights.
+    """The network of `spec`: pixels `(B, C, *space)` -> logits `(B, classes)`, He-normal weights.
 
-    Of a spec with a head: `(B, classes, H, W)`. Raises InputError where it is no 2-D network of
-    plain residual and GloRe units.
+    Of a spec with a head: `(B, classes, H, W)`. Raises InputError where it is no network of 2 or 3
+    dimensions, of plain residual units, GloRe units and non-local blocks.
     """
     _check(spec)
     stem, _, tail, classifier = spec.names
@@ -141,15 +184,17 @@ def torch_network(spec, classes=None):
     parts = [(stem, norm), ("relu", nn.ReLU(inplace=True))]
     if spec.stem_pool:
         pool = spec.stem_pool
-        parts.append(("pool", nn.MaxPool2d(pool.kernel, pool.stride, pool.pad)))
+        parts.append(("pool", MAX_POOLS[spec.ndim](pool.kernel, pool.stride, pool.pad)))
     parts += [(unit.name, UNITS[unit.kind](unit)) for unit in spec.plan()]
     width = spec.feature_channels
     parts += [
-        (tail, nn.Sequential(OrderedDict(_bn=nn.BatchNorm2d(width, eps=spec.eps)))),
+        (tail, nn.Sequential(OrderedDict(_bn=NORMS[spec.ndim](width, eps=spec.eps)))),
         ("tail_relu", nn.ReLU(inplace=True)),
     ]
     if not spec.head:
-        parts += [("average", nn.AdaptiveAvgPool2d(1)), ("flatten", nn.Flatten())]
+        parts += [("average", AVERAGE_POOLS[spec.ndim](1)), ("flatten", nn.Flatten())]
+        if spec.dropout:
+            parts.append(("dropout", nn.Dropout(spec.dropout)))
         parts.append((classifier, nn.Linear(width, classes or spec.classes)))
         return nn.Sequential(OrderedDict(parts))
     parts += [(unit.name, UNITS[unit.kind](unit)) for unit in spec.head_plan()]
@@ -162,19 +207,20 @@ def torch_network(spec, classes=None):
 
 def _check(spec):
     for unit in spec.plan():
-        plain = unit.kind == "residual" and not unit.squeeze_excite
-        glore = (
-            unit.kind == "glore"
-            and unit.graph_layers == unit.pool_stride == 1
-            and unit.shared_projection
-            and not (unit.extend_first or unit.passing or unit.residual)
-        )
-        simple = spec.ndim == 2 and (spec.head or not spec.dropout)
-        if not simple or not (plain or glore):
+        if spec.ndim == 1 or unit.kind not in UNITS or not _is_plain(unit):
             raise InputError(
-                f"{spec.name}: {unit.name} is not written in PyTorch here, only 2-D networks of "
-                f"plain residual units and GloRe units without options are"
+                f"{spec.name}: {unit.name} is not written in PyTorch here, only networks of 2 or 3 "
+                f"dimensions, of plain residual units, non-local blocks and GloRe units of one "
+                f"layer and mask, are"
             )
+
+
+def _is_plain(unit):
+    """Whether a unit has none of the options that are not written here."""
+    if unit.kind == "glore":
+        one = unit.graph_layers == unit.pool_stride == 1 and unit.shared_projection
+        return one and not (unit.passing or unit.residual)
+    return not (unit.passing if unit.kind == "nonlocal" else unit.squeeze_excite)
 
 
 def array_names(net):
@@ -191,7 +237,7 @@ def array_names(net):
 
 
 def load_arrays(net, arrays):
-    """Fill `net` from arrays named as in the parameter files.
+    """Fill `net` from arrays named as in the parameter files, 1x1 weights for two axes or all.
 
     Raises InputError where names or shapes do not fit.
     """
@@ -202,6 +248,8 @@ def load_arrays(net, arrays):
     with torch.no_grad():
         for name, tensor in tensors.items():
             array = torch.as_tensor(arrays[name])
+            if name.endswith("_conv_weight"):
+                array = array[(...,) + (None,) * (tensor.dim() - array.dim())]
             if array.shape != tensor.shape:
                 raise InputError(
                     f"{name} has shape {tuple(array.shape)}, the network takes "
