@@ -169,7 +169,7 @@ def test_commands_and_files_that_are_named_exist():
     assert len(paths) > 4
     assert all((ROOT / path).is_file() for path in paths)
     assert importlib.util.find_spec("mxnet.tools.im2rec")
-    targets = re.findall(r"`?make (\w+)", README)
+    targets = re.findall(r"`?make ([\w-]+)", README)
     makefile = (ROOT / "Makefile").read_text()
     assert {"train", "test", "study"} <= set(targets)
     assert all(re.search(rf"^{target}:", makefile, re.M) for target in targets)
