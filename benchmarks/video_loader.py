@@ -16,7 +16,6 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
-from types import SimpleNamespace
 
 from gluon_glore.clips import Clip
 from gluon_glore.errors import InputError
@@ -38,30 +37,21 @@ PACKAGES = ("av", "opencv-python-headless", "decord", "mxnet")
 
 
 def ours(listing, clip, batch, threads):
-    """A pass of the training input, with the default recipe."""
+    """A pass of `train.kinetics`' input, with its default recipe."""
     import mxnet as mx
 
-    from gluon_glore.image import Preprocess
-    from train.batches import training_batches
-    from train.clip_augment import ClipAugment, augment_clip
+    from train.config import Optim
+    from train.kinetics import Recognition
+    from train.kinetics_config import VideoConfig, VideoData
     from train.videos import Videos
 
-    videos, preprocess, augment = Videos(listing), Preprocess(SIZE), ClipAugment()
-    config = SimpleNamespace(
-        seed=0, optim=SimpleNamespace(batch_size=batch), data=SimpleNamespace(threads=threads)
+    videos = Videos(listing)
+    config = VideoConfig(
+        data=VideoData(size=SIZE, threads=threads), clip=clip, optim=Optim(batch_size=batch)
     )
 
-    def view(index, rng, out):
-        with videos.open(index) as video:
-            start = clip.random_start(len(video), video.rate, rng)
-            frames = video.read(clip.indices(start, len(video), video.rate))
-        for time, frame in enumerate(augment_clip(frames, SIZE, augment, rng)):
-            preprocess.normalize(frame, out[:, time])
-        return videos.label(index)
-
     def step():
-        shape = (3, clip.frames, *SIZE)
-        for clips, _ in training_batches(videos, view, shape, config, 0, 0, 1):
+        for clips, _ in Recognition().training_batches(videos, config, 0, 0, 1):
             mx.nd.array(clips).wait_to_read()
 
     return step
