@@ -77,7 +77,11 @@ def prepare(args):
         ctx = place(net, comm)
         loaded = evaluation_batches(dataset, config, comm.rank, comm.size)
         meter = loop.evaluate(net, loaded, comm, ctx)
-        own = {"pooling": args.pooling, "size": config.data.size, "resize": config.data.resize}
+        own = {
+            "pooling": args.pooling,
+            "size": list(config.data.size),
+            "resize": config.data.resize,
+        }
         return result_of(manifest.model, dataset, meter, own)
 
     return dataset, config, evaluate

@@ -67,7 +67,7 @@ def prepare(args):
         max_bad=args.max_bad,
     )
     dataset = Videos(data.val, manifest.class_names, data.root)
-    own = {"clips": args.clips, "crops": args.crops, "size": preprocess.size}
+    own = {"clips": args.clips, "crops": args.crops, "size": list(preprocess.size)}
 
     def evaluate(comm):
         config = VideoConfig(data=data, clip=manifest.clip, optim=Optim(batch_size=comm.size))

@@ -16,17 +16,14 @@ def measure(folder, data, batch=32, threads=2):
     # The trainers stand above this package; only this one question needs them.
     from train.bad_records import BadRecords
     from train.comm import LocalComm
-    from train.evaluate import evaluate, load_picture_network, make_config, parse_args
-    from train.records import RecordDataset
+    from train.evaluate import parse_args, prepare
 
-    net, manifest = load_picture_network(folder)
     arguments = [str(folder), "--data", str(data), "--batch", str(batch), "--threads", str(threads)]
-    config = make_config(parse_args(arguments), manifest.preprocess)
     with naming(data):
-        dataset = RecordDataset(data, net.classes)
+        dataset, config, evaluate = prepare(parse_args(arguments))
         comm = LocalComm()
         dataset.bad = BadRecords(dataset, config.data.max_bad, comm)
-        result = evaluate(net, dataset, config, comm)
+        result = evaluate(comm)
         path = Path(data).absolute()
         name = f"{path.parent.name}/{path.name} (sha256 {sha256(data)[:8]})"
     return {"data": name, **{key: result[key] for key in KEPT if key in result}}
