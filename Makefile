@@ -58,6 +58,8 @@ bench: $(READY)
 	$(BENCH_PYTHON) -m benchmarks.deploy --rounds 7
 	$(BENCH_PYTHON) -m benchmarks.training_step --rounds 7
 	$(BENCH_PYTHON) -m benchmarks.segmentation_step
+	$(BENCH_PYTHON) -m benchmarks.video_forward --deployed
+	$(BENCH_PYTHON) -m benchmarks.video_forward --backward
 	$(BENCH_PYTHON) -m benchmarks.report
 
 study: $(READY) $(DATA)/train.rec
