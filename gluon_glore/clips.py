@@ -1,5 +1,6 @@
 """What of a video a network sees: clips of frames in time, crops in space."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,10 +30,11 @@ class Clip:
     rate: float = 0.0
 
     def __post_init__(self):
-        if min(self.frames, self.stride) < 1 or self.rate < 0:
+        whole = all(type(n) is int and n >= 1 for n in (self.frames, self.stride))
+        if not whole or not 0 <= self.rate < math.inf:
             raise InputError(
-                "a clip has at least 1 frame, a stride of at least 1 and a rate of at least 0, "
-                f"given {self.frames}, {self.stride} and {self.rate:g}"
+                "a clip has at least 1 frame, a stride of at least 1, both whole, and a rate of "
+                f"at least 0, given {self.frames}, {self.stride} and {self.rate:g}"
             )
 
     def step(self, rate) -> float:
