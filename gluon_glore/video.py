@@ -10,6 +10,8 @@ import bisect
 import collections
 import contextlib
 import functools
+import os
+import stat
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -36,6 +38,10 @@ class Video:
     def __init__(self, path):
         self.path = path
         try:
+            kind = os.stat(path).st_mode
+            # Before it is opened: that could wait for ever. It is read several times.
+            if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+                raise InputError("a pipe or device, videos are read from files")
             with open(path, "rb"):
                 pass
         except OSError as error:

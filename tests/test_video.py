@@ -1,5 +1,6 @@
 """Frames by their numbers are those of decoding in sequence, and damage is an InputError."""
 
+import os
 import struct
 import subprocess
 import sys
@@ -287,6 +288,12 @@ def test_what_is_not_there_is_refused(tmp_path):
         Video(tmp_path / "a.mp4")
     with pytest.raises(InputError, match="^Is a directory$"):
         Video(tmp_path)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.mp4")
+    with pytest.raises(InputError, match="^a pipe or device, videos are read from files$"):
+        Video(tmp_path / "a.mp4")
 
 
 def test_too_many_pixels_are_refused(tmp_path, monkeypatch):
