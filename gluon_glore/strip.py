@@ -1,5 +1,6 @@
 """What a network saw in a video as a picture: frames along time, beneath them the first classes."""
 
+import itertools
 import unicodedata
 from pathlib import Path
 
@@ -132,7 +133,8 @@ def _bar(canvas, probabilities, number, ends, base):
 
 def _axis(canvas, seconds, x, top):
     """Seconds beneath the chart, in round steps."""
-    step = next(s * 10**e for e in range(-3, 9) for s in (1, 2, 5) if seconds / (s * 10**e) <= 12)
+    sizes = (s * 10.0**e for e in itertools.count(-3) for s in (1, 2, 5))
+    step = next(size for size in sizes if seconds / size <= 12)  # timestamps may say anything
     cv2.line(canvas, (x(0), top), (x(seconds) - 1, top), _SOFT)
     for i in range(int(seconds / step + 1e-6) + 1):
         at = x(i * step)
