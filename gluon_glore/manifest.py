@@ -65,7 +65,11 @@ def write_manifest(folder, manifest, files):
         "step": manifest.step,
         "order": manifest.order,
         "score": manifest.score,
-        "input": {"name": "data", "layout": "NCHW", "dtype": "float32"},
+        "input": {
+            "name": "data",
+            "layout": "NCDHW" if manifest.clip else "NCHW",
+            "dtype": "float32",
+        },
         "preprocess": {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in dataclasses.asdict(manifest.preprocess).items()

@@ -5,6 +5,7 @@ from dataclasses import replace
 import mxnet as mx
 import numpy as np
 import pytest
+import yaml
 from conftest import settle
 from test_inflate import small
 from videos import moving, write_video
@@ -15,6 +16,7 @@ from gluon_glore.clips import Clip, read_views
 from gluon_glore.export import export_model
 from gluon_glore.image import Preprocess
 from gluon_glore.load import load_network
+from gluon_glore.manifest import MANIFEST as MANIFEST_FILE
 from gluon_glore.manifest import Manifest, read_manifest, write_manifest
 from gluon_glore.recognize import Recognizer, load_recognizer
 from gluon_glore.segment import load_segmenter
@@ -220,6 +222,22 @@ def test_an_exported_folder_says_how_its_clips_are_made(tmp_path, net):
     export_model(net, tmp_path / "none", replace(MANIFEST, clip=None, spec=None))
     assert read_manifest(tmp_path / "none").clip == Clip(8, 8)  # the paper's
     assert read_manifest(tmp_path / "none").deployment.shape == (None, 3, 8, 32, 32)
+
+
+def test_a_manifest_says_how_a_clip_lies_in_memory(tmp_path, net):
+    folder = checkpoint(tmp_path / "run", net, MANIFEST)
+    (manifest,) = folder.rglob(MANIFEST_FILE)
+    assert "layout: NCDHW" in manifest.read_text()
+
+
+@pytest.mark.parametrize("clip", [5, None, [], {"frames": 8.5}, {"rate": "25"}, {"step": 1}])
+def test_a_clip_that_is_none_is_a_damaged_manifest(tmp_path, net, clip):
+    folder = checkpoint(tmp_path / "run", net, MANIFEST)
+    (manifest,) = folder.rglob(MANIFEST_FILE)
+    fields = yaml.safe_load(manifest.read_text())
+    manifest.write_text(yaml.safe_dump({**fields, "clip": clip}))
+    with pytest.raises(InputError, match="manifest.yaml: (damaged manifest|a clip has)"):
+        load_recognizer(folder)
 
 
 def test_a_manifest_without_a_clip_has_the_papers(tmp_path, net):
