@@ -206,7 +206,7 @@ def recognize_sources(recognizer, names, look, out=None, top=5, workers=2, style
     `look` as `recognize_videos` takes it. Raises InputError also for what is no video.
     """
     places = video_places(names, recognizer.manifest.model)
-    folder = StripFolder(out) if out else None
+    folder = None if out is None else StripFolder(out)
 
     def answer(places):
         return recognize_videos(recognizer, places, look, top, folder, workers)

@@ -116,6 +116,7 @@ class Recognizer:
             times += list(part.times)
             seconds = part.seconds
         mean = np.average([m.probabilities for m in moments], axis=0, weights=times)
+        mean = mean.astype(np.float32)
         return Recognition(seconds, likeliest(mean, names, top), mean, tuple(moments))
 
     def _parts(self, video, clips, crops, at_once):

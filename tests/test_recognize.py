@@ -95,6 +95,7 @@ def test_a_videos_probabilities_are_the_mean_of_those_of_its_views_alone(
     alone = np.concatenate([softmax(recognizer.network(view[None])) for view in views])
     assert np.abs(alone - alone[0]).max() > 1e-3 or clips * crops == 1
     assert np.abs(seen.probabilities - alone.mean(axis=0)).max() < 1e-6
+    assert seen.probabilities.dtype == seen.moments[0].probabilities.dtype == np.float32
     by_clip = alone.reshape(clips, crops, 5).mean(axis=1)
     assert np.abs([m.probabilities for m in seen.moments] - by_clip).max() < 1e-6
     order = seen.probabilities.argsort()[::-1]
