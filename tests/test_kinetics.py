@@ -284,6 +284,23 @@ def test_one_clip_is_what_training_evaluates(run, tmp_path, capsys):
     assert out.startswith("tiny_3d_glore_0_1: top-1 ") and "on 6 of 6 videos of" in out
 
 
+def test_lists_are_looked_up_where_the_run_did(tmp_path, moving_digits, capsys):
+    for part in ("train", "val"):
+        videos = sorted((moving_digits / part).glob("*/*.mp4"))
+        lines = [f"{part}/{v.parent.name}/{v.name}\t{v.parent.name}\n" for v in videos]
+        (tmp_path / part).write_text("".join(lines))
+    run = tmp_path / "run"
+    assert train(run, tmp_path, f"data.root={moving_digits}", "optim.epochs=1") == 0
+    assert evaluated(run, tmp_path, "--clips", 1)["samples"] == 6
+    capsys.readouterr()
+    arguments = [str(run), "--data", str(tmp_path / "val")]
+    assert evaluate_kinetics.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1  # not a line for each video
+    assert "6 of 6 videos tried are bad" in error
+    assert evaluate_kinetics.main([*arguments, "--root", str(moving_digits)]) == 0
+
+
 def test_ten_clips_are_the_mean_of_ten_runs_of_one(run, moving_digits):
     net, manifest = load_network(run)
     config = configuration(moving_digits)
