@@ -192,6 +192,7 @@ def test_short_videos_and_other_frame_rates_are_trained_on(tmp_path, moving_digi
         ("clip.stride=0", "a stride of at least 1"),
         ("data.mean=[1, 2, 3]", "takes 1 channels, given 3 means"),
         ("data.train=nowhere", "nowhere"),
+        ("data.size=[96, 80]", "picture of 64x64 pixels, the network takes 96x80"),
         ("augment.scale=[32, 64]", "augment.scale"),
         ("optim.lr_mult={fc6: 1}", "no parameter has 'fc6'"),
     ],
@@ -199,7 +200,8 @@ def test_short_videos_and_other_frame_rates_are_trained_on(tmp_path, moving_digi
 def test_what_does_not_fit_is_said_before_the_first_step(
     tmp_path, moving_digits, setting, message, capsys
 ):
-    assert train(tmp_path / "run", moving_digits, setting) == 2
+    more = ("augment.scale=[96, 96]",) if "size" in setting else ()
+    assert train(tmp_path / "run", moving_digits, *more, setting) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and message in line
     assert not checkpoints(tmp_path / "run")
