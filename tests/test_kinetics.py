@@ -71,7 +71,7 @@ def test_a_run_trains_and_knows_its_clips(tmp_path, moving_digits):
 
 @pytest.mark.parametrize("step", [1, 4, 6])
 def test_a_run_stopped_after_any_step_goes_on_bit_equal(tmp_path, moving_digits, step, monkeypatch):
-    more = ("optim.precise_norm=2", "optim.accumulate=2")
+    more = ("optim.precise_norm=2", "optim.accumulate=2", "optim.nesterov=true")
     assert train(tmp_path / "whole", moving_digits, *more) == 0
     with monkeypatch.context() as patch:
         patch.setattr(Reporter, "train", call_at(step, ask))
