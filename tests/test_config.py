@@ -85,6 +85,8 @@ def test_another_tasks_configuration_has_its_own_sections_and_defaults(tmp_path)
         ("checkpoint: {keep: 0}", "checkpoint.keep must be above 0, given 0"),
         ("checkpoint: {every: -1}", "checkpoint.every is in steps, 0 for none, given -1"),
         ("optim: {epochs: 0}", "optim.epochs must be above 0, given 0"),
+        ("data: {resize: 200}", "data.resize must be 0, or data.size's 224 or above, given 200"),
+        ("data: {resize: -1}", "data.resize must be 0, .* given -1"),
         ("data: {max_bad: 1}", "data.max_bad must be from 0 to below 1, given 1.0"),
         ("optim: {schedule: exp}", "must be step, cosine or poly, given 'exp'"),
         ("optim: {precision: half}", "must be float32, bfloat16 or float16, given 'half'"),

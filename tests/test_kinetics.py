@@ -71,7 +71,7 @@ def test_a_run_trains_and_knows_its_clips(tmp_path, moving_digits):
 
 @pytest.mark.parametrize("step", [1, 4, 6])
 def test_a_run_stopped_after_any_step_goes_on_bit_equal(tmp_path, moving_digits, step, monkeypatch):
-    more = ("optim.precise_norm=2", "optim.accumulate=2")
+    more = ("optim.precise_norm=2", "optim.accumulate=2", "optim.nesterov=true")
     assert train(tmp_path / "whole", moving_digits, *more) == 0
     with monkeypatch.context() as patch:
         patch.setattr(Reporter, "train", call_at(step, ask))
@@ -192,6 +192,7 @@ def test_short_videos_and_other_frame_rates_are_trained_on(tmp_path, moving_digi
         ("clip.stride=0", "a stride of at least 1"),
         ("data.mean=[1, 2, 3]", "takes 1 channels, given 3 means"),
         ("data.train=nowhere", "nowhere"),
+        ("data.size=[96, 80]", "picture of 64x64 pixels, the network takes 96x80"),
         ("augment.scale=[32, 64]", "augment.scale"),
         ("optim.lr_mult={fc6: 1}", "no parameter has 'fc6'"),
     ],
@@ -199,7 +200,8 @@ def test_short_videos_and_other_frame_rates_are_trained_on(tmp_path, moving_digi
 def test_what_does_not_fit_is_said_before_the_first_step(
     tmp_path, moving_digits, setting, message, capsys
 ):
-    assert train(tmp_path / "run", moving_digits, setting) == 2
+    more = ("augment.scale=[96, 96]",) if "size" in setting else ()
+    assert train(tmp_path / "run", moving_digits, *more, setting) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and message in line
     assert not checkpoints(tmp_path / "run")
@@ -282,6 +284,23 @@ def test_one_clip_is_what_training_evaluates(run, tmp_path, capsys):
     assert result["clips"] == result["crops"] == 1
     out = capsys.readouterr().out
     assert out.startswith("tiny_3d_glore_0_1: top-1 ") and "on 6 of 6 videos of" in out
+
+
+def test_lists_are_looked_up_where_the_run_did(tmp_path, moving_digits, capsys):
+    for part in ("train", "val"):
+        videos = sorted((moving_digits / part).glob("*/*.mp4"))
+        lines = [f"{part}/{v.parent.name}/{v.name}\t{v.parent.name}\n" for v in videos]
+        (tmp_path / part).write_text("".join(lines))
+    run = tmp_path / "run"
+    assert train(run, tmp_path, f"data.root={moving_digits}", "optim.epochs=1") == 0
+    assert evaluated(run, tmp_path, "--clips", 1)["samples"] == 6
+    capsys.readouterr()
+    arguments = [str(run), "--data", str(tmp_path / "val")]
+    assert evaluate_kinetics.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1  # not a line for each video
+    assert "6 of 6 videos tried are bad" in error
+    assert evaluate_kinetics.main([*arguments, "--root", str(moving_digits)]) == 0
 
 
 def test_ten_clips_are_the_mean_of_ten_runs_of_one(run, moving_digits):

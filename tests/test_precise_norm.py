@@ -7,6 +7,7 @@ import pytest
 from gluon_glore import Network, get_model, get_spec
 from train.comm import LocalComm
 from train.precise_norm import measure_statistics
+from train.recompute import Segments
 
 
 @pytest.fixture
@@ -78,6 +79,32 @@ def test_ranks_that_share_the_batches_have_those_of_all(net):
     measure_statistics(net, [first], WithTheOther(other.given), mx.cpu())
     for name, values in statistics(net).items():
         assert np.allclose(values, whole[name], rtol=1e-5, atol=1e-7), name
+
+
+def test_batches_in_parts_are_as_many_small_batches(net):
+    measure_statistics(net, batches(2), LocalComm(), mx.cpu(), parts=2)
+    found = statistics(net)
+    halves = [(half, None) for x, _ in batches(2) for half in np.split(x, 2)]
+    measure_statistics(net, halves, LocalComm(), mx.cpu())
+    assert all(np.allclose(found[k], v, rtol=1e-5) for k, v in statistics(net).items())
+    measure_statistics(net, batches(2), LocalComm(), mx.cpu())
+    assert any(not np.allclose(found[k], v, rtol=1e-3) for k, v in statistics(net).items())
+
+
+def test_a_network_in_segments_has_the_same(net):
+    class Counted(Segments):
+        calls = 0
+
+        def backward(self, *arguments):
+            self.calls += 1
+            return super().backward(*arguments)
+
+    measure_statistics(net, batches(2), LocalComm(), mx.cpu())
+    whole, segments = statistics(net), Counted(net, 1)
+    measure_statistics(net, batches(2), LocalComm(), mx.cpu(), segments=segments)
+    assert segments.calls == 2
+    for name, values in statistics(net).items():
+        assert np.allclose(values, whole[name], rtol=1e-4, atol=1e-6), name
 
 
 def test_what_only_training_runs_keeps_its_own():

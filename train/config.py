@@ -345,10 +345,16 @@ def _is_number(text):
 
 
 def check_pixels(data):
-    """Raise InputError where a `data` section's size, scale, threads or max_bad will not do."""
+    """Raise InputError where a `data` section's pixels, threads or max_bad will not do."""
     above_0({f"data.{key}": getattr(data, key) for key in ("scale", "threads")})
     above_0({"data.size": min(data.size)})
     below_1({"data.max_bad": data.max_bad})
+    resize = getattr(data, "resize", 0)  # whole scenes are never resized
+    if resize < 0 or 0 < resize < min(data.size):
+        raise InputError(
+            f"config key data.resize must be 0, or data.size's {min(data.size)} or above, "
+            f"given {resize}"
+        )
 
 
 def above_0(values):

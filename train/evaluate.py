@@ -172,10 +172,19 @@ def make_config(args, preprocess) -> Config:
     return Config(data=data, optim=Optim(batch_size=args.batch))
 
 
-def validation_set(run, kind="FILE.rec"):
+def validation_set(run):
     """The validation set of a finished run. Raises InputError where nothing says it."""
+    return data_section(run, "FILE.rec")["val"]
+
+
+def data_section(run, kind):
+    """What a finished run's configuration says of its data. Raises InputError where nothing does.
+
+    `kind` is what --data would take instead.
+    """
     try:
-        return json.loads((run / "summary.json").read_text())["config"]["data"]["val"]
+        data = json.loads((run / "summary.json").read_text())["config"]["data"]
+        return {"val": data["val"], "root": data.get("root", "")}
     except (OSError, ValueError, KeyError):
         raise InputError(f"{run} does not say its validation set: give --data {kind}") from None
 

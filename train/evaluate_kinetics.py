@@ -21,11 +21,11 @@ from gluon_glore.errors import InputError, positive_int
 from gluon_glore.load import load_network
 
 from .config import Optim
-from .evaluate import place, result_of, score, validation_set
+from .evaluate import data_section, place, result_of, score
 from .kinetics import views_in_turn
 from .kinetics_config import VideoConfig, VideoData
 from .loop import Meter
-from .videos import Videos
+from .videos import Videos, check_videos
 
 
 def main(argv=None):
@@ -40,7 +40,9 @@ def parse_args(argv):
     )
     parser.add_argument("model", metavar="RUN", help="a run's directory, or a checkpoint's")
     parser.add_argument("--data", metavar="VIDEOS", help="folder, list, .rec (the run's own val)")
-    parser.add_argument("--root", default="", help="where a list's paths begin (at the list)")
+    parser.add_argument(
+        "--root", default="", help="where a list's paths begin (as trained; of --data: its folder)"
+    )
     parser.add_argument("--clips", type=positive_int, default=10, help="of a video (10)")
     parser.add_argument("--crops", type=int, choices=(1, 3, 5), default=1, help="of a clip (1)")
     parser.add_argument("--batch", type=positive_int, default=8, help="clips at once (8)")
@@ -56,9 +58,10 @@ def prepare(args):
     if not manifest.clip:
         raise InputError(f"{manifest.model} sees no videos: train.evaluate scores it on pictures")
     preprocess = manifest.preprocess
+    own = {} if args.data else data_section(Path(args.model), "VIDEOS")
     data = VideoData(
-        val=args.data or validation_set(Path(args.model), "VIDEOS"),
-        root=args.root,
+        val=args.data or own["val"],
+        root=args.root or own.get("root", ""),
         size=preprocess.size,
         resize=preprocess.resize,
         mean=preprocess.mean,
@@ -67,14 +70,15 @@ def prepare(args):
         max_bad=args.max_bad,
     )
     dataset = Videos(data.val, manifest.class_names, data.root)
-    own = {"clips": args.clips, "crops": args.crops, "size": list(preprocess.size)}
+    check_videos(dataset, data.max_bad)  # a wrong --root is found before every video is named
+    settings = {"clips": args.clips, "crops": args.crops, "size": list(preprocess.size)}
 
     def evaluate(comm):
         config = VideoConfig(data=data, clip=manifest.clip, optim=Optim(batch_size=comm.size))
         loaded = views_in_turn(dataset, config, comm.rank, comm.size, args.clips, args.crops)
         ctx = place(net, comm)
         videos = ((mean_probabilities(net, x[0], args.batch, ctx), int(y[0])) for x, y in loaded)
-        return result_of(manifest.model, dataset, score_videos(videos, comm), own)
+        return result_of(manifest.model, dataset, score_videos(videos, comm), settings)
 
     return dataset, VideoConfig(data=data), evaluate
 

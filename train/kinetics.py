@@ -10,7 +10,7 @@ train.evaluate_kinetics DIR` scores whole videos. A config's header says where i
 import sys
 
 import gluon_glore
-from gluon_glore.clips import read_views
+from gluon_glore.clips import crop_views, read_views
 from gluon_glore.errors import InputError
 from gluon_glore.load import read_names
 from gluon_glore.manifest import Manifest
@@ -41,8 +41,9 @@ class Recognition:
         net = make_network(config)
         datasets = load_data(config)
         if comm.rank == 0:
-            for videos in datasets:
-                check_videos(videos, config.data.max_bad)
+            preprocess, max_bad = make_preprocess(config.data), config.data.max_bad
+            check_videos(datasets[0], max_bad)
+            check_videos(datasets[1], max_bad, lambda frame: crop_views(frame, preprocess))
         self._class_names = datasets[0].class_names
         return net, datasets
 

@@ -9,13 +9,22 @@ from gluon_glore.errors import InputError
 NOT_DECAYED = ("bias", "gamma", "beta")
 
 
-def make_optimizer(optim):
-    """SGD with momentum; Nesterov's where `optim.nesterov`. The loop sets the rate of each step.
+class Nesterov(mx.optimizer.NAG):
+    """NAG, whose operator takes up the decay of the weight before or after the step.
 
-    MXNet's Nesterov momentum takes up the decay of the weight after the step, not before it: a
-    difference of rate x decay x step.
+    Which, hangs on the layout that oneDNN has given the weight, and so a resumed run would differ.
     """
-    make = mx.optimizer.NAG if optim.nesterov else mx.optimizer.SGD
+
+    def _update_impl(self, index, weight, grad, state, multi_precision=False):
+        self._update_count(index)
+        grad = self.rescale_grad * grad + self._get_wd(index) * weight
+        rate = self._get_lr(index)
+        mx.nd.nag_mom_update(weight, grad, state, out=weight, lr=rate, momentum=self.momentum, wd=0)
+
+
+def make_optimizer(optim):
+    """SGD with momentum; Nesterov's where `optim.nesterov`. The loop sets the rate of each step."""
+    make = Nesterov if optim.nesterov else mx.optimizer.SGD
     return make(momentum=optim.momentum, wd=optim.weight_decay, learning_rate=optim.lr)
 
 

@@ -5,6 +5,8 @@ a moving average lags behind the weights and hangs on the last few batches, whic
 samples are clips.
 """
 
+import itertools
+
 import mxnet as mx
 import numpy as np
 from mxnet import autograd
@@ -12,8 +14,11 @@ from mxnet import autograd
 from gluon_glore.layers import BATCH_NORM_MOMENTUM
 
 
-def measure_statistics(net, batches, comm, ctx):
+def measure_statistics(net, batches, comm, ctx, parts=1, segments=None):
     """Set the running statistics to those over all `(pixels, labels)` of every rank's `batches`.
+
+    As a `train.step.Step` does, for its memory: a batch runs in equal `parts`, one after the other,
+    of which BatchNorm sees one at a time, and through `segments` where there are any.
 
     The variance is that of the batches and of their means. What only training runs, as an auxiliary
     head, keeps its own. No BatchNorm of the network may be frozen.
@@ -23,13 +28,11 @@ def measure_statistics(net, batches, comm, ctx):
     means = [p for name, p in params.items() if name in used and name.endswith("_running_mean")]
     variances = [params[p.name.replace("_running_mean", "_running_var")] for p in means]
     count, sums = 0, 0.0
-    for pixels, _ in batches:
+    for part in itertools.chain.from_iterable(np.split(x, parts) for x, _ in batches):
         for param in (*means, *variances):
             param.data(ctx)[:] = 0
         # MXNet moves them in backward: from 0 by the share of the batch's own.
-        with autograd.record():
-            outputs = net(mx.nd.array(pixels, ctx=ctx))
-        outputs.backward()
+        _backward(net, mx.nd.array(part, ctx=ctx), segments)
         mx.nd.waitall()  # a hybridised network's statistics can be read before they are written
         mean, variance = (_values(p, ctx) / (1 - BATCH_NORM_MOMENTUM) for p in (means, variances))
         count, sums = count + 1, sums + np.concatenate([mean, mean**2, variance])
@@ -37,6 +40,15 @@ def measure_statistics(net, batches, comm, ctx):
     mean, square, variance = np.split(np.array(sums) / count, 3)
     _set(means, mean)
     _set(variances, variance + square - mean**2)
+
+
+def _backward(net, x, segments):
+    if segments:
+        segments.backward(x, lambda outputs: outputs, lambda outputs: None)
+        return
+    with autograd.record():
+        outputs = net(x)
+    outputs.backward()
 
 
 def _values(params, ctx):

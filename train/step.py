@@ -29,7 +29,7 @@ class Step:
         self._loss = gluon.loss.SoftmaxCrossEntropyLoss() if loss is None else loss
         self._accumulate = accumulate
         self._scale = scale
-        self._segments = segments
+        self.segments = segments
         self._seed = seed
         self._graph = graph
 
@@ -59,8 +59,8 @@ class Step:
         def head(losses):
             return self._scale and mx.nd.full(losses.shape, self._scale.scale, ctx=losses.context)
 
-        if self._segments:
-            outputs, losses = self._segments.backward(x, loss, head)
+        if self.segments:
+            outputs, losses = self.segments.backward(x, loss, head)
         else:
             with autograd.record():
                 outputs = net(x) if self._graph is None else self._graph(x)

@@ -182,7 +182,7 @@ def train(task, config, net, datasets, out, resume, comm):
                 return
             mine = task.training_batches(training_set, config, epoch, comm.rank, comm.size)
             first = itertools.islice(mine, config.optim.precise_norm)
-            measure_statistics(net, first, comm, ctx)
+            measure_statistics(net, first, comm, ctx, config.optim.accumulate, take.segments)
 
         for epoch in range(first_epoch, epochs):
             done = first_step if epoch == first_epoch else 0

@@ -61,8 +61,8 @@ class Videos:
         return self._videos.open(i)
 
 
-def check_videos(videos, max_bad):
-    """Read a frame of videos spread over a `Videos`.
+def check_videos(videos, max_bad, see=lambda frame: None):
+    """Read a frame of videos spread over a `Videos`, and `see` it.
 
     Raises InputError where too many are bad, as `spot_check` counts.
     """
@@ -70,7 +70,7 @@ def check_videos(videos, max_bad):
     def attempt(index):
         videos.label(index)
         with videos.open(index) as video:
-            video.read([len(video) // 2])
+            see(*video.read([len(video) // 2]))
 
     spot_check(videos, attempt, max_bad, "video")
 
