@@ -14,6 +14,7 @@ _CROPS = {
     3: [(1, 0), (1, 1), (1, 2)],
     5: [(0, 0), (0, 2), (1, 1), (2, 0), (2, 2)],
 }
+_MOST = 10**6  # frames of a clip, and of its stride: half a day
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,11 @@ class Clip:
     rate: float = 0.0
 
     def __post_init__(self):
-        whole = all(type(n) is int and n >= 1 for n in (self.frames, self.stride))
+        whole = all(type(n) is int and 1 <= n <= _MOST for n in (self.frames, self.stride))
         if not whole or not 0 <= self.rate < math.inf:
             raise InputError(
-                "a clip has at least 1 frame, a stride of at least 1, both whole, and a rate of "
-                f"at least 0, given {self.frames}, {self.stride} and {self.rate:g}"
+                f"a clip's frames and stride are whole numbers from 1 to {_MOST}, its rate is at "
+                f"least 0, given {self.frames}, {self.stride} and {self.rate:g}"
             )
 
     def step(self, rate) -> float:

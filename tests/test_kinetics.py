@@ -189,7 +189,7 @@ def test_short_videos_and_other_frame_rates_are_trained_on(tmp_path, moving_digi
         ("model.name=tiny", "tiny takes 2 dimensions, clips have 3"),
         ("model.classes=3", "model.classes is 3, given 2 class names"),
         ("clip.frames=4", "takes clips of 8 frames, given 4"),
-        ("clip.stride=0", "a stride of at least 1"),
+        ("clip.stride=0", "stride are whole numbers from 1 to 1000000"),
         ("data.mean=[1, 2, 3]", "takes 1 channels, given 3 means"),
         ("data.train=nowhere", "nowhere"),
         ("data.size=[96, 80]", "picture of 64x64 pixels, the network takes 96x80"),

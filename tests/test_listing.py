@@ -115,6 +115,7 @@ def test_relative_paths_are_below_the_root(tmp_path):
         ("a.mp4 -1", None, "line 2: .*a.mp4: label -1 is out of range, 0 to 0 allowed"),
         ("a.mp4 1600000000", None, "line 2: .* out of range, 0 to 99999 allowed"),
         ("a.mp4\tz", ["x", "y"], "line 2: .*a.mp4: class 'z' is not among the 2 names given"),
+        ("a.mp4 0", [], "no class names given"),
         ("a.mp4 0", ["x", "y", "x"], "class name 'x' comes twice among the 3 names given"),
     ],
 )

@@ -57,9 +57,9 @@ def label_files(source, files, names=None, numbered=False):
     listed = not os.path.isdir(source)
     numbered = numbered and listed
     classes = {name for _, name in files}
-    if not names and numbered and all(map(_is_integer, classes)):
+    if names is None and numbered and all(map(_is_integer, classes)):
         names = range(max(0, min(max(map(int, classes)), _MOST - 1)) + 1)
-    names = tuple(map(str, names or sorted(classes)))
+    names = tuple(map(str, sorted(classes) if names is None else names))
     label_of = number_names(names)
     if numbered:
         label_of = {**{str(label): label for label in label_of.values()}, **label_of}
@@ -78,7 +78,9 @@ def label_files(source, files, names=None, numbered=False):
 
 
 def number_names(names):
-    """{class name: label}, in their order. Raises InputError for a name that comes twice."""
+    """{class name: label}, in their order. Raises InputError for none, or one that comes twice."""
+    if not names:
+        raise InputError("no class names given")
     label_of = {}
     for label, name in enumerate(names):
         if label_of.setdefault(name, label) != label:

@@ -103,7 +103,7 @@ class _Packed(PackedVideos):
         super().__init__(path)
         names = path.with_suffix(".classes.txt")
         own = tuple(read_names(names))
-        self.class_names = tuple(map(str, class_names or own))
+        self.class_names = tuple(map(str, own if class_names is None else class_names))
         label_of = number_names(self.class_names)
         unknown = [name for name in own if name not in label_of]
         if unknown:
