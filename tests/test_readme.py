@@ -12,7 +12,7 @@ from conftest import ROOT
 from benchmarks.unit_share import LIMIT
 from gluon_glore import get_model, list_models, save_weights
 from gluon_glore.table import networks_table
-from train.study import table
+from train.study import STUDIES, table
 
 README = (ROOT / "README.md").read_text()
 KEYS = ("miou", "category_miou")  # of docs/camvid.json
@@ -122,6 +122,47 @@ def test_the_figures_of_segmentation_are_those_measured():
         if line.startswith("| Table "):
             _, name, *counts, _ = (cell.strip() for cell in line.strip("|").split("|"))
             assert f"| {name} | 768x768 | 19 | {' | '.join(counts)} |" in README
+
+
+def test_the_figures_of_videos_are_those_measured():
+    study = json.loads((ROOT / "docs/moving_digits/study.json").read_text())
+    moving = table(study["rows"], STUDIES["moving_digits"].score)
+    assert moving in README and moving in (ROOT / "docs/kinetics.md").read_text()
+    assert study["seeds"] == 3 and all(len(row["top1"]) == 3 for row in study["rows"])
+
+    text = " ".join(README.split())
+    results = ROOT / "benchmarks/results"
+    forward, both = (
+        json.loads((results / f"video_forward_{kind}batch1.json").read_text())["competitors"]
+        for kind in ("", "backward_")
+    )
+
+    def ratio(rows, *labels):
+        """To the best of the labels'."""
+        return f"{max(rows[label]['ours_over_it'] for label in labels):.2f}"
+
+    def seconds(*labels):
+        return f"{min(forward[label]['seconds'] for label in labels):.2f} s"
+
+    ours, twin = "GloRe, MXNet", "non-local, MXNet"
+    torch = ("GloRe, PyTorch NCTHW", "GloRe, PyTorch channels-last")
+    assert (
+        f"takes {ratio(forward, twin)} of the time of its non-local twin ({seconds(ours)}), "
+        f"forward and backward {ratio(both, twin)}."
+    ) in text
+    assert (
+        f"takes {ratio(forward, *torch)} times what PyTorch's best layout does (backward too "
+        f"{ratio(both, *torch)}); exported {seconds('GloRe, exported, MXNet')} in MXNet, "
+        f"{seconds('GloRe, exported, OpenVINO')} in OpenVINO, PyTorch {seconds(*torch)}"
+    ) in text
+    assert forward[twin]["ours_over_it"] <= 1 and both[twin]["ours_over_it"] <= 1
+
+    loader = json.loads((results / "video_loader.json").read_text())
+    speed = {name: f"{value:.1f}" for name, value in loader["clips_per_second"].items()}
+    assert (
+        f"{speed['ours']} clips/s with all augmentation; reading alone {speed['reading']}, "
+        f"OpenCV {speed['opencv']}, decord {speed['decord']}"
+    ) in text
 
 
 def test_loading_takes_as_long_as_measured():

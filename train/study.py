@@ -152,9 +152,9 @@ def draw_curves(rows, study, runs, path):
             epochs = [p["epoch"] + 1 for p in points]
             label = row["name"] if seed == 0 else None
             axes.plot(epochs, [100 * p["top1"] for p in points], color=colour, label=label)
-    axes.set(xlabel="epoch", ylabel=f"{study.score}, %", title=study.title, ylim=(40, 100))
+    axes.set(xlabel="epoch", ylabel=f"{study.score}, %", title=study.title, ylim=(30, 102))
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper left")
+    axes.legend(loc="best")
     save(figure, path)
 
 
