@@ -9,7 +9,7 @@ from .errors import InputError
 from .image import center_crop, resize_short
 
 # Where crops lie, down and along the longer side, in halves of what is left over.
-_CROPS = {
+CROPS = {
     1: [(1, 1)],
     3: [(1, 0), (1, 1), (1, 2)],
     5: [(0, 0), (0, 2), (1, 1), (2, 0), (2, 2)],
@@ -71,8 +71,8 @@ def crop_views(picture, preprocess, crops=1):
     of 3 they are even along the longer side, ends included; of 5 the corners' and the centre's.
     Raises InputError where the frame is too small, or on another number of crops.
     """
-    if crops not in _CROPS:
-        raise InputError(f"a frame is seen in {', '.join(map(str, _CROPS))} crops, given {crops}")
+    if crops not in CROPS:
+        raise InputError(f"a frame is seen in {', '.join(map(str, CROPS))} crops, given {crops}")
     if preprocess.resize:
         picture = resize_short(picture, preprocess.resize)
     size = preprocess.size
@@ -80,7 +80,7 @@ def crop_views(picture, preprocess, crops=1):
     if min(left_over) < 0:
         return [center_crop(picture, size)]  # refuses it
     upright = picture.shape[0] > picture.shape[1]
-    places = [place[::-1] if upright else place for place in _CROPS[crops]]
+    places = [place[::-1] if upright else place for place in CROPS[crops]]
     corners = [[free * half // 2 for free, half in zip(left_over, place)] for place in places]
     return [picture[top : top + size[0], left : left + size[1]] for top, left in corners]
 

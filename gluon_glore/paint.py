@@ -54,32 +54,39 @@ def _color(number):
     return [round(255 * part) for part in rgb]
 
 
-class PaintedFolder:
-    """A folder that takes three PNG files of each picture: NAME_overlay, NAME_color, NAME_labelIds.
+class NamedFolder:
+    """A folder for files that are called as what they are made of. InputError if it can't be made.
 
-    Raises InputError where it can't be made.
+    `path` is the folder's.
     """
 
-    def __init__(self, folder, class_names):
-        self._folder = Path(folder)
-        self._palette = Palette(class_names)
+    def __init__(self, folder):
+        self.path = Path(folder)
         self._owners = {}  # of the names: the file each is of
         with naming(folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
 
     def name(self, place):
-        """What the files of a picture (sources.Place) are called: a path without an ending.
+        """What the files of a picture or video (sources.Place) are called, without an ending.
 
-        As the picture is, below its folder among the sources; of a frame its number follows, in six
-        digits. Raises InputError where those of another file are called so.
+        As it is, below its folder among the sources; of a frame its number follows, in six digits.
+        Raises InputError where those of another file are called so.
         """
         name = "stdin" if place.name == "-" else str(Path(place.name).with_suffix(""))
         if place.frame is not None:
             name += f"_{place.frame:06d}"
         owner = self._owners.setdefault(name, place.file)
         if owner != place.file:
-            raise InputError(f"its files in {self._folder} would overwrite those of {owner}")
+            raise InputError(f"its files in {self.path} would overwrite those of {owner}")
         return name
+
+
+class PaintedFolder(NamedFolder):
+    """Takes three PNG files of each picture: NAME_overlay, NAME_color, NAME_labelIds."""
+
+    def __init__(self, folder, class_names):
+        super().__init__(folder)
+        self._palette = Palette(class_names)
 
     def write(self, name, picture, classes):
         """Write the files of a picture and its classes, each whole or not at all: {kind: path}.
@@ -92,7 +99,7 @@ class PaintedFolder:
             "color": palette.color(classes),
             "labelIds": palette.label_ids(classes),
         }
-        paths = {kind: self._folder / f"{name}_{kind}.png" for kind in painted}
+        paths = {kind: self.path / f"{name}_{kind}.png" for kind in painted}
         for kind, path in paths.items():
             write_png(path, painted[kind])
         return paths

@@ -10,14 +10,13 @@ from typing import Callable, List, NamedTuple, Tuple
 import numpy as np
 
 from .classify import likeliest, softmax
-from .clips import Clip, read_views
+from .clips import CROPS, Clip, read_views
 from .errors import InputError
 from .manifest import Manifest
 from .ready import DOES, load_ready
 from .video import Video
 from .zoo import clip_of
 
-CROPS = (1, 3, 5)
 _END = object()
 
 
@@ -100,7 +99,7 @@ class Recognizer:
         """
         if clips < 1 or crops not in CROPS:
             raise InputError(
-                f"{clips} clips in {crops} crops: at least 1 clip, crops {_listed(CROPS)}"
+                f"{clips} clips in {crops} crops: at least 1 clip, crops {_listed([*CROPS])}"
             )
         return _Ahead(self._parts(video, clips, crops, max(1, batch // crops)))
 

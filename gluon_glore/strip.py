@@ -2,13 +2,12 @@
 
 import itertools
 import unicodedata
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from .image import resize
-from .paint import PaintedFolder, write_png
+from .paint import NamedFolder, write_png
 from .video import Video
 
 WIDTH = 1200  # pixels of the picture
@@ -71,19 +70,15 @@ def frames_along(video):
     return len(video) * (2 * np.arange(count) + 1) // (2 * count)
 
 
-class StripFolder:
-    """A folder that takes a PNG file of each video: NAME_strip. Raises InputError as it can't."""
-
-    def __init__(self, folder):
-        self._folder = Path(folder)
-        self._names = PaintedFolder(folder, ())
+class StripFolder(NamedFolder):
+    """Takes a PNG file of each video: NAME_strip."""
 
     def write(self, place, recognition):
         """Write the strip of a video, whole or not at all: {"strip": path}.
 
         Raises InputError where it can't be written, or another video's is called so.
         """
-        path = self._folder / f"{self._names.name(place)}_strip.png"
+        path = self.path / f"{self.name(place)}_strip.png"
         with Video(place.file) as video:
             pictures = video.read(frames_along(video))
         write_png(path, paint_strip(recognition, pictures, place.name))

@@ -26,7 +26,33 @@ _FRAME_A_PACKET = {"h264", "hevc", "vp9", "av1", "mpeg4", "mpeg1video", "mpeg2vi
 _MISSING = 0.05  # of what the header promises: a file that lacks more ends early
 
 
-class Video:
+class FramesByNumber:
+    """What all kinds of videos are for who reads them: `frames` and `size` are a kind's own."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        """Nothing: a file is open while frames are read, and no longer, or is not this video's."""
+
+    def read(self, indices, channels=3):
+        """Frames in the order given, again where given again: uint8 `(n, H, W, channels)`."""
+        indices, pictures = np.asarray(indices, int), None
+        for index, picture in self.frames(indices, channels):
+            if pictures is None:
+                pictures = np.empty((len(indices), *picture.shape), np.uint8)
+            pictures[indices == index] = picture
+        return np.empty((0, *self.size, channels), np.uint8) if pictures is None else pictures
+
+    def ascending(self, indices):
+        """Each index once, from the lowest on. Raises InputError where there is no such frame."""
+        wanted = sorted(set(map(int, indices)))
+        if wanted and not 0 <= wanted[0] <= wanted[-1] < len(self):
+            raise InputError(f"frames {wanted[0]} to {wanted[-1]} of a video of {len(self)}")
+        return wanted
+
+
+class Video(FramesByNumber):
     """The frames of a video file, in the order of decoding, turned as they are shown.
 
     Raises InputError, here or when frames are read, where the file is missing, no video, without a
@@ -70,12 +96,6 @@ class Video:
         #: Frames a second, in the mean.
         self.rate = float(measured or header_rate)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        """Nothing: the file is open while frames are read, and no longer."""
-
     def __len__(self):
         return self._length
 
@@ -85,20 +105,9 @@ class Video:
         with contextlib.closing(self.frames([0])) as frames:
             return next(frames)[1].shape[:2]
 
-    def read(self, indices, channels=3):
-        """Frames in the order given, again where given again: uint8 `(n, H, W, channels)`."""
-        indices, pictures = np.asarray(indices, int), None
-        for index, picture in self.frames(indices, channels):
-            if pictures is None:
-                pictures = np.empty((len(indices), *picture.shape), np.uint8)
-            pictures[indices == index] = picture
-        return np.empty((0, *self.size, channels), np.uint8) if pictures is None else pictures
-
     def frames(self, indices, channels=3):
         """Yield `(index, uint8 (H, W, channels))`, RGB or grey, of each index once, ascending."""
-        wanted = collections.deque(sorted(set(map(int, indices))))
-        if wanted and not 0 <= wanted[0] <= wanted[-1] < len(self):
-            raise InputError(f"frames {wanted[0]} to {wanted[-1]} of a video of {len(self)}")
+        wanted = collections.deque(self.ascending(indices))
         picture = _Pictures(self._coded, channels)
         if self._index and wanted:
             for frame in self._timed(wanted):

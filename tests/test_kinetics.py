@@ -332,6 +332,9 @@ def test_more_crops_are_seen(run, tmp_path, moving_digits):
         ([0.3, 0.2, 0.15, 0.14, 0.11, 0.1], 4, 0, 1),
         ([0.3, 0.2, 0.15, 0.14, 0.11, 0.1], 5, 0, 0),
         ([np.nan] * 7, 0, 0, 0),
+        ([1 / 7] * 7, 0, 1, 1),
+        ([1 / 7] * 7, 3, 0, 1),
+        ([1 / 7] * 7, 5, 0, 0),
     ],
 )
 def test_a_video_counts_by_the_rank_of_its_class(probabilities, label, top1, top5):

@@ -17,6 +17,7 @@ from pathlib import Path
 import mxnet as mx
 import numpy as np
 
+from gluon_glore.clips import CROPS
 from gluon_glore.errors import InputError, positive_int
 from gluon_glore.load import load_network
 
@@ -44,7 +45,7 @@ def parse_args(argv):
         "--root", default="", help="where a list's paths begin (as trained; of --data: its folder)"
     )
     parser.add_argument("--clips", type=positive_int, default=10, help="of a video (10)")
-    parser.add_argument("--crops", type=int, choices=(1, 3, 5), default=1, help="of a clip (1)")
+    parser.add_argument("--crops", type=int, choices=tuple(CROPS), default=1, help="of a clip (1)")
     parser.add_argument("--batch", type=positive_int, default=8, help="clips at once (8)")
     parser.add_argument("--threads", type=positive_int, default=2, help="decoding, a process (2)")
     parser.add_argument("--max-bad", type=float, default=0.01, help="share allowed (0.01)")
@@ -97,10 +98,12 @@ def score_videos(videos, comm) -> Meter:
     """Loss, top-1 and top-5 of every rank's `(probabilities (classes,), label)` together."""
     sums, started = np.zeros(5), time.perf_counter()  # loss, top-1, top-5, those that have one, all
     for probabilities, label in videos:
-        rank = int(np.sum(~(probabilities <= probabilities[label])))  # of nan the last
+        own = probabilities[label]
+        # Of equals the first is better, as where clips are scored; of nan the last.
+        rank = int(np.sum(~(probabilities <= own)) + np.sum(probabilities[:label] == own))
         ranked = len(probabilities) > 5
         sums += (
-            -np.log(max(probabilities[label], np.finfo(np.float32).tiny)),
+            -np.log(max(own, np.finfo(np.float32).tiny)),
             rank < 1,
             ranked and rank < 5,
             ranked,

@@ -22,7 +22,7 @@ from gluon_glore.weights.store import find_weights
 from . import input, loop, trainer
 from .config import Config
 from .measures import CLASSIFICATION
-from .preflight import check_records
+from .preflight import check_channels, check_records
 from .records import RecordDataset
 from .step import make_step
 
@@ -85,11 +85,7 @@ def pretrained(model):
 def load_data(config, spec):
     """Training and validation sets. Raises InputError where they do not fit the network."""
     data = config.data
-    if len(data.mean) != spec.in_channels:
-        raise InputError(
-            f"config key data.mean: {spec.name} takes {spec.in_channels} channels, "
-            f"given {len(data.mean)} means"
-        )
+    check_channels(spec, data)
     return [RecordDataset(path, config.model.classes) for path in (data.train, data.val)]
 
 

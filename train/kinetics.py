@@ -21,6 +21,7 @@ from .clip_augment import augment_clip
 from .input import make_preprocess
 from .kinetics_config import VideoConfig
 from .measures import CLASSIFICATION
+from .preflight import check_channels
 from .pretrained import load_pretrained
 from .step import make_step
 from .videos import Videos, check_videos
@@ -122,13 +123,8 @@ def make_network(config):
         raise InputError(
             f"config key model.name: {spec.name} takes {spec.ndim} dimensions, clips have 3"
         )
-    channels, *size = clip_shape(config)
-    if channels != spec.in_channels:
-        raise InputError(
-            f"config key data.mean: {spec.name} takes {spec.in_channels} channels, "
-            f"given {channels} means"
-        )
-    spec.check_input(tuple(size))
+    check_channels(spec, config.data)
+    spec.check_input((config.clip.frames, *config.data.size))
     return net
 
 

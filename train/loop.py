@@ -121,11 +121,20 @@ def average_statistics(net, comm):
     if comm.size == 1:
         return
     statistics = list(net.collect_params(".*running_(mean|var)").values())
-    flat = np.concatenate([p.data(p.list_ctx()[0]).asnumpy() for p in statistics])
-    means = (comm.sum(flat) / comm.size).astype(np.float32)
-    ends = np.cumsum([p.shape[0] for p in statistics])
-    for param, mean in zip(statistics, np.split(means, ends[:-1])):
-        param.set_data(mx.nd.array(mean))
+    set_values(statistics, comm.sum(get_values(statistics)) / comm.size)
+
+
+def get_values(params):
+    """The values of vectors one after the other, float64."""
+    arrays = (param.data(param.list_ctx()[0]).asnumpy() for param in params)
+    return np.concatenate([array.astype(np.float64) for array in arrays])
+
+
+def set_values(params, values):
+    """Set vectors to what `get_values` gives of them."""
+    ends = np.cumsum([param.shape[0] for param in params])
+    for param, part in zip(params, np.split(values.astype(np.float32), ends[:-1])):
+        param.set_data(mx.nd.array(part))
 
 
 def _top5(logits, y):

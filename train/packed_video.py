@@ -13,6 +13,7 @@ import numpy as np
 
 from gluon_glore.errors import InputError
 from gluon_glore.image import decode_image, max_pixels
+from gluon_glore.video import FramesByNumber
 
 _HEAD = struct.Struct("<4s3Id")
 _NAME = b"vid1"
@@ -90,7 +91,7 @@ class PackedVideos:
         return _Record(self._file, self._offsets[i])
 
 
-class PackedVideo:
+class PackedVideo(FramesByNumber):
     """A record's frames, with the interface of `gluon_glore.video.Video`.
 
     Raises InputError, here or when frames are read, where the record is damaged.
@@ -112,21 +113,12 @@ class PackedVideo:
             raise InputError(f"video of more than {max_pixels()} pixels")
         self._ends = [0, *ends.tolist()]
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        """Nothing: the file is its `PackedVideos`'."""
-
     def __len__(self):
         return self._length
 
     def frames(self, indices, channels=3):
         """Yield `(index, uint8 (H, W, channels))`, RGB or grey, of each index once, ascending."""
-        wanted = sorted(set(map(int, indices)))
-        if wanted and not 0 <= wanted[0] <= wanted[-1] < len(self):
-            raise InputError(f"frames {wanted[0]} to {wanted[-1]} of a video of {len(self)}")
-        for index in wanted:
+        for index in self.ascending(indices):
             start, end = self._ends[index : index + 2]
             try:
                 picture = decode_image(
@@ -137,14 +129,6 @@ class PackedVideo:
             if picture.shape[:2] != self.size:
                 raise InputError(f"frame {index}: not of the video's size")
             yield index, picture
-
-    def read(self, indices, channels=3):
-        """Frames in the order given, again where given again: uint8 `(n, H, W, channels)`."""
-        pictures = dict(self.frames(indices, channels))
-        out = np.empty((len(indices), *self.size, channels), np.uint8)
-        for place, index in zip(out, indices):
-            place[:] = pictures[int(index)]
-        return out
 
 
 class _Record:

@@ -13,6 +13,8 @@ from mxnet import autograd
 
 from gluon_glore.layers import BATCH_NORM_MOMENTUM
 
+from .loop import get_values, set_values
+
 
 def measure_statistics(net, batches, comm, ctx, parts=1, segments=None):
     """Set the running statistics to those over all `(pixels, labels)` of every rank's `batches`.
@@ -34,12 +36,12 @@ def measure_statistics(net, batches, comm, ctx, parts=1, segments=None):
         # MXNet moves them in backward: from 0 by the share of the batch's own.
         _backward(net, mx.nd.array(part, ctx=ctx), segments)
         mx.nd.waitall()  # a hybridised network's statistics can be read before they are written
-        mean, variance = (_values(p, ctx) / (1 - BATCH_NORM_MOMENTUM) for p in (means, variances))
+        mean, variance = (get_values(p) / (1 - BATCH_NORM_MOMENTUM) for p in (means, variances))
         count, sums = count + 1, sums + np.concatenate([mean, mean**2, variance])
     *sums, count = comm.sum([*sums, count])
     mean, square, variance = np.split(np.array(sums) / count, 3)
-    _set(means, mean)
-    _set(variances, variance + square - mean**2)
+    set_values(means, mean)
+    set_values(variances, variance + square - mean**2)
 
 
 def _backward(net, x, segments):
@@ -49,13 +51,3 @@ def _backward(net, x, segments):
     with autograd.record():
         outputs = net(x)
     outputs.backward()
-
-
-def _values(params, ctx):
-    return np.concatenate([p.data(ctx).asnumpy().astype(np.float64) for p in params])
-
-
-def _set(params, values):
-    ends = np.cumsum([p.shape[0] for p in params])
-    for param, part in zip(params, np.split(values.astype(np.float32), ends[:-1])):
-        param.set_data(mx.nd.array(part))

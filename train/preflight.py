@@ -36,6 +36,15 @@ def check_out(out, net, keep=2):
         )
 
 
+def check_channels(spec, data):
+    """Raises InputError where a `data` section has not a mean for each channel of a network."""
+    if len(data.mean) != spec.in_channels:
+        raise InputError(
+            f"config key data.mean: {spec.name} takes {spec.in_channels} channels, "
+            f"given {len(data.mean)} means"
+        )
+
+
 def check_records(dataset, use, max_bad):
     """Read records spread over a `RecordDataset`, the first and the last among them.
 
