@@ -147,11 +147,15 @@ def _legends(axes, points):
     axes[0].legend(loc="lower right", title="area: parameters. (2, 3): units in Res3, Res4")
     for group in dict.fromkeys(point.group for point in points if point.group in OURS):
         axes[1].scatter([], [], s=90, label=group, color=OURS[group])
-    axes[1].legend(loc="lower right", title="bars: deviation over seeds")
+    axes[1].legend(loc="best", title="bars: deviation over seeds")
 
 
 def _mark(point):
-    return ("run, " if point.run else "") + UNITS[point.units] + ", by its makers" * point.makers
+    return (
+        ("run, " if point.run else "")
+        + UNITS[point.units]
+        + ", accuracy by its makers" * point.makers
+    )
 
 
 if __name__ == "__main__":

@@ -19,8 +19,9 @@ PAPER = read_yaml(ROOT / "docs" / "paper.yaml")
 class Row:
     """A network of a table; None for what is not known.
 
-    `parameters` (M) and `gflops` (multiply-adds, G) are as printed. `accuracy` (%) is claimed by the
-    authors' release, or by the `makers` of a plain network. `config` is a path below the repository.
+    `parameters` (M) and `gflops` (multiply-adds, G) are as printed. `accuracy` (%) is claimed by
+    the authors' release, or by the `makers` of a plain network. `config` is a path below the
+    repository's root.
     """
 
     network: str
@@ -73,7 +74,7 @@ def claims():
     return {name: float(match[1]) for name, match in found.items() if match}
 
 
-@functools.lru_cache(maxsize=None)
+@functools.lru_cache
 def counted(network, classes=None, pixels=None):
     """(parameters, multiply-adds) of a network; classes and input size are its own by default."""
     return totals(count_network(get_model(network, classes=classes), pixels))

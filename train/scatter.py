@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.transforms import Bbox
 
 from gluon_glore.zoo import get_spec
@@ -15,8 +16,8 @@ SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))
 class Point:
     """A network, or a run of it: accuracy in per cent, its `deviation` over seeds.
 
-    Points of a `group` have a colour, and lines from the plain network to those with units. `makers`:
-    the accuracy is claimed by a plain network's makers, not by the paper's authors.
+    Points of a `group` have a colour, and lines from the plain network to those with units.
+    `makers`: the accuracy is what a plain network's makers claim, not the paper's authors.
     """
 
     label: str
@@ -42,7 +43,6 @@ class Point:
             "edgecolors": colour,
             "linestyle": "--" if self.makers else "-",
             "linewidths": 1.5,
-            "alpha": 0.85,
             "zorder": 2,
         }
 
@@ -70,24 +70,32 @@ class Panel:
 
     def draw(self):
         """Draw marks, deviations and lines; `label` follows when the layout is final."""
-        plain = {p.group: p for p in self.points if not (p.units or p.run)}
+        for plain, point in self.lines():
+            ends = zip(self.place(plain), self.place(point))
+            self.axes.plot(*ends, color=self.colours[point.group], alpha=0.6, linewidth=1)
         for point in self.points:
             colour = self.colours.get(point.group, "black")
-            if point.units and point.group in plain:
-                ends = zip(self.place(plain[point.group]), self.place(point))
-                self.axes.plot(*ends, color=colour, alpha=0.6, linewidth=1)
             if point.deviation:
                 bar = {"yerr": point.deviation, "color": colour, "capsize": 3, "zorder": 1.5}
                 self.axes.errorbar(*self.place(point), **bar)
             self.axes.scatter(*self.place(point), s=self.size(point), **point.style(colour))
-        self.axes.margins(0.12)
+        self.axes.margins(0.2, 0.12)  # room for labels on the left
         self.axes.grid(alpha=0.3)
 
+    def lines(self):
+        """[(plain, with units)]: the pairs that a line connects."""
+        plain = {p.group: p for p in self.points if not (p.units or p.run)}
+        return [(plain[p.group], p) for p in self.points if p.units and p.group in plain]
+
     def label(self):
-        """Write each label where no mark, legend or other label is; returns the texts."""
+        """Write each label where no mark, line, legend or other label is; returns the texts."""
         renderer = self.axes.figure.canvas.get_renderer()
         taken = [self.axes.get_legend().get_window_extent(renderer)]
         taken += [self.box(point) for point in self.points]
+        for ends in self.lines():
+            ends = self.axes.transData.transform([self.place(point) for point in ends])
+            on_line = np.linspace(*ends, num=100)
+            taken += [Bbox.from_extents(*xy, *xy) for xy in on_line]
         texts = []
         for point in self.points:
             text = self.axes.annotate(
