@@ -73,6 +73,7 @@ class GloRe(HybridBlock):
     shared_projection : project back with the mask of the way in; else learn a second one.
     pool_stride : average the way in over that many locations a dimension, to save time.
     extend_first : extend the nodes, not the locations: cheaper where those are many ("post" only).
+    zero_gamma : start as the identity; False starts the last BatchNorm's gamma at one ("post" only).
     residual : channels of the residual path of a dual-path network, extended on their own, as are
         the others ("pre" only); 0 for a network of one path.
     eps : BatchNorm's.
@@ -92,6 +93,7 @@ class GloRe(HybridBlock):
         shared_projection=True,
         pool_stride=1,
         extend_first=False,
+        zero_gamma=True,
         residual=0,
         eps=BATCH_NORM_EPS,
         prefix=None,
@@ -108,6 +110,7 @@ class GloRe(HybridBlock):
             shared_projection,
             pool_stride,
             extend_first,
+            zero_gamma,
             residual=residual,
             eps=eps,
         )
@@ -133,7 +136,7 @@ class GloRe(HybridBlock):
             self.norm = None
             if post:
                 name = unit.extensions[0].name
-                self.norm = Norm(name, in_channels, relu=False, zero_gamma=True, eps=eps)
+                self.norm = Norm(name, in_channels, relu=False, zero_gamma=zero_gamma, eps=eps)
 
     def hybrid_forward(self, F, x):
         flat = flatten_locations(F, x, self._axes)

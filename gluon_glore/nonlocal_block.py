@@ -10,17 +10,26 @@ from .units import BATCH_NORM_EPS, NonLocalUnit
 class NonLocal(HybridBlock):
     """Embedded-Gaussian non-local block: `(B, C, *space) -> (B, C, *space)`.
 
-    out = x + BatchNorm(W_z · attention(theta, phi, g)); starts as the identity. `mid_channels` is
-    the inner width, half of `in_channels` in the paper; `subsample` max-pools the input of keys
-    and values over that many pixels a spatial dimension; `eps` is BatchNorm's. Raises InputError on
-    values below 1.
+    out = x + BatchNorm(W_z · attention(theta, phi, g)); starts as the identity, but with
+    `zero_gamma` False. `mid_channels` is the inner width, half of `in_channels` in the paper;
+    `subsample` max-pools the input of keys and values over that many pixels a spatial dimension;
+    `eps` is BatchNorm's. Raises InputError on values below 1.
     """
 
     def __init__(
-        self, in_channels, mid_channels, ndim=2, subsample=1, eps=BATCH_NORM_EPS, prefix=None
+        self,
+        in_channels,
+        mid_channels,
+        ndim=2,
+        subsample=1,
+        zero_gamma=True,
+        eps=BATCH_NORM_EPS,
+        prefix=None,
     ):
         super().__init__(prefix=prefix)
-        unit = NonLocalUnit(self.name, in_channels, mid_channels, ndim, subsample, eps=eps)
+        unit = NonLocalUnit(
+            self.name, in_channels, mid_channels, ndim, subsample, zero_gamma, eps=eps
+        )
         self._axes = ndim
         self._pool = unit.pool if subsample > 1 else None
         with self.name_scope():
@@ -29,7 +38,7 @@ class NonLocal(HybridBlock):
             self.value = convolution(unit.value)
             self.extension = convolution(unit.extension)
             name = unit.extension.name
-            self.norm = Norm(name, in_channels, relu=False, zero_gamma=True, eps=eps)
+            self.norm = Norm(name, in_channels, relu=False, zero_gamma=zero_gamma, eps=eps)
 
     def hybrid_forward(self, F, x):
         flat = flatten_locations(F, x, self._axes)

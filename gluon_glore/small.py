@@ -1,5 +1,7 @@
 """The smallest networks, all ours, a row each: they train on a CPU within minutes."""
 
+import dataclasses
+
 from .registry import register_model
 from .spec import NetSpec
 from .stages import Stage, Stem
@@ -28,6 +30,26 @@ def tiny_glore_0_1():
 def tiny_nl_0_1():
     """`tiny` with one non-local block before the last residual unit; ours."""
     return tiny().with_units("nonlocal", res4=(1,))
+
+
+@register_model
+def mini():
+    """ResNet-14 of 16, 32, 32 channels for 32x32 grey pictures, of the ablations; ours."""
+    return NetSpec(
+        stages=(Stage(1, 16, 2), Stage(2, 32, 1), Stage(3, 32, 1)),
+        stem=Stem(channels=16, kernel=3, stride=2, pool=0),
+        bottleneck=False,
+        in_channels=1,
+        input_size=(32, 32),
+        classes=2,
+    )
+
+
+@register_model
+def mini_wide():
+    """`mini` with a Res4 of 35 channels: the multiply-adds of `mini` with a unit of 32 nodes; ours."""
+    narrow = mini()
+    return dataclasses.replace(narrow, stages=(*narrow.stages[:2], Stage(3, 35, 1)))
 
 
 @register_model

@@ -185,6 +185,8 @@ class GloReUnit:
     unit. `normalize` divides the node features by the number of locations. `graph_layers` is g of
     the paper's Table 1. `shared_projection`: the way back reuses the way in, else it learns its
     own. `pool_stride` > 1 averages the input over that many locations a dimension on the way in.
+    `zero_gamma` False starts that last BatchNorm's gamma at one ("post" only): the unit then is not
+    the identity at first.
     `extend_first` applies the extension to the nodes before they are projected back, the same
     numbers for less where there are many locations (see `ordered_for`); only in "post", where
     nothing stands between the two.
@@ -205,6 +207,7 @@ class GloReUnit:
     shared_projection: bool = True
     pool_stride: int = 1
     extend_first: bool = False
+    zero_gamma: bool = True
     passing: int = 0
     residual: int = 0
     eps: float = BATCH_NORM_EPS
@@ -221,6 +224,11 @@ class GloReUnit:
             raise InputError(
                 f"{self.name}: extend_first needs arrangement 'post', given {self.arrangement!r}: "
                 f"BatchNorm and ReLU stand before its extension"
+            )
+        if not self.zero_gamma and self.arrangement != "post":
+            raise InputError(
+                f"{self.name}: zero_gamma is of arrangement 'post', given {self.arrangement!r}: "
+                f"it has no BatchNorm behind its extension"
             )
         if self.residual and self.arrangement != "pre":
             raise InputError(
@@ -315,7 +323,7 @@ class NonLocalUnit:
     Inner width `mid_channels`, half the input's where a network places it; biases, and BatchNorm
     with zero-initialised gamma behind the last convolution. `subsample` > 1 max-pools what
     keys and values are made of over that many pixels a spatial dimension, not over time: the
-    subsampling trick of their section 3.3. `passing` and `eps` as in `GloReUnit`. Raises InputError
+    subsampling trick of their section 3.3. `zero_gamma`, `passing` and `eps` as in `GloReUnit`. Raises InputError
     on an impossible value.
     """
 
@@ -325,6 +333,7 @@ class NonLocalUnit:
     mid_channels: int
     ndim: int = 2
     subsample: int = 1
+    zero_gamma: bool = True
     passing: int = 0
     eps: float = BATCH_NORM_EPS
 

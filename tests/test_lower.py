@@ -20,7 +20,7 @@ from gluon_glore.optimize import optimize
 from gluon_glore.runtimes import BFLOAT16_FLAGS, Files, load_runtime, read_files, start_runtime
 from gluon_glore.weights import named_arrays
 from gluon_glore.weights.store import find_weights
-from train.digit_pairs import write_digit_pairs
+from train.digit_pairs import write_digits
 from train.records import RecordDataset
 
 onnx = pytest.importorskip("onnx")
@@ -62,7 +62,7 @@ def int8(make):
 def validation(shipped, tmp_path_factory):
     """The 2,000 pairs that the entry's accuracy was measured on: (prepared, labels)."""
     directory = tmp_path_factory.mktemp("pairs")
-    write_digit_pairs(directory, train=1)
+    write_digits(directory, train=1)
     dataset = RecordDataset(directory / "val.rec", 2)
     preprocess = shipped[1].preprocess
     pictures, labels = zip(*(dataset[i] for i in range(len(dataset))))

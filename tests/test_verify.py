@@ -25,7 +25,7 @@ from gluon_glore.weights.entry import add_measurement
 from gluon_glore.weights.measure import measure
 from gluon_glore.weights.store import find_weights
 from gluon_glore.weights.verify import verify
-from train.digit_pairs import write_digit_pairs
+from train.digit_pairs import write_digits
 from train.records import write_records
 
 VIDEO = NetSpec(
@@ -43,7 +43,7 @@ SHIPPED = "tiny_glore_0_1"
 def validation(tmp_path_factory):
     """The validation set as the Makefile makes it; the training set, drawn after it, is short."""
     directory = tmp_path_factory.mktemp("digit_pairs")
-    write_digit_pairs(directory, train=2)
+    write_digits(directory, train=2)
     return directory / "val.rec"
 
 

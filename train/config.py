@@ -24,12 +24,16 @@ from gluon_glore.errors import InputError
 class Model:
     """`name`: a registered network. `freeze_norm`: BatchNorm keeps its running statistics.
 
+    `units` are added to it, as `NetSpec.with_units` takes them: `{kind: glore, res3: [1], res4: [1,
+    3], arrangement: post}`; {} for the network as it is.
+
     `pretrained`: weights to start from: "zoo" for those the model zoo has, else as `get_model`
     takes them, a path, an address or the first digits of a sha256; "" for random ones. With
     `new_classifier` all but the classifier, which starts at random (for other classes).
     """
 
     name: str = "resnet50_glore_2_3"
+    units: Dict[str, object] = field(default_factory=dict)
     classes: int = 1000
     freeze_norm: bool = False
     pretrained: str = ""
@@ -37,6 +41,8 @@ class Model:
 
     def check(self):
         above_0({"model.classes": self.classes})
+        if self.units and self.pretrained:
+            raise InputError("config key model.units needs random weights, given model.pretrained")
         if self.new_classifier and not self.pretrained:
             raise InputError("config key model.new_classifier needs model.pretrained, given none")
 
@@ -307,6 +313,8 @@ def _change(section, tree, prefix):
 
 
 def _convert(kind, value, key):
+    if kind is object:  # for whoever takes it to check
+        return value
     if typing.get_origin(kind) is tuple:
         return _convert_tuple(typing.get_args(kind), value, key)
     if typing.get_origin(kind) is dict:

@@ -1,9 +1,10 @@
 """The embedded data set: are two distant handwritten digits the same?
 
-Two of scikit-learn's scanned digits (UCI, 8x8 pixels) lie at opposite borders of a 64x64 canvas;
-the label says whether they are the same digit. Only a network that relates the two regions can
-tell: the claim of the paper in its smallest form. Digits are split before pairs are drawn, so
-that no digit of a test pair was ever seen in training.
+Two of scikit-learn's scanned digits (UCI, 8x8 pixels) lie at opposite borders of a square canvas;
+the label says whether they are the same digit. With three they lie in corners, and the label says
+how many are alike. Only a network that relates the regions can tell: the claim of the paper in its
+smallest form. Digits are split before pictures are drawn, so that no digit of a test picture was
+ever seen in training.
 """
 
 import argparse
@@ -17,10 +18,8 @@ from gluon_glore.paint import encode_png
 
 from .records import write_records
 
-CANVAS = 64  # pixels
-DIGIT = 24
-BORDER = 4  # a digit lies within so many pixels of its border
-CLASS_NAMES = ("different", "same")
+CANVAS = 64  # pixels; a digit is 3/8 of it, and lies within 1/16 of it of its border
+CLASS_NAMES = {2: ("different", "same"), 3: ("all-different", "two-alike", "all-alike")}
 TEST_SHARE = 0.3
 SAMPLES = 12  # test pictures written as PNG, to look at and to predict
 
@@ -41,59 +40,95 @@ def load_digits(seed=0):
     return (train_x, train_y), (test_x, test_y)
 
 
-def draw_pair(first, second, rng):
-    """Two digits, uint8 `(8, 8)`, at opposite borders of a canvas, uint8 `(64, 64)`."""
-    canvas = np.zeros((CANVAS, CANVAS), np.uint8)
+def draw_pair(digits, rng, canvas=CANVAS):
+    """Two digits, uint8 `(8, 8)`, at opposite borders of a canvas, uint8 `(canvas, canvas)`."""
+    side, border = canvas * 3 // 8, canvas // 16
+    far = canvas - side
     side_by_side = rng.random() < 0.5
-    far = CANVAS - DIGIT
-    for digit, start in ((first, 0), (second, far)):
-        across = abs(start - rng.integers(BORDER + 1))
+    places = []
+    for start in (0, far):
+        across = abs(start - rng.integers(border + 1))
         along = rng.integers(far + 1)
-        top, left = (along, across) if side_by_side else (across, along)
-        scaled = cv2.resize(digit, (DIGIT, DIGIT), interpolation=cv2.INTER_CUBIC)
-        canvas[top : top + DIGIT, left : left + DIGIT] = scaled
-    return canvas
+        places.append((along, across) if side_by_side else (across, along))
+    return draw_at(places, digits, side, canvas)
 
 
-def draw_pairs(digits, count, seed):
-    """Yield `count` `(canvas, label)`, the labels in turn, the classes evenly drawn."""
-    pictures, labels = digits
+def draw_triple(digits, rng, canvas=CANVAS):
+    """Three digits, uint8 `(8, 8)`, in corners of a canvas, uint8 `(canvas, canvas)`."""
+    side, border = canvas * 3 // 8, canvas // 16
+    far = canvas - side
+    corners = rng.permutation(4)[:3]
+    places = [
+        [abs(start - rng.integers(border + 1)) for start in (far * (corner // 2), far * (corner % 2))]
+        for corner in corners
+    ]
+    return draw_at(places, digits, side, canvas)
+
+
+def draw_at(places, digits, side, canvas):
+    """Digits, enlarged to `side` pixels, at (top, left) each."""
+    picture = np.zeros((canvas, canvas), np.uint8)
+    for digit, (top, left) in zip(digits, places):
+        scaled = cv2.resize(digit, (side, side), interpolation=cv2.INTER_CUBIC)
+        picture[top : top + side, left : left + side] = scaled
+    return picture
+
+
+DRAW = {2: draw_pair, 3: draw_triple}
+
+
+def draw_classes(alike, digits, rng):
+    """The classes of `digits` digits, of which `alike` are the same and the others differ."""
+    first = rng.integers(10)
+    classes = [first] * alike
+    while len(classes) < digits:
+        other = (first + rng.integers(1, 10)) % 10
+        if other not in classes:
+            classes.append(other)
+    return classes
+
+
+def draw_pictures(data, count, seed, digits=2, canvas=CANVAS):
+    """Yield `count` `(picture, label)`, the labels in turn, the classes evenly drawn."""
+    pictures, labels = data
     by_class = [np.flatnonzero(labels == c) for c in range(10)]
     rng = np.random.default_rng(seed)
     for i in range(count):
-        same = i % 2
-        a = rng.integers(10)
-        b = a if same else (a + rng.integers(1, 10)) % 10
-        first, second = rng.choice(by_class[a]), rng.choice(by_class[b])
-        yield draw_pair(pictures[first], pictures[second], rng), same
+        label = i % digits
+        chosen = [rng.choice(by_class[c]) for c in draw_classes(label + 1, digits, rng)]
+        yield DRAW[digits](pictures[chosen], rng, canvas), label
 
 
-def write_digit_pairs(directory, train=10000, test=2000, seed=0):
-    """Write train.rec, val.rec (with .idx), classes.txt and a few PNG pictures of test pairs."""
+def write_digits(directory, train=10000, test=2000, seed=0, digits=2, canvas=CANVAS):
+    """Write train.rec, val.rec (with .idx), classes.txt and a few PNG pictures of the test set."""
     directory = Path(directory)
     (directory / "pictures").mkdir(parents=True, exist_ok=True)
-    (directory / "classes.txt").write_text("\n".join(CLASS_NAMES) + "\n")
+    names = CLASS_NAMES[digits]
+    (directory / "classes.txt").write_text("\n".join(names) + "\n")
     train_digits, test_digits = load_digits(seed)
-    for name, digits, count, offset in (
+    for name, data, count, offset in (
         ("val", test_digits, test, 1),
         ("train", train_digits, train, 2),
     ):
-        pairs = draw_pairs(digits, count, [seed, offset])
-        write_records(directory / f"{name}.rec", ((encode_png(c), y) for c, y in pairs))
-    for i, (canvas, same) in enumerate(draw_pairs(test_digits, SAMPLES, [seed, 1])):
-        path = directory / "pictures" / f"{i:02d}-{CLASS_NAMES[same]}.png"
-        path.write_bytes(encode_png(canvas))
+        drawn = draw_pictures(data, count, [seed, offset], digits, canvas)
+        write_records(directory / f"{name}.rec", ((encode_png(p), y) for p, y in drawn))
+    samples = draw_pictures(test_digits, SAMPLES, [seed, 1], digits, canvas)
+    for i, (picture, label) in enumerate(samples):
+        path = directory / "pictures" / f"{i:02d}-{names[label]}.png"
+        path.write_bytes(encode_png(picture))
 
 
 def main():
     parser = argparse.ArgumentParser(description="Write the digit-pairs data set as RecordIO.")
     parser.add_argument("directory")
-    parser.add_argument("--train", type=positive_int, default=10000, help="training pairs (10000)")
-    parser.add_argument("--test", type=positive_int, default=2000, help="test pairs (2000)")
+    parser.add_argument("--train", type=positive_int, default=10000, help="for training (10000)")
+    parser.add_argument("--test", type=positive_int, default=2000, help="to test (2000)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--digits", type=int, choices=DRAW, default=2, help="on a picture (2)")
+    parser.add_argument("--canvas", type=positive_int, default=CANVAS, help="pixels (%(default)s)")
     args = parser.parse_args()
-    write_digit_pairs(args.directory, args.train, args.test, args.seed)
-    print(f"{args.directory}: {args.train} training pairs, {args.test} pairs of unseen digits")
+    write_digits(args.directory, args.train, args.test, args.seed, args.digits, args.canvas)
+    print(f"{args.directory}: {args.train} pictures to train, {args.test} of unseen digits")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ See `train.trainer` for what DIR gets. A config's header says where its numbers 
 import functools
 import sys
 
-import gluon_glore
 from gluon_glore.errors import InputError
 from gluon_glore.image import decode_image
 from gluon_glore.load import read_names
@@ -22,6 +21,7 @@ from gluon_glore.weights.store import find_weights
 from . import input, loop, trainer
 from .config import Config
 from .measures import CLASSIFICATION
+from .networks import model_spec
 from .preflight import check_channels, check_records
 from .records import RecordDataset
 from .step import make_step
@@ -73,7 +73,7 @@ class Classification:
 def make_network(model):
     """The network, as its pretrained weights have it where there are any. Raises InputError."""
     if not model.pretrained:
-        return gluon_glore.get_model(model.name, classes=model.classes)
+        return Network(model_spec(model), model.classes)
     return Network(found_spec(model.name, pretrained(model)), model.classes)
 
 

@@ -9,11 +9,11 @@ train.evaluate_kinetics DIR` scores whole videos. A config's header says where i
 
 import sys
 
-import gluon_glore
 from gluon_glore.clips import crop_views, read_views
 from gluon_glore.errors import InputError
 from gluon_glore.load import read_names
 from gluon_glore.manifest import Manifest
+from gluon_glore.network import Network
 from gluon_glore.registry import unregistered
 
 from . import batches, loop, trainer
@@ -21,6 +21,7 @@ from .clip_augment import augment_clip
 from .input import make_preprocess
 from .kinetics_config import VideoConfig
 from .measures import CLASSIFICATION
+from .networks import model_spec
 from .preflight import check_channels
 from .pretrained import load_pretrained
 from .step import make_step
@@ -117,15 +118,14 @@ def views_in_turn(dataset, config, rank, ranks, clips=1, crops=1, stop=lambda: F
 
 def make_network(config):
     """The network. Raises InputError where it does not take the configuration's clips."""
-    net = gluon_glore.get_model(config.model.name, classes=config.model.classes)
-    spec = net.spec
+    spec = model_spec(config.model)
     if spec.ndim != 3:
         raise InputError(
             f"config key model.name: {spec.name} takes {spec.ndim} dimensions, clips have 3"
         )
     check_channels(spec, config.data)
     spec.check_input((config.clip.frames, *config.data.size))
-    return net
+    return Network(spec, config.model.classes)
 
 
 def load_data(config):
