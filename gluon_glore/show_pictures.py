@@ -13,7 +13,6 @@ POSITIVE, NEGATIVE = (255, 72, 56), (46, 214, 96)
 _BACK, _NONE = (17, 19, 24), (30, 33, 40)  # behind all; a matrix's zero
 _INK, _SOFT = (233, 236, 241), (146, 153, 164)
 _DIM = 0.36  # of a picture beneath a map
-_GAMMA = 0.75  # makes small numbers visible
 _TILE, _GAP, _HEAD, _LABEL = 232, 14, 62, 28  # pixels: map, space between, over all, beneath maps
 _COLUMNS = 4
 _GRAPH, _NODE = 900, 128  # sides of a graph's picture and of a node in it
@@ -56,10 +55,10 @@ def _share(values):
 
 
 def _mix(below, share):
-    """Colours of `share` (-1 to 1) over float RGB: uint8."""
-    much = np.abs(share)[..., None] ** _GAMMA
+    """Colours of `share` (-1 to 1) over float RGB, through which that still shines: uint8."""
+    much = np.abs(share)[..., None]
     above = np.where(share[..., None] > 0, np.float32(POSITIVE), np.float32(NEGATIVE))
-    return np.rint(below * (1 - much) + above * much).astype(np.uint8)
+    return np.rint(np.minimum(below * (1 - much / 2) + above * much, 255)).astype(np.uint8)
 
 
 def paint_maps(view, picture, nodes, title, caption):
