@@ -74,7 +74,7 @@ def paint_maps(view, picture, nodes, title, caption):
     rows = -(-len(nodes) // columns)
     large = _fit(picture, max(tall, wide) * 3 // 2)
     left = large.shape[1] + 2 * _GAP
-    height = max(rows * down, large.shape[0] + _LABEL)
+    height = max(rows * down, large.shape[0] + 4 * _LABEL)
     canvas = _canvas(_HEAD + height + _GAP, left + columns * across)
     half = canvas.shape[1] // 2 - 2 * _GAP
     write(canvas, fitting(title, half, 1.3), _GAP, 38, _INK, 1.3)
@@ -83,6 +83,7 @@ def paint_maps(view, picture, nodes, title, caption):
     _paste(canvas, large, _HEAD, _GAP)
     beneath = _HEAD + large.shape[0] + 20
     write(canvas, fitting(caption, large.shape[1], 1.05), _GAP, beneath, _INK, 1.05)
+    _legend(canvas, beneath + 30, large.shape[1])
     for i, node in enumerate(nodes):
         top, x = _HEAD + i // columns * down, left + i % columns * across
         for way in ways:
@@ -93,15 +94,26 @@ def paint_maps(view, picture, nodes, title, caption):
     return canvas
 
 
+def _legend(canvas, top, width):
+    """What colours and per cents mean."""
+    _paste(canvas, colored(np.tile(np.linspace(-1, 1, width), (8, 1))), top, _GAP)
+    ends = ("-", _GAP, "left"), ("0", _GAP + width // 2, "middle"), ("+", _GAP + width, "right")
+    for text, x, align in ends:
+        write(canvas, text, x, top + 24, _SOFT, 1, align)
+    words = fitting("%: of the energy that all nodes give back", width, 0.95)
+    write(canvas, words, _GAP, top + 48, _SOFT, 0.95)
+
+
 def paint_graph(view, picture, nodes):
     """The `nodes` of a `UnitView`, each its map, joined by the strongest edges between them: RGB.
 
     An edge points to the node that receives, as wide as its weight is large. The layers of a graph
     of several stand side by side.
     """
-    maps = [_fit(overlay(picture, view.back[node]), _NODE) for node in nodes]
-    angles = np.arange(len(nodes)) * (2 * np.pi / len(nodes)) - np.pi / 2
     reach = 0 if len(nodes) == 1 else _GRAPH / 2 - _NODE * 0.8
+    side = min(_NODE, round(4.4 * reach / len(nodes)) or _NODE)
+    maps = [_fit(overlay(picture, view.back[node]), side) for node in nodes]
+    angles = np.arange(len(nodes)) * (2 * np.pi / len(nodes)) - np.pi / 2
     middle = np.array([_GRAPH / 2, _GRAPH / 2 + _LABEL])
     places = middle + reach * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     canvases = []
@@ -110,7 +122,8 @@ def paint_graph(view, picture, nodes):
         edges = view.edges(EDGES, layer, nodes)
         for edge in reversed(edges):  # the strongest on top
             ends = [places[nodes.index(node)] for node in (edge.source, edge.to)]
-            _arrow(canvas, *ends, edge.weight, abs(edge.weight / (edges[0].weight or 1)))
+            share = abs(edge.weight / (edges[0].weight or 1))
+            _arrow(canvas, *ends, side * 0.62, share, _color(edge.weight))
         for node, tile, (x, y) in zip(nodes, maps, places):
             top, left = round(y - tile.shape[0] / 2), round(x - tile.shape[1] / 2)
             _paste(canvas, tile, top, left)
@@ -155,23 +168,18 @@ def _matrix(view, layer):
     return canvas
 
 
-def _arrow(canvas, start, end, weight, share):
-    """From a node to another, bent off their line so that the way back lies beside it."""
-    line = end - start
-    length = np.hypot(*line)
-    ahead = line / length
-    aside = np.array([-ahead[1], ahead[0]]) * 9
-    tip = end - ahead * (_NODE * 0.62) + aside
+def _arrow(canvas, start, end, gap, share, color):
+    """From a node to `gap` before another, off their line so that the way back lies beside it."""
+    ahead = (end - start) / np.hypot(*(end - start))
+    aside = np.array([-ahead[1], ahead[0]])
     width = max(1, round(9 * share))
     head = 6 + width
-    points = [start + aside, tip - ahead * head]
-    color = [
-        round(a * b + c * (1 - b))
-        for a, b, c in zip(_color(weight), [0.35 + 0.65 * share] * 3, _BACK)
-    ]
-    cv2.line(canvas, *(_point(p) for p in points), color, width, cv2.LINE_AA)
-    sides = aside / 9 * head * 0.7
-    corners = [tip, points[1] + sides, points[1] - sides]
+    tip = end - ahead * gap + 9 * aside
+    neck = tip - ahead * head
+    much = 0.35 + 0.65 * share
+    color = [round(c * much + b * (1 - much)) for c, b in zip(color, _BACK)]
+    cv2.line(canvas, _point(start + 9 * aside), _point(neck), color, width, cv2.LINE_AA)
+    corners = [tip, neck + 0.7 * head * aside, neck - 0.7 * head * aside]
     cv2.fillConvexPoly(canvas, np.array([_point(p) for p in corners]), color, cv2.LINE_AA)
 
 
