@@ -27,15 +27,18 @@ def look(net, x, units):
 
     `x` is the prepared picture, float32 `(C, H, W)`, `units` some of `glore_units`. Returns the
     output as numpy `(classes, ...)` and a list of `UnitView`s. The network no longer is hybridised
-    after that, so that its parts can be watched. Raises InputError where a unit's numbers are not
-    finite.
+    after that, so that its parts can be watched. Raises InputError where numbers of a unit or the
+    output are not finite.
     """
     net.hybridize(False)
     with contextlib.ExitStack() as stack:
         seen = {name: stack.enter_context(_watched(unit)) for name, unit in units.items()}
         device = next(iter(net.collect_params().values())).list_ctx()[0]
         output = net(mx.nd.array(x[None], ctx=device))[0].asnumpy()
-    return output, [_view(name, unit, seen[name]) for name, unit in units.items()]
+    views = [_view(name, unit, seen[name]) for name, unit in units.items()]
+    if not np.isfinite(output).all():
+        raise InputError("the network's outputs are not finite: its weights are no good")
+    return output, views
 
 
 @contextlib.contextmanager
@@ -67,7 +70,7 @@ def _view(name, unit, seen):
     maps = {part: seen[part][1][0].asnumpy() for part in ("projection", "reverse") if part in seen}
     for array in (features, states, *maps.values()):
         if not np.isfinite(array).all():
-            raise InputError(f"{name}: its numbers are not finite, the weights are no good")
+            raise InputError(f"{name}: its numbers are not finite: the weights are no good")
     graph = tuple(_adjacency(layer) for layer in unit.graph)
     return UnitView(name, maps["projection"], maps.get("reverse"), features, states, graph)
 

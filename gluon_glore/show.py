@@ -1,7 +1,8 @@
 """`show`: what a network's GloRe units see in pictures, as pictures and one page to look around."""
 
+import contextlib
+import math
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import List, Optional, Tuple
 
 import numpy as np
@@ -44,17 +45,18 @@ class Choice:
         return view.strongest(self.strongest) if self.nodes is None else view.pick(self.nodes)
 
 
-def preprocess_for(manifest, size, whole):
-    """The way from a picture to what the network sees, `size` (H, W) pixels where it is given.
+def crop_to(picture, preprocess, cover):
+    """What the network sees of a picture uint8 `(H, W, C)`, a `Preprocess`'s share of it.
 
-    With a `size`, and `whole` always, a picture that would be cut to it as it is is resized first.
+    With `cover` a picture is resized further where it would be too small for that. Raises
+    InputError on a wrong size or depth.
     """
-    preprocess = manifest.preprocess
-    if size:
-        preprocess = preprocess.resized(size)
-    if (size or whole) and not preprocess.resize:
-        preprocess = replace(preprocess, resize=min(preprocess.size))
-    return preprocess
+    if cover:
+        sides = picture.shape[:2]
+        ratio = max(wanted / side for wanted, side in zip(preprocess.size, sides))
+        short = max(preprocess.resize, math.ceil(min(sides) * ratio))
+        preprocess = replace(preprocess, resize=short)
+    return preprocess.crop(picture)
 
 
 def find_units(net, name=None):
@@ -77,20 +79,24 @@ def find_units(net, name=None):
     return {name: units[name]}
 
 
-def see(net, manifest, units, item, preprocess, top=5) -> Sight:
-    """A `Sight` of a picture (sources.Item). Raises InputError, naming it, where it can't."""
+def see(net, manifest, units, item, size=None, top=5) -> Sight:
+    """A `Sight` of a picture (sources.Item), of the `size` (H, W) that the network sees.
+
+    `units` are some of `find_units`. Raises InputError, naming the picture, where it can't.
+    """
     from .projections import look
 
-    try:
-        seen = preprocess.crop(item.read(preprocess.channels))
+    preprocess = manifest.preprocess.resized(size) if size else manifest.preprocess
+    # Else a network that labels pixels would see but the middle of a picture that comes as it is.
+    cover = size is not None or net.spec.head is not None
+    with _said_of(item.place):
+        seen = crop_to(item.read(preprocess.channels), preprocess, cover)
         output, views = look(net, preprocess.normalize(np.ascontiguousarray(seen)), units)
-        if output.ndim == 1:
-            figure, shares = "probability", softmax(output)
-        else:
-            labels = output.argmax(axis=0).ravel()
-            figure, shares = "share", np.bincount(labels, minlength=len(output)) / labels.size
-    except InputError as error:
-        raise InputError(f"{item.place.file}: {error}") from None
+    if output.ndim == 1:
+        figure, shares = "probability", softmax(output)
+    else:
+        labels = output.argmax(axis=0).ravel()
+        figure, shares = "share", np.bincount(labels, minlength=len(output)) / labels.size
     return Sight(item.place, seen, likeliest(shares, manifest.class_names, top), figure, views)
 
 
@@ -107,12 +113,14 @@ def show(net, manifest, names, out, unit=None, choice=None, size=None, top=5):
     places, items = open_sources(names)
     if places is None:
         raise InputError("show takes pictures and folders of them, no videos and no streams")
-    preprocess = preprocess_for(manifest, size, net.spec.head is not None)
-    net.spec.check_input(preprocess.size)
-    sights = [see(net, manifest, units, item, preprocess, top) for item in items]
+    net.spec.check_input(size or manifest.preprocess.size)
+    sights = [see(net, manifest, units, item, size, top) for item in items]
     shown = [[choice.of(view) for view in sight.units] for sight in sights]
     folder = NamedFolder(out)
-    files = [folder.name(sight.place) for sight in sights]
+    files = []
+    for sight in sights:
+        with _said_of(sight.place):
+            files.append(folder.name(sight.place))
     for view in sights[0].units:
         write_png(folder.path / f"{view.name}_adjacency.png", paint_adjacency(view))
     for sight, file, picks in zip(sights, files, shown):
@@ -126,7 +134,16 @@ def show(net, manifest, names, out, unit=None, choice=None, size=None, top=5):
     page = folder.path / PAGE
     with naming(page):
         write_text(page, make_page(manifest.model, sights, shown))
-    yield f"written: {Path(page)}"
+    yield f"written: {page}"
+
+
+@contextlib.contextmanager
+def _said_of(place):
+    """Name the picture in what is refused inside."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place.file}: {error}") from None
 
 
 def _told(views, picks, most=3):
