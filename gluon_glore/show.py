@@ -105,8 +105,8 @@ def show(net, manifest, names, out, unit=None, choice=None, size=None, top=5):
 
     `net` and `manifest` are `load_network`'s, `names` pictures and folders of them, `unit` one of
     the network's (default: all), `choice` a `Choice`, `size` that of what the network sees, (H, W)
-    in pixels. Yields a line of text for each picture, then the page's path. Raises InputError
-    before anything is written where something can't be used.
+    in pixels. Yields lines of text: each picture, its units' first nodes, and the page's path.
+    Raises InputError, before anything is written, where something can't be used.
     """
     choice = choice or Choice()
     units = find_units(net, unit)
@@ -130,7 +130,8 @@ def show(net, manifest, names, out, unit=None, choice=None, size=None, top=5):
             write_png(folder.path / f"{file}_{view.name}_maps.png", maps)
             graph = paint_graph(view, sight.seen, nodes)
             write_png(folder.path / f"{file}_{view.name}_graph.png", graph)
-        yield f"{sight.place.name}  {caption}  {_told(sight.units, picks)}"
+        yield f"{sight.place.name}  {caption}"
+        yield from (_told(*pair) for pair in zip(sight.units, picks))
     page = folder.path / PAGE
     with naming(page):
         write_text(page, make_page(manifest.model, sights, shown))
@@ -146,9 +147,7 @@ def _said_of(place):
         raise InputError(f"{place.file}: {error}") from None
 
 
-def _told(views, picks, most=3):
-    """The first nodes of each unit in words."""
-    return "; ".join(
-        f"{view.name}: " + ", ".join(f"{n} {view.strength[n]:.1%}" for n in nodes[:most])
-        for view, nodes in zip(views, picks)
-    )
+def _told(view, nodes, most=8):
+    """The first nodes of a unit in words."""
+    words = ", ".join(f"{node} {view.strength[node]:.1%}" for node in nodes[:most])
+    return f"  {view.name}  nodes {words}"

@@ -59,7 +59,9 @@ def test_a_page_and_pictures_of_every_unit_and_picture_are_written(pictures, tmp
     for file in out.glob("*.png"):
         assert cv2.imread(str(file)).std() > 5
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3 and lines[0].startswith("a.png  ") and f"{UNIT}: " in lines[0]
+    assert len(lines) == 5 and lines[0].startswith("a.png  ") and lines[2].startswith("b.png  ")
+    assert lines[1].startswith(f"  {UNIT}  nodes ") and lines[1].count("%") == 8
+    assert lines[4] == f"written: {out / 'index.html'}"
     data = data_of(out)
     assert data["model"] == "tiny_glore_0_1" and data["units"][0]["nodes"] == 64
     for one, name in zip(data["pictures"], ("a.png", "b.png")):
@@ -182,7 +184,7 @@ def test_shares_of_the_picture_are_told_of_a_network_that_labels_pixels(tmp_path
     manifest = Manifest(spec.name, names, Preprocess(size=(64, 96), resize=0))
     cv2.imwrite(str(tmp_path / "a.png"), np.random.randint(0, 256, (128, 192, 3), np.uint8))
     out = tmp_path / "out"
-    assert len(list(show(net, manifest, [tmp_path / "a.png"], out, choice=Choice(4), top=99))) == 2
+    assert len(list(show(net, manifest, [tmp_path / "a.png"], out, choice=Choice(4), top=99))) == 3
     [picture] = data_of(out)["pictures"]
     assert picture["figure"] == "share" and picture["size"] == [64, 96]
     assert sum(share for _, share in picture["top"]) == pytest.approx(1, abs=2e-3)
