@@ -295,8 +295,8 @@ def show(args):
     refuse_own_output(args.images, args.out)
     net, manifest = load_network(args.model, args.weights, args.class_names)
     choice = Choice(args.strongest, args.nodes)
-    for line in show(net, manifest, args.images, args.out, args.unit, choice, args.size, args.top):
-        print(line, flush=True)
+    size, top = args.size, args.top
+    print("\n".join(show(net, manifest, args.images, args.out, args.unit, choice, size, top)))
 
 
 def load(args):

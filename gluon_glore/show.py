@@ -105,7 +105,7 @@ def show(net, manifest, names, out, unit=None, choice=None, size=None, top=5):
 
     `net` and `manifest` are `load_network`'s, `names` pictures and folders of them, `unit` one of
     the network's (default: all), `choice` a `Choice`, `size` that of what the network sees, (H, W)
-    in pixels. Yields lines of text: each picture, its units' first nodes, and the page's path.
+    in pixels. Returns lines of text: each picture, its units' first nodes, and the page's path.
     Raises InputError, before anything is written, where something can't be used.
     """
     choice = choice or Choice()
@@ -123,6 +123,7 @@ def show(net, manifest, names, out, unit=None, choice=None, size=None, top=5):
             files.append(folder.name(sight.place))
     for view in sights[0].units:
         write_png(folder.path / f"{view.name}_adjacency.png", paint_adjacency(view))
+    lines = []
     for sight, file, picks in zip(sights, files, shown):
         caption = f"{sight.top[0][0]} {sight.top[0][1]:.1%}"
         for view, nodes in zip(sight.units, picks):
@@ -130,12 +131,12 @@ def show(net, manifest, names, out, unit=None, choice=None, size=None, top=5):
             write_png(folder.path / f"{file}_{view.name}_maps.png", maps)
             graph = paint_graph(view, sight.seen, nodes)
             write_png(folder.path / f"{file}_{view.name}_graph.png", graph)
-        yield f"{sight.place.name}  {caption}"
-        yield from (_told(*pair) for pair in zip(sight.units, picks))
+        lines.append(f"{sight.place.name}  {caption}")
+        lines += (_told(*pair) for pair in zip(sight.units, picks))
     page = folder.path / PAGE
     with naming(page):
         write_text(page, make_page(manifest.model, sights, shown))
-    yield f"written: {page}"
+    return [*lines, f"written: {page}"]
 
 
 @contextlib.contextmanager

@@ -184,7 +184,7 @@ def test_shares_of_the_picture_are_told_of_a_network_that_labels_pixels(tmp_path
     manifest = Manifest(spec.name, names, Preprocess(size=(64, 96), resize=0))
     cv2.imwrite(str(tmp_path / "a.png"), np.random.randint(0, 256, (128, 192, 3), np.uint8))
     out = tmp_path / "out"
-    assert len(list(show(net, manifest, [tmp_path / "a.png"], out, choice=Choice(4), top=99))) == 3
+    assert len(show(net, manifest, [tmp_path / "a.png"], out, choice=Choice(4), top=99)) == 3
     [picture] = data_of(out)["pictures"]
     assert picture["figure"] == "share" and picture["size"] == [64, 96]
     assert sum(share for _, share in picture["top"]) == pytest.approx(1, abs=2e-3)
