@@ -1,11 +1,11 @@
-"""The command line: `python -m gluon_glore list | info | export | check | predict | serve`, and of
-the model zoo `import | publish | verify`."""
+"""The command line: `python -m gluon_glore list | info | export | check | predict | serve | show`,
+and of the model zoo `import | publish | verify`."""
 
 import argparse
 import os
 import sys
 
-from .commands import add_class_names, add_predict, add_serve, add_weights
+from .commands import add_class_names, add_predict, add_serve, add_show, add_weights
 from .cpu import prepare_cpu
 from .deployment import PRECISIONS
 from .errors import InputError, positive_int
@@ -89,6 +89,7 @@ def parse_args(argv):
 
     add_predict(commands)
     add_serve(commands)
+    add_show(commands)
 
     command = commands.add_parser("import", help="make a zoo entry of somebody's weights")
     command.add_argument(

@@ -1,10 +1,14 @@
-"""The commands that use a network, `predict` and `serve`: their options."""
+"""The commands that use a network, `predict`, `serve` and `show`: their options."""
 
 import os
 
 from .errors import InputError, positive_int
 
-PIXELS = {"predict": 256 * 10**6, "serve": 50 * 10**6}  # a picture takes 3 bytes of memory each
+PIXELS = {
+    "predict": 256 * 10**6,
+    "serve": 50 * 10**6,
+    "show": 256 * 10**6,
+}  # a picture takes 3 bytes of memory each
 
 
 def add_predict(commands):
@@ -79,6 +83,41 @@ def add_serve(commands):
     command.set_defaults(command=serve)
 
 
+def add_show(commands):
+    command = commands.add_parser("show", help="draw what GloRe units see in pictures")
+    command.add_argument("images", nargs="+", metavar="IMAGE", help="a picture or a folder of them")
+    command.add_argument(
+        "--model",
+        required=True,
+        help="a training run's directory, a checkpoint's, a zoo entry's, a folder exported with "
+        "--plain, or a network's name",
+    )
+    command.add_argument("--out", required=True, metavar="DIR", help="folder for page and pictures")
+    command.add_argument(
+        "--unit", metavar="NAME", help="one of the network's, as info --units (all)"
+    )
+    picked = command.add_mutually_exclusive_group()
+    picked.add_argument("--nodes", type=numbers, metavar="N,N,...", help="nodes to draw, from 0 on")
+    picked.add_argument(
+        "--strongest",
+        type=positive_int,
+        default=8,
+        metavar="K",
+        help="draw the nodes that give most energy back to the picture (8)",
+    )
+    command.add_argument(
+        "--size",
+        type=pixels,
+        metavar="S",
+        help="of what the network sees, 512 or 512x768 (its own)",
+    )
+    command.add_argument("--top", type=positive_int, default=5, help="classes on the page (5)")
+    add_max_pixels(command, "show")
+    add_weights(command)
+    add_class_names(command)
+    command.set_defaults(command=show)
+
+
 MODEL = "an exported folder, a training run's directory, or a network's name"
 
 
@@ -86,6 +125,10 @@ def add_decoding(command, name):
     command.add_argument(
         "--workers", type=positive_int, default=cores(), help="threads that decode (all cores)"
     )
+    add_max_pixels(command, name)
+
+
+def add_max_pixels(command, name):
     command.add_argument(
         "--max-pixels",
         type=amount,
@@ -149,6 +192,18 @@ def amount(text):
     """An argparse type: a whole number above 0, with K, M or G for thousands, millions, ..."""
     scale = {"K": 10**3, "M": 10**6, "G": 10**9}.get(text[-1:].upper())
     return positive_int(text[:-1]) * scale if scale else positive_int(text)
+
+
+def numbers(text):
+    """An argparse type: whole numbers, as 0,3,7."""
+    return tuple(map(int, text.split(",")))
+
+
+def pixels(text):
+    """An argparse type: (height, width) of 512 or 512x768."""
+    sides = [positive_int(side) for side in text.split("x")]
+    height, width = sides * 2 if len(sides) == 1 else sides
+    return height, width
 
 
 def port(text):
@@ -228,6 +283,20 @@ def serve(args):
     wait = args.wait_ms / 1000
     settings = Settings(args.max_bytes, args.queue, args.timeout, args.batch, wait, args.workers)
     serve(Classifier(*ready), args.host, args.port, settings)
+
+
+def show(args):
+    # Read by OpenCV when it is imported, as in `load`.
+    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(args.max_pixels)
+    from .load import load_network
+    from .predict import refuse_own_output
+    from .show import Choice, show
+
+    refuse_own_output(args.images, args.out)
+    net, manifest = load_network(args.model, args.weights, args.class_names)
+    choice = Choice(args.strongest, args.nodes)
+    size, top = args.size, args.top
+    print("\n".join(show(net, manifest, args.images, args.out, args.unit, choice, size, top)))
 
 
 def load(args):

@@ -1,12 +1,12 @@
 """What a network saw in a video as a picture: frames along time, beneath them the first classes."""
 
 import itertools
-import unicodedata
 
 import cv2
 import numpy as np
 
 from .image import resize
+from .lettering import INK, SOFT, fitting, in_lines, write
 from .paint import NamedFolder, write_png
 from .video import Video
 
@@ -18,9 +18,8 @@ _ROW, _GAP = 46, 8  # height of a class's row, and what is between rows
 _MOST = 10  # classes
 _MOST_FRAMES = 16
 
-_INK, _SOFT, _LINE = (32, 36, 42), (112, 118, 126), (222, 225, 229)
+_LINE = (222, 225, 229)
 _FIRST, _OTHER = (31, 105, 178), (158, 196, 230)  # of bars: the clip's first class, another
-_FONT, _SIZE = cv2.FONT_HERSHEY_SIMPLEX, 0.46
 
 
 def paint_strip(recognition, pictures, title=""):
@@ -41,24 +40,24 @@ def paint_strip(recognition, pictures, title=""):
         return _LEFT + round(chart * min(seconds / recognition.seconds, 1))
 
     half = WIDTH // 2 - 2 * _GAP
-    _text(canvas, _fitting(title, half, 1.2), _GAP, 28, _INK, 1.2)
-    _text(canvas, _fitting(rows[0][0], half, 1.2), WIDTH - _GAP, 28, _FIRST, 1.2, "right")
+    write(canvas, fitting(title, half, 1.2), _GAP, 28, INK, 1.2)
+    write(canvas, fitting(rows[0][0], half, 1.2), WIDTH - _GAP, 28, _FIRST, 1.2, "right")
     edges = [x(edge) for edge in _edges(recognition)]
     top = _TOP + len(frames) + _GAP
     order = (-recognition.probabilities).argsort(kind="stable")
     for number, (name, probability) in zip(order, rows):
         base = top + _ROW
         cv2.line(canvas, (_LEFT, base), (_LEFT + chart - 1, base), _LINE)
-        lines = _lines(name, _LEFT - 2 * _GAP)
+        lines = in_lines(name, _LEFT - 2 * _GAP)
         for i, line in enumerate(lines):
             y = base - 16 + round(18 * (i - (len(lines) - 1) / 2))
-            _text(canvas, line, _LEFT - _GAP, y, _INK, 1, "right")
-        _text(canvas, f"{100 * probability:.1f} %", WIDTH - _GAP, base - 16, _INK, 1, "right")
+            write(canvas, line, _LEFT - _GAP, y, INK, 1, "right")
+        write(canvas, f"{100 * probability:.1f} %", WIDTH - _GAP, base - 16, INK, 1, "right")
         for moment, left, right in zip(recognition.moments, edges, edges[1:]):
             _bar(canvas, moment.probabilities, number, (left, right), base)
         top = base + _GAP
     _axis(canvas, recognition.seconds, x, bottom)
-    _text(canvas, "% of a clip, dark: its first", _GAP, bottom + 21, _SOFT, 0.85)
+    write(canvas, "% of a clip, dark: its first", _GAP, bottom + 21, SOFT, 0.85)
     return canvas
 
 
@@ -121,54 +120,18 @@ def _bar(canvas, probabilities, number, ends, base):
     text = f"{100 * probability:.0f}"
     if probability >= 0.005 and right - left > 26:
         inside = probability > 0.45
-        color = (255, 255, 255) if inside and first else _INK if inside else _SOFT
+        color = (255, 255, 255) if inside and first else INK if inside else SOFT
         line = upper + 14 if inside else upper - 4
-        _text(canvas, text, (left + right) // 2, line, color, 0.85, "middle")
+        write(canvas, text, (left + right) // 2, line, color, 0.85, "middle")
 
 
 def _axis(canvas, seconds, x, top):
     """Seconds beneath the chart, in round steps."""
     sizes = (s * 10.0**e for e in itertools.count(-3) for s in (1, 2, 5))
     step = next(size for size in sizes if seconds / size <= 12)  # timestamps may say anything
-    cv2.line(canvas, (x(0), top), (x(seconds) - 1, top), _SOFT)
+    cv2.line(canvas, (x(0), top), (x(seconds) - 1, top), SOFT)
     for i in range(int(seconds / step + 1e-6) + 1):
         at = x(i * step)
-        cv2.line(canvas, (at, top), (at, top + 5), _SOFT)
-        _text(canvas, f"{i * step:g}", at, top + 21, _SOFT, 0.95, "middle")
-    _text(canvas, "seconds", WIDTH - _GAP, top + 21, _SOFT, 0.95, "right")
-
-
-def _plain(text):
-    """The text in the letters that OpenCV has."""
-    letters = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return "".join(letters).encode("ascii", "replace").decode()
-
-
-def _width(text, size):
-    return cv2.getTextSize(text, _FONT, size * _SIZE, 1)[0][0]
-
-
-def _fitting(text, width, size=1):
-    """The text, cut where it is wider than `width` pixels."""
-    text = _plain(text)
-    if _width(text, size) <= width:
-        return text
-    while text and _width(f"{text}...", size) > width:
-        text = text[:-1]
-    return f"{text.rstrip()}..."
-
-
-def _lines(text, width):
-    """The text in at most two lines, broken between words."""
-    words = _plain(text).split(" ")
-    first = words.pop(0)
-    while words and _width(f"{first} {words[0]}", 1) <= width:
-        first += f" {words.pop(0)}"
-    return [_fitting(line, width) for line in (first, " ".join(words)) if line]
-
-
-def _text(canvas, text, x, y, color, size=1, align="left"):
-    """Write with the line of the letters at y."""
-    text = _plain(text)
-    x -= {"left": 0, "middle": 0.5, "right": 1}[align] * _width(text, size)
-    cv2.putText(canvas, text, (round(x), y), _FONT, size * _SIZE, color, 1, cv2.LINE_AA)
+        cv2.line(canvas, (at, top), (at, top + 5), SOFT)
+        write(canvas, f"{i * step:g}", at, top + 21, SOFT, 0.95, "middle")
+    write(canvas, "seconds", WIDTH - _GAP, top + 21, SOFT, 0.95, "right")
