@@ -8,6 +8,7 @@ PIXELS = {"predict": 256 * 10**6, "serve": 50 * 10**6}  # a picture takes 3 byte
 
 
 def add_predict(commands):
+    """The options of `predict`; those of one kind of network alone are None where not given."""
     command = commands.add_parser("predict", help="classify or segment pictures and videos")
     command.add_argument(
         "images",
@@ -54,6 +55,7 @@ def add_predict(commands):
 
 
 def add_serve(commands):
+    """The options of `serve`."""
     command = commands.add_parser("serve", help="classify pictures over HTTP")
     command.add_argument("model", help=MODEL)
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
@@ -83,6 +85,7 @@ MODEL = "an exported folder, a training run's directory, or a network's name"
 
 
 def add_decoding(command, name):
+    """How many threads decode, and the largest picture: `PIXELS[name]` where not given."""
     command.add_argument(
         "--workers", type=positive_int, default=cores(), help="threads that decode (all cores)"
     )
@@ -95,6 +98,7 @@ def add_decoding(command, name):
 
 
 def add_network(command):
+    """What a network is run by and made of, beside its name: `load(args)` has it."""
     command.add_argument("--runtime", help="what runs an exported folder (the best there is)")
     add_weights(command)
     add_class_names(command)
@@ -129,6 +133,7 @@ def views(args):
 
 
 def add_weights(command):
+    """The weights of a network given by name."""
     command.add_argument(
         "--weights",
         metavar="FILE",
@@ -138,6 +143,7 @@ def add_weights(command):
 
 
 def add_class_names(command):
+    """The file of class names."""
     command.add_argument(
         "--class-names",
         metavar="FILE",
@@ -168,10 +174,12 @@ def milliseconds(text):
 
 
 def cores():
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def predict(args):
+    """Print what a network says of pictures or videos. Raises InputError for options not its."""
     ready = load(args)
     from .classify import Classifier
     from .predict import predict_sources, recognize_sources, segment_sources
@@ -216,6 +224,7 @@ def refuse_options(args, ready):
 
 
 def serve(args):
+    """Answer over HTTP until stopped. Raises InputError for a network that does not classify."""
     ready = load(args)
     from .classify import Classifier
     from .ready import DOES

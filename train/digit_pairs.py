@@ -86,6 +86,7 @@ def write_digit_pairs(directory, train=10000, test=2000, seed=0):
 
 
 def main():
+    """`python -m train.digit_pairs DIRECTORY`: write the data set, by default the README's."""
     parser = argparse.ArgumentParser(description="Write the digit-pairs data set as RecordIO.")
     parser.add_argument("directory")
     parser.add_argument("--train", type=positive_int, default=10000, help="training pairs (10000)")

@@ -121,6 +121,7 @@ def write_result(path, result):
 
 
 def parse_args(argv):
+    """The options; those that a run or its checkpoint knows are None where not given."""
     parser = argparse.ArgumentParser(
         prog="python -m train.evaluate", description=__doc__.splitlines()[0]
     )
@@ -151,7 +152,10 @@ def load_picture_network(model):
 
 
 def make_config(args, preprocess) -> Config:
-    """What `evaluation_batches` needs: the checkpoint's preprocessing, changed as asked for."""
+    """What `evaluation_batches` needs: the checkpoint's preprocessing, changed as asked for.
+
+    Raises InputError where the short side would be less than the crop's.
+    """
     size, resize = preprocess.size, preprocess.resize
     if args.size:
         resize = round(resize * args.size / min(size))

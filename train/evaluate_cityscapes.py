@@ -46,6 +46,7 @@ def main(argv=None):
 
 
 def parse_args(argv):
+    """The options; those of how to look at a scene are None where not given."""
     parser = argparse.ArgumentParser(
         prog="python -m train.evaluate_cityscapes", description=__doc__.splitlines()[0]
     )

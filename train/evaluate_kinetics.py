@@ -36,6 +36,7 @@ def main(argv=None):
 
 
 def parse_args(argv):
+    """The options; --data is None where it is to be the run's own."""
     parser = argparse.ArgumentParser(
         prog="python -m train.evaluate_kinetics", description=__doc__.splitlines()[0]
     )
