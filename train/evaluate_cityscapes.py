@@ -22,10 +22,10 @@ from gluon_glore.paint import Palette, encode_png
 from gluon_glore.segment import load_segmenter
 
 from .cityscapes_scores import evaluator, official_scores, scores_table
-from .evaluate import write_result
 from .progress import bar
 from .records import BadRecord
 from .scenes import Scenes
+from .scoring import write_result
 
 
 def main(argv=None):
