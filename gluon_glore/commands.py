@@ -181,8 +181,8 @@ def cores():
 def predict(args):
     """Print what a network says of pictures or videos. Raises InputError for options not its."""
     ready = load(args)
+    from .answers import predict_sources, recognize_sources, segment_sources
     from .classify import Classifier
-    from .predict import predict_sources, recognize_sources, segment_sources
     from .recognize import Recognizer
     from .segment import Segmenter
 

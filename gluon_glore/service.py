@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import __version__
+from .answers import top_fields
 from .batching import Batcher
 from .errors import InputError
 from .image import decode_image, max_pixels
-from .predict import top_fields
 
 try:
     from aiohttp import web
