@@ -27,15 +27,20 @@ def segment_sources(segmenter, names, out, views, top=5, workers=2, every=1, sty
 
     Raises InputError also where that lies in a folder of pictures: the next time they were in it.
     """
-    for name in names:
-        if Path(name).is_dir() and Path(name).resolve() in (Path(out) / "any").resolve().parents:
-            raise InputError(f"{out} lies in {name}, of which all pictures are asked for")
+    refuse_own_output(names, out)
     folder = PaintedFolder(out, segmenter.manifest.class_names)
 
     def answer(items):
         return segment_items(segmenter, items, folder, views, top, workers)
 
     print_answers(answer, open_sources(names, every), style)
+
+
+def refuse_own_output(names, out):
+    """Raise InputError where `out` lies in a folder among the sources: it would be read again."""
+    for name in names:
+        if Path(name).is_dir() and Path(name).resolve() in (Path(out) / "any").resolve().parents:
+            raise InputError(f"{out} lies in {name}, of which all pictures are asked for")
 
 
 def recognize_sources(recognizer, names, look, out=None, top=5, workers=2, style="table"):
