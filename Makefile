@@ -42,7 +42,7 @@ train: $(READY) $(DATA)/train.rec
 	@echo "Gluon and the exported network say the same. The model is in $(RUN)/export."
 
 test: lint
-	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m pytest --cov --cov-config=pyproject.toml
 
 lint: $(READY)
 	$(BIN)/ruff check .
