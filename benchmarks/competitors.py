@@ -29,14 +29,17 @@ class Job:
 
     @property
     def entry(self):
+        """The folder of the zoo entry."""
         return self.folder / "entry"
 
     @property
     def spec(self) -> NetSpec:
+        """The network: the entry's own spec, or the registered one."""
         return parse_manifest(self.entry / MANIFEST).spec or network(self.name)
 
     @property
     def pixels(self):
+        """The batch that every competitor is given."""
         return pixels(self.spec, self.batch)
 
 

@@ -106,8 +106,8 @@ def write_arrays(entry, file):
     np.savez(file, **{name.split(":")[-1]: array.asnumpy() for name, array in arrays.items()})
 
 
-def write_pictures(file, spec, count=64):
-    """Write indexed RecordIO of noise, for exports to be calibrated with.
+def write_pictures(file, spec):
+    """Write 64 pictures of noise as indexed RecordIO, for exports to be calibrated with.
 
     It is what `pixels` gives once prepared: other pictures would be nothing that the random network
     has settled on.
@@ -116,7 +116,7 @@ def write_pictures(file, spec, count=64):
 
     rng = np.random.RandomState(1)
     record = mx.recordio.MXIndexedRecordIO(str(Path(file).with_suffix(".idx")), str(file), "w")
-    for i in range(count):
+    for i in range(64):
         noise = MEAN + rng.normal(size=(256, 256, spec.in_channels)) / Preprocess.scale
         picture = noise.clip(0, 255).astype("uint8")
         record.write_idx(i, mx.recordio.pack_img((0, 0.0, i, 0), picture, quality=95))

@@ -53,6 +53,7 @@ class Layer(nn.Module):
             nn.init.zeros_(self._conv.bias)
 
     def forward(self, x):
+        """`(B, C, *space) -> (B, C', *space')`."""
         for layer in self.children():
             x = layer(x)
         return x
@@ -70,6 +71,7 @@ class Residual(nn.Module):
         self.shortcut = unit.shortcut and unit.shortcut.name
 
     def forward(self, x):
+        """`(B, C, *space) -> (B, C', *space')`."""
         y = x
         for name in self.body:
             y = self._modules[name](y)
@@ -102,6 +104,7 @@ class GloRe(nn.Module):
         self.extend_first = unit.extend_first
 
     def forward(self, x):
+        """`(B, C, *space) -> (B, C, *space)`."""
         state, projection, adjacency, update, extension = (self._modules[n] for n in self.names)
         mask = projection(x).flatten(2)  # (B, N, L)
         v = torch.matmul(state(x).flatten(2), mask.transpose(1, 2))  # (B, S, N)
@@ -135,6 +138,7 @@ class NonLocal(nn.Module):
         self.pool = MAX_POOLS[unit.ndim](unit.pool, ceil_mode=True) if pooled else nn.Identity()
 
     def forward(self, x):
+        """`(B, C, *space) -> (B, C, *space)`."""
         theta, phi, value, extension = (self._modules[name] for name in self.names)
         seen = self.pool(x)
         pairs = (theta, x), (phi, seen), (value, seen)
@@ -161,6 +165,7 @@ class Pixels(nn.Sequential):
     stride = (1, 1)
 
     def forward(self, x):
+        """`(B, C, H, W) -> (B, C', H, W)`."""
         size, x = x.shape[2:], super().forward(x)
         between = [(n - 1) * step + 1 for n, step in zip(x.shape[2:], self.stride)]
         x = nn.functional.interpolate(x, between, mode="bilinear", align_corners=True)

@@ -1,5 +1,8 @@
-"""The command line: `python -m gluon_glore list | info | export | check | predict | serve | show`,
-and of the model zoo `import | publish | verify`."""
+"""The command line: `python -m gluon_glore COMMAND`.
+
+Commands are list, info, export, check, predict, serve and show; of the model zoo import, publish
+and verify.
+"""
 
 import argparse
 import os
@@ -29,6 +32,7 @@ def main(argv=None):
 
 
 def parse_args(argv):
+    """The options; `command` is the function that runs them. Exits where they are wrong."""
     parser = argparse.ArgumentParser(prog="python -m gluon_glore", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -127,11 +131,13 @@ def parse_args(argv):
 
 
 def add_rights(command):
+    """Whose weights they are, for a model card; `said_of(args, ...)` has what was given."""
     command.add_argument("--origin", help="who made the weights")
     command.add_argument("--licence")
 
 
 def list_networks(args):
+    """Print the networks that fit a pattern. Raises InputError where none does."""
     from .table import networks_table, weights_table
     from .zoo import list_models
 
@@ -146,6 +152,7 @@ def list_networks(args):
 
 
 def info(args):
+    """Print a network's input, stages and source; its units too where asked for."""
     from .complexity import by_stage, by_unit, count_network
     from .models import get_model
     from .table import format_size, stages_table
@@ -167,6 +174,7 @@ def info(args):
 
 
 def export(args):
+    """Write a network as a folder that runs without this package, and print what it costs."""
     from dataclasses import replace
 
     from .export import export_model
@@ -196,12 +204,14 @@ def export(args):
 
 
 def check(args):
+    """Run an exported folder in every runtime there is and compare with its golden outputs."""
     from .export.check import check
 
     check(args.folder, args.data)
 
 
 def import_file(args):
+    """Make a zoo entry of somebody else's weights, scored on pictures where they are given."""
     from .weights.card import Card
     from .weights.importer import import_weights
 
@@ -217,6 +227,7 @@ def import_file(args):
 
 
 def publish_run(args):
+    """Make a zoo entry of a checkpoint of this project's trainers."""
     from .weights.card import Card
     from .weights.publish import SOURCE, publish
 
@@ -231,11 +242,13 @@ def said_of(args, *fields):
 
 
 def print_card(folder):
+    """Print a zoo entry's model card and where it lies."""
     print((folder / "README.md").read_text(encoding="utf-8"))
     print(f"written: {folder}")
 
 
 def verify(args):
+    """Score a network on a folder of pictures and compare with what its entry claims."""
     from .weights.verify import verify
 
     verify(args.model, args.weights, args.data, args.batch)

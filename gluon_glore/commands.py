@@ -12,6 +12,7 @@ PIXELS = {
 
 
 def add_predict(commands):
+    """The options of `predict`; those of one kind of network alone are None where not given."""
     command = commands.add_parser("predict", help="classify or segment pictures and videos")
     command.add_argument(
         "images",
@@ -58,6 +59,7 @@ def add_predict(commands):
 
 
 def add_serve(commands):
+    """The options of `serve`."""
     command = commands.add_parser("serve", help="classify pictures over HTTP")
     command.add_argument("model", help=MODEL)
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
@@ -122,6 +124,7 @@ MODEL = "an exported folder, a training run's directory, or a network's name"
 
 
 def add_decoding(command, name):
+    """How many threads decode, and the largest picture: `PIXELS[name]` where not given."""
     command.add_argument(
         "--workers", type=positive_int, default=cores(), help="threads that decode (all cores)"
     )
@@ -138,6 +141,7 @@ def add_max_pixels(command, name):
 
 
 def add_network(command):
+    """What a network is run by and made of, beside its name: `load(args)` has it."""
     command.add_argument("--runtime", help="what runs an exported folder (the best there is)")
     add_weights(command)
     add_class_names(command)
@@ -172,6 +176,7 @@ def views(args):
 
 
 def add_weights(command):
+    """The weights of a network given by name."""
     command.add_argument(
         "--weights",
         metavar="FILE",
@@ -181,6 +186,7 @@ def add_weights(command):
 
 
 def add_class_names(command):
+    """The file of class names."""
     command.add_argument(
         "--class-names",
         metavar="FILE",
@@ -223,13 +229,15 @@ def milliseconds(text):
 
 
 def cores():
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def predict(args):
+    """Print what a network says of pictures or videos. Raises InputError for options not its."""
     ready = load(args)
+    from .answers import predict_sources, recognize_sources, segment_sources
     from .classify import Classifier
-    from .predict import predict_sources, recognize_sources, segment_sources
     from .recognize import Recognizer
     from .segment import Segmenter
 
@@ -271,6 +279,7 @@ def refuse_options(args, ready):
 
 
 def serve(args):
+    """Answer over HTTP until stopped. Raises InputError for a network that does not classify."""
     ready = load(args)
     from .classify import Classifier
     from .ready import DOES
@@ -289,7 +298,7 @@ def show(args):
     # Read by OpenCV when it is imported, as in `load`.
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(args.max_pixels)
     from .load import load_network
-    from .predict import refuse_own_output
+    from .answers import refuse_own_output
     from .show import Choice, show
 
     refuse_own_output(args.images, args.out)

@@ -21,6 +21,7 @@ class DualPath(HybridBlock):
                 self.body.add(PreActConv(conv, unit.eps))
 
     def hybrid_forward(self, F, x):
+        """The paths' channels grow: `(B, R + D, *space) -> (B, R + D + G, *space')`."""
         paths = x if self.projection is None else self.projection(x)
         return join_paths(F, paths, self.body(x), self._residual)
 
@@ -34,5 +35,6 @@ class OnResidualPath(HybridBlock):
         self.unit = unit
 
     def hybrid_forward(self, F, x):
+        """`(B, C, *space) -> (B, C, *space)`, the channels behind the first ones unchanged."""
         residual, dense = split_channels(F, x, self._channels)
         return concat_channels(F, self.unit(residual), dense)

@@ -14,7 +14,7 @@ class InputError(ValueError):
 def naming(path):
     """What the system refuses inside, a full disk or no right to write, as an InputError.
 
-    It names the file that the system named, or else `path`.
+    Raises it naming the file that the system named, or else `path`.
     """
     try:
         yield

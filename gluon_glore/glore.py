@@ -33,6 +33,7 @@ class GraphConvolution(HybridBlock):
         self.update = update
 
     def hybrid_forward(self, F, v):
+        """`(B, S, N, 1) -> (B, S, N, 1)`."""
         u = v + swap_nodes_and_states(F, self.adjacency(swap_nodes_and_states(F, v)))
         if self._relu:
             u = rectify(F, u)
@@ -48,6 +49,7 @@ class Extension(HybridBlock):
             self.register_child(conv)
 
     def hybrid_forward(self, F, y):
+        """`(B, S, H, W) -> (B, C, H, W)`, the paths' channels one after the other."""
         paths = [conv(y) for conv in self._children.values()]
         return paths[0] if len(paths) == 1 else concat_channels(F, *paths)
 
@@ -139,6 +141,7 @@ class GloRe(HybridBlock):
                 self.norm = Norm(name, in_channels, relu=False, zero_gamma=zero_gamma, eps=eps)
 
     def hybrid_forward(self, F, x):
+        """`(B, C, *space) -> (B, C, *space)`."""
         flat = flatten_locations(F, x, self._axes)
         mask = self.projection(flat)
         way_in, pooled_mask = flat, mask

@@ -1,5 +1,7 @@
-"""The networks in GluonCV's model zoo: `import gluon_glore.gluoncv`, once, and
-`gluoncv.model_zoo.get_model(name)` makes them all, those registered later too.
+"""The networks in GluonCV's model zoo.
+
+`import gluon_glore.gluoncv`, once, and `gluoncv.model_zoo.get_model(name)` makes them all, those
+registered later too.
 
 A name that GluonCV has stays GluonCV's; ours then is `gluon_glore_<name>`. Of the zoo that is
 `resnext101_32x4d` alone, which GluonCV has in post-activation. GluonCV reads names without regard

@@ -79,6 +79,7 @@ class Preprocess:
 
     @property
     def channels(self) -> int:
+        """The channels of a picture: 3 for RGB, 1 for grey."""
         return len(self.mean)
 
     def __call__(self, picture, out=None):

@@ -56,6 +56,7 @@ class Norm(HybridBlock):
         )
 
     def hybrid_forward(self, F, x):
+        """`(B, C, *space) -> (B, C, *space)`."""
         x = plain_copy(F, x, self._axes)
         y = self.norm(x) if self.stand_in is None else self.stand_in(F, x, self.norm)
         if self._relu:
@@ -87,6 +88,7 @@ class PreActConv(HybridBlock):
         self.conv = convolution(conv)
 
     def hybrid_forward(self, F, x):
+        """`(B, C, *space) -> (B, C', *space')`, smaller by the convolution's stride."""
         return self.conv(self.norm(x))
 
 
@@ -110,6 +112,7 @@ class GlobalAveragePool(HybridBlock):
         self._axes = axes
 
     def hybrid_forward(self, F, x):
+        """`(B, C, *space) -> (B, C)`."""
         flat = flatten_locations(F, x, self._axes)
         pooled = F.Pooling(flat, global_pool=True, pool_type="avg", kernel=(1, 1))
         if self.mean_max:

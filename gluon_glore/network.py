@@ -74,6 +74,10 @@ class Network(HybridBlock):
             self.output = nn.Dense(classes, in_units=channels, prefix=f"{classifier}_")
 
     def forward(self, x):
+        """`(B, C, *space) -> (B, classes)`, or of a head `(B, classes, H, W)`.
+
+        Raises InputError where an array's shape is not one that the network takes.
+        """
         if isinstance(x, mx.nd.NDArray):
             if x.ndim != self.spec.ndim + 2 or x.shape[1] != self.spec.in_channels:
                 raise InputError(
@@ -88,6 +92,7 @@ class Network(HybridBlock):
             return super().forward(x)
 
     def hybrid_forward(self, F, x):
+        """`(B, C, *space) -> (B, classes)`, or of a head `(B, classes, H, W)`."""
         if self.spec.ndim == 1:
             x = flatten_locations(F, x, axes=1)
         y = self.output(self.features(x))

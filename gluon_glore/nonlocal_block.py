@@ -41,6 +41,7 @@ class NonLocal(HybridBlock):
             self.norm = Norm(name, in_channels, relu=False, zero_gamma=zero_gamma, eps=eps)
 
     def hybrid_forward(self, F, x):
+        """`(B, C, *space) -> (B, C, *space)`."""
         flat = flatten_locations(F, x, self._axes)
         seen = pool_locations(F, flat, x, self._pool, "max") if self._pool else flat
         y = attend(F, self.theta(flat), self.phi(seen), self.value(seen))

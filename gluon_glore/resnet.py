@@ -27,5 +27,6 @@ class Residual(HybridBlock):
             self.shortcut = PreActConv(shortcut, unit.eps) if shortcut else None
 
     def hybrid_forward(self, F, x):
+        """`(B, C, *space) -> (B, C', *space')`."""
         shortcut = x if self.shortcut is None else self.shortcut(x)
         return self.body(x) + shortcut

@@ -39,14 +39,17 @@ class Files:
 
     @property
     def symbol(self):
+        """The path of the network for MXNet."""
         return self.folder / f"{self.manifest.model}-symbol.json"
 
     @property
     def params(self):
+        """The path of its parameters."""
         return self.folder / f"{self.manifest.model}-0000.params"
 
     @property
     def onnx(self):
+        """The path of the network for the other runtimes; it need not be there."""
         return self.folder / f"{self.manifest.model}.onnx"
 
     @property
@@ -102,6 +105,7 @@ class MXNetRuntime:
             return SymbolBlock.imports(symbol, ["data"], params, ctx=ctx)
 
     def __call__(self, x):
+        """A batch `(B, *input)` -> float32 logits `(B, classes)`, numpy both."""
         return self._block(self._array(x)).asnumpy()
 
 
@@ -122,6 +126,7 @@ class ONNXRuntime:
         )
 
     def __call__(self, x):
+        """A batch `(B, *input)` -> float32 logits `(B, classes)`, numpy both."""
         return self._session.run(None, {"data": np.ascontiguousarray(x)})[0]
 
 
@@ -156,6 +161,7 @@ class OpenVINO:
         self._lock = threading.Lock()
 
     def __call__(self, x):
+        """A batch `(B, *input)` -> float32 logits `(B, classes)`, numpy both; one at a time."""
         with self._lock:
             shape = self._fitting(x.shape)
             network = self._compiled.pop(shape, None) or self._compile(shape)
@@ -239,7 +245,7 @@ def is_export(folder):
 
 
 def start_runtime(files, name=None, threads=None):
-    """`load_runtime` for files that were verified."""
+    """`load_runtime` for verified files. Raises InputError where `name` can't run them."""
     found = usable(files)
     if name is None:
         name = found[0]

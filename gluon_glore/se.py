@@ -19,5 +19,6 @@ class ChannelAttention(HybridBlock):
         self.fc2 = nn.Dense(row.channels, in_units=row.hidden, prefix="se-fc2_")
 
     def hybrid_forward(self, F, x):
+        """`(B, C, *space) -> (B, C, *space)`."""
         weight = F.sigmoid(self.fc2(rectify(F, self.fc1(self.pool(x)))))
         return scale_channels(F, x, weight, self._axes)

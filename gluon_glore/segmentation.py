@@ -20,6 +20,7 @@ class ConvNorm(HybridBlock):
         self.norm = Norm(unit.name, unit.out_channels, eps=unit.eps)
 
     def hybrid_forward(self, F, x):
+        """`(B, C, H, W) -> (B, C', H, W)`."""
         return self.norm(self.conv(x))
 
 
@@ -56,6 +57,7 @@ class WithAuxiliary(HybridBlock):
         self._last = net.first_unit + units - 1
 
     def hybrid_forward(self, F, x):
+        """`(B, C, H, W) ->` logits and auxiliary logits, `(B, classes, H, W)` each."""
         y = x
         for index, layer in enumerate(self.net.features):
             y = layer(y)

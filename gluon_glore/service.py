@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import __version__
+from .answers import top_fields
 from .batching import Batcher
 from .errors import InputError
 from .image import decode_image, max_pixels
-from .predict import top_fields
 
 try:
     from aiohttp import web
@@ -92,6 +92,7 @@ class Service:
             await asyncio.gather(*[self.batcher.submit(black) for _ in range(number)])
 
     async def close(self):
+        """Answer what is in hand, then let the threads end."""
         await self.batcher.close()
         self._decoders.shutdown(wait=False)
 
@@ -125,6 +126,7 @@ class Service:
             self.metrics.requests.labels(path, status).inc()
 
     async def describe(self, _):
+        """What runs here and its limits, as JSON."""
         manifest = self.classifier.manifest
         return web.json_response(
             {
@@ -156,10 +158,12 @@ class Service:
         return web.json_response(fields, status=200 if status == "ok" else 503)
 
     async def exposition(self, _):
+        """The metrics, as Prometheus reads them."""
         text = generate_latest(self.metrics.registry)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def predict(self, request):
+        """The likeliest classes of the picture in a request, as JSON. Raises Refusal."""
         top = self._top(request)
         if self.in_hand >= self.settings.requests:
             message = f"{self.in_hand} requests in hand, try again"

@@ -151,6 +151,7 @@ class NetSpec:
 
     @property
     def ndim(self) -> int:
+        """The axes of an input, frames counted: 1, 2 or 3."""
         return len(self.input_size)
 
     @property
@@ -181,6 +182,7 @@ class NetSpec:
 
     @property
     def stem_conv(self) -> Conv:
+        """The first convolution."""
         stem = self.stem
         return make_conv(
             self.names[0], self.in_channels, stem.channels, stem.kernel, stem.stride, self.ndim
@@ -188,6 +190,7 @@ class NetSpec:
 
     @property
     def stem_pool(self) -> Union[Pool, None]:
+        """The pooling behind it, None where the stem has none."""
         if not self.stem.pool:
             return None
         kernel = per_axis(self.stem.pool, self.ndim)
@@ -195,6 +198,7 @@ class NetSpec:
 
     @property
     def feature_channels(self) -> int:
+        """The channels that the last stage gives."""
         return self.stage_channels(1 + len(self.stages))
 
     def stage_channels(self, stage) -> int:

@@ -2,7 +2,6 @@
 
 import fnmatch
 import re
-from pathlib import Path
 
 from .complexity import StageCount, count_network, totals
 from .errors import InputError
@@ -77,7 +76,7 @@ def networks_table(names):
     return "\n".join(lines)
 
 
-def weights_table(pattern="*", root=None):
+def weights_table(pattern="*"):
     """The networks of a shell pattern, a line each: whose weights, where, how they were checked.
 
     Also those that are no registered ones, but that the root or the mirror has entries of. Empty
@@ -89,14 +88,12 @@ def weights_table(pattern="*", root=None):
     except InputError as error:
         known = [*shipped(), *releases()]
         trouble = [f"the mirror's own weights are not listed: {error}"]
-    others = {row.name for row in known if row.is_entry} | {
-        m.model for _, m in installed(None, root)
-    }
+    others = {row.name for row in known if row.is_entry} | {m.model for _, m in installed()}
     names = sorted({*list_models(pattern), *fnmatch.filter(others, pattern)})
     if not names:
         return ""
     lines = [("network", "weights", "checked")]
-    lines += [(name, *_weights(name, find_row(known, name), root)) for name in names]
+    lines += [(name, *_weights(name, find_row(known, name))) for name in names]
     widths = [max(map(len, column)) for column in list(zip(*lines))[:2]]
     lines = [
         f"{name:{widths[0]}}  {weights:{widths[1]}}  {checked}".rstrip()
@@ -105,17 +102,17 @@ def weights_table(pattern="*", root=None):
     return "\n".join(lines + trouble)
 
 
-def _weights(name, row, root):
+def _weights(name, row):
     """Whose weights `pretrained=True` takes, where they are, and how they were checked."""
-    flat = Path(root or default_root()) / f"{name}-0000.params"
+    flat = default_root() / f"{name}-0000.params"
     if flat.is_file():
         return f"{flat}", "not"
     if row and row.packaged:
         return f"{row.origin}, with the package", row.checked
-    here = brought(name, root)
+    here = brought(name)
     if row and not here:
         return f"{row.origin}, to download", row.checked
-    by_hash = next(iter(installed(name, root)), None)
+    by_hash = next(iter(installed(name)), None)
     if not (here or by_hash):
         return "none", ""
     folder, manifest = here or by_hash

@@ -41,7 +41,7 @@ def transfer_weights(block, source, *, allow_missing=False, skip_classifier=Fals
 
 
 def fill(block, title, place, arrays, allow_missing, skip_classifier):
-    """`transfer_weights` of what `read_source` returned."""
+    """`transfer_weights` of what `read_source` returned. Raises what it raises."""
     params = block.collect_params()
     own = set()
     if skip_classifier:
@@ -59,7 +59,10 @@ def fill(block, title, place, arrays, allow_missing, skip_classifier):
 
 
 def read_source(source):
-    """A source's title and place in messages, and its arrays by full name."""
+    """A source's title and place in messages, and its arrays by full name.
+
+    Raises InputError where a file can't be read or a Block's parameters have no values yet.
+    """
     if not isinstance(source, Block):
         known = isinstance(source, str) and source in list_models()
         path = find_weights(source).params if known else Path(source)

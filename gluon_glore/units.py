@@ -109,10 +109,12 @@ class ResidualUnit:
 
     @property
     def in_channels(self) -> int:
+        """The channels of the input."""
         return self.convs[0].in_channels
 
     @property
     def out_channels(self) -> int:
+        """The channels of the output."""
         return self.convs[-1].out_channels
 
 
@@ -134,10 +136,12 @@ class DualPathUnit:
 
     @property
     def in_channels(self) -> int:
+        """The channels of the input, both paths together."""
         return self.convs[0].in_channels
 
     @property
     def out_channels(self) -> int:
+        """The channels of the output, both paths together: the densely growing one is longer."""
         before = self.projection.out_channels if self.projection else self.in_channels
         return before + self.convs[-1].out_channels - self.residual
 
@@ -155,10 +159,12 @@ class ConvUnit:
 
     @property
     def name(self) -> str:
+        """The convolution's name."""
         return self.conv.name
 
     @property
     def out_channels(self) -> int:
+        """The channels of the output."""
         return self.conv.out_channels
 
 
@@ -260,14 +266,17 @@ class GloReUnit:
 
     @property
     def out_channels(self) -> int:
+        """The channels of the output, as many as of the input."""
         return self.in_channels
 
     @property
     def nodes(self) -> int:
+        """N, the nodes of the graph."""
         return self.mid_channels
 
     @property
     def states(self) -> int:
+        """S, the numbers that a node holds."""
         return 2 * self.mid_channels
 
     @property
@@ -348,6 +357,7 @@ class NonLocalUnit:
 
     @property
     def out_channels(self) -> int:
+        """The channels of the output, as many as of the input."""
         return self.in_channels
 
     def _embedding(self, name) -> Conv:

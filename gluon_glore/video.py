@@ -106,7 +106,10 @@ class Video(FramesByNumber):
             return next(frames)[1].shape[:2]
 
     def frames(self, indices, channels=3):
-        """Yield `(index, uint8 (H, W, channels))`, RGB or grey, of each index once, ascending."""
+        """Yield `(index, uint8 (H, W, channels))`, RGB or grey, of each index once, ascending.
+
+        Raises InputError where one can't be decoded.
+        """
         wanted = collections.deque(self.ascending(indices))
         picture = _Pictures(self._coded, channels)
         if self._index and wanted:

@@ -63,7 +63,7 @@ def max_pool(x, pool, name):
 
 
 def global_average_pool(x, name, axes=2):
-    """`(B, C, *space) -> (B, C)`"""
+    """The average over all locations: `(B, C, *space) -> (B, C)`."""
     x = mx.sym.Pooling(
         flatten_locations(mx.sym, x, axes),
         global_pool=True,

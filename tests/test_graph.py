@@ -18,7 +18,7 @@ def nodes_of(symbol):
 
 
 def layers_of(symbol):
-    """{meaning: [the parameters of its layers]}"""
+    """{meaning: [the parameters of its layers]}."""
     layers = Meaning(nodes_of(symbol)).layers
     return {meaning: [layer.parameters for layer in alike] for meaning, alike in layers.items()}
 

@@ -13,6 +13,7 @@ from test_export import exported
 
 from gluon_glore import get_model, get_spec, list_models, save_weights
 from gluon_glore.__main__ import main
+from gluon_glore.manifest import read_manifest
 from gluon_glore.table import networks_table
 
 
@@ -175,6 +176,26 @@ def test_networks_by_name_are_exported_and_predict_with_a_weights_file(tmp_path,
         outputs.append(capsys.readouterr().out)
     assert outputs[0] == outputs[1]
     assert "fish" in outputs[0]
+
+
+def test_what_an_export_is_told_is_in_its_folder(digit_pairs, tmp_path, capsys):
+    export = ["export", "tiny_glore_0_1", "--onnx", "--out"]
+
+    def deployment(name, *options):
+        assert main([*export, str(tmp_path / name), *options]) == 0
+        return read_manifest(tmp_path / name).deployment
+
+    own = deployment("own")
+    assert (own.shape, own.precision, own.takes_pictures) == ((None, 1, 64, 64), "fp32", False)
+    larger = deployment("larger", "--with-preprocess", "--input-size", "80", "96")
+    assert larger.takes_pictures and larger.shape == (None, 80, 96, 1)
+    assert deployment("any", "--any-size").shape == (None, 1, None, None)
+    lowered = ["--precision", "int8", "--calibrate", str(digit_pairs / "train.rec")]
+    method = ["--calibration-method", "minmax"]
+    assert deployment("lower", *lowered, *method, "--tolerance", "0.5").precision == "int8"
+    assert main([*export, str(tmp_path / "no"), *lowered, "--tolerance", "1e-9"]) == 2
+    assert "with an error of at most 1e-09" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
 
 
 def test_errors_are_one_line_and_exit_2(tmp_path, model, image, capsys):

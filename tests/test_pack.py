@@ -9,9 +9,10 @@ import mxnet as mx
 import numpy as np
 import pytest
 from conftest import ROOT
+from test_packing import refused
 from test_records import small_disk
 
-from train.pack import main, ordered_map
+from train.pack import main
 from train.records import RecordDataset
 
 RED, BLUE = (0, 0, 255), (255, 0, 0)  # OpenCV writes BGR
@@ -125,11 +126,7 @@ def test_what_can_not_be_packed_is_one_error_and_leaves_no_file(
     (tmp_path / "list.tsv").write_text("a.jpg\tdog\nb.jpg\n")
     (tmp_path / "absent.tsv").write_text("a.jpg\tdog\n")
     (tmp_path / "names.txt").write_text("cat\n")
-    source, *more = options
-    assert main([source, "out/x", *more]) == 2
-    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1 and message in errors[0]
-    assert not list(tmp_path.glob("out/*"))
+    assert message in refused(main, options, capsys)
 
 
 def test_a_killed_run_leaves_nothing_that_looks_whole(tmp_path):
@@ -165,15 +162,6 @@ def test_a_full_disk_is_an_error_and_leaves_no_file(tmp_path, capsys):
         assert main([str(tmp_path / "in"), str(tmp_path / "disk" / "x")]) == 2
         assert "x.rec: can't be written" in capsys.readouterr().err
         assert not list((tmp_path / "disk").iterdir())
-
-
-def test_work_runs_a_bounded_number_of_items_ahead():
-    begun = []
-    results = ordered_map(lambda i: begun.append(i) or i * i, range(1000), threads=2)
-    assert [next(results) for _ in range(3)] == [0, 1, 4]
-    assert len(begun) < 100
-    results.close()
-    assert list(ordered_map(abs, [-1, -2], threads=8)) == [1, 2]
 
 
 def test_mxnets_own_iterator_reads_what_is_packed(folder, tmp_path):

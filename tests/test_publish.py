@@ -177,6 +177,10 @@ def test_the_command_prints_the_card_and_says_where_it_is(run, tmp_path, capsys)
     (folder,) = zoo.glob("tiny_glore_0_1-*")
     assert "| origin | me |" in out and "| licence | CC0 |" in out
     assert out.endswith(f"written: {folder}\n")
+    assert main([*arguments, "--half", "--name", "smaller"]) == 0
+    (half,) = zoo.glob("smaller-*")
+    arrays = load_arrays(half / "smaller-0000.params").values()
+    assert {str(array.dtype) for array in arrays} == {"<class 'numpy.float16'>"}
     code, out, err = command(*arguments)
     assert (code, out) == (2, "") and len(err.splitlines()) == 1
     assert err == f"error: {folder}: published already; delete it to publish it anew\n"

@@ -89,7 +89,7 @@ VARIANTS = {
 
 @pytest.fixture(scope="module")
 def releases(tmp_path_factory):
-    """{variant: (symbol, parameters, logits of the symbol on the plain operators)}"""
+    """{variant: (symbol, parameters, logits of the symbol on the plain operators)}."""
     folder = tmp_path_factory.mktemp("releases")
     files = {}
     for i, (name, (spec, spelling, change, _)) in enumerate(VARIANTS.items()):

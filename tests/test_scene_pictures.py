@@ -40,6 +40,17 @@ def test_each_row_has_the_scene_its_label_and_what_each_network_sees(tmp_path):
     assert draw(scenes, [], rows=9).shape[0] == 5 * (30 + GAP)
 
 
+def test_the_command_draws_some_scenes_of_a_split_as_wide_as_asked(tmp_path, monkeypatch):
+    write_scenes(tmp_path)
+    monkeypatch.setattr(scene_pictures, "load_segmenter", lambda model: sees(int(model)))
+    out = tmp_path / "x.png"
+    arguments = ["3", "--data", str(tmp_path), "--out", str(out), "--split", "train"]
+    assert scene_pictures.main([*arguments, "--scenes", "2"]) == 0
+    assert cv2.imread(str(out)).shape == (2 * (30 + GAP), 3 * (40 + GAP), 3)
+    assert scene_pictures.main([*arguments, "--scenes", "1", "--width", "69"]) == 0
+    assert cv2.imread(str(out)).shape == (18, 69, 3)
+
+
 def test_errors_are_one_line_and_nothing_is_written(tmp_path, capsys):
     arguments = ["nowhere", "--data", str(tmp_path), "--out", str(tmp_path / "x.png")]
     assert scene_pictures.main(arguments) == 2

@@ -52,7 +52,7 @@ def test_networks_have_figures_placement_and_place_in_the_paper():
 def test_networks_of_other_dimensions_are_counted_at_their_own_input(monkeypatch):
     def video():
         """A network of ours (paper,
-        Figure 12); of another (Table 3)."""
+        Figure 12); of another (Table 3)."""  # noqa: D205, D209 - folded, as some are
         return NetSpec(stages=(Stage(1, 256),), input_size=(8, 32, 64))
 
     monkeypatch.setitem(registry._ROWS, "video", video)

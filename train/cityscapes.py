@@ -93,7 +93,10 @@ class Segmentation:
         return batches.training_batches(dataset, view, shape, config, epoch, rank, ranks, start)
 
     def evaluate(self, net, dataset, config, comm, ctx, stop):
-        """Mean IoU and loss of whole scenes over all ranks; of some where a stop is asked for."""
+        """Mean IoU and loss of whole scenes over all ranks; of some where a stop is asked for.
+
+        Raises InputError where no pixel of them has a label.
+        """
         data, loss = config.data, PixelLoss()
         normalize = make_preprocess(data).normalize
         confusion, losses, count, started = Confusion(net.classes), 0.0, 0, time.perf_counter()

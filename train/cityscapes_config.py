@@ -41,6 +41,7 @@ class SceneData:
     max_bad: float = 0.01
 
     def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
         check_pixels(self)
 
 
@@ -58,6 +59,7 @@ class Loss:
     auxiliary: float = 0.0
 
     def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
         not_below_0({f"loss.{name}": value for name, value in vars(self).items()})
         self.make()
 
@@ -82,4 +84,5 @@ class SceneConfig:
     tensorboard: bool = False
 
     def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
         above_0({"log_every": self.log_every})

@@ -40,6 +40,7 @@ class Model:
     new_classifier: bool = False
 
     def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
         above_0({"model.classes": self.classes})
         if self.units and self.pretrained:
             raise InputError("config key model.units needs random weights, given model.pretrained")
@@ -68,6 +69,7 @@ class Data:
     max_bad: float = 0.01
 
     def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
         check_pixels(self)
 
 
@@ -85,6 +87,7 @@ class Augment:
     hls: Tuple[int, int, int] = (20, 40, 50)
 
     def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
         rising({"augment.area": self.area, "augment.aspect": self.aspect})
         if self.area[1] > 1:
             raise InputError(f"config key augment.area is a share of 1, given {self.area[1]}")
@@ -140,6 +143,7 @@ class Optim:
     loss_scale: float = 0.0
 
     def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
         one_of("optim.schedule", self.schedule, ("step", "cosine", "poly"))
         one_of("optim.precision", self.precision, ("float32", "bfloat16", "float16"))
         above_0(self._values("epochs", "batch_size", "lr", "power", "accumulate"))
@@ -194,6 +198,7 @@ class Horovod:
     stall_seconds: int = 600
 
     def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
         one_of("horovod.compression", self.compression, ("none", "fp16"))
         names = ("groups", "fusion_mb", "cycle_ms", "stall_seconds")
         not_below_0({f"horovod.{name}": getattr(self, name) for name in names})
@@ -210,6 +215,7 @@ class Checkpoint:
     every: int = 0
 
     def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
         above_0({"checkpoint.keep": self.keep})
         if self.every < 0:
             raise InputError(
@@ -235,6 +241,7 @@ class Config:
     tensorboard: bool = False
 
     def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
         above_0({"log_every": self.log_every})
 
 

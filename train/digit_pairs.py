@@ -59,7 +59,10 @@ def draw_triple(digits, rng, canvas=CANVAS):
     far = canvas - side
     corners = rng.permutation(4)[:3]
     places = [
-        [abs(start - rng.integers(border + 1)) for start in (far * (corner // 2), far * (corner % 2))]
+        [
+            abs(start - rng.integers(border + 1))
+            for start in (far * (corner // 2), far * (corner % 2))
+        ]
         for corner in corners
     ]
     return draw_at(places, digits, side, canvas)
@@ -119,6 +122,7 @@ def write_digits(directory, train=10000, test=2000, seed=0, digits=2, canvas=CAN
 
 
 def main():
+    """`python -m train.digit_pairs DIRECTORY`: write the data set, by default the README's."""
     parser = argparse.ArgumentParser(description="Write the digit-pairs data set as RecordIO.")
     parser.add_argument("directory")
     parser.add_argument("--train", type=positive_int, default=10000, help="for training (10000)")

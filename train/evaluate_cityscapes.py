@@ -22,10 +22,10 @@ from gluon_glore.paint import Palette, encode_png
 from gluon_glore.segment import load_segmenter
 
 from .cityscapes_scores import evaluator, official_scores, scores_table
-from .evaluate import write_result
 from .progress import bar
 from .records import BadRecord
 from .scenes import Scenes
+from .scoring import write_result
 
 
 def main(argv=None):
@@ -46,6 +46,7 @@ def main(argv=None):
 
 
 def parse_args(argv):
+    """The options; those of how to look at a scene are None where not given."""
     parser = argparse.ArgumentParser(
         prog="python -m train.evaluate_cityscapes", description=__doc__.splitlines()[0]
     )

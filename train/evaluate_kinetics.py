@@ -9,7 +9,6 @@ Clips lie evenly in time, one in the centre; a video's probabilities are the mea
 several; each video is scored once.
 """
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -22,10 +21,10 @@ from gluon_glore.errors import InputError, positive_int
 from gluon_glore.load import load_network
 
 from .config import Optim
-from .evaluate import data_section, place, result_of, score
 from .kinetics import views_in_turn
 from .kinetics_config import VideoConfig, VideoData
 from .loop import Meter
+from .scoring import data_section, options, place, result_of, score
 from .videos import Videos, check_videos
 
 
@@ -36,20 +35,15 @@ def main(argv=None):
 
 
 def parse_args(argv):
-    parser = argparse.ArgumentParser(
-        prog="python -m train.evaluate_kinetics", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("model", metavar="RUN", help="a run's directory, or a checkpoint's")
-    parser.add_argument("--data", metavar="VIDEOS", help="folder, list, .rec (the run's own val)")
+    """The options; --data is None where it is to be the run's own."""
+    data = ("VIDEOS", "folder, list, .rec (the run's own val)")
+    parser = options("train.evaluate_kinetics", __doc__, data)
     parser.add_argument(
         "--root", default="", help="where a list's paths begin (as trained; of --data: its folder)"
     )
     parser.add_argument("--clips", type=positive_int, default=10, help="of a video (10)")
     parser.add_argument("--crops", type=int, choices=tuple(CROPS), default=1, help="of a clip (1)")
     parser.add_argument("--batch", type=positive_int, default=8, help="clips at once (8)")
-    parser.add_argument("--threads", type=positive_int, default=2, help="decoding, a process (2)")
-    parser.add_argument("--max-bad", type=float, default=0.01, help="share allowed (0.01)")
-    parser.add_argument("--out", metavar="FILE.json", help="write the result there too")
     return parser.parse_args(argv)
 
 

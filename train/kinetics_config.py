@@ -35,6 +35,7 @@ class VideoData:
     max_bad: float = 0.01
 
     def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
         check_pixels(self)
 
 
@@ -61,5 +62,6 @@ class VideoConfig:
     tensorboard: bool = False
 
     def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
         above_0({"log_every": self.log_every})
         self.augment.check_size(self.data.size)

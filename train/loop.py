@@ -33,6 +33,7 @@ class Meter:
 
     @property
     def images_per_second(self) -> float:
+        """Samples a second, of all ranks together."""
         return self.samples / self.seconds
 
     def text(self, digits) -> str:

@@ -19,6 +19,7 @@ class Measures:
 
     @property
     def score(self) -> str:
+        """The first figure of an evaluation, the one that runs are compared by."""
         return self.tested[0]
 
     def key(self, kind):

@@ -110,6 +110,7 @@ def write_part(folder, videos):
 
 
 def main():
+    """`python -m train.moving_digits DIRECTORY`: write the data set, by default the README's."""
     parser = argparse.ArgumentParser(description="Write the moving-digits data set as videos.")
     parser.add_argument("directory")
     parser.add_argument("--train", type=positive_int, default=2000, help="training videos (2000)")

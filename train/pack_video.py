@@ -16,8 +16,8 @@ from gluon_glore.errors import InputError
 from gluon_glore.image import resize_short
 from gluon_glore.load import read_names
 
-from .pack import encode_jpeg, options, pack_files, run
 from .packed_video import pack_frames
+from .packing import encode_jpeg, options, pack_files, run
 from .videos import Videos
 
 

@@ -75,7 +75,7 @@ class PackedVideos:
         return f"{self.path} record {self._keys[i]}"
 
     def label(self, i) -> int:
-        """The label of record i, 0 or more."""
+        """The label of record i, 0 or more. Raises InputError where it has none or several."""
         count, label, _, _ = _LABEL.unpack(self._record(i).read(0, _LABEL.size))
         if count:
             raise InputError(f"one label expected, given {count}")
@@ -117,7 +117,10 @@ class PackedVideo(FramesByNumber):
         return self._length
 
     def frames(self, indices, channels=3):
-        """Yield `(index, uint8 (H, W, channels))`, RGB or grey, of each index once, ascending."""
+        """Yield `(index, uint8 (H, W, channels))`, RGB or grey, of each index once, ascending.
+
+        Raises InputError where one is damaged.
+        """
         for index in self.ascending(indices):
             start, end = self._ends[index : index + 2]
             try:

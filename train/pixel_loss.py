@@ -23,6 +23,8 @@ class PixelLoss:
     auxiliary : above 0, logits are a pair, the second those of an auxiliary classifier, whose loss
         is added times this number; without mining, for it is to reach all pixels early on (PSPNet,
         Zhao et al. 2017, section 3.3).
+
+    Raises InputError where `hard_below` or `keep` is no share, or one needs the other.
     """
 
     def __init__(self, ignore=255, hard_below=0.0, keep=0.0, auxiliary=0.0):
@@ -39,6 +41,7 @@ class PixelLoss:
         self._auxiliary = auxiliary
 
     def __call__(self, logits, labels):
+        """The losses `(B,)`. Raises InputError where `auxiliary` is set and logits are no pair."""
         if not self._auxiliary:
             return self._mean(logits, labels, self._hard_below)
         if isinstance(logits, nd.NDArray):

@@ -30,10 +30,12 @@ class Lines:
         self._stream = stream
 
     def write(self, text):
+        """Write a state of the bar as a line; nothing for what only moves the cursor."""
         if text.strip():
             self._stream.write(text.strip() + "\n")
 
     def flush(self):
+        """Flush the stream."""
         self._stream.flush()
 
 

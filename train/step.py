@@ -34,6 +34,7 @@ class Step:
         self._graph = graph
 
     def __call__(self, net, trainer, x, y, number):
+        """Train on x and y, this rank's share of step `number`: (logits, losses `(B,)`)."""
         if self._seed is not None:
             mx.random.seed(int(np.random.SeedSequence([*self._seed, number]).generate_state(1)[0]))
         gradients = [p.list_grad()[0] for p in trainer._params if p.grad_req != "null"]

@@ -61,6 +61,7 @@ STUDIES = {
 
 
 def main():
+    """`python -m train.study STUDY`: train what is not there yet, then write table and pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("study", choices=STUDIES)
     parser.add_argument("--config", required=True)

@@ -54,6 +54,7 @@ class Synchronised(HybridBlock):
         return self._block[0].collect_params(select)
 
     def hybrid_forward(self, F, x):
+        """What the block makes of x, `(B, ...) -> (B, ...)`, its BatchNorms over all ranks."""
         # Called with symbols, once, to draw the graph.
         for norm in self._norms:
             norm.stand_in = self._normalise

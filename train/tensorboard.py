@@ -47,6 +47,7 @@ class EventFile:
         self._write(step=step, summary=self._summary(value=value))
 
     def close(self):
+        """Write what is still in memory, and close the file."""
         self._writer.close()
 
     def _write(self, **fields):

@@ -94,6 +94,7 @@ def run(task, argv=None):
 
 
 def parse_args(task, argv):
+    """The options of a trainer of `task`, `set` a list of "KEY=VALUE"."""
     parser = argparse.ArgumentParser(
         prog=task.prog,
         description=task.description,

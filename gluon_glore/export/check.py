@@ -6,11 +6,13 @@ from ..zoo import labels_pixels
 from .calibration import BATCH, Pictures, in_batches
 from .golden import GOLDEN, read_golden, relative_error, top1_agreement
 
+AT_ONCE = 16 * BATCH  # pictures in memory
 
-def check(folder, data=None, say=print):
+
+def check(folder, data=None):
     """Verify the files of an exported folder and run its golden pair through every runtime.
 
-    With `data`, indexed RecordIO, also its accuracy on that. `say(text)` is told a line a runtime.
+    With `data`, indexed RecordIO, also its accuracy on that. Prints a line a runtime.
     Returns {runtime: {"error", "top1_agreement", "accuracy"}}. Raises InputError where a file is
     missing, damaged or not the manifest's, a runtime disagrees, or `data` can't be used.
     """
@@ -28,14 +30,14 @@ def check(folder, data=None, say=print):
     figures, disagree = {}, []
     for name in RUNTIMES:
         if lack(files, name):
-            say(f"{name:12} not run: {lack(files, name)}")
+            print(f"{name:12} not run: {lack(files, name)}")
             continue
         network = start_runtime(files, name)
         logits = network(x)
         error = relative_error(logits, expected)
         figures[name] = {"error": error, "top1_agreement": top1_agreement(logits, expected)}
         agrees = error <= deployment.tolerance
-        say(
+        print(
             f"{name:12} {'agrees' if agrees else 'DISAGREES'}: differs by {error:.1e} of the "
             f"largest logit, {deployment.tolerance:.1e} allowed"
         )
@@ -44,16 +46,16 @@ def check(folder, data=None, say=print):
         if pictures:
             figures[name]["accuracy"] = accuracy(network, pictures)
             share = f"{figures[name]['accuracy']:.2%}".replace("%", " %")
-            say(f"{'':12} top-1 {share} on {len(pictures)} pictures")
+            print(f"{'':12} top-1 {share} on {len(pictures)} pictures")
     if disagree:
         raise InputError(f"{folder}: {listed(disagree)} gives other outputs than the golden pair")
     return figures
 
 
-def accuracy(network, pictures, at_once=16 * BATCH):
+def accuracy(network, pictures):
     """The share of the pictures whose likeliest class is their label."""
     right = 0
-    for start in range(0, len(pictures), at_once):
-        inputs, labels = pictures.read(range(start, min(start + at_once, len(pictures))))
+    for start in range(0, len(pictures), AT_ONCE):
+        inputs, labels = pictures.read(range(start, min(start + AT_ONCE, len(pictures))))
         right += int((in_batches(network, inputs).argmax(axis=1) == labels).sum())
     return right / len(pictures)

@@ -32,6 +32,7 @@ class BFloat16:
         self.units = tuple(files.units)
 
     def write(self, float32):
+        """Do nothing: what stays in float32 is the manifest's to say, and the runtime's to do."""
         pass
 
 
@@ -55,6 +56,7 @@ class Integers:
         self._ranges = {name: ranges[output] for name, output in outputs.items()}
 
     def write(self, float32):
+        """Write the ONNX file, all units but those of `float32` in integers."""
         import onnx
 
         chosen = {output for output, unit in self._unit_of.items() if unit not in float32}
@@ -81,6 +83,7 @@ class SymbolIntegers:
         )
 
     def write(self, float32):
+        """Write symbol and parameters, all units but those of `float32` in integers."""
         everything = len(float32) == len(self.units)
         symbol, arrays = self._float32 if everything else self._quantiser(set(float32))
         symbol.save(os.fspath(self._files.symbol))

@@ -36,6 +36,7 @@ class Histogram:
         self._width = 0.0
 
     def add(self, values):
+        """Count an array of any shape; of its magnitudes, a sample evenly spread."""
         low, high = float(values.min()), float(values.max())
         self.low, self.high = min(self.low, low), max(self.high, high)
         largest = max(-low, high)

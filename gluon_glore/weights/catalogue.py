@@ -60,6 +60,7 @@ class Row:
 
     @property
     def is_entry(self) -> bool:
+        """Whether the address is a zoo entry's, not a released file's that has to be imported."""
         return not urlsplit(self.url).path.endswith(_RELEASED)
 
 

@@ -45,7 +45,10 @@ class Node:
     inputs: Tuple[int, ...]
 
     def numbers(self, key, default):
-        """An attribute as a tuple of whole numbers: "(3, 3)" is (3, 3), "2" is (2,)."""
+        """An attribute as a tuple of whole numbers: "(3, 3)" is (3, 3), "2" is (2,).
+
+        Raises InputError where it is something else.
+        """
         text = self.attrs.get(key)
         if text is None:
             return default
@@ -75,6 +78,7 @@ class Node:
         return width
 
     def flag(self, key, default):
+        """Whether an attribute says "True" or "1"; `default` where it is not given."""
         return self.attrs.get(key, str(default)).lower() in ("true", "1")
 
 

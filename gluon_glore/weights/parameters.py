@@ -28,7 +28,6 @@ def load_arrays(path):
 
 def plain_names(arrays):
     """`arrays` by full name, without `arg:` and `aux:`, statistics spelled as Gluon does."""
-
     arrays = without_kinds(arrays)
     return {name.replace("_moving_", "_running_"): array for name, array in arrays.items()}
 
@@ -66,8 +65,8 @@ def fit_as_is(array, shape):
 def set_weights(params, arrays, source, place="the file", fit=fit_as_is, ctx=None):
     """Give each of `params` its array by name, all of them or none.
 
-    `fit(array, shape)` is the array as that parameter takes it, or None. `source` and `place` name
-    the origin of the arrays in the InputError, which names the parameters that differ.
+    `fit(array, shape)` is the array as that parameter takes it, or None. Raises InputError
+    naming the parameters that differ; `source` and `place` are what it calls the arrays' origin.
     """
     problems = [f"{name} is missing in {place}" for name in params if name not in arrays]
     problems += [f"{name} is not in the network" for name in arrays if name not in params]

@@ -63,6 +63,7 @@ class Part:
 
     @property
     def whole(self):
+        """Whether all bytes have come. Never where the server did not say how many there are."""
         return self.length == self.size
 
     def start(self, size, validator):
@@ -77,7 +78,7 @@ class Part:
             self._note.write_text(json.dumps(note), encoding="utf-8")
 
     def allow(self, size):
-        """Refuse a size above the limit."""
+        """Raise InputError for a size above the limit."""
         if size is not None and size > self._limit:
             raise InputError(f"{self._url}: {size} bytes or more, at most {self._limit} allowed")
 

@@ -95,6 +95,6 @@ def _run_of(folder):
 
 
 def _validation_set(run):
-    from train.evaluate import validation_set
+    from train.scoring import validation_set
 
     return validation_set(run)

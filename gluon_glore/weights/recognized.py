@@ -18,4 +18,5 @@ class Recognized:
 
     @property
     def classes(self) -> int:
+        """How many classes its classifier has."""
         return self.spec.classes

@@ -77,7 +77,7 @@ def origins(manifest):
 
 
 def verified(folder):
-    """The parameters of a folder with a manifest, their checksum verified."""
+    """The parameters of a folder with a manifest. Raises InputError where a checksum differs."""
     folder = Path(folder)
     if not (folder / MANIFEST).is_file():
         raise InputError(
@@ -97,7 +97,7 @@ def _checked(params, manifest):
 
 
 def whole(folder):
-    """The parameters of an entry in the root; where they are damaged, what to do about it."""
+    """The parameters of an entry in the root. Raises InputError, saying what to do if damaged."""
     try:
         return verified(folder)
     except InputError as error:
@@ -106,7 +106,7 @@ def whole(folder):
 
 @contextlib.contextmanager
 def work(root):
-    """An empty folder in the root, for one process at a time."""
+    """An empty folder in the root, for one process at a time. Raises InputError after `WAIT` s."""
     temporary = root / ".bring"
     with naming(root):
         root.mkdir(parents=True, exist_ok=True)

@@ -153,7 +153,7 @@ def _extension(source, header):
 
 
 def _attributes(data):
-    """The records `LENGTH KEY=VALUE\\n` of a pax header."""
+    r"""The records `LENGTH KEY=VALUE\n` of a pax header."""
     records, place = {}, 0
     try:
         while place < len(data):
