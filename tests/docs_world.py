@@ -44,7 +44,8 @@ BLOCK = re.compile(
 # What a command is changed to, and why.
 REWRITTEN = (
     (r"-np \d+", "-np 2"),  # cores, not GPUs
-    (r"-np 2 (python -m train\.(?!imagenet))", r"-np 1 \1"),  # the tests of these have two
+    (r"-np 2(?! python -m train\.imagenet)|-np 2(?=.*--resume)", "-np 1"),  # tested elsewhere
+    (r"\s+# .*", ""),
     (r"--window 768 768", "--window 48 48"),  # of small scenes
     (r"(?<![\w.])/data/", "data/"),  # the reader's own place
     (r"\bROOT\b", "data/cityscapes"),
@@ -56,7 +57,7 @@ REWRITTEN = (
 # Servers run until their block is done.
 SERVERS = (
     (r"^(python -m http\.server)(.*)", r"\1 $PORT\2"),
-    (r"^(python -m gluon_glore serve .*?)(?: --port \d+)?(?: +#.*)?$", r"\1 --port $PORT"),
+    (r"^(python -m gluon_glore serve .*?)(?: --port \d+)?$", r"\1 --port $PORT"),
 )
 PRELUDE = """
 servers=
