@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
 from conftest import ROOT
@@ -191,6 +192,13 @@ def test_every_link_and_picture_is_there():
             assert place.exists(), f"{page} links to {target}"
             if anchor:
                 assert anchor in anchors(place.read_text(encoding="utf-8")), f"{page}: {target}"
+
+
+def test_drawings_are_whole():
+    drawings = sorted(ROOT.glob("docs/*.svg"))
+    assert drawings
+    for path in drawings:
+        assert ElementTree.parse(path).getroot().get("viewBox"), path
 
 
 def anchors(text):
