@@ -1,20 +1,25 @@
+"""Every measured figure in the README and the pages is that of the file it was measured into."""
+
 import importlib.util
 import json
 import re
 import subprocess
 import sys
 
-import mxnet as mx
 import numpy as np
 import pytest
 from conftest import ROOT
 
 from benchmarks.unit_share import LIMIT
-from gluon_glore import get_model, list_models, save_weights
+from gluon_glore import list_models
 from gluon_glore.table import networks_table
 from train.study import STUDIES, table
 
 README = (ROOT / "README.md").read_text()
+NETWORKS, IMAGENET, SEGMENTATION, KINETICS, WEIGHTS = (
+    (ROOT / f"docs/{page}.md").read_text()
+    for page in ("networks", "imagenet", "segmentation", "kinetics", "weights")
+)
 KEYS = ("miou", "category_miou")  # of docs/camvid.json
 
 
@@ -28,9 +33,16 @@ def test_the_study_table_is_what_the_study_measured():
 
 def test_the_table_of_networks_is_what_the_code_counts():
     # The blank line behind it: no row of a network that is gone.
-    assert f"\n{networks_table(list_models())}\n\n" in README, (
-        "README's table differs from `python -m gluon_glore list --markdown`"
+    assert f"\n{networks_table(list_models())}\n\n" in NETWORKS, (
+        "docs/networks.md's table differs from `python -m gluon_glore list --markdown`"
     )
+
+
+def test_the_networks_in_the_readme_are_rows_of_that_table():
+    head, _, *rows = re.search(r"^\| network \| input .*?\n\n", README, re.M | re.S)[0].split("\n")
+    rows = [row for row in rows if row]
+    assert 6 <= len(rows) <= 8
+    assert all(f"\n{row}\n" in NETWORKS for row in (head, *rows))
 
 
 def test_the_speed_figures_are_those_measured():
@@ -38,7 +50,7 @@ def test_the_speed_figures_are_those_measured():
     share = json.loads((results / "unit_share_resnet50_glore_2_3.json").read_text())
     order = json.loads((results / "projection_order.json").read_text())["first / last"]
     forward, both = share["forward"], share["forward + backward"]
-    text = " ".join(README.split())
+    text = " ".join(NETWORKS.split())
     assert f"medians of {share['rounds']} paired rounds" in text
     assert (
         f"{share['share_of_macs']:.1%} of its multiply-adds and take "
@@ -61,12 +73,15 @@ def test_the_figures_beside_pytorch_are_those_measured():
         f"fp32 {speed['OpenVINO fp32']}; ONNX Runtime fp32 {speed['ONNX Runtime fp32']}; "
         f"MXNet fp32 {speed['MXNet exported fp32']}; "
         f"PyTorch's best layout {speed['PyTorch channels-last fp32']}"
-    ) in README
+    ) in IMAGENET
+    int8, fp32 = (rows[f"OpenVINO {kind}"]["images_per_second"] for kind in ("int8", "fp32"))
+    assert round(int8 / fp32) == 6
+    assert "in int8 takes a sixth of the time of float32 on OpenVINO" in " ".join(README.split())
     steps = json.loads((results / f"training_step_{name}").read_text())["competitors"]
     ours, theirs = (
         steps[label]["seconds"] for label in ("MXNet Gluon fp32", "PyTorch channels-last fp32")
     )
-    assert f"MXNet {ours:.2f} s, PyTorch's best layout {theirs:.2f} s" in README
+    assert f"MXNet {ours:.2f} s, PyTorch's best layout {theirs:.2f} s" in IMAGENET
 
 
 def test_the_figures_of_input_processes_and_memory_are_those_measured():
@@ -76,7 +91,7 @@ def test_the_figures_of_input_processes_and_memory_are_those_measured():
         for name in ("loader", "processes_batch32", "processes_batch8", "memory_dpn131_glore_2_3")
     }
     speed = read["loader"]["images_per_second"]
-    text = " ".join(README.split())
+    text = " ".join(IMAGENET.split())
     assert f"{speed['ours']:.0f} images/s; ImageRecordIter {speed['ImageRecordIter']:.0f}" in text
     assert f"alone {speed['opencv']:.0f}; {read['loader']['ratio']:.2f} times" in text
     for batch in ("32", "8"):
@@ -93,8 +108,7 @@ def test_the_figures_of_input_processes_and_memory_are_those_measured():
 
 
 def test_the_figures_of_segmentation_are_those_measured():
-    text = " ".join(README.split())
-    docs = (ROOT / "docs/segmentation.md").read_text()
+    text, docs = " ".join(README.split()), SEGMENTATION
     rows = json.loads((ROOT / "docs/camvid.json").read_text())["networks"]
     plain, unit = rows.values()
     assert list(rows) == ["fcn_small_cityscapes", "fcn_small_glore_1_cityscapes"]
@@ -115,22 +129,23 @@ def test_the_figures_of_segmentation_are_those_measured():
 
     steps = json.loads((ROOT / "benchmarks/results/segmentation_step.json").read_text())
     step = steps["competitors"]["fcn_resnet50_glore_1_cityscapes"]
+    text = " ".join(docs.split())
     assert f"take {step['seconds_ratio']:.2f} times the time" in text
     assert f"and {step['peak_ratio']:.2f} times the memory" in text
     assert f"({step['seconds']:.1f} s and {step['peak_mib'] / 1024:.1f} GiB on two cores" in text
     for line in docs.splitlines():
         if line.startswith("| Table "):
             _, name, *counts, _ = (cell.strip() for cell in line.strip("|").split("|"))
-            assert f"| {name} | 768x768 | 19 | {' | '.join(counts)} |" in README
+            assert f"| {name} | 768x768 | 19 | {' | '.join(counts)} |" in NETWORKS
 
 
 def test_the_figures_of_videos_are_those_measured():
     study = json.loads((ROOT / "docs/moving_digits/study.json").read_text())
     moving = table(study["rows"], STUDIES["moving_digits"].score)
-    assert moving in README and moving in (ROOT / "docs/kinetics.md").read_text()
+    assert moving in README and moving in KINETICS
     assert study["seeds"] == 3 and all(len(row["top1"]) == 3 for row in study["rows"])
 
-    text = " ".join(README.split())
+    text = " ".join(KINETICS.split())
     results = ROOT / "benchmarks/results"
     forward, both = (
         json.loads((results / f"video_forward_{kind}batch1.json").read_text())["competitors"]
@@ -168,40 +183,12 @@ def test_the_figures_of_videos_are_those_measured():
 def test_loading_takes_as_long_as_measured():
     result = json.loads((ROOT / "benchmarks/results/load_weights.json").read_text())
     seconds = result["seconds"]
-    text = " ".join(README.split())
+    text = " ".join(WEIGHTS.split())
     assert (
         f"takes {seconds['entry']:.2f} s ({seconds['file']:.2f} s without a checksum; Gluon's own "
         f"`load_parameters` {seconds['gluon']:.2f} s)"
     ) in text
     assert seconds["entry"] < result["limit"]
-
-
-def test_python_examples_run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert len(blocks) == 6
-    monkeypatch.setenv("GLORE_HOME", str(tmp_path / "home"))
-    names = {}
-    for block in blocks[:2]:
-        exec(block, names)
-    assert names["y"].shape == (2, 512, 28, 28)
-    assert names["symbol"].list_outputs() == ["classifier_output"]
-    assert names["net"].classes == 10
-    assert np.isfinite(names["y"].asnumpy()).all()
-    assert isinstance(names["symbol"], mx.sym.Symbol)
-    exec(blocks[2], names)
-    assert names["net"].spec.name == "resnet18_glore_0_1"
-    written = sorted(path.name for path in tmp_path.iterdir())
-    assert written == ["resnet18_glore_0_1-0000.params", "resnet18_glore_0_1-symbol.json"]
-    exec(blocks[3], names)
-    assert names["new"].classes == 10
-    lite = get_model("resnet50_lite")
-    lite.initialize()
-    save_weights(lite, "resnet50_lite-0000.params")
-    exec(blocks[4], names)
-    assert names["net"].classes == 400
-    kept = {name for name in names["kept"] if "_extra_" not in name}
-    assert kept == {"classifier_weight", "classifier_bias"}
 
 
 def test_commands_and_files_that_are_named_exist():

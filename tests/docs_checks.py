@@ -1,0 +1,49 @@
+"""What the Python examples of a page must have made: `after` are the variables behind each."""
+
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+
+
+def readme(after):
+    unit, networks, weights, inflated, exported = after
+    assert unit["y"].shape == (2, 512, 28, 28)
+    assert np.isfinite(unit["y"].asnumpy()).all()
+    assert networks["symbol"].list_outputs() == ["classifier_output"]
+    assert isinstance(networks["symbol"], mx.sym.Symbol)
+    assert networks["net"].classes == 10
+    assert networks["spec"].placement == "glore: Res4 2,4"
+    assert weights["new"].classes == 10
+    assert inflated["net"].classes == 400
+    kept = {name for name in inflated["kept"] if "_extra_" not in name}
+    assert kept == {"classifier_weight", "classifier_bias"}
+    assert set(exported["arguments"]) | {"data"} == set(exported["symbol"].list_arguments())
+
+
+def networks(after):
+    named, spelled, gluoncv = after
+    assert named["net"].classes == 1000
+    assert spelled["symbol"].list_outputs() == ["classifier_output"]
+    assert gluoncv["net"].spec.name == "resnet18_glore_0_1"
+    written = sorted(path.name for path in Path().glob("resnet18_glore_0_1*"))
+    assert written == ["resnet18_glore_0_1-0000.params", "resnet18_glore_0_1-symbol.json"]
+
+
+def kinetics(after):
+    recognition = after[-1]["recognition"]
+    assert len(recognition.moments) == 10
+    assert all(0 <= probability <= 1 for _, probability in recognition.top)
+
+
+def deployment(after):
+    expected = np.load("model/golden.npz")["logits"]
+    assert np.allclose(after[-1]["logits"], expected, atol=1e-3 * np.abs(expected).max())
+
+
+CHECKS = {
+    "README.md": readme,
+    "docs/networks.md": networks,
+    "docs/kinetics.md": kinetics,
+    "docs/deployment.md": deployment,
+}
