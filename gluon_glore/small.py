@@ -47,7 +47,7 @@ def mini():
 
 @register_model
 def mini_wide():
-    """`mini` with a Res4 of 35 channels: the multiply-adds of `mini` with a unit of 32 nodes; ours."""
+    """`mini` with a Res4 of 35 channels: what a unit of 32 nodes costs, spent on width; ours."""
     narrow = mini()
     return dataclasses.replace(narrow, stages=(*narrow.stages[:2], Stage(3, 35, 1)))
 

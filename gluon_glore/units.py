@@ -332,8 +332,8 @@ class NonLocalUnit:
     Inner width `mid_channels`, half the input's where a network places it; biases, and BatchNorm
     with zero-initialised gamma behind the last convolution. `subsample` > 1 max-pools what
     keys and values are made of over that many pixels a spatial dimension, not over time: the
-    subsampling trick of their section 3.3. `zero_gamma`, `passing` and `eps` as in `GloReUnit`. Raises InputError
-    on an impossible value.
+    subsampling trick of their section 3.3. `zero_gamma`, `passing` and `eps` as in `GloReUnit`.
+    Raises InputError on an impossible value.
     """
 
     kind: ClassVar[str] = "nonlocal"
