@@ -86,6 +86,7 @@ def add_serve(commands):
 
 
 def add_show(commands):
+    """The options of `show`."""
     command = commands.add_parser("show", help="draw what GloRe units see in pictures")
     command.add_argument("images", nargs="+", metavar="IMAGE", help="a picture or a folder of them")
     command.add_argument(
@@ -132,6 +133,7 @@ def add_decoding(command, name):
 
 
 def add_max_pixels(command, name):
+    """The largest picture, `PIXELS[name]` where not given."""
     command.add_argument(
         "--max-pixels",
         type=amount,
@@ -295,10 +297,11 @@ def serve(args):
 
 
 def show(args):
+    """Draw what the units of a network see."""
     # Read by OpenCV when it is imported, as in `load`.
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(args.max_pixels)
-    from .load import load_network
     from .answers import refuse_own_output
+    from .load import load_network
     from .show import Choice, show
 
     refuse_own_output(args.images, args.out)

@@ -75,7 +75,7 @@ class GloRe(HybridBlock):
     shared_projection : project back with the mask of the way in; else learn a second one.
     pool_stride : average the way in over that many locations a dimension, to save time.
     extend_first : extend the nodes, not the locations: cheaper where those are many ("post" only).
-    zero_gamma : start as the identity; False starts the last BatchNorm's gamma at one ("post" only).
+    zero_gamma : start as the identity; False starts the last BatchNorm with gamma one ("post").
     residual : channels of the residual path of a dual-path network, extended on their own, as are
         the others ("pre" only); 0 for a network of one path.
     eps : BatchNorm's.

@@ -57,14 +57,8 @@ def draw_triple(digits, rng, canvas=CANVAS):
     """Three digits, uint8 `(8, 8)`, in corners of a canvas, uint8 `(canvas, canvas)`."""
     side, border = canvas * 3 // 8, canvas // 16
     far = canvas - side
-    corners = rng.permutation(4)[:3]
-    places = [
-        [
-            abs(start - rng.integers(border + 1))
-            for start in (far * (corner // 2), far * (corner % 2))
-        ]
-        for corner in corners
-    ]
+    corners = [divmod(corner, 2) for corner in rng.permutation(4)[:3]]
+    places = [[abs(far * end - rng.integers(border + 1)) for end in ends] for ends in corners]
     return draw_at(places, digits, side, canvas)
 
 

@@ -164,6 +164,7 @@ def _own():
 
 
 def main():
+    """Write the page."""
     write_text(PAGE, page())
     print(PAGE.name)
     return 0
