@@ -15,7 +15,7 @@ help:
 	@echo "make train   digit pairs: data, training on two Horovod processes, export, prediction"
 	@echo "make test    lint and all tests, with the share of lines they run (90 % or more)"
 	@echo "make bench   deployed speed and training steps beside PyTorch; docs/benchmarks.md (over an hour)"
-	@echo "make study   plain against GloRe, five seeds each; table and picture (an hour)"
+	@echo "make study   GloRe beside plain and non-local networks, its options; five seeds each (hours)"
 	@echo "make moving-digits   videos of two moving digits, a 3-D network with a unit trained on them"
 	@echo "make moving-study    the same plain, with a non-local block and with a unit, three seeds each"
 
@@ -62,8 +62,16 @@ bench: $(READY)
 	$(BENCH_PYTHON) -m benchmarks.video_forward --backward
 	$(BENCH_PYTHON) -m benchmarks.report
 
-study: $(READY) $(DATA)/train.rec
-	$(BIN)/python -m train.study digit_pairs --config configs/digit_pairs.yaml --out runs/study --report docs/study
+STUDIED := data/study
+
+$(STUDIED)/triples/train.rec: train/digit_pairs.py | $(READY)
+	$(BIN)/python -m train.digit_pairs $(STUDIED)/pairs --canvas 32 --of 5
+	$(BIN)/python -m train.digit_pairs $(STUDIED)/triples --canvas 32 --digits 3
+
+study: $(READY) $(STUDIED)/triples/train.rec
+	$(BIN)/python -m train.study pairs --out runs/study --report docs/study
+	$(BIN)/python -m train.study triples --out runs/study --report docs/study
+	$(BIN)/python -m train.study_report
 
 $(VIDEOS): train/moving_digits.py train/digit_pairs.py | $(READY)
 	rm -rf $(VIDEOS)
@@ -74,7 +82,8 @@ moving-digits: $(READY) $(VIDEOS)
 	$(BIN)/horovodrun -np 2 $(BIN)/python -m train.kinetics --config configs/moving_digits.yaml --out runs/moving_digits
 
 moving-study: $(READY) $(VIDEOS)
-	$(BIN)/python -m train.study moving_digits --config configs/moving_digits.yaml --out runs/moving_study --report docs/moving_digits --seeds 3
+	$(BIN)/python -m train.study moving_digits --out runs/study --report docs/study
+	$(BIN)/python -m train.study_report
 
 clean:
 	rm -rf $(VENV) $(DATA) $(VIDEOS) runs

@@ -5,39 +5,86 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from train import study
+from gluon_glore.load import load_network
+from train import studies, study
 from train.config import load_config, to_dict
+from train.studies import Ablation, Study, Variant
+from train.study import STUDIES
+
+SMALL = Study(
+    "are they the same?",
+    "train.imagenet",
+    "none.yaml",
+    {
+        "plain": Variant("plain", "tiny"),
+        "glore": Variant("GloRe", "tiny", {"kind": "glore", "res4": [1], "mid_channels": 8}),
+    },
+    {"kind": Ablation("plain and GloRe", ("plain", "glore"))},
+    "glore",
+    studies.study_examples.draw_pictures,
+)
 
 
-def test_the_study_trains_each_variant_once_and_reports_it(tmp_path, settings, monkeypatch, capsys):
-    config = tmp_path / "config.yaml"
-    more = ["optim.epochs=1"]
-    config.write_text(
-        yaml.safe_dump(to_dict(load_config(ROOT / "configs/digit_pairs.yaml", settings + more)))
-    )
-    runs, report = tmp_path / "runs", tmp_path / "report"
-    command = ["study", "digit_pairs", "--config", str(config), "--out", str(runs)]
-    monkeypatch.setattr("sys.argv", [*command, "--report", str(report), "--seeds", "1"])
+@pytest.fixture
+def command(tmp_path, settings, monkeypatch):
+    """Set up `python -m train.study pairs` with SMALL in the place of the study, one epoch."""
+    config = load_config(ROOT / "configs/digit_pairs.yaml", [*settings, "optim.epochs=1"])
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(to_dict(config)))
+    monkeypatch.setitem(STUDIES, "pairs", SMALL)
+    words = ["study", "pairs", "--out", str(tmp_path / "runs"), "--seeds", "2"]
+    words += ["--report", str(tmp_path / "report"), "--config", str(tmp_path / "config.yaml")]
+    monkeypatch.setattr("sys.argv", words)
     monkeypatch.chdir(ROOT)
 
+
+def test_a_study_trains_each_variant_once_and_writes_down_what_came_of_it(
+    tmp_path, command, capsys
+):
     assert study.main() == 0
-    rows = json.loads((report / "study.json").read_text())["rows"]
-    assert [row["model"] for row in rows] == ["tiny", None, "tiny_glore_0_1"]
-    for row in rows[::2]:
-        summary = json.loads((runs / f"{row['model']}-0" / "summary.json").read_text())
-        assert row["top1"] == [100 * summary["top1"]]
-        assert (summary["model"], summary["config"]["seed"]) == (row["model"], 0)
-    assert (report / "study.png").read_bytes().startswith(b"\x89PNG")
-    assert (report / "examples.png").read_bytes().startswith(b"\x89PNG")
-    assert "| plain (`tiny`) |" in capsys.readouterr().out
+    result = json.loads((tmp_path / "report/pairs.json").read_text())
+    assert result["seeds"] == 2
+    assert result["config"]["optim"]["epochs"] == 1
+    assert list(result["rows"]) == ["plain", "glore"]
+    for name, row in result["rows"].items():
+        runs = [tmp_path / "runs/pairs" / f"{name}-{seed}" for seed in range(2)]
+        summaries = [json.loads((run / "summary.json").read_text()) for run in runs]
+        assert row["top1"] == [100 * summary["top1"] for summary in summaries]
+        assert row["curves"] == [[top1] for top1 in row["top1"]]
+        assert row["mean"] == pytest.approx(sum(row["top1"]) / 2)
+        assert [summary["config"]["seed"] for summary in summaries] == [0, 1]
+        net, _ = load_network(runs[0])
+        units = [unit for unit in net.spec.plan() if unit.kind == "glore"]
+        assert [unit.mid_channels for unit in units] == ([8] if name == "glore" else [])
+        assert row["parameters"] == sum(
+            p.data().size
+            for key, p in net.collect_params().items()
+            if not key.endswith(("running_mean", "running_var"))
+        )
+    assert (tmp_path / "report/pairs-examples.png").read_bytes().startswith(b"\x89PNG")
+    assert capsys.readouterr().out.count("seed") == 4
 
-    before = (runs / "tiny-0" / "metrics.jsonl").read_bytes()
+    before = (tmp_path / "runs/pairs/plain-0/metrics.jsonl").read_bytes()
     assert study.main() == 0
-    assert (runs / "tiny-0" / "metrics.jsonl").read_bytes() == before
-    assert "seed 0" not in capsys.readouterr().out
+    assert (tmp_path / "runs/pairs/plain-0/metrics.jsonl").read_bytes() == before
+    assert "seed" not in capsys.readouterr().out
+
+    (tmp_path / "runs/pairs/glore-1/metrics.jsonl").write_text("{")
+    assert study.main() == 2  # a damaged run, in one line
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "glore-1" in error
 
 
-def test_videos_are_studied_by_their_own_trainer(tmp_path, monkeypatch, capsys):
+def test_a_run_that_fails_is_named_and_the_others_go_on(tmp_path, command, monkeypatch, capsys):
+    broken = {**SMALL.variants, "glore": Variant("GloRe", "no_such_network")}
+    monkeypatch.setitem(STUDIES, "pairs", dataclasses.replace(SMALL, variants=broken))
+    assert study.main() == 1
+    error = capsys.readouterr().err
+    assert "glore-0" in error and "glore-1" in error and "plain" not in error
+    assert (tmp_path / "runs/pairs/plain-1/summary.json").exists()
+    assert not (tmp_path / "report").exists()
+
+
+def test_videos_are_studied_by_their_own_trainer(tmp_path, monkeypatch):
     """One variant of three: the others differ in their name alone."""
     pytest.importorskip("av")
     from train.moving_digits import write_moving_digits
@@ -47,43 +94,19 @@ def test_videos_are_studied_by_their_own_trainer(tmp_path, monkeypatch, capsys):
     config["data"].update(train=str(tmp_path / "set/train"), val=str(tmp_path / "set/val"))
     config["optim"].update(epochs=1, batch_size=4)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-    row = study.STUDIES["moving_digits"]
-    one = dataclasses.replace(row, variants={"plain": None, "GloRe": row.variants["GloRe"]})
-    monkeypatch.setitem(study.STUDIES, "moving_digits", one)
+    videos = STUDIES["moving_digits"]
+    one = dataclasses.replace(videos, variants={"glore": videos.variants["glore"]})
+    monkeypatch.setitem(STUDIES, "moving_digits", one)
     command = ["study", "moving_digits", "--config", str(tmp_path / "config.yaml"), "--seeds", "1"]
     command += ["--out", str(tmp_path / "runs"), "--report", str(tmp_path / "report")]
     monkeypatch.setattr("sys.argv", command)
     monkeypatch.chdir(ROOT)
 
-    assert study.main() == 0, (tmp_path / "runs/tiny_3d_glore_0_1-0/log.txt").read_text()
-    summary = json.loads((tmp_path / "runs/tiny_3d_glore_0_1-0/summary.json").read_text())
-    (_, glore) = json.loads((tmp_path / "report/study.json").read_text())["rows"]
-    assert glore["top1"] == [100 * summary["top1"]]
+    run = tmp_path / "runs/moving_digits/glore-0"
+    assert study.main() == 0, (run / "log.txt").read_text()
+    summary = json.loads((run / "summary.json").read_text())
+    (row,) = json.loads((tmp_path / "report/moving_digits.json").read_text())["rows"].values()
+    assert row["top1"] == [100 * summary["top1"]]
     assert summary["config"]["data"]["train"] == str(tmp_path / "set/train")
-    for picture in ("study.png", "examples.png"):
-        assert (tmp_path / "report" / picture).read_bytes().startswith(b"\x89PNG")
-    assert "| GloRe (`tiny_3d_glore_0_1`) |" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("name", study.STUDIES)
-def test_all_that_is_studied_measures_top1_of_networks_that_take_the_same(name):
-    import importlib
-
-    from gluon_glore import get_spec
-
-    row = study.STUDIES[name]
-    specs = [get_spec(model) for model in row.variants.values() if model]
-    assert len({(s.input_size, s.in_channels, s.classes) for s in specs}) == 1
-    assert specs[0].stages == specs[-1].stages and specs[0].placement == "none"
-    assert hasattr(importlib.import_module(row.trainer), "main")
-
-
-def test_a_run_that_fails_is_named(tmp_path, monkeypatch, capsys):
-    config = tmp_path / "config.yaml"
-    config.write_text("data: {train: none.rec}")
-    command = ["study", "digit_pairs", "--config", str(config), "--out", str(tmp_path)]
-    command += ["--report", str(tmp_path / "report"), "--seeds", "1"]
-    monkeypatch.setattr("sys.argv", command)
-    monkeypatch.chdir(ROOT)
-    assert study.main() == 1
-    assert "tiny-0" in capsys.readouterr().err
+    picture = tmp_path / "report/moving_digits-examples.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")

@@ -17,10 +17,10 @@ SHOWN = 4  # frames of a video, evenly along it
 GAP = 2  # pixels between them
 
 
-def draw_pairs(run, path):
-    """Pairs of unseen digits, and what the network of a run says of them."""
+def draw_pictures(run, path):
+    """Pictures of unseen digits, and what the network of a run says of them."""
     config = read_config(run)
-    dataset = RecordDataset(config["data"]["val"], classes=2)
+    dataset = RecordDataset(config["data"]["val"], config["model"]["classes"])
     classifier = load_classifier(run)
     figure, grid = pyplot().subplots(2, 6, figsize=(9, 3.6), dpi=120)
     for i, axes in enumerate(grid.flat):

@@ -1,12 +1,15 @@
-"""The ablations of `make study`: which networks train, and which of them a table sets side by side.
+"""The studies of `make study`: which networks train, and which of them a table sets side by side.
 
-The counterpart of the paper's Table 1 and section 4.1, small enough for two cores: `mini` with
-units of one cost, on pictures that only a network which relates distant places can tell apart. All
-that differs between two rows of a table is what its title says.
+The ablations are the counterpart of the paper's Table 1 and section 4.1, small enough for two
+cores: `mini` with units that cost alike, on pictures that only a network which relates distant
+places can tell apart. All that differs between two rows of a table is what its title says.
 """
 
 from dataclasses import dataclass, field
-from typing import Dict, Tuple
+from pathlib import Path
+from typing import Callable, Dict, Tuple
+
+from . import study_examples
 
 NODES = 32  # of a unit: as many as the network has channels there
 INNER = 48  # a non-local block's width at which it costs what a unit of 32 nodes does
@@ -31,10 +34,28 @@ class Variant:
 
 @dataclass(frozen=True)
 class Ablation:
-    """A table: the first of the `rows` (names of VARIANTS) is what the others are tested against."""
+    """A table: names of variants; the others are tested against the first."""
 
     title: str
     rows: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Study:
+    """`trainer` is the module that trains the `variants` with the `config`, on `seeds` seeds each.
+
+    `question` is what they are asked, `draw_examples(run, path)` draws what the network of a run of
+    the variant `shown` says of a few examples.
+    """
+
+    question: str
+    trainer: str
+    config: str
+    variants: Dict[str, Variant]
+    tables: Dict[str, Ablation]
+    shown: str
+    draw_examples: Callable[[Path, Path], None]
+    seeds: int = 5
 
 
 def glore(label, places=PLACES[1], **options):
@@ -78,5 +99,39 @@ ABLATIONS = {
     "gamma": Ablation(
         "the last BatchNorm's gamma at first",
         ("glore_post", "glore_post_zero", "nonlocal_1", "nonlocal_zero"),
+    ),
+}
+STUDIES = {
+    "pairs": Study(
+        "are two distant digits the same?",
+        "train.imagenet",
+        "configs/study/pairs.yaml",
+        VARIANTS,
+        ABLATIONS,
+        "glore_1",
+        study_examples.draw_pictures,
+    ),
+    "triples": Study(
+        "how many of three distant digits are alike?",
+        "train.imagenet",
+        "configs/study/triples.yaml",
+        VARIANTS,
+        ABLATIONS,
+        "glore_1",
+        study_examples.draw_pictures,
+    ),
+    "moving_digits": Study(
+        "do two distant digits move the same way?",
+        "train.kinetics",
+        "configs/moving_digits.yaml",
+        {
+            "plain": Variant("plain", "tiny_3d"),
+            "nonlocal": Variant("non-local", "tiny_3d_nl_0_1"),
+            "glore": Variant("GloRe", "tiny_3d_glore_0_1"),
+        },
+        {"kind": Ablation("plain, non-local and GloRe", ("plain", "nonlocal", "glore"))},
+        "glore",
+        study_examples.draw_videos,
+        seeds=3,
     ),
 }
