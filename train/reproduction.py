@@ -19,6 +19,7 @@ from .paper import PAPER, ROOT, counted, tables
 PAGE = ROOT / "docs" / "reproduction.md"
 CONFIGS = {"imagenet": Config, "cityscapes": SceneConfig, "kinetics": VideoConfig}
 TRAINERS = {folder: f"train.{folder}" for folder in CONFIGS}
+NEEDS = {"imagenet": "ImageNet", "cityscapes": "Cityscapes", "kinetics": "Kinetics"}
 HEAD = """# Reproduction
 
 Written by `python -m train.reproduction`. Each table and figure of the paper ([arXiv
@@ -93,7 +94,8 @@ def section(table):
     ]
     if sources:
         lines += ["", f"\\* {', '.join(sources)}"]
-    lines += ["", "```sh", command(table), "```"]
+    needs = f"<!-- needs: {NEEDS[table.folder]}, GPU -->"  # as tests/docs_world.py reads it
+    lines += ["", needs, "```sh", command(table), "```"]
     return "\n".join(lines)
 
 
