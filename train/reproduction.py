@@ -14,7 +14,8 @@ from gluon_glore.atomic import write_text
 from .cityscapes_config import SceneConfig
 from .config import Config, load_config
 from .kinetics_config import VideoConfig
-from .paper import PAPER, ROOT, counted, tables
+from .networks import counted
+from .paper import PAPER, ROOT, tables
 
 PAGE = ROOT / "docs" / "reproduction.md"
 CONFIGS = {"imagenet": Config, "cityscapes": SceneConfig, "kinetics": VideoConfig}
