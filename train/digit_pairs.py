@@ -74,29 +74,29 @@ def draw_at(places, digits, side, canvas):
 DRAW = {2: draw_pair, 3: draw_triple}
 
 
-def draw_classes(alike, digits, rng):
-    """The classes of `digits` digits, of which `alike` are the same and the others differ."""
-    first = rng.integers(10)
+def draw_classes(alike, digits, of, rng):
+    """The classes of `digits` digits `of` so many, `alike` are the same and the others differ."""
+    first = rng.integers(of)
     classes = [first] * alike
     while len(classes) < digits:
-        other = (first + rng.integers(1, 10)) % 10
+        other = (first + rng.integers(1, of)) % of
         if other not in classes:
             classes.append(other)
     return classes
 
 
-def draw_pictures(data, count, seed, digits=2, canvas=CANVAS):
-    """Yield `count` `(picture, label)`, the labels in turn, the classes evenly drawn."""
+def draw_pictures(data, count, seed, digits=2, of=10, canvas=CANVAS):
+    """Yield `count` `(picture, label)`, labels in turn, digits evenly drawn from 0 to `of` - 1."""
     pictures, labels = data
-    by_class = [np.flatnonzero(labels == c) for c in range(10)]
+    by_class = [np.flatnonzero(labels == c) for c in range(of)]
     rng = np.random.default_rng(seed)
     for i in range(count):
         label = i % digits
-        chosen = [rng.choice(by_class[c]) for c in draw_classes(label + 1, digits, rng)]
+        chosen = [rng.choice(by_class[c]) for c in draw_classes(label + 1, digits, of, rng)]
         yield DRAW[digits](pictures[chosen], rng, canvas), label
 
 
-def write_digits(directory, train=10000, test=2000, seed=0, digits=2, canvas=CANVAS):
+def write_digits(directory, train=10000, test=2000, seed=0, digits=2, of=10, canvas=CANVAS):
     """Write train.rec, val.rec (with .idx), classes.txt and a few PNG pictures of the test set."""
     directory = Path(directory)
     (directory / "pictures").mkdir(parents=True, exist_ok=True)
@@ -107,9 +107,9 @@ def write_digits(directory, train=10000, test=2000, seed=0, digits=2, canvas=CAN
         ("val", test_digits, test, 1),
         ("train", train_digits, train, 2),
     ):
-        drawn = draw_pictures(data, count, [seed, offset], digits, canvas)
+        drawn = draw_pictures(data, count, [seed, offset], digits, of, canvas)
         write_records(directory / f"{name}.rec", ((encode_png(p), y) for p, y in drawn))
-    samples = draw_pictures(test_digits, SAMPLES, [seed, 1], digits, canvas)
+    samples = draw_pictures(test_digits, SAMPLES, [seed, 1], digits, of, canvas)
     for i, (picture, label) in enumerate(samples):
         path = directory / "pictures" / f"{i:02d}-{names[label]}.png"
         path.write_bytes(encode_png(picture))
@@ -123,9 +123,12 @@ def main():
     parser.add_argument("--test", type=positive_int, default=2000, help="to test (2000)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--digits", type=int, choices=DRAW, default=2, help="on a picture (2)")
+    parser.add_argument("--of", type=int, choices=range(3, 11), default=10, help="digits 0, 1, ...")
     parser.add_argument("--canvas", type=positive_int, default=CANVAS, help="pixels (%(default)s)")
     args = parser.parse_args()
-    write_digits(args.directory, args.train, args.test, args.seed, args.digits, args.canvas)
+    write_digits(
+        args.directory, args.train, args.test, args.seed, args.digits, args.of, args.canvas
+    )
     print(f"{args.directory}: {args.train} pictures to train, {args.test} of unseen digits")
 
 

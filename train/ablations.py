@@ -1,0 +1,82 @@
+"""The ablations of `make study`: which networks train, and which of them a table sets side by side.
+
+The counterpart of the paper's Table 1 and section 4.1, small enough for two cores: `mini` with
+units of one cost, on pictures that only a network which relates distant places can tell apart. All
+that differs between two rows of a table is what its title says.
+"""
+
+from dataclasses import dataclass, field
+from typing import Dict, Tuple
+
+NODES = 32  # of a unit: as many as the network has channels there
+INNER = 48  # a non-local block's width at which it costs what a unit of 32 nodes does
+# Where one to five units stand: as in the paper's networks, behind Res3 and Res4's residual units.
+PLACES = {
+    1: {"res4": [2]},
+    2: {"res4": [1, 2]},
+    3: {"res4": [1, 2, 3]},
+    4: {"res3": [2], "res4": [1, 2, 3]},
+    5: {"res3": [1, 2], "res4": [1, 2, 3]},
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A row of a table: its label, a registered network, and the units added to it."""
+
+    label: str
+    model: str = "mini"
+    units: Dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A table: the first of the `rows` (names of VARIANTS) is what the others are tested against."""
+
+    title: str
+    rows: Tuple[str, ...]
+
+
+def glore(label, places=PLACES[1], **options):
+    """A row with GloRe units, pre-activation ones of NODES nodes unless told otherwise."""
+    units = {"kind": "glore", "mid_channels": NODES, **places, **options}
+    return Variant(label, units=units)
+
+
+def non_local(label, places=PLACES[1], **options):
+    """A row with non-local blocks of INNER channels that don't start as the identity."""
+    units = {"kind": "nonlocal", "mid_channels": INNER, "zero_gamma": False, **places, **options}
+    return Variant(label, units=units)
+
+
+VARIANTS = {
+    "plain": Variant("plain"),
+    "wide": Variant("plain, wider Res4", "mini_wide"),
+    "glore_1": glore("GloRe, one unit"),
+    "nonlocal_1": non_local("non-local, one block"),
+    "glore_res3": glore("one unit in Res3", {"res3": [2]}),
+    "glore_g2": glore("two graph layers", graph_layers=2),
+    "glore_g3": glore("three graph layers", graph_layers=3),
+    "glore_own": glore("its own reverse projection", shared_projection=False),
+    "glore_post": glore("post-norm, gamma starts at one", arrangement="post", zero_gamma=False),
+    "glore_post_zero": glore("post-norm, gamma starts at zero", arrangement="post"),
+    "nonlocal_zero": non_local("non-local, gamma starts at zero", zero_gamma=True),
+    **{f"glore_{n}": glore(f"GloRe, {n} units", PLACES[n]) for n in range(2, 6)},
+    **{f"nonlocal_{n}": non_local(f"non-local, {n} blocks", PLACES[n]) for n in range(2, 6)},
+}
+ABLATIONS = {
+    "kind": Ablation(
+        "plain, non-local and GloRe at equal multiply-adds",
+        ("plain", "wide", "nonlocal_1", "glore_1"),
+    ),
+    "units": Ablation("one to five units", tuple(f"glore_{n}" for n in range(1, 6))),
+    "blocks": Ablation("one to five non-local blocks", tuple(f"nonlocal_{n}" for n in range(1, 6))),
+    "stage": Ablation("a unit in Res4 and in Res3", ("glore_1", "glore_res3")),
+    "layers": Ablation("graph layers", ("glore_1", "glore_g2", "glore_g3")),
+    "arrangement": Ablation("pre-activation and post-norm", ("glore_1", "glore_post")),
+    "reverse": Ablation("shared and own reverse projection", ("glore_1", "glore_own")),
+    "gamma": Ablation(
+        "the last BatchNorm's gamma at first",
+        ("glore_post", "glore_post_zero", "nonlocal_1", "nonlocal_zero"),
+    ),
+}
