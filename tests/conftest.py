@@ -20,10 +20,10 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(scope="session")
 def digit_pairs(tmp_path_factory):
     """A small digit-pairs data set: 192 training and 70 test pairs."""
-    from train.digit_pairs import write_digit_pairs
+    from train.digit_pairs import write_digits
 
     directory = tmp_path_factory.mktemp("digit_pairs")
-    write_digit_pairs(directory, train=192, test=70)
+    write_digits(directory, train=192, test=70)
     return directory
 
 
