@@ -48,7 +48,6 @@ def write_entry(spec, folder):
 
     from gluon_glore import Network, save_weights
     from gluon_glore.manifest import Manifest, write_manifest
-    from gluon_glore.registry import unregistered
     from gluon_glore.weights.card import Card
 
     mx.random.seed(0)
@@ -66,7 +65,7 @@ def write_entry(spec, folder):
         spec.name,
         tuple(map(str, range(net.classes))),
         preprocess,
-        spec=unregistered(spec, spec.name) or spec,
+        spec=spec,
         card=Card("random"),
     )
     write_manifest(folder, manifest, [file])

@@ -37,10 +37,10 @@ class Manifest:
 
     Of a checkpoint also: `epoch` epochs and `step` steps of the next are done; `order` is what the
     order of the pictures depends on (so `step` means something under the same alone); `score` what
-    its evaluation gave, the higher the better (top-1 accuracy, mean IoU), None within an epoch. Of
-    a zoo entry: `spec` is its network, which may differ from the registered one of that name,
-    `card` where it is from and how it was checked. Of an exported folder: `deployment` is its
-    input, precision and checks.
+    its evaluation gave, the higher the better (top-1 accuracy, mean IoU), None within an epoch.
+    `spec` is the network where the name alone does not say it (`registry.unregistered`), of a zoo
+    entry always; its `card` says where it is from and how it was checked. Of an exported folder:
+    `deployment` is its input, precision and checks.
     """
 
     model: str

@@ -49,11 +49,13 @@ def check_name(name, allowed=r"[\w.-]+"):
 
 
 def unregistered(spec, name):
-    """The spec where it is not that of the registered network `name`, else None.
+    """The spec, but None where it is that of this package's own row `name`.
 
-    Files carry it then: their name alone would make another network.
+    Files carry it: their name alone would make another network, or where the module that registers
+    a user's row is not imported, none.
     """
-    if name in _ROWS and spec_to_fields(get_spec(name)) == spec_to_fields(spec):
+    own = name in _ROWS and _ROWS[name].__module__.startswith(f"{__package__}.")
+    if own and spec_to_fields(get_spec(name)) == spec_to_fields(spec):
         return None
     return spec
 

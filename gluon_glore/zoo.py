@@ -68,7 +68,10 @@ def resnet18():
 
 @register_model
 def resnet18_glore_0_1():
-    """ResNet-18 with one unit in Res4, for visualisation (paper, Figure 7); 64 nodes are ours."""
+    """ResNet-18 with one unit in Res4, for visualisation (paper, Figure 7); 64 nodes are ours.
+
+    A review (vitalab.github.io, 2019-07-18) says that the figure's has 128, on crops of 512x512.
+    """
     return resnet18().with_units("glore", res4=(1,))
 
 

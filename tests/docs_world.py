@@ -239,9 +239,9 @@ def write_world(folder):
     """Pictures, videos, scenes, records, lists and configurations, a few of each."""
     from test_train_cityscapes import write_scenes
 
-    from train.digit_pairs import CLASS_NAMES, draw_pairs, load_digits, write_digit_pairs
+    from train.digit_pairs import CLASS_NAMES, draw_pictures, load_digits, write_digits
 
-    write_digit_pairs(folder / "data/digit_pairs", train=96, test=24)
+    write_digits(folder / "data/digit_pairs", train=96, test=24)
     for name in ("train", "val"):
         for suffix in (".rec", ".idx"):
             shutil.copy(
@@ -249,8 +249,8 @@ def write_world(folder):
             )
     train_digits, test_digits = load_digits()
     for split, digits, count in (("train", train_digits, 80), ("val", test_digits, 24)):
-        for i, (canvas, same) in enumerate(draw_pairs(digits, count, 0)):
-            write_picture(folder / f"imagenet/{split}/{CLASS_NAMES[same]}/{i}.png", canvas)
+        for i, (picture, same) in enumerate(draw_pictures(digits, count, 0)):
+            write_picture(folder / f"imagenet/{split}/{CLASS_NAMES[2][same]}/{i}.png", picture)
     shutil.copytree(folder / "data/digit_pairs/pictures", folder / "pictures")
     shutil.copytree(folder / "data/digit_pairs/pictures", folder / "folder")
     rng = np.random.default_rng(0)

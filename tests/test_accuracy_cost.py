@@ -113,6 +113,17 @@ def test_a_run_costs_what_its_own_pixels_cost(tmp_path):
     assert point.macs == totals(count_network(get_model("tiny"), (128, 128)))[1]
 
 
+def test_a_run_with_units_of_its_configuration_has_them_in_cost_and_mark(tmp_path):
+    run = write_run(tmp_path / "placed", rows())
+    plain, _ = of_run(run)
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["model"]["units"] = {"kind": "glore", "res4": [1], "mid_channels": 64}
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    point, _ = of_run(run)
+    assert (plain.units, point.units) == (None, "glore")
+    assert point.macs == totals(count_network(get_model("tiny_glore_0_1")))[1] > plain.macs
+
+
 def test_a_run_of_videos_costs_all_its_frames(tmp_path):
     run = write_run(tmp_path / "video", rows(), model="tiny_3d")
     config = yaml.safe_load((run / "config.yaml").read_text())

@@ -5,8 +5,9 @@ import yaml
 from conftest import ROOT
 
 from gluon_glore import InputError, get_spec, list_models
+from train.checks import above_0
 from train.cityscapes_config import SceneConfig
-from train.config import Config, Optim, above_0, load_config, to_dict
+from train.config import Config, Optim, load_config, to_dict
 from train.kinetics_config import VideoConfig
 
 

@@ -68,7 +68,7 @@ def test_every_block_is_run_or_says_what_it_needs():
     for page in PAGES:
         text, found = text_of(page), blocks(page)
         assert text.count("```") == 2 * len(found), f"{page}: a block is not closed"
-        marks = re.findall("<!-- (?:needs|file):", text)
+        marks = re.findall(r"^\s*<!-- (?:needs|file):", text, re.M)
         assert len(marks) == sum(bool(block.mark) for block in found), f"{page}: a mark, no block"
     for block in ALL:
         files = ("yaml",) if block.mark == "file" else ()

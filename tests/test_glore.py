@@ -4,7 +4,8 @@ import pytest
 from conftest import GOLDEN, relative_error
 from mxnet import autograd
 
-from gluon_glore import GloRe, InputError
+from gluon_glore import GloRe, InputError, Network, get_spec
+from gluon_glore.spec_fields import spec_from_fields, spec_to_fields
 from gluon_glore.weights.pytorch_names import our_name
 
 SPACES = {1: (17,), 2: (9, 7), 3: (3, 5, 4)}
@@ -169,6 +170,28 @@ def test_post_unit_starts_as_the_identity_and_pre_does_not():
         assert np.array_equal(unit(x).asnumpy(), x.asnumpy()) is same
 
 
+def test_zero_gamma_false_starts_the_last_gamma_at_one_and_off_the_identity():
+    x = mx.nd.random.normal(shape=(2, 8, 5, 5))
+    for zero, value in ((True, 0), (False, 1)):
+        unit = GloRe(8, 2, arrangement="post", zero_gamma=zero)
+        unit.initialize()
+        ((_, gamma),) = unit.collect_params(".*gamma").items()
+        assert (gamma.data().asnumpy() == value).all()
+        assert np.array_equal(unit(x).asnumpy(), x.asnumpy()) is zero
+
+
+@pytest.mark.parametrize("kind", ["glore", "nonlocal"])
+def test_a_networks_units_start_as_zero_gamma_says(kind):
+    options = {"arrangement": "post"} if kind == "glore" else {}
+    for zero in (True, False):
+        row = get_spec("tiny").with_units(kind, res4=(1,), zero_gamma=zero, **options)
+        net = Network(row)
+        net.initialize()
+        ((_, gamma),) = net.collect_params(".*_extra_.*gamma").items()
+        assert (gamma.data().asnumpy() == (not zero)).all()
+        assert spec_from_fields(spec_to_fields(row), row.name, row.source) == row  # files carry it
+
+
 def test_units_in_a_users_own_block_take_its_names():
     class Mine(mx.gluon.HybridBlock):
         def __init__(self):
@@ -191,6 +214,7 @@ def test_units_in_a_users_own_block_take_its_names():
         ({"mid_channels": 0}, "mid_channels must be at least 1"),
         ({"ndim": 4}, "ndim must be 1, 2 or 3"),
         ({"arrangement": "none"}, "arrangement must be one of"),
+        ({"zero_gamma": False}, "zero_gamma is of arrangement 'post', given 'pre'"),
     ],
 )
 def test_impossible_units_are_refused(arguments, message):

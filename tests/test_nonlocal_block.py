@@ -56,10 +56,14 @@ def test_subsampling_pools_space_not_time_before_keys_and_values(ndim, pool):
         NonLocal(6, 3, subsample=0)
 
 
-def test_it_starts_as_the_identity_and_refuses_no_width():
+def test_it_starts_as_the_identity_unless_told_and_refuses_no_width():
     block = NonLocal(8, 4)
     block.initialize()
     x = mx.nd.random.normal(shape=(2, 8, 5, 5))
     assert np.array_equal(block(x).asnumpy(), x.asnumpy())
+    other = NonLocal(8, 4, zero_gamma=False)
+    other.initialize()
+    assert (other.norm.norm.gamma.data().asnumpy() == 1).all()
+    assert not np.array_equal(other(x).asnumpy(), x.asnumpy())
     with pytest.raises(InputError, match="mid_channels must be at least 1, given 0"):
         NonLocal(8, 0)

@@ -20,8 +20,9 @@ from gluon_glore.manifest import Manifest, best_checkpoint, checkpoints, parse_m
 from gluon_glore.weights import load_arrays
 from train import batches, trainer
 from train.bad_records import BadRecords
+from train.checks import above_0
 from train.comm import LocalComm
-from train.config import Checkpoint, Horovod, Model, Optim, above_0
+from train.config import Checkpoint, Horovod, Model, Optim
 from train.loop import Meter
 from train.measures import SEGMENTATION
 from train.progress import Reporter

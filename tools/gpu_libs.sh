@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Put MXNet for CUDA in place of the CPU wheel: tools/gpu_libs.sh DIRECTORY
-# DIRECTORY is a virtual environment (README: GPUs), or a folder just to check the wheels. Shows
-# with ldd that the driver's libcuda.so.1 is the only library that the wheels do not bring, and
-# prints the line that lets MXNet find the others.
+# DIRECTORY is a virtual environment (docs/imagenet.md: GPUs), or a folder just to check the wheels.
+# Shows with ldd that the driver's libcuda.so.1 is the only library that the wheels do not bring,
+# and prints the line that lets MXNet find the others.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 directory=${1:?usage: tools/gpu_libs.sh DIRECTORY}

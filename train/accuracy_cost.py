@@ -14,9 +14,12 @@ import sys
 from pathlib import Path
 
 from gluon_glore.errors import InputError, naming
+from gluon_glore.zoo import get_spec
 
+from .config import Model
 from .measures import CLASSIFICATION, TITLES
-from .paper import ROOT, counted, tables
+from .networks import counted, model_spec, run_size, run_spec
+from .paper import ROOT, tables
 from .plot import pyplot, save
 from .runs import CONFIG, read_run
 from .scatter import Panel, Point
@@ -72,8 +75,8 @@ def published():
 def _published(row):
     units = row.network[len(row.plain) :].replace("_glore_", "").replace("_", ", ")
     label = f"({units})" if units else FAMILIES[row.plain][0]
-    sizes = counted(row.network)
-    return Point(label, row.network, row.plain, *sizes, row.accuracy, makers=row.makers)
+    kind, sizes = kind_of(get_spec(row.network)), counted(row.network)
+    return Point(label, row.network, kind, row.plain, *sizes, row.accuracy, makers=row.makers)
 
 
 def measured():
@@ -84,7 +87,8 @@ def measured():
             for row in json.loads(path.read_text())["rows"]:
                 if row["model"]:  # else it is not run yet
                     figures = (row[key] for key in ("parameters", "macs", "mean", "deviation"))
-                    points.append(Point(row["name"], row["model"], title, *figures))
+                    kind = kind_of(model_spec(Model(row["model"], row.get("units", {}))))
+                    points.append(Point(row["name"], row["model"], kind, title, *figures))
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}") from None
         except (ValueError, KeyError, TypeError):
@@ -103,13 +107,18 @@ def of_run(path):
         raise InputError(f"{path}: measures {score}, only runs that measure top-1 are drawn")
     if not run.evaluations:
         raise InputError(f"{path}: not evaluated yet")
-    name, classes = run.config["model"]["name"], run.config["model"]["classes"]
-    frames = [run.config["clip"]["frames"]] if "clip" in run.config else []
+    model, top1 = run.config["model"], 100 * run.figures()["top1"]
     try:
-        sizes = counted(name, classes, (*frames, *run.config["data"]["size"]))
+        kind, sizes = kind_of(run_spec(run.config)), run_size(run.config)
     except InputError as error:
         raise InputError(f"{path}/{CONFIG}: {error}") from None
-    return Point(Path(path).name, name, "", *sizes, 100 * run.figures()["top1"], run=True), classes
+    point = Point(Path(path).name, model["name"], kind, "", *sizes, top1, run=True)
+    return point, model["classes"]
+
+
+def kind_of(spec):
+    """Kind of a network's extra units, as "glore", None of a plain one."""
+    return next((extra.kind for extra in spec.extras), None)
 
 
 def draw(left, right, path):
@@ -153,7 +162,7 @@ def _legends(axes, points):
 def _mark(point):
     return (
         ("run, " if point.run else "")
-        + UNITS[point.units]
+        + UNITS.get(point.units, f"with {point.units} units")
         + ", accuracy by its makers" * point.makers
     )
 

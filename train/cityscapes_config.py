@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Tuple
 
-from .config import Checkpoint, Horovod, Optim, above_0, check_pixels, not_below_0
+from .checks import above_0, check_pixels, not_below_0
+from .config import Checkpoint, Horovod, Optim
 from .pixel_loss import PixelLoss
 from .scene_augment import SceneAugment
 

@@ -14,7 +14,7 @@ from gluon_glore.errors import InputError
 from gluon_glore.image import resize
 
 from .augment import shift_hls
-from .config import not_below_0, rising
+from .checks import not_below_0, rising
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from typing import Tuple
 
 from gluon_glore.clips import Clip
 
+from .checks import above_0, check_pixels
 from .clip_augment import ClipAugment
-from .config import Checkpoint, Horovod, Model, Optim, above_0, check_pixels
+from .config import Checkpoint, Horovod, Model, Optim
 
 
 @dataclass(frozen=True)

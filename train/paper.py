@@ -1,13 +1,10 @@
-"""What is known of the paper's tables: docs/paper.yaml, the release's claims, and what we count."""
+"""What is known of the paper's tables: docs/paper.yaml, and the release's claims."""
 
-import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Tuple
 
-from gluon_glore.complexity import count_network, totals
-from gluon_glore.models import get_model
 from gluon_glore.weights import catalogue
 from gluon_glore.yaml_file import read_yaml
 
@@ -72,9 +69,3 @@ def claims():
     rows = catalogue.read_catalogue(catalogue.HERE / catalogue.FILE)
     found = {row.name: re.search(r"([\d.]+) %", row.claimed) for row in rows}
     return {name: float(match[1]) for name, match in found.items() if match}
-
-
-@functools.lru_cache
-def counted(network, classes=None, pixels=None):
-    """(parameters, multiply-adds) of a network; classes and input size are its own by default."""
-    return totals(count_network(get_model(network, classes=classes), pixels))

@@ -7,16 +7,14 @@ came.
 """
 
 import argparse
-import functools
 import sys
 
-from gluon_glore.complexity import count_network, totals
 from gluon_glore.errors import InputError, naming
-from gluon_glore.models import get_model
 
 from .measures import TITLES
+from .networks import run_size
 from .plot import draw_curves
-from .runs import CONFIG, read_run
+from .runs import read_run
 
 
 def main(argv=None):
@@ -41,10 +39,7 @@ def main(argv=None):
 
 
 def table(runs):
-    """A Markdown table, a column a `Run`, its lines aligned; a dash where nothing is known.
-
-    Raises InputError where a run's network is not registered (any more).
-    """
+    """A Markdown table, a column a `Run`, its lines aligned; a dash where nothing is known."""
     measured = list(dict.fromkeys(key for run in runs for key in run.measures.tested))
     columns = [_column(run, measured) for run in runs]
     rows = [["run", *(run.name for run in runs)]]
@@ -76,21 +71,15 @@ def _flatten(config, prefix=""):
 
 
 def _column(run, measured):
-    name, figures = run.config["model"]["name"], run.figures()
-    try:
-        frames = [run.config["clip"]["frames"]] if "clip" in run.config else []
-        pixels = (*frames, *run.config["data"]["size"])
-        parameters, macs = _size(name, run.config["model"].get("classes"), *pixels)
-    except InputError as error:
-        raise InputError(f"{run.name}/{CONFIG}: {error}") from None
+    figures, size = run.figures(), _size(run.config)
     shares = {}
     for key in measured:
         best = _percent(figures.get(f"best_{key}"), figures["best_epoch"])
         shares |= {f"{TITLES[key]}, last": _percent(figures.get(key)), f"{TITLES[key]}, best": best}
     return {
-        "network": f"`{name}`",
-        "parameters": f"{parameters / 1e6:.2f} M",
-        "multiply-adds": f"{macs / 1e9:.3f} G",
+        "network": f"`{run.config['model']['name']}`",
+        "parameters": f"{size[0] / 1e6:.2f} M" if size else "–",
+        "multiply-adds": f"{size[1] / 1e9:.3f} G" if size else "–",
         "epochs": f"{len(run.evaluations)} of {run.config['optim']['epochs']}",
         **shares,
         "images/s": _number(figures["images_per_second"]),
@@ -99,10 +88,12 @@ def _column(run, measured):
     }
 
 
-@functools.lru_cache
-def _size(name, classes, *pixels):
-    """(parameters, multiply-adds) at the input size of the run."""
-    return totals(count_network(get_model(name, classes=classes), pixels))
+def _size(config):
+    """(parameters, multiply-adds) of a run's network, None where it can't be made here."""
+    try:
+        return run_size(config)
+    except InputError:
+        return None
 
 
 def _percent(share, epoch=None):

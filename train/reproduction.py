@@ -14,11 +14,13 @@ from gluon_glore.atomic import write_text
 from .cityscapes_config import SceneConfig
 from .config import Config, load_config
 from .kinetics_config import VideoConfig
-from .paper import PAPER, ROOT, counted, tables
+from .networks import counted
+from .paper import PAPER, ROOT, tables
 
 PAGE = ROOT / "docs" / "reproduction.md"
 CONFIGS = {"imagenet": Config, "cityscapes": SceneConfig, "kinetics": VideoConfig}
 TRAINERS = {folder: f"train.{folder}" for folder in CONFIGS}
+NEEDS = {"imagenet": "ImageNet", "cityscapes": "Cityscapes", "kinetics": "Kinetics"}
 HEAD = """# Reproduction
 
 Written by `python -m train.reproduction`. Each table and figure of the paper ([arXiv
@@ -93,7 +95,8 @@ def section(table):
     ]
     if sources:
         lines += ["", f"\\* {', '.join(sources)}"]
-    lines += ["", "```sh", command(table), "```"]
+    needs = f"<!-- needs: {NEEDS[table.folder]}, GPU -->"  # as tests/docs_world.py reads it
+    lines += ["", needs, "```sh", command(table), "```"]
     return "\n".join(lines)
 
 

@@ -1,11 +1,10 @@
 """A scatter of accuracy against cost whose labels lie beside their marks and on nothing else."""
 
 from dataclasses import dataclass
+from typing import Optional
 
 import numpy as np
 from matplotlib.transforms import Bbox
-
-from gluon_glore.zoo import get_spec
 
 STAR = 250  # square points; of a run, whatever its parameters
 SMALLEST = 15
@@ -16,12 +15,14 @@ SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))
 class Point:
     """A network, or a run of it: accuracy in per cent, its `deviation` over seeds.
 
-    Points of a `group` have a colour, and lines from the plain network to those with units.
+    `units` is the kind of its units, "glore" or "nonlocal", None of a plain network. Points of a
+    `group` have a colour, and lines from the plain network to those with units.
     `makers`: the accuracy is what a plain network's makers claim, not the paper's authors.
     """
 
     label: str
     network: str
+    units: Optional[str]
     group: str
     parameters: int
     macs: int
@@ -29,11 +30,6 @@ class Point:
     deviation: float = 0.0
     makers: bool = False
     run: bool = False
-
-    @property
-    def units(self):
-        """Kind of its units, "glore" or "nonlocal", None of a plain network."""
-        return next((extra.kind for extra in get_spec(self.network).extras), None)
 
     def style(self, colour):
         """How it is drawn: hollow without units, dashed by its makers, a star where it is a run."""

@@ -12,7 +12,7 @@ import numpy as np
 from gluon_glore.cityscapes import IGNORE
 from gluon_glore.errors import InputError
 
-from .config import rising
+from .checks import rising
 
 MEAN_COLOR = (124, 117, 104)  # the paper's mean: a network sees about 0 there
 _LUMA = np.array([0.299, 0.587, 0.114])
