@@ -101,24 +101,29 @@ ABLATIONS = {
         ("glore_post", "glore_post_zero", "nonlocal_1", "nonlocal_zero"),
     ),
 }
+
+
+def digits(question, config, tables):
+    """A study of pictures of digits: the ablations in `tables`, and the networks they are of."""
+    ablations = {table: ABLATIONS[table] for table in tables}
+    names = dict.fromkeys(name for ablation in ablations.values() for name in ablation.rows)
+    return Study(
+        question,
+        "train.imagenet",
+        config,
+        {name: VARIANTS[name] for name in names},
+        ablations,
+        "glore_1",
+        study_examples.draw_pictures,
+    )
+
+
 STUDIES = {
-    "pairs": Study(
-        "are two distant digits the same?",
-        "train.imagenet",
-        "configs/study/pairs.yaml",
-        VARIANTS,
-        ABLATIONS,
-        "glore_1",
-        study_examples.draw_pictures,
-    ),
-    "triples": Study(
+    "pairs": digits("are two distant digits the same?", "configs/study/pairs.yaml", ABLATIONS),
+    "triples": digits(
         "how many of three distant digits are alike?",
-        "train.imagenet",
         "configs/study/triples.yaml",
-        VARIANTS,
-        ABLATIONS,
-        "glore_1",
-        study_examples.draw_pictures,
+        ("kind", "units"),
     ),
     "moving_digits": Study(
         "do two distant digits move the same way?",
