@@ -165,10 +165,11 @@ def test_a_run_that_can_not_be_drawn_is_one_error_and_no_picture(tmp_path, make,
         (None, "No such file or directory"),
         ('{"rows": [', "no rows of a study"),
         ('{"rows": [{"name": "plain", "model": "tiny"}]}', "no rows of a study"),
+        ('{"rows": {"plain": {"name": "plain", "model": "tiny"}}}', "no rows of a study"),
     ],
 )
 def test_a_study_that_can_not_be_read_is_named(tmp_path, monkeypatch, text, message, capsys):
-    study = tmp_path / "study.json"
+    study = tmp_path / "pairs.json"
     if text:
         study.write_text(text)
     monkeypatch.setitem(accuracy_cost.OWN, "digit pairs", study)

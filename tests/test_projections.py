@@ -1,14 +1,18 @@
+import cv2
 import mxnet as mx
 import numpy as np
 import pytest
-from conftest import GOLDEN, relative_error, settle
+from conftest import GOLDEN, ROOT, relative_error, settle
+from pytest import approx
 from test_glore import OPTIONS, open_gates
 from test_network import small
 
 from gluon_glore import GloRe, InputError, get_model
 from gluon_glore.functional import broadcast_back, pool_locations, pool_to_nodes
+from gluon_glore.load import load_network
 from gluon_glore.projections import glore_units, look
 from gluon_glore.weights.pytorch_names import our_name
+from train.digit_pairs import draw_pictures, load_digits
 
 
 @pytest.mark.parametrize("case", ["2d", "2d_normalized"])
@@ -117,3 +121,30 @@ def test_networks_without_units_and_numbers_that_overflow_are_refused():
     net.output.bias.set_data(mx.nd.array([np.inf, 0]))
     with pytest.raises(InputError, match="the network's outputs are not finite"):
         look(net, np.ones((1, 64, 64), np.float32), glore_units(net))
+
+
+def test_what_the_page_tells_of_the_network_that_comes_with_the_package_is_so():
+    """docs/show.md, "What is to be seen": the first 200 test pairs of the README's data set."""
+    text = " ".join((ROOT / "docs/show.md").read_text().split())
+    net, manifest = load_network("tiny_glore_0_1")
+    units = glore_units(net)
+    near = np.ones((9, 9), np.uint8)  # 4 pixels around the ink
+    ratios, shares, first = [], [], []
+    for picture, _ in draw_pictures(load_digits()[1], 200, [0, 1]):
+        _, (view,) = look(net, manifest.preprocess.normalize(picture[:, :, None]), units)
+        energy = np.einsum("n,nhw->hw", view.strength, np.square(normed(view.back)))
+        energy = cv2.resize(energy, picture.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        digits = cv2.dilate((picture > 0).astype(np.uint8), near) > 0
+        ratios.append(energy[digits].mean() / energy[~digits].mean())
+        strongest = view.strongest(8)
+        shares.append(view.strength[strongest].sum())
+        first.append(strongest[0])
+    print(np.median(ratios), np.mean(shares), first.count(54))
+    assert "4.4 times as much energy a pixel" in text and np.median(ratios) == approx(4.4, abs=0.1)
+    assert "8 of 64 nodes give back half" in text and np.mean(shares) == approx(0.5, abs=0.03)
+    assert "node 54, is the strongest in 81 of" in text and first.count(54) == approx(81, abs=3)
+
+
+def normed(maps):
+    """Maps of energy one each."""
+    return maps / np.sqrt(np.square(maps).sum((1, 2), keepdims=True))

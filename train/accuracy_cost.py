@@ -9,7 +9,6 @@ classes, right else.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -23,12 +22,14 @@ from .paper import ROOT, tables
 from .plot import pyplot, save
 from .runs import CONFIG, read_run
 from .scatter import Panel, Point
+from .study_report import read_rows
 
 # What was trained here, a data set a file, its rows as `train.study` writes them.
 OWN = {
     "CIFAR-10": ROOT / "docs" / "cifar10.json",
-    "digit pairs": ROOT / "docs" / "study" / "study.json",
-    "moving digits": ROOT / "docs" / "moving_digits" / "study.json",
+    "digit pairs": ROOT / "docs" / "study" / "pairs.json",
+    "digit triples": ROOT / "docs" / "study" / "triples.json",
+    "moving digits": ROOT / "docs" / "study" / "moving_digits.json",
 }
 IMAGENET = 1000  # classes
 FAMILIES = {
@@ -39,7 +40,7 @@ FAMILIES = {
     "dpn98": ("DPN-98", "tab:orange"),
     "dpn131": ("DPN-131", "tab:red"),
 }
-OURS = dict(zip(OWN, ("tab:blue", "tab:orange", "tab:green")))
+OURS = dict(zip(OWN, ("tab:blue", "tab:orange", "tab:purple", "tab:green")))
 UNITS = {None: "plain", "glore": "with GloRe units", "nonlocal": "with non-local blocks"}
 
 
@@ -84,11 +85,10 @@ def measured():
     points = []
     for title, path in OWN.items():
         try:
-            for row in json.loads(path.read_text())["rows"]:
-                if row["model"]:  # else it is not run yet
-                    figures = (row[key] for key in ("parameters", "macs", "mean", "deviation"))
-                    kind = kind_of(model_spec(Model(row["model"], row.get("units", {}))))
-                    points.append(Point(row["name"], row["model"], kind, title, *figures))
+            for row in read_rows(path):
+                figures = (row[key] for key in ("parameters", "macs", "mean", "deviation"))
+                kind = kind_of(model_spec(Model(row["model"], row.get("units", {}))))
+                points.append(Point(row["name"], row["model"], kind, title, *figures))
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}") from None
         except (ValueError, KeyError, TypeError):

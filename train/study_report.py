@@ -58,6 +58,17 @@ def read_results(report=REPORT):
     return results
 
 
+def read_rows(path):
+    """The rows of a results file that set kinds of networks side by side: of a list, all.
+
+    Raises ValueError, KeyError or TypeError where it is damaged.
+    """
+    rows = json.loads(path.read_text())["rows"]
+    if isinstance(rows, list):
+        return rows
+    return [rows[name] for name in STUDIES[path.stem].tables["kind"].rows]
+
+
 def rows_of(result, ablation):
     """The rows of a table, as `train.study.summarise` made them."""
     return [result["rows"][name] for name in ablation.rows]
