@@ -24,12 +24,17 @@ TABLE = """\
 | network | parameters | multiply-adds | accuracy on unseen digits | difference | p |
 |---|---:|---:|---:|---:|---:|
 | plain | 94.0 k | 5.98 M | 51.0 ± 1.0 % | – | – |
-| GloRe | 94.0 k | 5.98 M | 83.0 ± 2.6 % | +32.0 | 0.001 |"""
+| GloRe | 94.0 k | 5.98 M | 83.0 ± 2.6 % | +32.0 | < 0.001 |"""
+# Of the differences 0.5, 0, 1: their mean is 1.73 standard errors.
+T_TEST = 2 * scipy.stats.t.sf(0.5 / (0.5 / math.sqrt(3)), 2)
 RESULTS = {"moving_digits": {"rows": {"plain": FIRST, "nonlocal": SECOND, "glore": SECOND}}}
 
 
 def test_a_table_has_means_deviations_and_a_test_against_its_first_row():
-    assert markdown([FIRST, SECOND]) == TABLE
+    assert markdown([FIRST, SECOND], FIRST) == TABLE
+    assert "| 51.0 ± 1.0 % | -32.0 | < 0.001 |" in markdown([FIRST, SECOND], SECOND)
+    near = {**FIRST, "name": "near", "top1": [50.5, 51.0, 53.0]}
+    assert markdown([FIRST, near], FIRST).endswith(f"| +0.5 | {T_TEST:.3f} |")
 
 
 def test_the_test_pairs_the_seeds():
@@ -51,7 +56,7 @@ def test_no_p_where_there_is_none(scores):
 def test_a_page_gets_the_table_it_asks_for_and_nothing_else_changes():
     page = "a\n<!-- study: moving_digits kind -->\nold\n<!-- /study -->\nb\n"
     filled = fill(page, RESULTS)
-    rows = markdown([FIRST, SECOND, SECOND])
+    rows = markdown([FIRST, SECOND, SECOND], SECOND)
     assert filled == page.replace("old", rows)
     assert fill(filled, RESULTS) == filled
 

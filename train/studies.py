@@ -34,10 +34,16 @@ class Variant:
 
 @dataclass(frozen=True)
 class Ablation:
-    """A table: names of variants; the others are tested against the first."""
+    """A table: names of variants; the others are tested against the first, or against `against`."""
 
     title: str
     rows: Tuple[str, ...]
+    against: str = ""
+
+    @property
+    def reference(self) -> str:
+        """The variant that the others are tested against."""
+        return self.against or self.rows[0]
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,7 @@ ABLATIONS = {
     "kind": Ablation(
         "plain, non-local and GloRe at equal multiply-adds",
         ("plain", "wide", "nonlocal_1", "glore_1"),
+        against="glore_1",
     ),
     "units": Ablation("one to five units", tuple(f"glore_{n}" for n in range(1, 6))),
     "blocks": Ablation("one to five non-local blocks", tuple(f"nonlocal_{n}" for n in range(1, 6))),
@@ -96,10 +103,8 @@ ABLATIONS = {
     "layers": Ablation("graph layers", ("glore_1", "glore_g2", "glore_g3")),
     "arrangement": Ablation("pre-activation and post-norm", ("glore_1", "glore_post")),
     "reverse": Ablation("shared and own reverse projection", ("glore_1", "glore_own")),
-    "gamma": Ablation(
-        "the last BatchNorm's gamma at first",
-        ("glore_post", "glore_post_zero", "nonlocal_1", "nonlocal_zero"),
-    ),
+    "gamma": Ablation("gamma at first, GloRe", ("glore_post", "glore_post_zero")),
+    "gamma_nonlocal": Ablation("gamma at first, non-local", ("nonlocal_1", "nonlocal_zero")),
 }
 
 
@@ -134,7 +139,7 @@ STUDIES = {
             "nonlocal": Variant("non-local", "tiny_3d_nl_0_1"),
             "glore": Variant("GloRe", "tiny_3d_glore_0_1"),
         },
-        {"kind": Ablation("plain, non-local and GloRe", ("plain", "nonlocal", "glore"))},
+        {"kind": Ablation("plain, non-local and GloRe", ("plain", "nonlocal", "glore"), "glore")},
         "glore",
         study_examples.draw_videos,
         seeds=3,

@@ -8,6 +8,7 @@ Writes NAME.json (what `train.study_report` makes tables and pictures of) and NA
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -90,8 +91,8 @@ def run(study, config, name, seed, out):
 def summarise(variant, paths):
     """A variant's row: what it is and costs, and what its runs, a seed each, came to.
 
-    `top1` is the last evaluation's, `curves` those of all epochs, in per cent; `seconds` are of one
-    core.
+    `top1` is the last evaluation's, `curves` those of all epochs, in per cent; `losses` are the
+    evaluations', None where one is not finite; `seconds` are of one core.
     """
     runs = [read_run(path) for path in paths]
     classes = runs[0].config["model"]["classes"]
@@ -108,9 +109,14 @@ def summarise(variant, paths):
         "mean": statistics.mean(top1),
         "deviation": statistics.stdev(top1) if len(top1) > 1 else 0.0,
         "curves": [[100 * row["top1"] for row in run.evaluations] for run in runs],
-        "losses": [[row["loss"] for row in run.evaluations] for run in runs],
+        "losses": [[finite(row["loss"]) for row in run.evaluations] for run in runs],
         "seconds": [run.figures()["seconds"] for run in runs],
     }
+
+
+def finite(number):
+    """The number, None where it is infinite or nan: JSON has neither."""
+    return number if math.isfinite(number) else None
 
 
 def recipe(path):

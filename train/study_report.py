@@ -84,14 +84,15 @@ def fill(text, results):
         opening, name, table, closing = match.groups()
         if name not in results or table not in STUDIES[name].tables:
             raise InputError(f"no results of a study {name} with a table {table}")
-        rows = rows_of(results[name], STUDIES[name].tables[table])
-        return f"{opening}{markdown(rows)}\n{closing}"
+        ablation = STUDIES[name].tables[table]
+        reference = results[name]["rows"][ablation.reference]
+        return f"{opening}{markdown(rows_of(results[name], ablation), reference)}\n{closing}"
 
     return BLOCK.sub(block, text)
 
 
-def markdown(rows):
-    """The rows as a Markdown table; the others are tested against the first."""
+def markdown(rows, reference):
+    """The rows as a Markdown table; the others are tested against the row `reference`."""
     lines = [
         "| network | parameters | multiply-adds | accuracy on unseen digits | difference | p |",
         "|---|---:|---:|---:|---:|---:|",
@@ -100,9 +101,10 @@ def markdown(rows):
         size = f"{row['parameters'] / 1e3:.1f} k | {row['macs'] / 1e6:.2f} M"
         accuracy = f"{row['mean']:.1f} ± {row['deviation']:.1f} %"
         difference, p = "–", "–"
-        if row is not rows[0]:
-            mean, p = compare(row["top1"], rows[0]["top1"])
-            difference, p = f"{mean:+.1f}", "–" if math.isnan(p) else f"{p:.3f}"
+        if row is not reference:
+            mean, p = compare(row["top1"], reference["top1"])
+            difference = f"{mean:+.1f}"
+            p = "–" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
         lines.append(f"| {row['name']} | {size} | {accuracy} | {difference} | {p} |")
     return "\n".join(lines)
 
