@@ -28,7 +28,6 @@ from .study_report import read_rows
 OWN = {
     "CIFAR-10": ROOT / "docs" / "cifar10.json",
     "digit pairs": ROOT / "docs" / "study" / "pairs.json",
-    "digit triples": ROOT / "docs" / "study" / "triples.json",
     "moving digits": ROOT / "docs" / "study" / "moving_digits.json",
 }
 IMAGENET = 1000  # classes
@@ -40,7 +39,7 @@ FAMILIES = {
     "dpn98": ("DPN-98", "tab:orange"),
     "dpn131": ("DPN-131", "tab:red"),
 }
-OURS = dict(zip(OWN, ("tab:blue", "tab:orange", "tab:purple", "tab:green")))
+OURS = dict(zip(OWN, ("tab:blue", "tab:orange", "tab:green")))
 UNITS = {None: "plain", "glore": "with GloRe units", "nonlocal": "with non-local blocks"}
 
 
