@@ -15,7 +15,7 @@ help:
 	@echo "make train   digit pairs: data, training on two Horovod processes, export, prediction"
 	@echo "make test    lint and all tests, with the share of lines they run (90 % or more)"
 	@echo "make bench   deployed speed and training steps beside PyTorch; docs/benchmarks.md (over an hour)"
-	@echo "make study   GloRe beside plain and non-local networks, its options; five seeds each (hours)"
+	@echo "make study   GloRe beside plain and non-local networks, its options; five seeds each (an hour and a half)"
 	@echo "make moving-digits   videos of two moving digits, a 3-D network with a unit trained on them"
 	@echo "make moving-study    the same plain, with a non-local block and with a unit, three seeds each"
 
