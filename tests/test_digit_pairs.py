@@ -6,7 +6,7 @@ from conftest import ROOT
 
 from gluon_glore.image import decode_image
 from train.config import load_config
-from train.digit_pairs import CLASS_NAMES, draw_pictures, load_digits, write_digits
+from train.digit_pairs import CLASS_NAMES, draw_pictures, load_digits, main, write_digits
 from train.records import RecordDataset
 
 VALUES = np.arange(10, dtype=np.uint8)
@@ -92,3 +92,20 @@ def test_the_embedded_set_stays_what_the_weights_that_come_with_the_package_lear
     digits = load_digits()[1]
     drawn = [(zlib.crc32(p.tobytes()), label) for p, label in draw_pictures(digits, 3, [0, 1])]
     assert drawn == [(1967140126, 0), (1025815683, 1), (3063749650, 0)]
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [(["--canvas", "15"], "at least 16 pixels, given 15"), ([], "Not a directory")],
+)
+def test_what_can_not_be_written_is_one_line_and_nothing_else(
+    options, message, tmp_path, monkeypatch, capsys
+):
+    place = tmp_path / "set"
+    if not options:
+        place.write_text("a file")
+    monkeypatch.setattr("sys.argv", ["digit_pairs", str(place), *options])
+    assert main() == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert place.exists() == (not options)

@@ -8,18 +8,20 @@ ever seen in training.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from gluon_glore.errors import positive_int
+from gluon_glore.errors import InputError, naming, positive_int
 from gluon_glore.paint import encode_png
 
 from .records import write_records
 
 CANVAS = 64  # pixels; a digit is 3/8 of it, and lies within 1/16 of it of its border
 CLASS_NAMES = {2: ("different", "same"), 3: ("all-different", "two-alike", "all-alike")}
+SMALLEST = 16
 TEST_SHARE = 0.3
 SAMPLES = 12  # test pictures written as PNG, to look at and to predict
 
@@ -97,7 +99,12 @@ def draw_pictures(data, count, seed, digits=2, of=10, canvas=CANVAS):
 
 
 def write_digits(directory, train=10000, test=2000, seed=0, digits=2, of=10, canvas=CANVAS):
-    """Write train.rec, val.rec (with .idx), classes.txt and a few PNG pictures of the test set."""
+    """Write train.rec, val.rec (with .idx), classes.txt and a few PNG pictures of the test set.
+
+    Raises InputError on a canvas below 16 pixels: a digit would have less than 6.
+    """
+    if canvas < SMALLEST:
+        raise InputError(f"a canvas has at least {SMALLEST} pixels, given {canvas}")
     directory = Path(directory)
     (directory / "pictures").mkdir(parents=True, exist_ok=True)
     names = CLASS_NAMES[digits]
@@ -126,11 +133,16 @@ def main():
     parser.add_argument("--of", type=int, choices=range(3, 11), default=10, help="digits 0, 1, ...")
     parser.add_argument("--canvas", type=positive_int, default=CANVAS, help="pixels (%(default)s)")
     args = parser.parse_args()
-    write_digits(
-        args.directory, args.train, args.test, args.seed, args.digits, args.of, args.canvas
-    )
+    counts, drawn = (args.train, args.test, args.seed), (args.digits, args.of, args.canvas)
+    try:
+        with naming(args.directory):
+            write_digits(args.directory, *counts, *drawn)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     print(f"{args.directory}: {args.train} pictures to train, {args.test} of unseen digits")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

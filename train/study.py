@@ -17,13 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gluon_glore.atomic import write_text
-from gluon_glore.complexity import count_network, totals
 from gluon_glore.errors import InputError, positive_int
 from gluon_glore.manifest import checkpoints
-from gluon_glore.network import Network
 
-from .config import Model
-from .networks import model_spec
+from .networks import run_size
 from .runs import read_run
 from .studies import STUDIES
 
@@ -95,10 +92,9 @@ def summarise(variant, paths):
     evaluations', None where one is not finite; `seconds` are of one core.
     """
     runs = [read_run(path) for path in paths]
-    classes = runs[0].config["model"]["classes"]
-    spec = model_spec(Model(variant.model, variant.units, classes))
-    parameters, macs = totals(count_network(Network(spec, classes)))
-    top1 = [100 * run.figures()["top1"] for run in runs]
+    parameters, macs = run_size(runs[0].config)
+    figures = [run.figures() for run in runs]
+    top1 = [100 * of_run["top1"] for of_run in figures]
     return {
         "name": variant.label,
         "model": variant.model,
@@ -110,7 +106,7 @@ def summarise(variant, paths):
         "deviation": statistics.stdev(top1) if len(top1) > 1 else 0.0,
         "curves": [[100 * row["top1"] for row in run.evaluations] for run in runs],
         "losses": [[finite(row["loss"]) for row in run.evaluations] for run in runs],
-        "seconds": [run.figures()["seconds"] for run in runs],
+        "seconds": [of_run["seconds"] for of_run in figures],
     }
 
 
