@@ -69,9 +69,9 @@ $(STUDIED)/triples/train.rec: train/digit_pairs.py | $(READY)
 	$(BIN)/python -m train.digit_pairs $(STUDIED)/triples --canvas 32 --digits 3
 
 study: $(READY) $(STUDIED)/triples/train.rec
-	$(BIN)/python -m train.study pairs --out runs/study --report docs/study
-	$(BIN)/python -m train.study triples --out runs/study --report docs/study
-	$(BIN)/python -m train.study_report
+	$(BIN)/python -m train.paper.study pairs --out runs/study --report docs/study
+	$(BIN)/python -m train.paper.study triples --out runs/study --report docs/study
+	$(BIN)/python -m train.paper.study_report
 
 $(VIDEOS): train/moving_digits.py train/digit_pairs.py | $(READY)
 	rm -rf $(VIDEOS)
@@ -82,8 +82,8 @@ moving-digits: $(READY) $(VIDEOS)
 	$(BIN)/horovodrun -np 2 $(BIN)/python -m train.kinetics --config configs/moving_digits.yaml --out runs/moving_digits
 
 moving-study: $(READY) $(VIDEOS)
-	$(BIN)/python -m train.study moving_digits --out runs/study --report docs/study
-	$(BIN)/python -m train.study_report
+	$(BIN)/python -m train.paper.study moving_digits --out runs/study --report docs/study
+	$(BIN)/python -m train.paper.study_report
 
 clean:
 	rm -rf $(VENV) $(DATA) $(VIDEOS) runs

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Callable
 
-from gluon_glore.manifest import MANIFEST, parse_manifest
-from gluon_glore.spec import NetSpec
+from gluon_glore.plan.spec import NetSpec
+from gluon_glore.weights.manifest import MANIFEST, parse_manifest
 
 from .networks import ARRAYS, network, pixels
 
@@ -71,7 +71,7 @@ def gluon(job):
     """The Gluon network, hybridised."""
     import mxnet as mx
 
-    from gluon_glore.load import load_network
+    from gluon_glore.model_zoo.load import load_network
 
     net, _ = load_network(job.entry)
     net.hybridize(static_alloc=True, static_shape=True)
@@ -81,7 +81,7 @@ def gluon(job):
 
 def exported(job, runtime, precision):
     """An exported folder in a runtime, as its loader sets it up."""
-    from gluon_glore.runtimes import load_runtime
+    from gluon_glore.export.runtimes import load_runtime
 
     network = load_runtime(job.folder / precision, runtime, job.threads)
     x = job.pixels

@@ -18,9 +18,9 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from gluon_glore.cpu import prepare_cpu
-from gluon_glore.deployment import PRECISIONS
-from gluon_glore.manifest import MANIFEST, parse_manifest
+from gluon_glore.utils.cpu import prepare_cpu
+from gluon_glore.weights.deployment import PRECISIONS
+from gluon_glore.weights.manifest import MANIFEST, parse_manifest
 
 from .competitors import COMPETITORS, PEAK_SIZE, Job
 from .networks import ARRAYS, export, network, write_arrays, write_entry, write_pictures
@@ -105,7 +105,7 @@ def fastest_baselines(seconds, competitors=COMPETITORS):
 def run(name, batch, args, folder, reasons, rows):
     """Let all that can run take turns; writes and returns the result."""
     from gluon_glore import Network
-    from gluon_glore.complexity import count_network, totals
+    from gluon_glore.networks.complexity import count_network, totals
 
     passes = max(3, 24 // batch)
     fields = {"name": name, "folder": str(folder), "batch": batch, "threads": args.threads}

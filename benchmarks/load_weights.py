@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from gluon_glore.cpu import prepare_cpu
+from gluon_glore.utils.cpu import prepare_cpu
 
 from .paired import add_options, machine, median_of, write_result
 
@@ -45,9 +45,9 @@ def work(kind, folder):
 def prepare(folder):
     """The same random weights as a file alone and as an entry."""
     from gluon_glore import get_model, save_weights
-    from gluon_glore.image import Preprocess
-    from gluon_glore.manifest import Manifest, write_manifest
+    from gluon_glore.data.image import Preprocess
     from gluon_glore.weights.card import Card
+    from gluon_glore.weights.manifest import Manifest, write_manifest
 
     net = get_model(NAME)
     net.initialize()

@@ -23,12 +23,12 @@ SIZE = (224, 224)
 
 
 def ours(path, batch, threads):
-    """A pass of `train.input`, with its default recipe."""
+    """A pass of `train.data.pictures`, with its default recipe."""
     import mxnet as mx
 
-    from train.config import Augment, Config, Data, Optim
-    from train.input import training_batches
-    from train.records import RecordDataset
+    from gluon_glore.data.records import RecordDataset
+    from train.config.sections import Augment, Config, Data, Optim
+    from train.data.pictures import training_batches
 
     dataset = RecordDataset(path, classes=1)
     config = Config(
@@ -83,7 +83,7 @@ def opencv(path, batch, threads):
     import cv2
     import numpy as np
 
-    from train.records import RecordDataset
+    from gluon_glore.data.records import RecordDataset
 
     cv2.setNumThreads(1)
     dataset = RecordDataset(path, classes=1)
@@ -104,8 +104,8 @@ COMPETITORS = {"ours": ours, "ImageRecordIter": image_record_iter, "opencv": ope
 
 def pack(folder, path, images):
     """Write `images` of a folder's pictures, repeated, all of one class."""
+    from gluon_glore.data.records import write_records
     from train.pack import list_pictures
-    from train.records import write_records
 
     data = [file.read_bytes() for file, _ in list_pictures(Path(folder))]
     write_records(

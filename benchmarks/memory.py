@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-from gluon_glore.cpu import prepare_cpu
+from gluon_glore.utils.cpu import prepare_cpu
 
 from .paired import machine, write_result
 
@@ -25,9 +25,9 @@ def work(model, batch, units):
     import mxnet as mx
 
     from gluon_glore import get_model
-    from train.comm import LocalComm
-    from train.recompute import Segments
-    from train.step import Step
+    from train.engine.comm import LocalComm
+    from train.engine.recompute import Segments
+    from train.engine.step import Step
 
     mx.random.seed(0)
     net = get_model(model)

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from gluon_glore import get_spec
-from gluon_glore.errors import InputError
-from gluon_glore.image import Preprocess
+from gluon_glore.data.image import Preprocess
+from gluon_glore.utils.errors import InputError
 
 MEAN = 120.0  # of the pixels of their pictures
 ARRAYS = "arrays.npz"  # the entry's, for readers without MXNet
@@ -47,8 +47,8 @@ def write_entry(spec, folder):
     import mxnet as mx
 
     from gluon_glore import Network, save_weights
-    from gluon_glore.manifest import Manifest, write_manifest
     from gluon_glore.weights.card import Card
+    from gluon_glore.weights.manifest import Manifest, write_manifest
 
     mx.random.seed(0)
     net = Network(spec)
@@ -79,7 +79,7 @@ def settle(net, x):
     from mxnet import autograd
     from mxnet.gluon import nn
 
-    from gluon_glore.layers import BATCH_NORM_MOMENTUM
+    from gluon_glore.layers.basic import BATCH_NORM_MOMENTUM
 
     def set_momentum(value):
         def change(block):
@@ -98,8 +98,8 @@ def settle(net, x):
 
 def write_arrays(entry, file):
     """Write the arrays of a zoo entry to `file`, by name, for readers without MXNet."""
-    from gluon_glore.manifest import params_of, read_manifest
     from gluon_glore.weights import load_arrays
+    from gluon_glore.weights.manifest import params_of, read_manifest
 
     arrays = load_arrays(params_of(entry, read_manifest(entry)))
     np.savez(file, **{name.split(":")[-1]: array.asnumpy() for name, array in arrays.items()})

@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 
-from gluon_glore.cpu import openblas_kernels, processor_flags
+from gluon_glore.utils.cpu import openblas_kernels, processor_flags
 
 from .paired import add_options, machine, measure, median_of, serve, write_result
 

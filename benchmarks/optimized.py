@@ -3,7 +3,8 @@
     python -m benchmarks.optimized [--model resnet50_glore_2_3] [--batch 8]
 
 Four processes take turns: the hybridised block (static memory); the symbol that
-`gluon_glore.optimize` makes of it; and both with `fuse_for_cpu`. Ratios are to the block's seconds.
+`gluon_glore.export.optimize` makes of it; and both with `fuse_for_cpu`. Ratios are to the block's
+seconds.
 """
 
 import argparse
@@ -24,7 +25,7 @@ def work(model, batch, smaller, fused):
     import mxnet as mx
 
     from gluon_glore import get_model
-    from gluon_glore.optimize import as_block, fuse_for_cpu, optimize
+    from gluon_glore.export.optimize import as_block, fuse_for_cpu, optimize
     from gluon_glore.weights import named_arrays
 
     net = get_model(model)

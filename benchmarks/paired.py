@@ -18,8 +18,8 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from gluon_glore.cpu import prepare_cpu
-from gluon_glore.errors import InputError
+from gluon_glore.utils.cpu import prepare_cpu
+from gluon_glore.utils.errors import InputError
 
 RESULTS = Path(__file__).parent / "results"
 MIN_ROUNDS = 7

@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from gluon_glore.cpu import prepare_cpu
+from gluon_glore.utils.cpu import prepare_cpu
 
 from .paired import machine, write_result
 
@@ -36,10 +36,10 @@ def work(model, batch, steps, horovod):
     import mxnet as mx
 
     from gluon_glore import get_model
-    from train.comm import make_comm
-    from train.config import Config, Horovod
-    from train.optimizer import make_optimizer
-    from train.step import make_step
+    from train.config.sections import Config, Horovod
+    from train.engine.comm import make_comm
+    from train.engine.optimizer import make_optimizer
+    from train.engine.step import make_step
 
     config = Config(horovod=Horovod(**horovod))
     comm = make_comm(config.horovod)

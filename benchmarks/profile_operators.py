@@ -17,8 +17,8 @@ import shutil
 import tempfile
 import time
 
-from gluon_glore.cpu import prepare_cpu
-from gluon_glore.units import ARRANGEMENTS
+from gluon_glore.plan.units import ARRANGEMENTS
+from gluon_glore.utils.cpu import prepare_cpu
 
 from .paired import write_result
 

@@ -14,7 +14,7 @@ import json
 import os
 from statistics import median
 
-from gluon_glore.cpu import prepare_cpu
+from gluon_glore.utils.cpu import prepare_cpu
 
 from .paired import add_options, machine, median_of, serve_passes_of, take_turns, write_result
 
@@ -43,8 +43,8 @@ def make_step(name, size, batch):
     import numpy as np
     from mxnet import autograd
 
-    from gluon_glore.cityscapes import IGNORE
-    from train.pixel_loss import PixelLoss
+    from gluon_glore.data.cityscapes import IGNORE
+    from train.engine.pixel_loss import PixelLoss
 
     from .networks import pixels
 
@@ -77,7 +77,7 @@ def work(name, size, batch):
 
 def counts(size):
     """{name: its parameters and multiply-adds at batch 1} of Table 3's rows. Raises InputError."""
-    from gluon_glore.complexity import count_network, totals
+    from gluon_glore.networks.complexity import count_network, totals
 
     rows = {}
     for name in COUNTED:

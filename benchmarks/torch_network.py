@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from gluon_glore.errors import InputError
+from gluon_glore.utils.errors import InputError
 
 # What the files call a BatchNorm's arrays, and what PyTorch does.
 _NORM_NAMES = {"weight": "gamma", "bias": "beta"}

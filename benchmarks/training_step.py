@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from gluon_glore.cpu import prepare_cpu
+from gluon_glore.utils.cpu import prepare_cpu
 
 from .competitors import Competitor, Job, make_torch_network
 from .deploy import NETWORKS, PACKAGES, fastest_baselines
@@ -29,7 +29,7 @@ def gluon(job):
     import mxnet as mx
     from mxnet import autograd, gluon
 
-    from gluon_glore.load import load_network
+    from gluon_glore.model_zoo.load import load_network
 
     net, _ = load_network(job.entry)
     loss = gluon.loss.SoftmaxCrossEntropyLoss()

@@ -19,8 +19,8 @@ from pathlib import Path
 from statistics import median
 from typing import Callable
 
-from gluon_glore.cpu import prepare_cpu
-from gluon_glore.deployment import PRECISIONS
+from gluon_glore.utils.cpu import prepare_cpu
+from gluon_glore.weights.deployment import PRECISIONS
 
 from .competitors import Competitor, Job, exported, gluon, make_torch_network, pytorch
 from .networks import ARRAYS, export, network, write_arrays, write_entry
@@ -39,7 +39,7 @@ def gluon_step(job):
     import mxnet as mx
     from mxnet import autograd
 
-    from gluon_glore.load import load_network
+    from gluon_glore.model_zoo.load import load_network
 
     net, _ = load_network(job.entry)
     net.hybridize(static_alloc=True, static_shape=True)

@@ -17,9 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 
-from gluon_glore.clips import Clip
-from gluon_glore.errors import InputError
-from gluon_glore.sources import VIDEOS
+from gluon_glore.data.clips import Clip
+from gluon_glore.data.sources import VIDEOS
+from gluon_glore.utils.errors import InputError
 
 from .paired import (
     NotRun,
@@ -40,10 +40,10 @@ def ours(listing, clip, batch, threads):
     """A pass of `train.kinetics`' input, with its default recipe."""
     import mxnet as mx
 
-    from train.config import Optim
+    from train.config.kinetics import VideoConfig, VideoData
+    from train.config.sections import Optim
+    from train.data.videos import Videos
     from train.kinetics import Recognition
-    from train.kinetics_config import VideoConfig, VideoData
-    from train.videos import Videos
 
     videos = Videos(listing)
     config = VideoConfig(
@@ -59,7 +59,7 @@ def ours(listing, clip, batch, threads):
 
 def reading(path, clip, rng):
     """A clip, read as training does."""
-    from gluon_glore.video import Video
+    from gluon_glore.data.video import Video
 
     with Video(path) as video:
         start = clip.random_start(len(video), video.rate, rng)

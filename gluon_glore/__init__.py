@@ -4,31 +4,31 @@ Names are imported on first use, so that the command line can set its threads be
 them, and `import gluon_glore` costs nothing.
 """
 
-from .lazy import lazily
+from .utils.lazy import lazily
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "GloRe": "glore",
-    "GloReUnit": "units",
-    "InputError": "errors",
-    "NetSpec": "spec",
-    "NonLocal": "nonlocal_block",
-    "Network": "network",
-    "Stage": "stages",
-    "Stem": "stages",
-    "as_fcn": "head",
+    "GloRe": "layers.glore",
+    "GloReUnit": "plan.units",
+    "InputError": "utils.errors",
+    "NetSpec": "plan.spec",
+    "NonLocal": "layers.non_local",
+    "Network": "networks.network",
+    "Stage": "plan.stages",
+    "Stem": "plan.stages",
+    "as_fcn": "plan.head",
     "export_model": "export",
-    "get_model": "models",
-    "get_spec": "zoo",
+    "get_model": "model_zoo.models",
+    "get_spec": "networks.paper",
     "import_model": "export",
-    "inflate_weights": "inflate",
-    "list_models": "zoo",
-    "load_runtime": "runtimes",
+    "inflate_weights": "model_zoo.inflate",
+    "list_models": "networks.paper",
+    "load_runtime": "export.runtimes",
     "load_weights": "weights",
-    "prepare_cpu": "cpu",
-    "register_model": "registry",
+    "prepare_cpu": "utils.cpu",
+    "register_model": "networks.registry",
     "save_weights": "weights",
-    "transfer_weights": "transfer",
+    "transfer_weights": "model_zoo.transfer",
 }
 __getattr__, __dir__, __all__ = lazily(__name__, _HOME)

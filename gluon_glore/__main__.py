@@ -8,10 +8,11 @@ import argparse
 import os
 import sys
 
-from .commands import add_class_names, add_predict, add_serve, add_show, add_weights
-from .cpu import prepare_cpu
-from .deployment import PRECISIONS
-from .errors import InputError, positive_int
+from .cli.options import add_class_names, add_predict, add_serve, add_show, add_weights
+from .utils.arguments import positive_int
+from .utils.cpu import prepare_cpu
+from .utils.errors import InputError
+from .weights.deployment import PRECISIONS
 
 
 def main(argv=None):
@@ -138,8 +139,8 @@ def add_rights(command):
 
 def list_networks(args):
     """Print the networks that fit a pattern. Raises InputError where none does."""
-    from .table import networks_table, weights_table
-    from .zoo import list_models
+    from .cli.tables import networks_table, weights_table
+    from .networks.paper import list_models
 
     names = list_models(args.pattern)
     if args.markdown:
@@ -153,9 +154,9 @@ def list_networks(args):
 
 def info(args):
     """Print a network's input, stages and source; its units too where asked for."""
-    from .complexity import by_stage, by_unit, count_network
-    from .models import get_model
-    from .table import format_size, stages_table
+    from .cli.tables import format_size, stages_table
+    from .model_zoo.load import get_model
+    from .networks.complexity import by_stage, by_unit, count_network
 
     net = get_model(args.name, classes=args.classes)
     spec = net.spec
@@ -177,10 +178,10 @@ def export(args):
     """Write a network as a folder that runs without this package, and print what it costs."""
     from dataclasses import replace
 
+    from .cli.export_report import report
     from .export import export_model
-    from .export.report import report
-    from .load import load_network
-    from .manifest import read_manifest
+    from .model_zoo.load import load_network
+    from .weights.manifest import read_manifest
 
     net, manifest = load_network(args.model, args.weights, args.class_names)
     if args.input_size:
@@ -212,15 +213,15 @@ def check(args):
 
 def import_file(args):
     """Make a zoo entry of somebody else's weights, scored on pictures where they are given."""
+    from .model_zoo.import_weights import import_weights
     from .weights.card import Card
-    from .weights.importer import import_weights
 
     said = said_of(args, "source", "origin", "licence", "claimed")
     card = Card(**{"source": args.file, **said}) if said else None
     folder = import_weights(args.file, args.out, args.name, card, compare=not args.no_compare)
     if args.data:
-        from .weights.entry import add_measurement
-        from .weights.measure import measure
+        from .model_zoo.entry import add_measurement
+        from .model_zoo.measure import measure
 
         add_measurement(folder, measure(folder, args.data))
     print_card(folder)
@@ -228,8 +229,8 @@ def import_file(args):
 
 def publish_run(args):
     """Make a zoo entry of a checkpoint of this project's trainers."""
+    from .model_zoo.publish import SOURCE, publish
     from .weights.card import Card
-    from .weights.publish import SOURCE, publish
 
     card = Card(SOURCE, **said_of(args, "origin", "licence"))
     folder = publish(args.checkpoint, args.out, args.name, args.data, card, args.half)
@@ -249,7 +250,7 @@ def print_card(folder):
 
 def verify(args):
     """Score a network on a folder of pictures and compare with what its entry claims."""
-    from .weights.verify import verify
+    from .model_zoo.verify import verify
 
     verify(args.model, args.weights, args.data, args.batch)
 

@@ -29,10 +29,10 @@ import inspect
 
 from gluoncv.model_zoo import model_zoo
 
-from .errors import InputError
-from .models import get_model
-from .network import Network
-from .registry import get_spec, on_register
+from .model_zoo.load import get_model
+from .networks.network import Network
+from .networks.registry import get_spec, on_register
+from .utils.errors import InputError
 
 _OPTIONS = tuple(inspect.signature(get_model).parameters)[1:]
 

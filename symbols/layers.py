@@ -1,13 +1,13 @@
-"""BatchNorm, convolution and pooling in `mx.sym`, with the parameter names of `gluon_glore.layers`.
+"""BatchNorm, convolution and pooling in `mx.sym`, named as in `gluon_glore.layers.basic`.
 
 `name` is the full name of the layer's unit and row, as "conv2_B01_conv-m1".
 """
 
 import mxnet as mx
 
-from gluon_glore.functional import flatten_locations, plain_copy, rectify
-from gluon_glore.layers import BATCH_NORM_MOMENTUM
-from gluon_glore.units import BATCH_NORM_EPS
+from gluon_glore.layers.basic import BATCH_NORM_MOMENTUM
+from gluon_glore.layers.functional import flatten_locations, plain_copy, rectify
+from gluon_glore.plan.units import BATCH_NORM_EPS
 
 
 def norm(x, name, channels, axes=2, relu=True, eps=BATCH_NORM_EPS):

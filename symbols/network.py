@@ -3,8 +3,8 @@
 import mxnet as mx
 
 import gluon_glore
-from gluon_glore.errors import InputError
-from gluon_glore.functional import enlarge, flatten_locations
+from gluon_glore.layers.functional import enlarge, flatten_locations
+from gluon_glore.utils.errors import InputError
 
 from .layers import convolution, global_average_pool, max_pool, norm
 from .units import spell

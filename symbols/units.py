@@ -2,7 +2,7 @@
 
 import mxnet as mx
 
-from gluon_glore.functional import (
+from gluon_glore.layers.functional import (
     attend,
     broadcast_back,
     concat_channels,

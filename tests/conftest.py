@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluon_glore.cpu import prepare_cpu
+from gluon_glore.utils.cpu import prepare_cpu
 
 prepare_cpu()
 

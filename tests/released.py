@@ -18,7 +18,7 @@ import numpy as np
 from conftest import ROOT, settle, synthetic
 
 from gluon_glore import Network
-from gluon_glore.weights.compare import PLAIN
+from gluon_glore.convert.compare import PLAIN
 
 
 class Speller:
@@ -177,7 +177,7 @@ def logits_of(releases, folder):
     for i, (symbol, params, spec) in enumerate(releases):
         np.save(folder / f"x{i}.npy", picture(spec))
         jobs.append([str(symbol), str(params), f"{folder}/x{i}.npy", f"{folder}/y{i}.npy"])
-    command = "import json, sys; from gluon_glore.weights.compare import main"
+    command = "import json, sys; from gluon_glore.convert.compare import main"
     command += "; [main(*job) for job in json.loads(sys.argv[1])]"
     environment = {**os.environ, **PLAIN}
     done = [sys.executable, "-c", command, json.dumps(jobs)]

@@ -8,11 +8,11 @@ from conftest import ROOT
 from test_runs import evaluation, rows, scene_rows, write_run
 
 from gluon_glore import get_model
-from gluon_glore.complexity import count_network, totals
-from train import accuracy_cost
-from train.accuracy_cost import draw, main, measured, of_run, published
+from gluon_glore.networks.complexity import count_network, totals
+from train.paper import accuracy_cost
+from train.paper.accuracy_cost import draw, main, measured, of_run, published
 
-CATALOGUE = yaml.safe_load((ROOT / "gluon_glore/weights/catalogue.yaml").read_text())
+CATALOGUE = yaml.safe_load((ROOT / "gluon_glore/model_zoo/catalogue.yaml").read_text())
 CLAIMED = {name: file["figure"] for name, file in CATALOGUE["releases"][0]["files"].items()}
 
 

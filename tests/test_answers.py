@@ -18,15 +18,15 @@ from videos import write_video as encode
 
 from gluon_glore import InputError, Network
 from gluon_glore.__main__ import main
-from gluon_glore.answers import predict_sources, segment_sources, top_fields
-from gluon_glore.classify import load_classifier
-from gluon_glore.clips import Clip
+from gluon_glore.cli.answers import predict_sources, segment_sources
+from gluon_glore.data.clips import Clip
+from gluon_glore.data.image import Preprocess
 from gluon_glore.export import export_model
-from gluon_glore.image import Preprocess
-from gluon_glore.manifest import Manifest
-from gluon_glore.paint import Palette
-from gluon_glore.recognize import load_recognizer
-from gluon_glore.segment import Views
+from gluon_glore.inference.classify import load_classifier, top_fields
+from gluon_glore.inference.recognize import load_recognizer
+from gluon_glore.inference.segment import Views
+from gluon_glore.visualize.label_maps import Palette
+from gluon_glore.weights.manifest import Manifest
 
 
 @pytest.fixture(scope="module")

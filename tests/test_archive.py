@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.weights import archive, tar_members
-from gluon_glore.weights.archive import extract_release, find_release
+from gluon_glore.convert import archive, tar_members
+from gluon_glore.convert.archive import extract_release, find_release
 
 SYMBOL, PARAMS = b'{"nodes": []}', bytes(range(256)) * 40
 PAIR = {"code/net-symbol.json": SYMBOL, "code/net-0120.params": PARAMS}

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from train.augment import augment, random_crop, shift_hls
-from train.config import Augment
+from train.config.sections import Augment
+from train.data.picture_augment import augment, random_crop, shift_hls
 
 PICTURE = np.random.RandomState(0).randint(0, 256, (60, 80, 3)).astype("uint8")
 RNG = np.random.default_rng(0)

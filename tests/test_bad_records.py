@@ -10,11 +10,11 @@ from test_comm import horovodrun, needs_horovod
 from test_imagenet import CONFIG, options, rows, train
 
 from gluon_glore import InputError
-from train import input as pipeline
-from train.bad_records import BadRecords
-from train.config import load_config
+from gluon_glore.data.records import RecordDataset, write_records
+from train.config.load import load_config
+from train.data import pictures as pipeline
+from train.data.bad_records import BadRecords
 from train.digit_pairs import encode_png
-from train.records import RecordDataset, write_records
 
 SAMPLES = 300
 BAD = (7, 150, 299)  # 1 %: cut short, no picture, label out of range

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from train import batches
-from train.bad_records import BadRecords
+from train.data import batches
+from train.data.bad_records import BadRecords
 
 SHAPE = (1, 3, 5)
 

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from gluon_glore.batching import Batcher
+from gluon_glore.serving.batcher import Batcher
 
 
 class Gate:

@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.deployment import Deployment
+from gluon_glore.data.image import Preprocess, decode_image
+from gluon_glore.data.records import RecordDataset, write_records
 from gluon_glore.export.calibration import LEAST, in_batches, read_calibration
-from gluon_glore.image import Preprocess, decode_image
-from gluon_glore.manifest import Manifest
-from train.records import RecordDataset, write_records
+from gluon_glore.weights.deployment import Deployment
+from gluon_glore.weights.manifest import Manifest
 
 GREY = Preprocess(size=(64, 64), resize=0, mean=(22.0,), scale=0.0167)
 PIXELS = Deployment((None, 1, 64, 64))

@@ -3,9 +3,9 @@ import dataclasses
 import pytest
 
 from gluon_glore import InputError, get_spec
-from gluon_glore.image import Preprocess
-from gluon_glore.manifest import Manifest
+from gluon_glore.data.image import Preprocess
 from gluon_glore.weights.card import Card, markdown, read_card
+from gluon_glore.weights.manifest import Manifest
 
 MEASURED = {"data": "val.rec", "top1": 0.7812, "top5": 0.94, "samples": 50000}
 FULL = Card(

@@ -5,10 +5,8 @@ import yaml
 from web_server import Answer, WebServer
 
 from gluon_glore import InputError, list_models
-from gluon_glore.image import Preprocess
-from gluon_glore.manifest import MANIFEST, Manifest, parse_manifest
-from gluon_glore.weights.card import Card
-from gluon_glore.weights.catalogue import (
+from gluon_glore.data.image import Preprocess
+from gluon_glore.model_zoo.catalogue import (
     FILE,
     SHIPPED,
     add_to_catalogue,
@@ -18,6 +16,8 @@ from gluon_glore.weights.catalogue import (
     rows,
     shipped,
 )
+from gluon_glore.weights.card import Card
+from gluon_glore.weights.manifest import MANIFEST, Manifest, parse_manifest
 
 AUTHORS = "https://dl.fbaipublicfiles.com/glore/"
 # README of https://github.com/facebookresearch/GloRe: top-1 by file, single centre crop.

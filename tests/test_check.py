@@ -9,9 +9,9 @@ from gluon_glore.__main__ import main
 from gluon_glore.export import export_model
 from gluon_glore.export.check import check
 from gluon_glore.export.golden import GOLDEN, read_golden, write_golden
-from gluon_glore.manifest import MANIFEST, read_manifest, write_manifest
-from gluon_glore.weights.measure import measure
-from gluon_glore.weights.store import find_weights
+from gluon_glore.model_zoo.find_weights import find_weights
+from gluon_glore.model_zoo.measure import measure
+from gluon_glore.weights.manifest import MANIFEST, read_manifest, write_manifest
 
 NAME = "tiny_glore_0_1"
 
@@ -36,7 +36,7 @@ def resign(folder):
 
 
 def read_manifest_unchecked(folder):
-    from gluon_glore.manifest import parse_manifest
+    from gluon_glore.weights.manifest import parse_manifest
 
     return parse_manifest(folder / MANIFEST)
 

@@ -10,16 +10,16 @@ from conftest import ROOT
 from test_export import TINY
 
 from gluon_glore import InputError, get_model
-from gluon_glore.manifest import (
-    Manifest,
+from gluon_glore.weights.manifest import Manifest
+from gluon_glore.weights.run_folder import (
     best_checkpoint,
     checkpoint_name,
     checkpoints,
     newest_checkpoint,
     position_of,
 )
-from train.checkpoint import momentum_of, restore_newest, save_checkpoint
-from train.comm import LocalComm
+from train.engine.checkpoint import momentum_of, restore_newest, save_checkpoint
+from train.engine.comm import LocalComm
 
 FILES = ("weights.params", "momentum.params")
 

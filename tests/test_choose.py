@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from gluon_glore.export.choose import choose_float32
+from gluon_glore.export.choose_units import choose_float32
 
 UNITS = ("a", "b", "c", "d", "e", "f")
 OWN = dict(zip(UNITS, (0.01, 0.4, 0.02, 0.3, 0.0, 0.05)))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.cityscapes import CLASS_NAMES, CLASSES, IGNORE, LABELS, to_ids, to_train_ids
+from gluon_glore.data.cityscapes import CLASS_NAMES, CLASSES, IGNORE, LABELS, to_ids, to_train_ids
 
 ALL_IDS = np.arange(34, dtype=np.uint8).reshape(2, 17)
 

@@ -11,8 +11,8 @@ from conftest import ROOT
 from PIL import ImageFile
 
 from gluon_glore import InputError
-from gluon_glore.cityscapes import CLASSES, IGNORE, LABELS, to_train_ids
-from train.cityscapes_scores import Confusion, official_scores, scores_table
+from gluon_glore.data.cityscapes import CLASSES, IGNORE, LABELS, to_train_ids
+from train.engine.cityscapes_scores import Confusion, official_scores, scores_table
 
 EVALUATOR = "cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling"
 ALL = len(CLASSES)
@@ -212,7 +212,7 @@ def test_the_evaluators_complaints_are_one_line_errors_and_it_prints_nothing(
 def test_a_missing_evaluator_is_an_error_that_says_how_to_get_it(tmp_path):
     code = (
         "import sys; sys.modules['cityscapesscripts'] = None\n"
-        "from train.cityscapes_scores import *\n"
+        "from train.engine.cityscapes_scores import *\n"
         "try: official_scores(['a.png'], ['b.png'])\n"
         "except InputError as error: print(error)"
     )

@@ -4,11 +4,11 @@ import pytest
 from test_export import TINY, exported
 
 from gluon_glore import InputError
-from gluon_glore.classify import Classifier, load_classifier
-from gluon_glore.deployment import Deployment
+from gluon_glore.data.image import Preprocess
 from gluon_glore.export import export_model
-from gluon_glore.image import Preprocess
-from gluon_glore.manifest import Manifest, read_manifest
+from gluon_glore.inference.classify import Classifier, load_classifier
+from gluon_glore.weights.deployment import Deployment
+from gluon_glore.weights.manifest import Manifest, read_manifest
 
 NAMES = ("a", "b", "c")
 

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from train.augment import shift_hls
-from train.clip_augment import ClipAugment, augment_clip
+from train.config.kinetics import ClipAugment
+from train.data.clip_augment import augment_clip
+from train.data.picture_augment import shift_hls
 
 RNG = np.random.default_rng(0)
 FRAMES = RNG.integers(0, 256, (3, 60, 80, 3), dtype=np.uint8)

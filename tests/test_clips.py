@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from videos import moving
 
-from gluon_glore.clips import Clip, crop_views, read_views
-from gluon_glore.errors import InputError
-from gluon_glore.image import Preprocess
+from gluon_glore.data.clips import Clip, crop_views, read_views
+from gluon_glore.data.image import Preprocess
+from gluon_glore.utils.errors import InputError
 
 
 class Frames:

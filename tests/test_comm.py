@@ -12,10 +12,10 @@ import pytest
 from conftest import ROOT
 from test_imagenet import CONFIG, options, rows
 
-from gluon_glore.manifest import checkpoints
 from gluon_glore.weights import load_arrays
-from train.comm import LocalComm, environment, make_comm
-from train.config import Horovod
+from gluon_glore.weights.run_folder import checkpoints
+from train.config.sections import Horovod
+from train.engine.comm import LocalComm, environment, make_comm
 
 HOROVODRUN = shutil.which("horovodrun", path=os.path.dirname(sys.executable))
 needs_horovod = pytest.mark.skipif(HOROVODRUN is None, reason="horovodrun is not installed")

@@ -5,8 +5,8 @@ import pytest
 from released import network, picture, write_files
 
 from gluon_glore import InputError, NetSpec, Stage, Stem
-from gluon_glore.weights import compare
-from gluon_glore.weights.compare import released_logits
+from gluon_glore.convert import compare
+from gluon_glore.convert.compare import released_logits
 
 SPEC = NetSpec(stages=(Stage(1, 16, 2),), stem=Stem(8, 3, 2, 0), input_size=(16, 16), classes=3)
 

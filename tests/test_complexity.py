@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError, NetSpec, Network, Stage, Stem, get_model, list_models
-from gluon_glore.complexity import Node, StageCount, by_stage, by_unit, count_network, totals
+from gluon_glore.networks.complexity import (
+    Node,
+    StageCount,
+    by_stage,
+    by_unit,
+    count_network,
+    totals,
+)
 
 # Parameters (M) and multiply-adds (G) at 224x224, as the paper's Table 2 prints them.
 TABLE_2 = {

@@ -5,10 +5,11 @@ import yaml
 from conftest import ROOT
 
 from gluon_glore import InputError, get_spec, list_models
-from train.checks import above_0
-from train.cityscapes_config import SceneConfig
-from train.config import Config, Optim, load_config, to_dict
-from train.kinetics_config import VideoConfig
+from train.config.checks import above_0
+from train.config.cityscapes import SceneConfig
+from train.config.kinetics import VideoConfig
+from train.config.load import load_config, to_dict
+from train.config.sections import Config, Optim
 
 
 def write(tmp_path, text):

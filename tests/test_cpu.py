@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from gluon_glore.cpu import openblas_kernels, processor_flags
+from gluon_glore.utils.cpu import openblas_kernels, processor_flags
 
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("OMP", "OPENBLAS"))}
 SCRIPT = """
@@ -54,7 +54,7 @@ def test_openblas_takes_them():
     """The OpenBLAS of MXNet's wheel says which kernels it runs."""
     if openblas_kernels(processor_flags()) is None:
         pytest.skip("a processor without AVX2: OpenBLAS chooses")
-    script = "from gluon_glore.cpu import prepare_cpu; prepare_cpu(); import mxnet"
+    script = "from gluon_glore.utils.cpu import prepare_cpu; prepare_cpu(); import mxnet"
     run = subprocess.run(
         [sys.executable, "-c", script],
         env={**ENVIRONMENT, "OPENBLAS_VERBOSE": "2"},

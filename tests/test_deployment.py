@@ -3,7 +3,7 @@ import pytest
 import yaml
 
 from gluon_glore import InputError
-from gluon_glore.deployment import Deployment, read_deployment, refuse_precision
+from gluon_glore.weights.deployment import Deployment, read_deployment, refuse_precision
 
 WHOLE = Deployment(
     (None, 3, 32, None),

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from gluon_glore.image import decode_image
-from train.config import load_config
+from gluon_glore.data.image import decode_image
+from gluon_glore.data.records import RecordDataset
+from train.config.load import load_config
 from train.digit_pairs import CLASS_NAMES, draw_pictures, load_digits, main, write_digits
-from train.records import RecordDataset
 
 VALUES = np.arange(10, dtype=np.uint8)
 # Digits replaced by flat squares of their own value, so that a picture can be read back.

@@ -18,9 +18,10 @@ from conftest import ROOT
 from docs_checks import CHECKS
 from docs_world import PAGES, REASONS, RUN, World, blocks
 
-from train.cityscapes_config import SceneConfig
-from train.config import Config, load_config
-from train.kinetics_config import VideoConfig
+from train.config.cityscapes import SceneConfig
+from train.config.kinetics import VideoConfig
+from train.config.load import load_config
+from train.config.sections import Config
 
 ALL = [block for page in PAGES for block in blocks(page)]
 COMMANDS = [block for block in ALL if block.language == "sh"]

@@ -17,8 +17,8 @@ from conftest import ROOT
 from web_server import Answer, WebServer, redirect
 
 from gluon_glore import InputError
-from gluon_glore.weights import download as module
-from gluon_glore.weights.download import download
+from gluon_glore.model_zoo import download as module
+from gluon_glore.model_zoo.download import download
 
 CONTENT = random.Random(0).randbytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -315,7 +315,7 @@ def end_halfway(server, place, how):
     code = (
         # A shell's background jobs, as CI's may be, start with Ctrl-C ignored.
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from gluon_glore.weights.download import download; "
+        "from gluon_glore.model_zoo.download import download; "
         f"download({server.url('a.bin')!r}, {str(place)!r})"
     )
     command = [sys.executable, "-c", code]

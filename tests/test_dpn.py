@@ -1,8 +1,8 @@
 import mxnet as mx
 import numpy as np
 
-from gluon_glore.dpn import OnResidualPath
-from gluon_glore.functional import join_paths
+from gluon_glore.layers.dual_path import OnResidualPath
+from gluon_glore.layers.functional import join_paths
 
 
 def test_residual_paths_add_up_and_dense_paths_are_concatenated():

@@ -9,18 +9,18 @@ import yaml
 from conftest import settle
 
 from gluon_glore import InputError, NetSpec, Network, Stage, Stem, get_model
-from gluon_glore.atomic import sha256
-from gluon_glore.image import Preprocess
-from gluon_glore.manifest import MANIFEST, Manifest, read_manifest
-from gluon_glore.weights import load_arrays
-from gluon_glore.weights.card import Card
-from gluon_glore.weights.entry import (
+from gluon_glore.data.image import Preprocess
+from gluon_glore.model_zoo.entry import (
     add_measurement,
     check_golden,
     compare_logits,
     golden_input,
     write_entry,
 )
+from gluon_glore.utils.files import sha256
+from gluon_glore.weights import load_arrays
+from gluon_glore.weights.card import Card
+from gluon_glore.weights.manifest import MANIFEST, Manifest, read_manifest
 
 PARAMS = "mine-0000.params"
 SPEC = NetSpec(

@@ -8,11 +8,11 @@ from test_comm import horovodrun, needs_horovod
 from test_imagenet import train
 
 from gluon_glore import get_model
-from gluon_glore.image import decode_image, resize_short
-from gluon_glore.layers import pool_mean_max
-from gluon_glore.load import load_network
+from gluon_glore.data.image import decode_image, resize_short
+from gluon_glore.data.records import RecordDataset
+from gluon_glore.layers.basic import pool_mean_max
+from gluon_glore.model_zoo.load import load_network
 from train.evaluate import main
-from train.records import RecordDataset
 
 
 @pytest.fixture(scope="module")

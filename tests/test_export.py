@@ -13,12 +13,12 @@ from conftest import relative_error, settle
 from test_network import FAMILIES, SPACES, open_gates, small
 
 from gluon_glore import InputError, Network, get_model, get_spec
+from gluon_glore.data.image import Preprocess
 from gluon_glore.export import export_model, import_model
 from gluon_glore.export.check import check
-from gluon_glore.image import Preprocess
-from gluon_glore.load import load_network
-from gluon_glore.manifest import MANIFEST, Manifest, read_manifest
-from gluon_glore.runtimes import load_runtime
+from gluon_glore.export.runtimes import load_runtime
+from gluon_glore.model_zoo.load import load_network
+from gluon_glore.weights.manifest import MANIFEST, Manifest, read_manifest
 
 TINY = Preprocess(size=(64, 64), resize=0, mean=(22.0,), scale=0.0167)
 

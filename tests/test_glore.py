@@ -5,8 +5,8 @@ from conftest import GOLDEN, relative_error
 from mxnet import autograd
 
 from gluon_glore import GloRe, InputError, Network, get_spec
-from gluon_glore.spec_fields import spec_from_fields, spec_to_fields
-from gluon_glore.weights.pytorch_names import our_name
+from gluon_glore.convert.pytorch_names import our_name
+from gluon_glore.plan.fields import spec_from_fields, spec_to_fields
 
 SPACES = {1: (17,), 2: (9, 7), 3: (3, 5, 4)}
 OPTIONS = [

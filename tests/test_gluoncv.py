@@ -16,9 +16,9 @@ from gluon_glore import (
     get_spec,
     list_models,
     register_model,
-    registry,
     save_weights,
 )
+from gluon_glore.networks import registry
 
 RENAMED = {"resnext101_32x4d": "gluon_glore_resnext101_32x4d"}
 

@@ -7,8 +7,9 @@ from conftest import GOLDEN
 from released import Speller, aged
 
 from gluon_glore import InputError, get_spec
-from gluon_glore.weights import graph
-from gluon_glore.weights.graph import Meaning, last_layer, parse_nodes, read_graph
+from gluon_glore.convert import meaning as graph
+from gluon_glore.convert.meaning import Meaning
+from gluon_glore.networks.graph import last_layer, parse_nodes, read_graph
 
 RELEASED = GOLDEN / "resnet50_w-glore_2-3-symbol.json"
 

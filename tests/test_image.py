@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.image import (
+from gluon_glore.data.image import (
     PIXELS_VARIABLE,
     Preprocess,
     center_crop,

@@ -10,13 +10,13 @@ from conftest import ROOT
 
 import gluon_glore
 from gluon_glore.__main__ import main as command_line
+from gluon_glore.data.records import write_records
 from gluon_glore.export import export_model
-from gluon_glore.load import load_network
-from gluon_glore.manifest import checkpoints
+from gluon_glore.model_zoo.load import load_network
 from gluon_glore.weights import load_arrays, named_arrays, plain_names, set_weights
+from gluon_glore.weights.run_folder import checkpoints
 from train.digit_pairs import encode_png
 from train.imagenet import main
-from train.records import write_records
 
 CONFIG = str(ROOT / "configs/digit_pairs.yaml")
 

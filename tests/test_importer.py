@@ -19,16 +19,16 @@ from gluon_glore import (
     get_model,
     get_spec,
     list_models,
-    registry,
 )
 from gluon_glore.__main__ import main
+from gluon_glore.data.image import Preprocess
 from gluon_glore.export import export_model
-from gluon_glore.image import Preprocess
-from gluon_glore.manifest import Manifest, read_manifest
+from gluon_glore.model_zoo.entry import TOLERANCE, check_golden
+from gluon_glore.model_zoo.import_weights import UNPREPARED, find_name, import_weights
+from gluon_glore.networks import registry
 from gluon_glore.weights import load_arrays
 from gluon_glore.weights.card import Card
-from gluon_glore.weights.entry import TOLERANCE, check_golden
-from gluon_glore.weights.importer import UNPREPARED, find_name, import_weights
+from gluon_glore.weights.manifest import Manifest, read_manifest
 
 RELEASED = GOLDEN / "resnet50_w-glore_2-3-symbol.json"
 FILES = {"README.md", "golden.npz", "manifest.yaml"}

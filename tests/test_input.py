@@ -5,10 +5,11 @@ import pytest
 from conftest import ROOT
 
 from gluon_glore import InputError
-from train import input as pipeline
-from train.config import Augment, load_config
+from gluon_glore.data.records import RecordDataset, write_records
+from train.config.load import load_config
+from train.config.sections import Augment
+from train.data import pictures as pipeline
 from train.digit_pairs import encode_png
-from train.records import RecordDataset, write_records
 
 
 @pytest.fixture

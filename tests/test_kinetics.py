@@ -15,16 +15,16 @@ from test_resume import ask, call_at, story
 from videos import write_sound, write_video
 
 from gluon_glore import InputError, Network, get_model, get_spec, list_models, save_weights
-from gluon_glore.clips import Clip
-from gluon_glore.load import load_network
-from gluon_glore.manifest import checkpoints
-from gluon_glore.video import Video
+from gluon_glore.data.clips import Clip
+from gluon_glore.data.video import Video
+from gluon_glore.model_zoo.load import load_network
+from gluon_glore.weights.run_folder import checkpoints
 from train import evaluate, evaluate_kinetics, kinetics
-from train.config import load_config
-from train.kinetics_config import VideoConfig
+from train.config.kinetics import VideoConfig
+from train.config.load import load_config
+from train.engine.stop import STOPPED
 from train.moving_digits import write_moving_digits
-from train.progress import Reporter
-from train.stop import STOPPED
+from train.reporting.reporter import Reporter
 
 CONFIG = ROOT / "configs" / "moving_digits.yaml"
 
@@ -338,7 +338,7 @@ def test_more_crops_are_seen(run, tmp_path, moving_digits):
     ],
 )
 def test_a_video_counts_by_the_rank_of_its_class(probabilities, label, top1, top5):
-    from train.comm import LocalComm
+    from train.engine.comm import LocalComm
 
     meter = evaluate_kinetics.score_videos([(np.array(probabilities), label)], LocalComm())
     assert meter.samples == 1 and meter.figures == {"top1": top1, "top5": top5}

@@ -1,6 +1,6 @@
 import numpy as np
 
-from gluon_glore.lettering import fitting, in_lines, plain, width, write
+from gluon_glore.visualize.text import fitting, in_lines, plain, width, write
 
 
 def test_text_is_cut_to_its_room_and_broken_between_words():

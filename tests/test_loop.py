@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError, get_model
-from train import loop
-from train.comm import LocalComm
+from train.engine import loop
+from train.engine.comm import LocalComm
 
 
 class TwoRanks(LocalComm):

@@ -8,20 +8,22 @@ from conftest import settle
 from test_export import by_module
 from test_network import small
 
-from gluon_glore import InputError, get_model, runtimes
-from gluon_glore.cpu import processor_flags
-from gluon_glore.export import export_model, lower
+from gluon_glore import InputError, get_model
+from gluon_glore.data.image import Preprocess, decode_image
+from gluon_glore.data.records import RecordDataset
+from gluon_glore.export import export_model, runtimes
+from gluon_glore.export import lower_precision as lower
 from gluon_glore.export.calibration import in_batches
+from gluon_glore.export.files import Files, read_files
 from gluon_glore.export.golden import read_golden, top1_agreement, typical_error
-from gluon_glore.export.qdq import convolutions
-from gluon_glore.image import Preprocess, decode_image
-from gluon_glore.manifest import Manifest, read_manifest
-from gluon_glore.optimize import optimize
-from gluon_glore.runtimes import BFLOAT16_FLAGS, Files, load_runtime, read_files, start_runtime
+from gluon_glore.export.optimize import optimize
+from gluon_glore.export.quantize_onnx import convolutions
+from gluon_glore.export.runtimes import BFLOAT16_FLAGS, load_runtime, start_runtime
+from gluon_glore.model_zoo.find_weights import find_weights
+from gluon_glore.utils.cpu import processor_flags
 from gluon_glore.weights import named_arrays
-from gluon_glore.weights.store import find_weights
+from gluon_glore.weights.manifest import Manifest, read_manifest
 from train.digit_pairs import write_digits
-from train.records import RecordDataset
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("openvino")

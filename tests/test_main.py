@@ -13,8 +13,8 @@ from test_export import exported
 
 from gluon_glore import get_model, get_spec, list_models, save_weights
 from gluon_glore.__main__ import main
-from gluon_glore.manifest import read_manifest
-from gluon_glore.table import networks_table
+from gluon_glore.cli.tables import networks_table
+from gluon_glore.weights.manifest import read_manifest
 
 
 def run(*arguments):

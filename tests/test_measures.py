@@ -1,6 +1,6 @@
 import pytest
 
-from train.measures import CLASSIFICATION, SEGMENTATION, TITLES, measures_of
+from train.reporting.metrics import CLASSIFICATION, SEGMENTATION, TITLES, measures_of
 
 
 @pytest.mark.parametrize("measures", [CLASSIFICATION, SEGMENTATION])

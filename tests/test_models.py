@@ -13,10 +13,11 @@ from test_store import (  # noqa: F401, two are fixtures
     write_published,
 )
 
-from gluon_glore import InputError, get_model, get_spec, list_models, registry, save_weights
-from gluon_glore.spec import NetSpec
-from gluon_glore.stages import Stage, Stem
-from gluon_glore.weights.catalogue import shipped
+from gluon_glore import InputError, get_model, get_spec, list_models, save_weights
+from gluon_glore.model_zoo.catalogue import shipped
+from gluon_glore.networks import registry
+from gluon_glore.plan.spec import NetSpec
+from gluon_glore.plan.stages import Stage, Stem
 
 
 def test_without_weights_a_network_is_uninitialised_and_has_its_own_classes():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from gluon_glore.errors import InputError
+from gluon_glore.utils.errors import InputError
 from train.digit_pairs import load_digits
 from train.moving_digits import (
     CANVAS,

@@ -16,8 +16,8 @@ from gluon_glore import (
     load_weights,
     save_weights,
 )
+from gluon_glore.convert.pytorch_names import their_name
 from gluon_glore.weights import named_arrays
-from gluon_glore.weights.pytorch_names import their_name
 from symbols.network import spell_network
 
 

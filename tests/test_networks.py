@@ -7,11 +7,13 @@ import yaml
 from conftest import ROOT
 
 from gluon_glore import InputError, get_model, get_spec
-from gluon_glore.load import load_network
-from gluon_glore.manifest import newest_checkpoint
-from train.config import Model, load_config
+from gluon_glore.model_zoo.load import load_network
+from gluon_glore.weights.run_folder import newest_checkpoint
+from train.config.load import load_config
+from train.config.network import model_spec
+from train.config.sections import Model
 from train.imagenet import main
-from train.networks import counted, model_spec, run_size, run_spec
+from train.reporting.size import counted, run_size, run_spec
 
 UNITS = {"kind": "glore", "res3": [1], "res4": [1, 3], "mid_channels": 8, "arrangement": "post"}
 

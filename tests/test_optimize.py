@@ -7,7 +7,7 @@ import pytest
 from conftest import execute, relative_error, settle, small_size
 
 from gluon_glore import InputError, Network, get_model, get_spec
-from gluon_glore.optimize import as_block, fuse_for_cpu, optimize
+from gluon_glore.export.optimize import as_block, fuse_for_cpu, optimize
 from gluon_glore.weights import named_arrays
 
 SPECS = {

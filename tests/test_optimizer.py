@@ -4,9 +4,9 @@ import pytest
 from mxnet import autograd
 
 from gluon_glore import InputError, get_model
-from train.comm import LocalComm
-from train.config import Optim
-from train.optimizer import make_optimizer, set_multipliers
+from train.config.sections import Optim
+from train.engine.comm import LocalComm
+from train.engine.optimizer import make_optimizer, set_multipliers
 
 
 def moves(optim, gradients, value=2.0):

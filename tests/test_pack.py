@@ -12,8 +12,8 @@ from conftest import ROOT
 from test_packing import refused
 from test_records import small_disk
 
+from gluon_glore.data.records import RecordDataset
 from train.pack import main
-from train.records import RecordDataset
 
 RED, BLUE = (0, 0, 255), (255, 0, 0)  # OpenCV writes BGR
 

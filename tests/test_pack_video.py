@@ -8,10 +8,10 @@ from test_packing import refused
 from test_records import small_disk
 from videos import moving, write_video
 
-from gluon_glore.image import resize_short
-from gluon_glore.video import Video
+from gluon_glore.data.image import resize_short
+from gluon_glore.data.video import Video
+from train.data.videos import Videos
 from train.pack_video import main
-from train.videos import Videos
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.image import decode_image
-from train.packed_video import PackedVideos, pack_frames
-from train.records import write_records
+from gluon_glore.data.image import decode_image
+from gluon_glore.data.records import write_records
+from train.data.packed_videos import PackedVideos, pack_frames
 
 RNG = np.random.default_rng(0)
 

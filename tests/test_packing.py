@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluon_glore.errors import InputError
-from gluon_glore.image import decode_image
-from train.packing import encode_jpeg, ordered_map, pack_files, run
-from train.records import RecordDataset
+from gluon_glore.data.image import decode_image
+from gluon_glore.data.records import RecordDataset
+from gluon_glore.utils.errors import InputError
+from train.data.pack_records import encode_jpeg, ordered_map, pack_files, run
 
 
 def refused(main, arguments, capsys):

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.cityscapes import CLASS_NAMES, CLASSES, IGNORE, to_ids
-from gluon_glore.paint import PaintedFolder, Palette, encode_png, write_png
-from gluon_glore.sources import Place
+from gluon_glore.data.cityscapes import CLASS_NAMES, CLASSES, IGNORE, to_ids
+from gluon_glore.data.image import encode_png, write_png
+from gluon_glore.data.sources import Place
+from gluon_glore.visualize.label_maps import PaintedFolder, Palette
 
 EVERY = np.arange(len(CLASS_NAMES), dtype=np.uint8).reshape(1, -1)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.picture_stream import split_pictures
+from gluon_glore.data.picture_stream import split_pictures
 
 
 def encoded(suffix, seed=0, *options):

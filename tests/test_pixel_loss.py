@@ -4,7 +4,7 @@ import pytest
 from mxnet import autograd
 
 from gluon_glore import InputError
-from train.pixel_loss import PixelLoss, pixel_accuracy
+from train.engine.pixel_loss import PixelLoss, pixel_accuracy
 
 RNG = np.random.default_rng(0)
 SHAPE = B, C, H, W = 4, 19, 7, 9

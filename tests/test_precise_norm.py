@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from gluon_glore import Network, get_model, get_spec
-from train.comm import LocalComm
-from train.precise_norm import measure_statistics
-from train.recompute import Segments
+from train.engine.comm import LocalComm
+from train.engine.norm_statistics import measure_statistics
+from train.engine.recompute import Segments
 
 
 @pytest.fixture

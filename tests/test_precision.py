@@ -9,10 +9,10 @@ from conftest import ROOT
 from test_imagenet import CONFIG, options, rows
 
 from gluon_glore import InputError
-from gluon_glore.cpu import processor_flags
+from gluon_glore.utils.cpu import processor_flags
 from gluon_glore.weights import load_arrays
-from train.checkpoint import UPDATES
-from train.precision import all_finite, check_precision
+from train.engine.checkpoint import UPDATES
+from train.engine.precision import all_finite, check_precision
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.classify import Classifier, load_classifier
-from gluon_glore.image import Preprocess
-from gluon_glore.manifest import Manifest
-from gluon_glore.paint import PaintedFolder
-from gluon_glore.predict import classify_items, recognize_videos, segment_items
-from gluon_glore.recognize import Recognition
-from gluon_glore.segment import Segmenter, Views
-from gluon_glore.sources import Item, Place, open_sources
+from gluon_glore.data.image import Preprocess
+from gluon_glore.data.sources import Item, Place, open_sources
+from gluon_glore.inference.classify import Classifier, load_classifier
+from gluon_glore.inference.pipeline import classify_items, recognize_videos, segment_items
+from gluon_glore.inference.recognize import Recognition
+from gluon_glore.inference.segment import Segmenter, Views
+from gluon_glore.visualize.label_maps import PaintedFolder
+from gluon_glore.weights.manifest import Manifest
 
 MODEL = "tiny_glore_0_1"  # the shipped weights
 

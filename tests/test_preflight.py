@@ -7,11 +7,12 @@ from test_comm import horovodrun, needs_horovod
 from test_imagenet import CONFIG, options
 
 from gluon_glore import InputError, get_model
-from gluon_glore.image import decode_image
-from train.comm import Elsewhere, Here, LocalComm, together
+from gluon_glore.data.image import decode_image
+from gluon_glore.data.records import RecordDataset, write_records
+from train.data.spot_check import check_records
 from train.digit_pairs import encode_png
-from train.preflight import check_out, check_records
-from train.records import RecordDataset, write_records
+from train.engine.comm import Elsewhere, Here, LocalComm, together
+from train.engine.preflight import check_out
 
 PICTURE = encode_png(np.zeros((64, 64), np.uint8))
 

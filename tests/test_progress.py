@@ -5,10 +5,10 @@ from conftest import ROOT
 from test_tensorboard import read_events
 
 from gluon_glore import InputError
-from train.comm import LocalComm
-from train.config import load_config
-from train.loop import Meter
-from train.progress import Reporter
+from train.config.load import load_config
+from train.engine.comm import LocalComm
+from train.engine.loop import Meter
+from train.reporting.reporter import Reporter
 
 STEPS = 2  # an epoch
 

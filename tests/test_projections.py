@@ -8,10 +8,10 @@ from test_glore import OPTIONS, open_gates
 from test_network import small
 
 from gluon_glore import GloRe, InputError, get_model
-from gluon_glore.functional import broadcast_back, pool_locations, pool_to_nodes
-from gluon_glore.load import load_network
-from gluon_glore.projections import glore_units, look
-from gluon_glore.weights.pytorch_names import our_name
+from gluon_glore.convert.pytorch_names import our_name
+from gluon_glore.layers.functional import broadcast_back, pool_locations, pool_to_nodes
+from gluon_glore.model_zoo.load import load_network
+from gluon_glore.visualize.unit_activations import glore_units, look
 from train.digit_pairs import draw_pictures, load_digits
 
 

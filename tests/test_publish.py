@@ -11,13 +11,14 @@ from web_server import WebServer
 
 from gluon_glore import InputError, get_model
 from gluon_glore.__main__ import main
-from gluon_glore.load import load_network
-from gluon_glore.manifest import MANIFEST, checkpoints, read_manifest
+from gluon_glore.model_zoo.catalogue import FILE, find_row, read_catalogue
+from gluon_glore.model_zoo.entry import check_golden
+from gluon_glore.model_zoo.load import load_network
+from gluon_glore.model_zoo.publish import publish
 from gluon_glore.weights import load_arrays
 from gluon_glore.weights.card import Card
-from gluon_glore.weights.catalogue import FILE, find_row, read_catalogue
-from gluon_glore.weights.entry import check_golden
-from gluon_glore.weights.publish import publish
+from gluon_glore.weights.manifest import MANIFEST, read_manifest
+from gluon_glore.weights.run_folder import checkpoints
 
 
 def tree(folder):

@@ -13,10 +13,10 @@ import pytest
 from conftest import GOLDEN, synthetic
 
 from gluon_glore import InputError, Network, get_spec
+from gluon_glore.convert.pytorch import read_pytorch, recognize
+from gluon_glore.convert.pytorch_names import their_name
+from gluon_glore.convert.pytorch_network import LIKE, parameter_shapes
 from gluon_glore.weights import set_weights
-from gluon_glore.weights.pytorch import read_pytorch, recognize
-from gluon_glore.weights.pytorch_names import their_name
-from gluon_glore.weights.pytorch_network import LIKE, parameter_shapes
 
 NAMES = [
     "resnet50_3d_glore_2_3_kinetics400",

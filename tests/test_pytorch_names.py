@@ -5,7 +5,7 @@ import pytest
 from conftest import GOLDEN
 
 from gluon_glore import InputError, get_model
-from gluon_glore.weights.pytorch_names import our_name, their_name
+from gluon_glore.convert.pytorch_names import our_name, their_name
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.export.ranges import BINS, Histogram, observe, refuse_method
+from gluon_glore.export.activation_ranges import BINS, Histogram, observe, refuse_method
 
 RNG = np.random.RandomState(1)
 

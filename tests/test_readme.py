@@ -12,7 +12,7 @@ from conftest import ROOT
 
 from benchmarks.unit_share import LIMIT
 from gluon_glore import list_models
-from gluon_glore.table import networks_table
+from gluon_glore.cli.tables import networks_table
 
 README = (ROOT / "README.md").read_text()
 NETWORKS, IMAGENET, SEGMENTATION, KINETICS, WEIGHTS = (

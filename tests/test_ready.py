@@ -9,10 +9,9 @@ from conftest import ROOT
 from test_export import TINY, exported
 
 from gluon_glore import InputError, get_spec
-from gluon_glore.clips import Clip
-from gluon_glore.manifest import Manifest
-from gluon_glore.ready import DOES, Ready, load_ready
-from gluon_glore.zoo import clip_of, spec_of
+from gluon_glore.data.clips import Clip
+from gluon_glore.inference.predictor import DOES, Ready, load_ready
+from gluon_glore.weights.manifest import Manifest, clip_of, spec_of
 
 
 def test_a_networks_spec_is_its_manifests_else_the_registered_one_else_unknown():
@@ -63,6 +62,6 @@ def test_what_holds_its_own_takes_no_other_weights(tmp_path):
 
 
 def test_mxnet_is_imported_only_where_it_runs_something():
-    code = "import sys, gluon_glore.predict; print('mxnet' in sys.modules)"
+    code = "import sys, gluon_glore.inference.pipeline; print('mxnet' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr

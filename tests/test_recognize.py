@@ -11,17 +11,17 @@ from test_inflate import small
 from videos import moving, write_video
 
 from gluon_glore import InputError, Network, get_spec
-from gluon_glore.classify import load_classifier, softmax
-from gluon_glore.clips import Clip, read_views
+from gluon_glore.data.clips import Clip, read_views
+from gluon_glore.data.image import Preprocess
+from gluon_glore.data.video import Video
 from gluon_glore.export import export_model
-from gluon_glore.image import Preprocess
-from gluon_glore.load import load_network
-from gluon_glore.manifest import MANIFEST as MANIFEST_FILE
-from gluon_glore.manifest import Manifest, read_manifest, write_manifest
-from gluon_glore.recognize import Recognizer, load_recognizer
-from gluon_glore.segment import load_segmenter
-from gluon_glore.video import Video
+from gluon_glore.inference.classify import load_classifier, softmax
+from gluon_glore.inference.recognize import Recognizer, load_recognizer
+from gluon_glore.inference.segment import load_segmenter
+from gluon_glore.model_zoo.load import load_network
 from gluon_glore.weights import save_weights
+from gluon_glore.weights.manifest import MANIFEST as MANIFEST_FILE
+from gluon_glore.weights.manifest import Manifest, read_manifest, write_manifest
 
 NAMES = ("jump", "run", "sit", "stand", "walk")
 SPEC = replace(small(), input_size=(8, 32, 32), in_channels=3)

@@ -5,7 +5,7 @@ import mxnet as mx
 import pytest
 
 from gluon_glore import InputError
-from train.records import RecordDataset, write_records
+from gluon_glore.data.records import RecordDataset, write_records
 
 SAMPLES = [(b"first", 0), (b"second!", 2), (b"third", 1)]
 

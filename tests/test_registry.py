@@ -8,8 +8,8 @@ from conftest import ROOT
 
 from gluon_glore import InputError, get_spec, list_models
 from gluon_glore.__main__ import main as command_line
-from gluon_glore.load import load_network
-from gluon_glore.registry import register_model, unregistered
+from gluon_glore.model_zoo.load import load_network
+from gluon_glore.networks.registry import register_model, unregistered
 from train.evaluate import main as evaluate
 from train.report import main as report
 
@@ -43,7 +43,7 @@ def test_files_carry_what_differs_from_a_row_or_is_called_otherwise():
 
 def test_files_carry_the_spec_of_a_row_that_is_not_the_packages(monkeypatch):
     spec = get_spec("tiny")
-    monkeypatch.setattr("gluon_glore.registry._ROWS", {})
+    monkeypatch.setattr("gluon_glore.networks.registry._ROWS", {})
 
     @register_model
     def users():

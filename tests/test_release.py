@@ -10,11 +10,11 @@ from conftest import GOLDEN
 from released import aged, logits_of, network, picture, write_files
 
 from gluon_glore import InputError, NetSpec, Network, Stage, Stem, get_spec, list_models
+from gluon_glore.convert.mxnet_release import match, read_release, recognize
+from gluon_glore.model_zoo.import_weights import find_name
+from gluon_glore.networks.graph import parse_nodes, read_graph
 from gluon_glore.weights import set_weights
-from gluon_glore.weights.graph import parse_nodes, read_graph
-from gluon_glore.weights.importer import find_name
 from gluon_glore.weights.parameters import without_kinds
-from gluon_glore.weights.release import match, read_release, recognize
 
 RELEASED = GOLDEN / "resnet50_w-glore_2-3-symbol.json"
 

@@ -7,12 +7,13 @@ from conftest import ROOT
 from test_complexity import OFF, TABLE_2, TABLE_5
 
 from gluon_glore import get_spec, list_models
-from train import paper, reproduction
-from train.config import load_config
-from train.networks import counted
+from train.config.load import load_config
+from train.paper import reproduction
+from train.paper import tables as paper
+from train.reporting.size import counted
 
 PAGE = (ROOT / "docs" / "reproduction.md").read_text()
-CATALOGUE = yaml.safe_load((ROOT / "gluon_glore/weights/catalogue.yaml").read_text())
+CATALOGUE = yaml.safe_load((ROOT / "gluon_glore/model_zoo/catalogue.yaml").read_text())
 SECTIONS = {part.split(":")[0]: part for part in PAGE.split("\n## ")}
 TABLES = paper.tables()
 
@@ -25,7 +26,7 @@ def cells(table):
 
 
 def test_the_page_is_what_the_command_writes():
-    assert reproduction.page() == PAGE, "run: python -m train.reproduction"
+    assert reproduction.page() == PAGE, "run: python -m train.paper.reproduction"
 
 
 @pytest.mark.parametrize("name", list_models())

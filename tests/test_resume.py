@@ -17,12 +17,12 @@ from test_imagenet import CONFIG, options, rows, train, weights
 
 import gluon_glore
 from gluon_glore import Network, get_spec
-from gluon_glore.load import load_network
-from gluon_glore.manifest import checkpoints, newest_checkpoint
+from gluon_glore.data.records import write_records
+from gluon_glore.model_zoo.load import load_network
+from gluon_glore.weights.run_folder import checkpoints, newest_checkpoint
 from train.digit_pairs import encode_png
-from train.progress import Reporter
-from train.records import write_records
-from train.stop import STOPPED
+from train.engine.stop import STOPPED
+from train.reporting.reporter import Reporter
 
 
 def with_dropout(name, classes):
@@ -104,7 +104,7 @@ def test_a_run_that_dies_loses_the_steps_since_the_last_save_alone(tmp_path, sma
 
 
 def test_a_stop_within_an_evaluation_repeats_the_evaluation(tmp_path, small, monkeypatch):
-    from train import input
+    from train.data import pictures as input
 
     def ask_amid(*arguments, **options):
         for batch in original(*arguments, **options):

@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from train.rewind import rewind_metrics
+from train.reporting.runs import rewind_metrics
 
 
 def write(path, tail=""):

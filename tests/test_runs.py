@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from gluon_glore import InputError
-from train.measures import SEGMENTATION
-from train.runs import read_metrics, read_run
+from train.reporting.metrics import SEGMENTATION
+from train.reporting.runs import read_metrics, read_run
 
 
 def step(number, epoch=0, **more):

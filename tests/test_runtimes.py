@@ -8,8 +8,9 @@ from test_export import exported
 
 from gluon_glore import InputError
 from gluon_glore.export import export_model
-from gluon_glore.manifest import read_manifest
-from gluon_glore.runtimes import RUNTIMES, default_threads, load_runtime, read_files, usable
+from gluon_glore.export.files import read_files
+from gluon_glore.export.runtimes import RUNTIMES, default_threads, load_runtime, usable
+from gluon_glore.weights.manifest import read_manifest
 
 X = np.random.RandomState(3).normal(size=(2, 1, 64, 64)).astype("float32")
 
@@ -64,7 +65,7 @@ def test_openvino_compiles_for_few_shapes_and_fills_smaller_batches_up(folder):
 def test_mxnet_is_not_needed_to_run_a_folder(folder, name):
     pytest.importorskip(name)
     code = (
-        "import sys, numpy as np; from gluon_glore.runtimes import load_runtime;"
+        "import sys, numpy as np; from gluon_glore.export.runtimes import load_runtime;"
         f"y = load_runtime({str(folder)!r}, {name!r})(np.zeros((1, 1, 64, 64), 'float32'));"
         "print(y.shape, 'mxnet' in sys.modules)"
     )

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from train.comm import LocalComm
-from train.saver import on_rank_0
+from train.engine.comm import LocalComm
+from train.engine.saver import on_rank_0
 
 
 class Rank(LocalComm):

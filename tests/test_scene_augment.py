@@ -2,8 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_glore.cityscapes import CLASSES, IGNORE
-from train.scene_augment import MEAN_COLOR, SceneAugment, augment_scene, change_colors
+from gluon_glore.data.cityscapes import CLASSES, IGNORE
+from train.config.cityscapes import SceneAugment
+from train.data.scene_augment import MEAN_COLOR, augment_scene, change_colors
 
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(0, 256, (60, 80, 3), dtype=np.uint8)

@@ -2,14 +2,14 @@ import cv2
 import numpy as np
 from test_scenes import write_scenes
 
-from gluon_glore.cityscapes import CLASS_NAMES
-from gluon_glore.image import Preprocess
-from gluon_glore.manifest import Manifest
-from gluon_glore.paint import Palette
-from gluon_glore.segment import Segmenter
-from train import scene_pictures
-from train.scene_pictures import GAP, draw
-from train.scenes import Scenes
+from gluon_glore.data.cityscapes import CLASS_NAMES
+from gluon_glore.data.image import Preprocess
+from gluon_glore.inference.segment import Segmenter
+from gluon_glore.visualize.label_maps import Palette
+from gluon_glore.weights.manifest import Manifest
+from train.data.scenes import Scenes
+from train.paper import scene_pictures
+from train.paper.scene_pictures import GAP, draw
 
 
 def sees(number):

@@ -7,10 +7,10 @@ import pytest
 from conftest import ROOT
 
 from gluon_glore import InputError
-from gluon_glore.cityscapes import CLASSES, IGNORE, to_train_ids
-from train.bad_records import BadRecords
-from train.records import BadRecord
-from train.scenes import Scenes, check_scenes
+from gluon_glore.data.cityscapes import CLASSES, IGNORE, to_train_ids
+from gluon_glore.data.records import BadRecord
+from train.data.bad_records import BadRecords
+from train.data.scenes import Scenes, check_scenes
 
 REAL = ROOT.parent / "shared" / "data" / "camvid"
 CITIES = {"bonn": 3, "aachen": 2}

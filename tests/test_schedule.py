@@ -1,7 +1,7 @@
 import pytest
 
-from train.config import Optim
-from train.schedule import learning_rate
+from train.config.sections import Optim
+from train.engine.optimizer import learning_rate
 
 
 def test_steps_multiply_at_their_epochs():

@@ -3,10 +3,11 @@ import json
 import numpy as np
 import pytest
 
-from gluon_glore.errors import InputError
-from train.config import Config
-from train.loop import Meter
-from train.scoring import data_section, options, result_of, score, validation_set, write_result
+from gluon_glore.utils.errors import InputError
+from gluon_glore.weights.run_folder import data_section, validation_set
+from train.config.sections import Config
+from train.engine.loop import Meter
+from train.engine.scoring import options, result_of, score, write_result
 
 
 class Numbers(list):

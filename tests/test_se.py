@@ -2,8 +2,8 @@ import mxnet as mx
 import numpy as np
 from conftest import relative_error
 
-from gluon_glore.se import ChannelAttention
-from gluon_glore.units import SqueezeExcite
+from gluon_glore.layers.squeeze_excite import ChannelAttention
+from gluon_glore.plan.units import SqueezeExcite
 
 
 def test_channels_are_scaled_by_the_gate_of_their_averages():

@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.deployment import Deployment
-from gluon_glore.image import Preprocess
-from gluon_glore.manifest import Manifest
-from gluon_glore.segment import Segmenter, Views, load_segmenter, starts
+from gluon_glore.data.image import Preprocess
+from gluon_glore.inference.segment import Segmenter, Views, load_segmenter, starts
+from gluon_glore.weights.deployment import Deployment
+from gluon_glore.weights.manifest import Manifest
 
 NAMES = ("a", "b", "c")
 PIXELS = Preprocess(size=(8, 8), resize=0, mean=(10.0, 20.0, 30.0), scale=0.1)

@@ -8,9 +8,9 @@ from mxnet import autograd
 from test_network import open_gates
 
 from gluon_glore import InputError, Network, as_fcn, get_model, get_spec, transfer_weights
-from gluon_glore.functional import enlarge
-from gluon_glore.head import FCNHead
-from gluon_glore.segmentation import WithAuxiliary
+from gluon_glore.layers.fcn_head import WithAuxiliary
+from gluon_glore.layers.functional import enlarge
+from gluon_glore.plan.head import FCNHead
 
 SMALL = "fcn_small_glore_1_cityscapes"
 

@@ -7,7 +7,15 @@ import pytest
 
 from benchmarks import report, segmentation_step
 from benchmarks.paired import RESULTS
-from benchmarks.segmentation_step import COUNTED, LIMIT, TIMED, WITH, WITHOUT, counts, make_network
+from benchmarks.segmentation_step import (
+    COUNTED,
+    LIMIT,
+    TIMED,
+    WITH,
+    WITHOUT,
+    counts,
+    make_network,
+)
 from gluon_glore import InputError
 
 MEASURED = RESULTS / "segmentation_step.json"

@@ -20,8 +20,8 @@ import pytest
 from conftest import ROOT
 from test_image import of_size
 
-from gluon_glore.classify import load_classifier
-from gluon_glore.image import decode_image
+from gluon_glore.data.image import decode_image
+from gluon_glore.inference.classify import load_classifier
 
 pytest.importorskip("aiohttp", reason="serve needs aiohttp")
 pytest.importorskip("prometheus_client", reason="serve needs prometheus_client")

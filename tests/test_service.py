@@ -5,9 +5,9 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_glore.classify import Classifier
-from gluon_glore.image import Preprocess
-from gluon_glore.manifest import Manifest
+from gluon_glore.data.image import Preprocess
+from gluon_glore.inference.classify import Classifier
+from gluon_glore.weights.manifest import Manifest
 
 pytest.importorskip("aiohttp", reason="serve needs aiohttp")
 pytest.importorskip("prometheus_client", reason="serve needs prometheus_client")
@@ -15,7 +15,7 @@ pytest.importorskip("prometheus_client", reason="serve needs prometheus_client")
 import aiohttp  # noqa: E402
 from aiohttp.test_utils import TestClient, TestServer  # noqa: E402
 
-from gluon_glore.service import Service, Settings  # noqa: E402
+from gluon_glore.serving.service import Service, Settings  # noqa: E402
 
 CLASSES = tuple(f"class {i}" for i in range(10))
 

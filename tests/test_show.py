@@ -12,11 +12,11 @@ from test_export import TINY, exported
 
 from gluon_glore import get_model, get_spec, save_weights
 from gluon_glore.__main__ import main
-from gluon_glore.errors import InputError
-from gluon_glore.image import Preprocess
-from gluon_glore.manifest import Manifest
-from gluon_glore.network import Network
-from gluon_glore.show import Choice, crop_to, find_units, show
+from gluon_glore.data.image import Preprocess
+from gluon_glore.networks.network import Network
+from gluon_glore.utils.errors import InputError
+from gluon_glore.visualize.show import Choice, crop_to, find_units, show
+from gluon_glore.weights.manifest import Manifest
 
 UNIT = "conv4_B01_extra"
 TINY_MODEL = ("--model", "tiny_glore_0_1")

@@ -5,10 +5,10 @@ import shutil
 import numpy as np
 import pytest
 
-from gluon_glore.show import Sight
-from gluon_glore.show_page import make_page, quantized
-from gluon_glore.sources import Place
-from gluon_glore.unit_view import UnitView
+from gluon_glore.data.sources import Place
+from gluon_glore.visualize.page import make_page, quantized
+from gluon_glore.visualize.show import Sight
+from gluon_glore.visualize.unit_view import UnitView
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

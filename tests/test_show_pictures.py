@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gluon_glore.show_pictures import (
+from gluon_glore.visualize.unit_pictures import (
     colored,
     overlay,
     paint_adjacency,
@@ -9,7 +9,7 @@ from gluon_glore.show_pictures import (
     paint_maps,
     spread,
 )
-from gluon_glore.unit_view import UnitView
+from gluon_glore.visualize.unit_view import UnitView
 
 BLACK = np.zeros((32, 48, 3), np.uint8)
 

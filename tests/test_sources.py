@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.image import PIXELS_VARIABLE
-from gluon_glore.sources import Place, open_sources
+from gluon_glore.data.image import PIXELS_VARIABLE
+from gluon_glore.data.sources import Place, open_sources
 
 RED = np.full((64, 96, 3), (0, 0, 200), np.uint8)  # OpenCV's BGR
 

@@ -2,11 +2,11 @@ import dataclasses
 
 import pytest
 
-from gluon_glore.errors import InputError
-from gluon_glore.spec import NetSpec
-from gluon_glore.stages import Stage, Stem
-from gluon_glore.units import Conv, GloReUnit
-from gluon_glore.zoo import get_spec
+from gluon_glore.networks.paper import get_spec
+from gluon_glore.plan.spec import NetSpec
+from gluon_glore.plan.stages import Stage, Stem
+from gluon_glore.plan.units import Conv, GloReUnit
+from gluon_glore.utils.errors import InputError
 
 
 def test_plan_of_resnet50_has_the_released_names_widths_and_order():

@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from gluon_glore import InputError, get_spec, list_models
-from gluon_glore.spec_fields import spec_from_fields, spec_to_fields
+from gluon_glore.plan.fields import spec_from_fields, spec_to_fields
 
 
 @pytest.mark.parametrize("name", list_models())

@@ -1,8 +1,8 @@
 import pytest
 
 from gluon_glore import InputError
-from train.records import BadRecord
-from train.spot_check import spot_check
+from gluon_glore.data.records import BadRecord
+from train.data.spot_check import spot_check
 
 
 class Numbers:

@@ -8,12 +8,12 @@ from mxnet import gluon
 from mxnet.gluon import HybridBlock
 
 from gluon_glore import InputError, NetSpec, Network, Stage, Stem
-from gluon_glore.layers import freeze_norm
-from train.comm import LocalComm
-from train.config import Config, Horovod, Optim
-from train.optimizer import make_optimizer, set_multipliers
-from train.precision import LossScale, make_loss_scale
-from train.step import Step, make_step, smoothed_loss
+from gluon_glore.layers.basic import freeze_norm
+from train.config.sections import Config, Horovod, Optim
+from train.engine.comm import LocalComm
+from train.engine.optimizer import make_optimizer, set_multipliers
+from train.engine.precision import LossScale, make_loss_scale
+from train.engine.step import Step, make_step, smoothed_loss
 
 SMALL = NetSpec(
     stages=(Stage(2, 16, 1), Stage(2, 32, 2), Stage(1, 32, 1)),

@@ -4,8 +4,8 @@ import signal
 import numpy as np
 import pytest
 
-from train.comm import LocalComm
-from train.stop import StopFlag
+from train.engine.comm import LocalComm
+from train.engine.stop import StopFlag
 
 
 class OtherAsked(LocalComm):

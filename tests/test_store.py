@@ -18,15 +18,16 @@ from test_parameters import assert_same
 from web_server import Answer, WebServer
 
 from gluon_glore import InputError, get_model, get_spec, save_weights
-from gluon_glore.manifest import MANIFEST, Manifest, read_manifest, write_manifest
-from gluon_glore.weights import bring, named_arrays, plain_names
-from gluon_glore.weights import download as downloading
+from gluon_glore.model_zoo import bring
+from gluon_glore.model_zoo import download as downloading
+from gluon_glore.model_zoo.cache import SOURCES, default_root, installed
+from gluon_glore.model_zoo.catalogue import FILE, add_to_catalogue
+from gluon_glore.model_zoo.download import download
+from gluon_glore.model_zoo.entry import GOLDEN, write_entry
+from gluon_glore.model_zoo.import_weights import import_weights
+from gluon_glore.weights import named_arrays, plain_names
 from gluon_glore.weights.card import Card
-from gluon_glore.weights.catalogue import FILE, add_to_catalogue
-from gluon_glore.weights.download import download
-from gluon_glore.weights.entry import GOLDEN, write_entry
-from gluon_glore.weights.importer import import_weights
-from gluon_glore.weights.root import SOURCES, default_root, installed
+from gluon_glore.weights.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 
 TAR = "files/tiny.tar"
 ENTRY = "tiny_nl_0_1"  # published; `tiny` is released

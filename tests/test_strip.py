@@ -4,11 +4,11 @@ import pytest
 from videos import moving, write_video
 
 from gluon_glore import InputError
-from gluon_glore.classify import likeliest
-from gluon_glore.recognize import Moment, Recognition
-from gluon_glore.sources import Place
-from gluon_glore.strip import WIDTH, StripFolder, frames_along, paint_strip
-from gluon_glore.video import Video
+from gluon_glore.data.sources import Place
+from gluon_glore.data.video import Video
+from gluon_glore.inference.classify import likeliest
+from gluon_glore.inference.recognize import Moment, Recognition
+from gluon_glore.visualize.video_strip import WIDTH, StripFolder, frames_along, paint_strip
 
 NAMES = ("jump", "run", "walk")
 DARK, PALE = (31, 105, 178), (158, 196, 230)

@@ -4,11 +4,11 @@ import importlib
 import pytest
 from conftest import ROOT
 
-from gluon_glore.complexity import count_network, totals
-from gluon_glore.network import Network
-from train.config import Model
-from train.networks import model_spec
-from train.studies import ABLATIONS, STUDIES, VARIANTS
+from gluon_glore.networks.complexity import count_network, totals
+from gluon_glore.networks.network import Network
+from train.config.network import model_spec
+from train.config.sections import Model
+from train.paper.studies import ABLATIONS, STUDIES, VARIANTS
 
 
 def spec_of(name):

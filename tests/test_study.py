@@ -5,11 +5,11 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from gluon_glore.load import load_network
-from train import studies, study
-from train.config import load_config, to_dict
-from train.studies import Ablation, Study, Variant
-from train.study import STUDIES
+from gluon_glore.model_zoo.load import load_network
+from train.config.load import load_config, to_dict
+from train.paper import studies, study
+from train.paper.studies import Ablation, Study, Variant
+from train.paper.study import STUDIES
 
 SMALL = Study(
     "are they the same?",
@@ -27,7 +27,7 @@ SMALL = Study(
 
 @pytest.fixture
 def command(tmp_path, settings, monkeypatch):
-    """Set up `python -m train.study pairs` with SMALL in the place of the study, one epoch."""
+    """Set up `train.paper.study pairs` with SMALL in the place of the study, one epoch."""
     config = load_config(ROOT / "configs/digit_pairs.yaml", [*settings, "optim.epochs=1"])
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(to_dict(config)))
     monkeypatch.setitem(STUDIES, "pairs", SMALL)

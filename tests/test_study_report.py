@@ -5,10 +5,10 @@ import pytest
 import scipy.stats
 from conftest import ROOT
 
-from gluon_glore.errors import InputError
-from train import study_report
-from train.studies import STUDIES, Ablation
-from train.study_report import PAGES, compare, fill, markdown, read_results, rows_of
+from gluon_glore.utils.errors import InputError
+from train.paper import study_report
+from train.paper.studies import STUDIES, Ablation
+from train.paper.study_report import PAGES, compare, fill, markdown, read_results, rows_of
 
 FIRST = {
     "name": "plain",
@@ -98,7 +98,7 @@ def test_the_pages_say_what_the_studies_measured():
     for page in PAGES:
         text = (ROOT / page).read_text()
         assert "<!-- study: " in text
-        assert fill(text, results) == text, f"{page}: run python -m train.study_report"
+        assert fill(text, results) == text, f"{page}: run python -m train.paper.study_report"
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -118,11 +118,12 @@ def test_what_the_results_are_of_is_what_would_be_run():
     """The recipes and networks written down are those of the configurations and of the code."""
     import dataclasses
 
-    from gluon_glore.complexity import count_network, totals
-    from gluon_glore.network import Network
-    from train.config import Config, Model, load_config, to_dict
-    from train.kinetics_config import VideoConfig
-    from train.networks import model_spec
+    from gluon_glore.networks.complexity import count_network, totals
+    from gluon_glore.networks.network import Network
+    from train.config.kinetics import VideoConfig
+    from train.config.load import load_config, to_dict
+    from train.config.network import model_spec
+    from train.config.sections import Config, Model
 
     for name, result in read_results().items():
         study = STUDIES[name]

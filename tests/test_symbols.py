@@ -8,7 +8,7 @@ import pytest
 from conftest import execute, settle, small_size
 
 from gluon_glore import InputError, Network, get_model, get_spec, list_models
-from gluon_glore.units import BATCH_NORM_EPS
+from gluon_glore.plan.units import BATCH_NORM_EPS
 from gluon_glore.weights import named_arrays, plain_names, set_weights
 from symbols import dpn, get_symbol, glore, resnet, resnext, se_resnet
 from symbols.network import spell_network
@@ -60,7 +60,7 @@ def test_hand_spelled_and_traced_symbols_agree(name, monkeypatch):
 @pytest.mark.parametrize(("ndim", "space"), [(1, (9,)), (2, (7, 9)), (3, (3, 4, 5))])
 def test_every_option_of_the_unit_is_spelled_as_traced(ndim, space, options):
     from gluon_glore import GloReUnit
-    from gluon_glore.network import make_unit
+    from gluon_glore.networks.network import make_unit
 
     unit = GloReUnit("unit", 12, 4, ndim=ndim, **options)
     block = make_unit(unit)

@@ -11,11 +11,11 @@ from mxnet.gluon import HybridBlock
 from test_comm import horovodrun, needs_horovod
 
 from gluon_glore import InputError, NetSpec, Network, Stage, Stem
-from gluon_glore.layers import Norm, freeze_norm
-from train.comm import LocalComm
-from train.config import Optim
-from train.optimizer import make_optimizer
-from train.sync_norm import Synchronised, combine, moments, run_length
+from gluon_glore.layers.basic import Norm, freeze_norm
+from train.config.sections import Optim
+from train.engine.comm import LocalComm
+from train.engine.optimizer import make_optimizer
+from train.engine.sync_norm import Synchronised, combine, moments, run_length
 
 # Shortcuts beside the convolutions: their layers run at the same time, on each rank as it likes.
 SMALL = NetSpec(

@@ -10,9 +10,10 @@ from test_store import (  # noqa: F401, three are fixtures
     write_published,
 )
 
-from gluon_glore import NetSpec, Stage, get_model, list_models, registry, save_weights
-from gluon_glore.complexity import StageCount
-from gluon_glore.table import networks_table, stages_table, weights_table
+from gluon_glore import NetSpec, Stage, get_model, list_models, save_weights
+from gluon_glore.cli.tables import networks_table, stages_table, weights_table
+from gluon_glore.networks import registry
+from gluon_glore.networks.complexity import StageCount
 
 
 def test_stages_are_aligned_under_the_scale_of_the_sum():

@@ -5,7 +5,7 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from gluon_glore import InputError
-from train.tensorboard import EventFile, require_tensorboard
+from train.reporting.tensorboard import EventFile, require_tensorboard
 
 
 def read_events(folder):

@@ -8,7 +8,7 @@ import pytest
 from conftest import relative_error, settle
 
 from gluon_glore import Network, get_spec
-from gluon_glore.errors import InputError
+from gluon_glore.utils.errors import InputError
 
 torch = pytest.importorskip("torch", reason="PyTorch is only a competitor in the benchmarks")
 

@@ -14,17 +14,25 @@ from test_comm import horovodrun, needs_horovod
 from test_imagenet import rows, weights
 from test_resume import ask, call_at, story
 
-from gluon_glore import InputError, Network, as_fcn, get_model, get_spec, list_models, save_weights
-from gluon_glore.cityscapes import CLASSES
-from gluon_glore.load import load_network
-from gluon_glore.manifest import checkpoints
-from gluon_glore.segment import load_segmenter
-from gluon_glore.weights.publish import publish
+from gluon_glore import (
+    InputError,
+    Network,
+    as_fcn,
+    get_model,
+    get_spec,
+    list_models,
+    save_weights,
+)
+from gluon_glore.data.cityscapes import CLASSES
+from gluon_glore.inference.segment import load_segmenter
+from gluon_glore.model_zoo.load import load_network
+from gluon_glore.model_zoo.publish import publish
+from gluon_glore.weights.run_folder import checkpoints
 from train import cityscapes, evaluate, evaluate_cityscapes
-from train.cityscapes_config import SceneConfig
-from train.config import load_config
-from train.progress import Reporter
-from train.stop import STOPPED
+from train.config.cityscapes import SceneConfig
+from train.config.load import load_config
+from train.engine.stop import STOPPED
+from train.reporting.reporter import Reporter
 
 CONFIG = ROOT / "configs" / "camvid.yaml"
 SIZE = (48, 72)

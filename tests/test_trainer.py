@@ -15,20 +15,22 @@ import pytest
 import yaml
 from mxnet.gluon import HybridBlock, nn
 
-from gluon_glore.image import Preprocess
-from gluon_glore.manifest import Manifest, best_checkpoint, checkpoints, parse_manifest
+from gluon_glore.data.image import Preprocess
 from gluon_glore.weights import load_arrays
-from train import batches, trainer
-from train.bad_records import BadRecords
-from train.checks import above_0
-from train.comm import LocalComm
-from train.config import Checkpoint, Horovod, Model, Optim
-from train.loop import Meter
-from train.measures import SEGMENTATION
-from train.progress import Reporter
+from gluon_glore.weights.manifest import Manifest, parse_manifest
+from gluon_glore.weights.run_folder import best_checkpoint, checkpoints
+from train.config.checks import above_0
+from train.config.sections import Checkpoint, Horovod, Model, Optim
+from train.data import batches
+from train.data.bad_records import BadRecords
+from train.engine import trainer
+from train.engine.comm import LocalComm
+from train.engine.loop import Meter
+from train.engine.step import make_step
+from train.engine.stop import STOPPED
 from train.report import main as report
-from train.step import make_step
-from train.stop import STOPPED
+from train.reporting.metrics import SEGMENTATION
+from train.reporting.reporter import Reporter
 
 
 @dataclass(frozen=True)

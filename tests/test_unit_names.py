@@ -1,8 +1,8 @@
 import pytest
 
 from gluon_glore import get_model, list_models
-from gluon_glore.unit_names import UnitNames
-from gluon_glore.zoo import get_spec
+from gluon_glore.networks.paper import get_spec
+from gluon_glore.plan.unit_names import UnitNames
 
 
 @pytest.mark.parametrize("name", list_models())

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.unit_view import Edge, UnitView
+from gluon_glore.visualize.unit_view import Edge, UnitView
 
 
 def view(mask, states, adjacency=((0, 1), (2, 3)), reverse=None):

@@ -16,17 +16,17 @@ from test_store import (  # noqa: F401, two are fixtures
 
 from gluon_glore import InputError, NetSpec, Stage, Stem, get_model
 from gluon_glore.__main__ import main
-from gluon_glore.atomic import sha256
-from gluon_glore.manifest import read_manifest, write_manifest
-from gluon_glore.network import Network
+from gluon_glore.data.records import write_records
+from gluon_glore.model_zoo.catalogue import shipped
+from gluon_glore.model_zoo.entry import add_measurement
+from gluon_glore.model_zoo.find_weights import find_weights
+from gluon_glore.model_zoo.measure import measure
+from gluon_glore.model_zoo.verify import verify
+from gluon_glore.networks.network import Network
+from gluon_glore.utils.files import sha256
 from gluon_glore.weights import load_arrays, save_arrays, with_kinds
-from gluon_glore.weights.catalogue import shipped
-from gluon_glore.weights.entry import add_measurement
-from gluon_glore.weights.measure import measure
-from gluon_glore.weights.store import find_weights
-from gluon_glore.weights.verify import verify
+from gluon_glore.weights.manifest import read_manifest, write_manifest
 from train.digit_pairs import write_digits
-from train.records import write_records
 
 VIDEO = NetSpec(
     stages=(Stage(1, 16),),

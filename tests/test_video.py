@@ -11,9 +11,9 @@ import pytest
 from conftest import ROOT
 from videos import moving, write_sound, write_video
 
-from gluon_glore.errors import InputError
-from gluon_glore.image import PIXELS_VARIABLE
-from gluon_glore.video import Video
+from gluon_glore.data.image import PIXELS_VARIABLE
+from gluon_glore.data.video import Video
+from gluon_glore.utils.errors import InputError
 
 av = pytest.importorskip("av", reason="PyAV is not installed")
 
@@ -107,7 +107,7 @@ class Counted:
     """Counts the packets that are decoded."""
 
     def __init__(self, monkeypatch):
-        import gluon_glore.video as module
+        import gluon_glore.data.video as module
 
         self.packets, decoded = 0, module._decoded
 
@@ -147,7 +147,7 @@ def test_frames_before_an_open_key_frame_are_decoded_from_the_one_before(tmp_pat
 
 @pytest.mark.parametrize("codec", ["mpeg4", "mpeg2video", "libx264"])
 def test_key_frames_that_are_none_are_found_out(codec, tmp_path, monkeypatch):
-    import gluon_glore.video as module
+    import gluon_glore.data.video as module
 
     scan = module._scan
 
@@ -369,6 +369,6 @@ def test_without_pyav_the_message_says_what_to_install(tmp_path, monkeypatch):
 
 
 def test_the_module_needs_neither_pyav_nor_mxnet_to_be_imported():
-    command = "import sys, gluon_glore.video, gluon_glore.clips"
+    command = "import sys, gluon_glore.data.video, gluon_glore.data.clips"
     command += "; assert not {'av', 'mxnet'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", command], check=True, cwd=ROOT)

@@ -11,7 +11,7 @@ from benchmarks import report, video_forward
 from benchmarks.paired import RESULTS
 from benchmarks.video_forward import COMPETITORS, GLORE, LIMIT, OURS, THEIRS, summarise
 from gluon_glore import get_spec
-from gluon_glore.stages import Stage
+from gluon_glore.plan.stages import Stage
 
 MEASURED = RESULTS / "video_forward_batch1.json"
 

@@ -8,7 +8,7 @@ from videos import moving, write_video
 
 from benchmarks import video_loader
 from benchmarks.video_loader import COMPETITORS, write_list
-from gluon_glore.errors import InputError
+from gluon_glore.utils.errors import InputError
 
 pytest.importorskip("av", reason="PyAV is not installed")
 

@@ -3,10 +3,10 @@ import pytest
 from videos import moving, write_video
 
 from gluon_glore import InputError
-from gluon_glore.video import Video
-from train.bad_records import BadRecords
+from gluon_glore.data.video import Video
+from train.data.bad_records import BadRecords
+from train.data.videos import Videos, check_videos
 from train.pack_video import pack_videos
-from train.videos import Videos, check_videos
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def test_the_preflight_lets_chance_pass_and_refuses_more(tmp_path, film):
 
 
 def test_the_preflight_names_a_record_of_pictures(tmp_path):
-    from train.records import write_records
+    from gluon_glore.data.records import write_records
 
     write_records(tmp_path / "a.rec", [(b"\xff\xd8" * 100, 0)] * 3)
     (tmp_path / "a.classes.txt").write_text("cat\n")

@@ -3,7 +3,7 @@ import time
 import mxnet as mx
 import pytest
 
-from train.waiting import EVERY, Waiting
+from train.reporting.waiting import EVERY, Waiting
 
 PAUSE = 0.05  # seconds
 

@@ -3,7 +3,7 @@ import time
 import pytest
 import yaml
 
-from gluon_glore.yaml_file import DEEPEST, read_yaml
+from gluon_glore.utils.yaml_file import DEEPEST, read_yaml
 
 
 def test_words_numbers_and_lists_come_back(tmp_path):

@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from gluon_glore.errors import InputError
-from gluon_glore.registry import register_model
-from gluon_glore.zoo import get_spec, list_models
+from gluon_glore.networks.paper import get_spec, list_models
+from gluon_glore.networks.registry import register_model
+from gluon_glore.utils.errors import InputError
 
 
 def test_list_models_filters_by_pattern():

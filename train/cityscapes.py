@@ -2,9 +2,9 @@
 
     horovodrun -np N python -m train.cityscapes --config FILE --out DIR [--resume] [--set key=value]
 
-See `train.trainer` for what DIR gets; scenes are evaluated whole, at the end of each epoch. `python
--m train.evaluate_cityscapes DIR` scores a run with Cityscapes' own evaluator. A config's header
-says where its numbers are from.
+See `train.engine.trainer` for what DIR gets; scenes are evaluated whole, at the end of each epoch.
+`python -m train.evaluate_cityscapes DIR` scores a run with Cityscapes' own evaluator. A config's
+header says where its numbers are from.
 """
 
 import collections
@@ -16,33 +16,34 @@ from concurrent.futures import ThreadPoolExecutor
 import mxnet as mx
 import numpy as np
 
-from gluon_glore.cityscapes import CLASS_NAMES
-from gluon_glore.errors import InputError
-from gluon_glore.image import Preprocess
-from gluon_glore.manifest import Manifest
-from gluon_glore.network import Network
-from gluon_glore.registry import unregistered
-from gluon_glore.segmentation import WithAuxiliary
-from gluon_glore.zoo import get_spec
+from gluon_glore.data.cityscapes import CLASS_NAMES
+from gluon_glore.data.image import Preprocess
+from gluon_glore.data.records import BadRecord
+from gluon_glore.layers.fcn_head import WithAuxiliary
+from gluon_glore.networks.network import Network
+from gluon_glore.networks.paper import get_spec
+from gluon_glore.networks.registry import unregistered
+from gluon_glore.utils.errors import InputError
+from gluon_glore.weights.manifest import Manifest
 
-from . import batches, trainer
-from .cityscapes_config import SceneConfig
-from .cityscapes_scores import Confusion
-from .loop import Meter
-from .measures import SEGMENTATION
-from .pixel_loss import PixelLoss, pixel_accuracy
-from .pretrained import load_pretrained
-from .records import BadRecord
-from .scene_augment import augment_scene
-from .scenes import Scenes, check_scenes
-from .step import make_step
-from .sync_norm import Synchronised
+from .config.cityscapes import SceneConfig
+from .data import batches
+from .data.scene_augment import augment_scene
+from .data.scenes import Scenes, check_scenes
+from .engine import trainer
+from .engine.cityscapes_scores import Confusion
+from .engine.loop import Meter
+from .engine.pixel_loss import PixelLoss, pixel_accuracy
+from .engine.pretrained import load_pretrained
+from .engine.step import make_step
+from .engine.sync_norm import Synchronised
+from .reporting.metrics import SEGMENTATION
 
 AHEAD = 4  # scenes decoded while the network computes
 
 
 class Segmentation:
-    """One label a pixel: the task as `train.trainer` takes it."""
+    """One label a pixel: the task as `train.engine.trainer` takes it."""
 
     prog = "python -m train.cityscapes"
     description = "Train a segmentation network; under horovodrun on several processes."
@@ -171,7 +172,7 @@ def scenes_in_turn(dataset, threads, rank, ranks, stop):
 
 
 def main(argv=None):
-    """Train as the command line says; returns the exit code, see `train.trainer`."""
+    """Train as the command line says; returns the exit code, see `train.engine.trainer`."""
     return trainer.run(Segmentation(), argv)
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gluon_glore.errors import InputError, naming, positive_int
-from gluon_glore.paint import encode_png
-
-from .records import write_records
+from gluon_glore.data.image import encode_png
+from gluon_glore.data.records import write_records
+from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.errors import InputError, naming
 
 CANVAS = 64  # pixels; a digit is 3/8 of it, and lies within 1/16 of it of its border
 CLASS_NAMES = {2: ("different", "same"), 3: ("all-different", "two-alike", "all-alike")}

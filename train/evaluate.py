@@ -9,15 +9,17 @@ process or, under horovodrun, on several.
 import sys
 from pathlib import Path
 
-from gluon_glore.errors import InputError, positive_int
-from gluon_glore.layers import pool_mean_max
-from gluon_glore.load import load_network
+from gluon_glore.data.records import RecordDataset
+from gluon_glore.layers.basic import pool_mean_max
+from gluon_glore.model_zoo.load import load_network
+from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.errors import InputError
+from gluon_glore.weights.run_folder import validation_set
 
-from . import loop
-from .config import Config, Data, Optim
-from .input import evaluation_batches
-from .records import RecordDataset
-from .scoring import options, place, result_of, score, validation_set
+from .config.sections import Config, Data, Optim
+from .data.pictures import evaluation_batches
+from .engine import loop
+from .engine.scoring import options, place, result_of, score
 
 
 def main(argv=None):

@@ -15,17 +15,20 @@ from pathlib import Path
 
 import mxnet as mx
 
-from gluon_glore.atomic import is_taken, new_folder
-from gluon_glore.commands import add_views, cores, views
-from gluon_glore.errors import InputError, naming, positive_int
-from gluon_glore.paint import Palette, encode_png
-from gluon_glore.segment import load_segmenter
+from gluon_glore.cli.options import add_views, views
+from gluon_glore.data.image import encode_png
+from gluon_glore.data.records import BadRecord
+from gluon_glore.inference.segment import load_segmenter
+from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.cpu import cores
+from gluon_glore.utils.errors import InputError, naming
+from gluon_glore.utils.files import is_taken, new_folder
+from gluon_glore.utils.progress_bar import bar
+from gluon_glore.visualize.label_maps import Palette
 
-from .cityscapes_scores import evaluator, official_scores, scores_table
-from .progress import bar
-from .records import BadRecord
-from .scenes import Scenes
-from .scoring import write_result
+from .data.scenes import Scenes
+from .engine.cityscapes_scores import evaluator, official_scores, scores_table
+from .engine.scoring import write_result
 
 
 def main(argv=None):

@@ -16,16 +16,18 @@ from pathlib import Path
 import mxnet as mx
 import numpy as np
 
-from gluon_glore.clips import CROPS
-from gluon_glore.errors import InputError, positive_int
-from gluon_glore.load import load_network
+from gluon_glore.data.clips import CROPS
+from gluon_glore.model_zoo.load import load_network
+from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.errors import InputError
+from gluon_glore.weights.run_folder import data_section
 
-from .config import Optim
+from .config.kinetics import VideoConfig, VideoData
+from .config.sections import Optim
+from .data.videos import Videos, check_videos
+from .engine.loop import Meter
+from .engine.scoring import options, place, result_of, score
 from .kinetics import views_in_turn
-from .kinetics_config import VideoConfig, VideoData
-from .loop import Meter
-from .scoring import data_section, options, place, result_of, score
-from .videos import Videos, check_videos
 
 
 def main(argv=None):

@@ -2,33 +2,35 @@
 
     horovodrun -np N python -m train.imagenet --config FILE --out DIR [--resume] [--set key=value]
 
-See `train.trainer` for what DIR gets. A config's header says where its numbers are from.
+See `train.engine.trainer` for what DIR gets. A config's header says where its numbers are from.
 """
 
 import functools
 import sys
 
-from gluon_glore.errors import InputError
-from gluon_glore.image import decode_image
-from gluon_glore.load import read_names
-from gluon_glore.manifest import Manifest
-from gluon_glore.models import found_spec
-from gluon_glore.network import Network
-from gluon_glore.registry import unregistered
+from gluon_glore.data.class_names import read_names
+from gluon_glore.data.image import decode_image
+from gluon_glore.data.records import RecordDataset
+from gluon_glore.model_zoo.find_weights import find_weights
+from gluon_glore.model_zoo.load import found_spec
+from gluon_glore.networks.network import Network
+from gluon_glore.networks.registry import unregistered
+from gluon_glore.utils.errors import InputError
 from gluon_glore.weights import load_weights
-from gluon_glore.weights.store import find_weights
+from gluon_glore.weights.manifest import Manifest
 
-from . import input, loop, trainer
-from .config import Config
-from .measures import CLASSIFICATION
-from .networks import model_spec
-from .preflight import check_channels, check_records
-from .records import RecordDataset
-from .step import make_step
+from .config.network import model_spec
+from .config.sections import Config
+from .data import pictures as input
+from .data.spot_check import check_records
+from .engine import loop, trainer
+from .engine.preflight import check_channels
+from .engine.step import make_step
+from .reporting.metrics import CLASSIFICATION
 
 
 class Classification:
-    """One label a picture: the task as `train.trainer` takes it."""
+    """One label a picture: the task as `train.engine.trainer` takes it."""
 
     prog = "python -m train.imagenet"
     description = "Train a classification network; under horovodrun on several processes."
@@ -102,7 +104,7 @@ def class_names(config):
 
 
 def main(argv=None):
-    """Train as the command line says; returns the exit code, see `train.trainer`."""
+    """Train as the command line says; returns the exit code, see `train.engine.trainer`."""
     return trainer.run(Classification(), argv)
 
 

@@ -2,34 +2,35 @@
 
     horovodrun -np N python -m train.kinetics --config FILE --out DIR [--resume] [--set key=value]
 
-See `train.trainer` for what DIR gets. A sample is one clip of a video, at a random place in
+See `train.engine.trainer` for what DIR gets. A sample is one clip of a video, at a random place in
 training; the evaluation at an epoch's end sees the centre crop of the centre clip. `python -m
 train.evaluate_kinetics DIR` scores whole videos. A config's header says where its numbers are from.
 """
 
 import sys
 
-from gluon_glore.clips import crop_views, read_views
-from gluon_glore.errors import InputError
-from gluon_glore.load import read_names
-from gluon_glore.manifest import Manifest
-from gluon_glore.network import Network
-from gluon_glore.registry import unregistered
+from gluon_glore.data.class_names import read_names
+from gluon_glore.data.clips import crop_views, read_views
+from gluon_glore.networks.network import Network
+from gluon_glore.networks.registry import unregistered
+from gluon_glore.utils.errors import InputError
+from gluon_glore.weights.manifest import Manifest
 
-from . import batches, loop, trainer
-from .clip_augment import augment_clip
-from .input import make_preprocess
-from .kinetics_config import VideoConfig
-from .measures import CLASSIFICATION
-from .networks import model_spec
-from .preflight import check_channels
-from .pretrained import load_pretrained
-from .step import make_step
-from .videos import Videos, check_videos
+from .config.kinetics import VideoConfig
+from .config.network import model_spec
+from .data import batches
+from .data.clip_augment import augment_clip
+from .data.pictures import make_preprocess
+from .data.videos import Videos, check_videos
+from .engine import loop, trainer
+from .engine.preflight import check_channels
+from .engine.pretrained import load_pretrained
+from .engine.step import make_step
+from .reporting.metrics import CLASSIFICATION
 
 
 class Recognition:
-    """One label a video: the task as `train.trainer` takes it."""
+    """One label a video: the task as `train.engine.trainer` takes it."""
 
     prog = "python -m train.kinetics"
     description = "Train an action recognition network; under horovodrun on several processes."
@@ -142,7 +143,7 @@ def load_data(config):
 
 
 def main(argv=None):
-    """Train as the command line says; returns the exit code, see `train.trainer`."""
+    """Train as the command line says; returns the exit code, see `train.engine.trainer`."""
     return trainer.run(Recognition(), argv)
 
 

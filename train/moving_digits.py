@@ -18,8 +18,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gluon_glore.atomic import is_taken, new_folder
-from gluon_glore.errors import InputError, positive_int
+from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.errors import InputError
+from gluon_glore.utils.files import is_taken, new_folder
 
 from .digit_pairs import load_digits
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from gluon_glore.errors import InputError
-from gluon_glore.image import decode_image, resize_short
-from gluon_glore.load import read_names
-from gluon_glore.sources import PICTURES
+from gluon_glore.data.class_names import read_names
+from gluon_glore.data.image import decode_image, resize_short
+from gluon_glore.data.sources import PICTURES
+from gluon_glore.utils.errors import InputError
 
-from .listing import label_files, list_files
-from .packing import encode_jpeg, options, pack_files, run
+from .data.class_lists import label_files, list_files
+from .data.pack_records import encode_jpeg, options, pack_files, run
 
 
 def main(argv=None):

@@ -12,13 +12,13 @@ Records are in the order of class and path, or of the list, whatever the number 
 import contextlib
 import sys
 
-from gluon_glore.errors import InputError
-from gluon_glore.image import resize_short
-from gluon_glore.load import read_names
+from gluon_glore.data.class_names import read_names
+from gluon_glore.data.image import resize_short
+from gluon_glore.utils.errors import InputError
 
-from .packed_video import pack_frames
-from .packing import encode_jpeg, options, pack_files, run
-from .videos import Videos
+from .data.pack_records import encode_jpeg, options, pack_files, run
+from .data.packed_videos import pack_frames
+from .data.videos import Videos
 
 
 def main(argv=None):

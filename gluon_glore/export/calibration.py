@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError, naming
-from ..image import decode_image
-from ..zoo import labels_pixels
+from ..data.image import decode_image
+from ..utils.errors import InputError, naming
+from ..weights.manifest import labels_pixels
 
 CALIBRATED = 128  # pictures whose activations give the ranges of the integers
 CHOSEN = 32  # of them, on which units are tried
@@ -55,7 +55,7 @@ class Pictures:
 
     def __init__(self, path, manifest):
         # The trainers stand above this package; only this and `weights.measure` need them.
-        from train.records import RecordDataset
+        from gluon_glore.data.records import RecordDataset
 
         self._preprocess, self._deployment = manifest.preprocess, manifest.deployment
         if len(self._deployment.shape) != 4 or self._preprocess.channels not in (1, 3):

@@ -1,10 +1,11 @@
 """Is an exported folder what its manifest says, and do the runtimes here agree on it?"""
 
-from ..errors import InputError, listed
-from ..runtimes import RUNTIMES, lack, read_files, start_runtime
-from ..zoo import labels_pixels
+from ..utils.errors import InputError, listed
+from ..weights.manifest import labels_pixels
 from .calibration import BATCH, Pictures, in_batches
+from .files import read_files
 from .golden import GOLDEN, read_golden, relative_error, top1_agreement
+from .runtimes import RUNTIMES, lack, start_runtime
 
 AT_ONCE = 16 * BATCH  # pictures in memory
 

@@ -4,8 +4,8 @@ import zipfile
 
 import numpy as np
 
-from ..atomic import atomic_path
-from ..errors import InputError
+from ..utils.errors import InputError
+from ..utils.files import atomic_path
 
 GOLDEN = "golden.npz"
 BATCH = 2

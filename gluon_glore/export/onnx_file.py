@@ -5,8 +5,8 @@ import logging
 import os
 import warnings
 
-from ..atomic import atomic_path
-from ..errors import InputError
+from ..utils.errors import InputError
+from ..utils.files import atomic_path
 
 OPSET = 13  # of MXNet 1.9's converters, whatever the installed onnx package would write
 IR_VERSION = 8  # the oldest that readers of opset 13 are sure to know

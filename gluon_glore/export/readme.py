@@ -2,8 +2,8 @@
 
 from string import Template
 
-from ..runtimes import Files
-from ..zoo import labels_pixels
+from ..weights.manifest import labels_pixels
+from .files import Files
 
 
 def readme(files: Files) -> str:

@@ -4,7 +4,7 @@
 cards are read without MXNet.
 """
 
-from ..lazy import lazily
+from ..utils.lazy import lazily
 
 _NAMES = (
     "fit_as_is",

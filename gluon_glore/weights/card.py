@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Dict, Tuple
 
-from ..errors import InputError
+from ..utils.errors import InputError
 
 
 @dataclass(frozen=True)

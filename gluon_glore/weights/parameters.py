@@ -10,8 +10,8 @@ from pathlib import Path
 
 import mxnet as mx
 
-from ..atomic import atomic_path
-from ..errors import InputError
+from ..utils.errors import InputError
+from ..utils.files import atomic_path
 from .params_file import read_params
 
 _STATISTICS = ("running_mean", "running_var")

@@ -1,0 +1,1 @@
+"""The command line: a file a command, with its options and its function."""

@@ -1,0 +1,76 @@
+"""A released symbol, run as it is: the reference that imported weights are compared with.
+
+MXNet's oneDNN build can't run the released graphs, its plain operators can (slowly). They are
+chosen by the environment, so this is a process of its own, which also may die of a damaged file:
+
+    python -m gluon_glore.convert.compare SYMBOL PARAMS INPUT.npy LOGITS.npy
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from ..networks.graph import last_layer, read_graph
+from ..utils.errors import InputError
+
+PLAIN = {
+    "MXNET_MKLDNN_ENABLED": "0",
+    "MXNET_SUBGRAPH_BACKEND": "NONE",
+    "MXNET_STORAGE_FALLBACK_LOG_VERBOSE": "0",  # a page of warnings for every operator
+}
+TIMEOUT = 1800  # seconds
+
+
+def released_logits(symbol, params, x):
+    """The logits `(B, classes)` of a released symbol for the pixels `x`, by plain operators.
+
+    Raises InputError where it does not run.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        given, wanted = (Path(folder) / name for name in ("input.npy", "logits.npy"))
+        np.save(given, x)
+        command = [sys.executable, "-m", __name__, *map(os.fspath, (symbol, params, given, wanted))]
+        environment = {**os.environ, **PLAIN}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+        try:
+            done = subprocess.run(
+                command, env=environment, capture_output=True, text=True, timeout=TIMEOUT
+            )
+        except subprocess.TimeoutExpired:
+            raise InputError(f"{symbol}: does not run within {TIMEOUT} s") from None
+        if done.returncode or not wanted.is_file():
+            reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            raise InputError(f"{symbol}: does not run on MXNet's plain operators: {reason}")
+        return np.load(wanted)
+
+
+def main(symbol, params, given, wanted):
+    """Run the symbol up to its classifier."""
+    import mxnet as mx
+
+    from ..weights.parameters import without_kinds
+    from ..weights.params_file import read_params
+    from .mxnet_release import as_in_file
+
+    last = last_layer(read_graph(symbol)).name
+    logits = mx.sym.flatten(mx.sym.load(symbol).get_internals()[f"{last}_output"])
+    arrays = without_kinds(read_params(params))
+
+    def array(name):
+        return mx.nd.array(np.load(given) if name == "data" else arrays[as_in_file(name, arrays)])
+
+    executor = logits.bind(
+        mx.cpu(),
+        {name: array(name) for name in logits.list_arguments()},
+        aux_states={name: array(name) for name in logits.list_auxiliary_states()},
+        grad_req="null",
+    )
+    np.save(wanted, executor.forward()[0].asnumpy())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

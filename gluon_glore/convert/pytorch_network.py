@@ -1,0 +1,201 @@
+"""The authors' PyTorch networks, recognised from the names and shapes of their parameters.
+
+What those don't tell, strides first of all, is that of the authors' networks. No PyTorch in this
+file.
+"""
+
+import re
+from dataclasses import replace
+from typing import Dict, Tuple
+
+import numpy as np
+
+from ..networks.paper import get_spec
+from ..plan.spec import MID_SHARE, NetSpec
+from ..plan.stages import Placement, Stage
+from ..utils.errors import InputError, listed
+from ..weights.parameters import fit_as_is
+from .pytorch_names import NORM_LEAVES, our_name, their_name
+from .recognized import Recognized
+
+# The authors' networks, by the axes of the first kernel: what a file doesn't tell is theirs.
+LIKE = {2: "resnet50_lite", 3: "resnet50_3d_kinetics400"}
+FLOATS = ("float16", "float32", "float64")
+_BLOCK = re.compile(r"(conv\d_B)\d+_(?!extra_)")
+_UNIT = re.compile(r"conv([2-5])_B([0-9]{2,3})_extra_conv-proj__conv_weight")
+
+
+def recognize(state: Dict[str, np.ndarray], path) -> Recognized:
+    """The network whose parameters `state` holds by the authors' names, as of the file `path`.
+
+    Names may start with `module.`; units' 1x1 kernels may have 1 to 3 spatial axes. Raises
+    InputError naming the first parameters that are missing, of another shape or of no layer.
+    """
+    arrays, problems = _by_our_names(state)
+    try:
+        spec = _spec({name: array.shape for name, array in arrays.items()})
+    except InputError as error:
+        problems.insert(0, str(error))
+    else:
+        arrays, different = _fit(arrays, parameter_shapes(spec))
+        problems += different
+    if problems:
+        raise InputError(
+            f"{path}: not a network of the authors' PyTorch release: {listed(problems)}"
+        )
+    return Recognized(spec, arrays, tuple(_notes(state, spec)))
+
+
+def _counts_batches(name):
+    return name.endswith(".num_batches_tracked")
+
+
+def _by_our_names(state):
+    """`state` by our names, and a line for each parameter that can't be taken."""
+    arrays, problems = {}, []
+    for name, array in state.items():
+        if _counts_batches(name):
+            continue
+        name = name[len("module.") :] if name.startswith("module.") else name
+        try:
+            ours = our_name(name)
+        except InputError:
+            problems.append(f"{name[:80]!r} is of no layer")  # any text, lines too
+            continue
+        if ours in arrays:
+            problems.append(f"{name} is there twice")
+        if array.dtype.name not in FLOATS:
+            problems.append(f"{name} is {array.dtype}, must be one of {', '.join(FLOATS)}")
+        arrays[ours] = array
+    return arrays, problems
+
+
+def _spec(shapes: Dict[str, Tuple[int, ...]]) -> NetSpec:
+    """The network with parameters of `shapes`, by our names, as far as they tell."""
+    stem, in_channels, *kernel = _shape(shapes, "conv1__conv_weight", 4, 5)
+    classes, _ = _shape(shapes, "classifier_weight", 2)
+    like = get_spec(LIKE[len(kernel)])
+    stages = tuple(
+        _stage(f"conv{number}_B", stage, shapes, axes=2 + like.ndim)
+        for number, stage in enumerate(like.stages, start=2)
+    )
+    units = sorted(match.groups() for match in map(_UNIT.fullmatch, shapes) if match)
+    return replace(
+        like,
+        stem=replace(like.stem, channels=stem, kernel=tuple(kernel)),
+        stages=stages,
+        extras=tuple(_placement(int(s), after, stages, shapes) for s, after in units),
+        in_channels=in_channels,
+        classes=classes,
+        name="",
+        source="",
+    )
+
+
+def _stage(prefix, like, shapes, axes) -> Stage:
+    mid, per_group, *kernel = _shape(shapes, f"{prefix}01_conv-m2__conv_weight", axes)
+    out = _shape(shapes, f"{prefix}01_conv-m3__conv_weight", axes)[0]
+    # Of every parameter in them, so that the one missing is named, not the last block.
+    blocks = len({m.group() for m in map(_BLOCK.match, shapes) if m and m[1] == prefix})
+    openings = {
+        block: shapes.get(f"{prefix}{block:02d}_conv-m1__conv_weight", ())[2:]
+        for block in range(1, blocks + 1)
+    }
+    temporal = tuple(block for block, opening in openings.items() if opening == (3, 1, 1))
+    return replace(
+        like,
+        blocks=blocks,
+        out_channels=out,
+        mid_channels=None if mid == out // 4 else mid,
+        groups=mid // per_group,
+        temporal=temporal if kernel == [1, 3, 3] else None,
+    )
+
+
+def _placement(stage, after, stages, shapes) -> Placement:
+    name = f"conv{stage}_B{after}_extra_conv-proj__conv_weight"
+    nodes = _shape(shapes, name, 3, 4, 5)[0]
+    options = (("arrangement", "post"),)
+    if nodes != stages[stage - 2].out_channels // MID_SHARE["glore"]:
+        options += (("mid_channels", nodes),)
+    return Placement("glore", stage, int(after), options)
+
+
+def _shape(shapes, name, *axes):
+    """The shape of a parameter that can't be done without, of as many axes as one of `axes`."""
+    if name not in shapes:
+        raise InputError(f"{their_name(name)} is missing")
+    if len(shapes[name]) not in axes or 0 in shapes[name]:
+        allowed = " or ".join(map(str, axes))
+        raise InputError(
+            f"{their_name(name)} is {shapes[name]}, must have {allowed} axes of at least 1"
+        )
+    return shapes[name]
+
+
+def parameter_shapes(spec: NetSpec) -> Dict[str, Tuple[int, ...]]:
+    """`{our name: shape}` of a residual network with "post" units or none, from its plan."""
+    shapes = {}
+
+    def conv(name, row):
+        kernel = (row.in_channels // row.groups, *row.kernel)
+        shapes[f"{name}__conv_weight"] = (row.out_channels, *kernel)
+        if row.bias:
+            shapes[f"{name}__conv_bias"] = (row.out_channels,)
+
+    def norm(name, channels):
+        shapes.update({f"{name}__bn_{leaf}": (channels,) for leaf in NORM_LEAVES.values()})
+
+    stem, stem_norm, tail, classifier = spec.names
+    conv(stem, spec.stem_conv)
+    norm(stem_norm, spec.stem.channels)
+    for unit in spec.plan():
+        if unit.kind == "glore":
+            for row in (unit.state, unit.projection, *unit.graph[0], *unit.extensions):
+                conv(f"{unit.name}_{row.name}", row)
+            norm(f"{unit.name}_{unit.extensions[0].name}", unit.in_channels)
+            continue
+        for row in filter(None, (*unit.convs, unit.shortcut)):
+            conv(f"{unit.name}_{row.name}", row)
+            norm(f"{unit.name}_{row.name}", row.in_channels)
+    norm(tail, spec.feature_channels)
+    shapes[f"{classifier}_weight"] = (spec.classes, spec.feature_channels)
+    shapes[f"{classifier}_bias"] = (spec.classes,)
+    return shapes
+
+
+def _fit(arrays, shapes):
+    """The arrays in float32 and `shapes`, and a line for each parameter that differs."""
+    problems = [f"{their_name(name)} is missing" for name in shapes if name not in arrays]
+    fitted = {}
+    for name, array in arrays.items():
+        if name not in shapes:
+            problems.append(f"{their_name(name)} is of no layer")
+            continue
+        fit = fit_as_is(array, shapes[name])
+        if fit is None:
+            problems.append(f"{their_name(name)} is {array.shape}, must be {shapes[name]}")
+        else:
+            fitted[name] = np.ascontiguousarray(fit, np.float32)
+    return fitted, problems
+
+
+def _notes(state, spec):
+    counters = sum(map(_counts_batches, state))
+    if counters:
+        yield f"left out: {counters} num_batches_tracked, which MXNet has not"
+    others = {array.dtype.name for name, array in state.items() if not _counts_batches(name)}
+    if others - {"float32"}:
+        yield f"now float32: parameters of {', '.join(sorted(others - {'float32'}))}"
+    stages = enumerate(spec.stages, start=2)
+    strides = {"stem": spec.stem_conv.stride} | {f"Res{n}": stage.stride for n, stage in stages}
+    told = ", ".join(f"{place} {_by(stride)}" for place, stride in strides.items())
+    yield (
+        f"not in the file, so as in the authors' networks: strides ({told}), max pool "
+        f"{_by(spec.stem_pool.kernel)}, input {_by(spec.input_size)}, dropout {spec.dropout:g}"
+        + (", units without normalize" if spec.extras else "")
+    )
+
+
+def _by(sizes):
+    return "x".join(map(str, sizes))

@@ -1,0 +1,1 @@
+"""Pictures, videos and records, read and prepared for a network."""

@@ -1,0 +1,13 @@
+"""Files of class names: one name a line, in label order."""
+
+from pathlib import Path
+
+from ..utils.errors import InputError
+
+
+def read_names(path):
+    """The lines of a class names file. Raises InputError where it can't be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {getattr(error, 'strerror', 'not a text file')}") from None

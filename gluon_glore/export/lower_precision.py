@@ -1,0 +1,152 @@
+"""An exported folder in bfloat16 or 8-bit integers, as far as its outputs stand it.
+
+A way is how one of the folder's files computes with fewer bits: it knows the `units` that it can
+lower and the `runtime` that shows the effect, and writes the file with some of them in float32.
+`choose.py` finds which those must be.
+"""
+
+import os
+import sys
+
+import mxnet as mx
+
+from ..utils.cpu import processor_flags
+from ..utils.errors import InputError
+from .activation_ranges import observe
+from .calibration import in_batches
+from .choose_units import choose_float32
+from .golden import typical_error
+from .quantize_onnx import convolutions, quantise
+from .runtimes import BFLOAT16_FLAGS, INT8_FLAGS, NO_INT8, lack, start_runtime
+
+LIMIT = 0.1  # of a picture's largest logit, on average
+
+
+class BFloat16:
+    """The ONNX file in OpenVINO, which rounds as it loads: the file keeps its float32 weights."""
+
+    file = "onnx"
+    runtime = "openvino"
+
+    def __init__(self, files):
+        self.units = tuple(files.units)
+
+    def write(self, float32):
+        """Do nothing: what stays in float32 is the manifest's to say, and the runtime's to do."""
+        pass
+
+
+class Integers:
+    """The ONNX file with the units' convolutions in 8-bit integers."""
+
+    file = "onnx"
+
+    def __init__(self, files, symbol, arrays, inputs, method):
+        import onnx
+
+        self.runtime = next(name for name in ("openvino", "onnxruntime") if not lack(files, name))
+        self._path = os.fspath(files.onnx)
+        self._model = onnx.load(self._path)
+        rounded = convolutions(self._model)
+        names = files.units
+        self._unit_of = {output: names.of(output) for output in rounded}
+        self.units = tuple(unit for unit in names if unit in self._unit_of.values())
+        outputs = {name: _output(name) for tensors in rounded.values() for name in tensors}
+        ranges = observe(symbol, arrays, outputs.values(), inputs, method)
+        self._ranges = {name: ranges[output] for name, output in outputs.items()}
+
+    def write(self, float32):
+        """Write the ONNX file, all units but those of `float32` in integers."""
+        import onnx
+
+        chosen = {output for output, unit in self._unit_of.items() if unit not in float32}
+        onnx.save(quantise(self._model, self._ranges, chosen), self._path)
+
+
+class SymbolIntegers:
+    """The MXNet symbol and its parameters, by MXNet's own quantiser."""
+
+    file = runtime = "mxnet"
+
+    def __init__(self, files, symbol, arrays, inputs, method):
+        from .quantize_symbol import SymbolQuantiser
+
+        names = files.units
+        self.units = tuple(names)
+        self._files = files
+        self._float32 = symbol, arrays
+        self._quantiser = SymbolQuantiser(
+            symbol,
+            arrays,
+            names,
+            lambda fused, outputs: observe(fused, arrays, outputs, inputs, method),
+        )
+
+    def write(self, float32):
+        """Write symbol and parameters, all units but those of `float32` in integers."""
+        everything = len(float32) == len(self.units)
+        symbol, arrays = self._float32 if everything else self._quantiser(set(float32))
+        symbol.save(os.fspath(self._files.symbol))
+        mx.nd.save(os.fspath(self._files.params), arrays)
+
+
+def refuse_lowering(precision, onnx, calibrate):
+    """Raise InputError where a precision can't be had here, or not of what is given."""
+    if precision == "bf16" and not BFLOAT16_FLAGS & processor_flags():
+        raise InputError(
+            "this processor has no bfloat16 (avx512_bf16 or amx_bf16) to choose layers with: "
+            "export there, or as fp32"
+        )
+    if precision == "bf16" and not onnx:
+        raise InputError("bf16 is for the ONNX file, in OpenVINO: give --onnx, or export as fp32")
+    if precision == "int8" and calibrate is None:
+        raise InputError("int8 needs pictures to calibrate with: give --calibrate FILE.rec")
+    if precision == "int8" and not INT8_FLAGS & processor_flags():
+        print(NO_INT8, file=sys.stderr)
+
+
+def lower(files, symbol, arrays, network, inputs, used, method, limit):
+    """Write a folder's files in its manifest's precision; returns {file: units in float32}.
+
+    `network` gives the float32 logits of a batch of the folder's input. Units are tried on
+    `inputs`; ranges are those of the inputs `used`, by `method`. Raises InputError where no unit
+    can be lowered with an error of at most `limit`, or no runtime can show it.
+    """
+    deployment = files.manifest.deployment
+    expected = in_batches(network, inputs)
+    kept = {}
+    for way in _ways(files, symbol, arrays, used, method):
+
+        def error_of(float32, way=way):
+            way.write(float32)
+            trial = files.with_deployment(float32={way.file: float32})
+            return typical_error(in_batches(start_runtime(trial, way.runtime), inputs), expected)
+
+        choice = choose_float32(way.units, error_of, limit)
+        way.write(choice.float32)
+        lowered = set(way.units) - set(choice.float32)
+        names = files.units
+        kept[way.file] = tuple(unit for unit in names if unit not in lowered)
+        if not lowered and (way.file == "onnx" or not files.onnx.is_file()):
+            raise InputError(
+                f"{files.manifest.model}: no unit can be lowered to {deployment.precision} with an "
+                f"error of at most {limit:g}: export as fp32, or allow more with --tolerance"
+            )
+    return {"mxnet": tuple(files.units), **kept}
+
+
+def _ways(files, symbol, arrays, inputs, method):
+    onnx = files.onnx.is_file()
+    if files.manifest.deployment.precision == "bf16":
+        if lack(files, "openvino"):
+            raise InputError(f"bf16 needs OpenVINO, which {lack(files, 'openvino')}")
+        return [BFloat16(files)]
+    if onnx and all(lack(files, name) for name in ("openvino", "onnxruntime")):
+        raise InputError("an ONNX file in int8 needs OpenVINO or ONNX Runtime to be tried with")
+    ways = [Integers] if onnx else []
+    return [make(files, symbol, arrays, inputs, method) for make in (*ways, SymbolIntegers)]
+
+
+def _output(name):
+    """The name of a tensor of the ONNX file as an output of the symbol."""
+    return name if name == "data" else f"{name}_output"

@@ -1,0 +1,1 @@
+"""Trained networks applied to pictures and videos."""

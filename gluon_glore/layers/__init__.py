@@ -1,0 +1,1 @@
+"""The plan spelled as Gluon blocks: a file a unit."""

@@ -1,0 +1,135 @@
+"""Leaf layers for two or three spatial axes, named as the released parameter files name them.
+
+The one owner of BatchNorm's momentum: 0.9, as in the authors' files; its eps is the unit's. Names
+are relative: a unit creates its layers inside its `name_scope()`, whose prefix they take on.
+"""
+
+from mxnet import init
+from mxnet.gluon import HybridBlock, nn
+
+from ..plan.stages import Pool
+from ..plan.units import BATCH_NORM_EPS, Conv
+from .functional import flatten_locations, plain_copy, rectify
+
+BATCH_NORM_MOMENTUM = 0.9
+
+CONVOLUTIONS = {2: nn.Conv2D, 3: nn.Conv3D}
+MAX_POOLS = {2: nn.MaxPool2D, 3: nn.MaxPool3D}
+
+
+def convolution(conv: Conv):
+    """The Gluon layer of `conv`, He-normal weights, parameters `<name>__conv_{weight,bias}`."""
+    return CONVOLUTIONS[len(conv.kernel)](
+        conv.out_channels,
+        conv.kernel,
+        strides=conv.stride,
+        padding=conv.pad,
+        dilation=conv.dilation,
+        groups=conv.groups,
+        use_bias=conv.bias,
+        in_channels=conv.in_channels,
+        weight_initializer=init.Xavier("gaussian", "in", 2),
+        prefix=f"{conv.name}__conv_",
+    )
+
+
+class Norm(HybridBlock):
+    """BatchNorm, then ReLU where `relu`: `(B, channels, *space)` in and out.
+
+    Parameters `<name>__bn_{gamma,beta,running_mean,running_var}`. With three spatial `axes` it
+    works on plain copies: without them a 3-D BatchNorm does not train on MXNet's CPU build.
+    A `stand_in(F, x, norm)` is called in the place of its BatchNorm `norm`, where it is not None.
+    """
+
+    def __init__(self, name, channels, axes=2, relu=True, zero_gamma=False, eps=BATCH_NORM_EPS):
+        super().__init__(prefix=f"{name}__norm_")
+        self._axes = axes
+        self._relu = relu
+        self.stand_in = None
+        # Named beside this block, not inside it: the files know one level only.
+        self.norm = nn.BatchNorm(
+            epsilon=eps,
+            momentum=BATCH_NORM_MOMENTUM,
+            in_channels=channels,
+            gamma_initializer="zeros" if zero_gamma else "ones",
+            prefix=f"{name}__bn_",
+        )
+
+    def hybrid_forward(self, F, x):
+        """`(B, C, *space) -> (B, C, *space)`."""
+        x = plain_copy(F, x, self._axes)
+        y = self.norm(x) if self.stand_in is None else self.stand_in(F, x, self.norm)
+        if self._relu:
+            y = rectify(F, y)
+        return plain_copy(F, y, self._axes)
+
+
+def freeze_norm(net):
+    """Make every BatchNorm of a network use its running statistics, in training too."""
+
+    def freeze(block):
+        if isinstance(block, nn.BatchNorm):
+            block._kwargs["use_global_stats"] = True  # what the layer hands to its operator
+
+    net.apply(freeze)
+
+
+def is_frozen(norm):
+    """Whether `freeze_norm` made a BatchNorm use its running statistics."""
+    return norm._kwargs["use_global_stats"]
+
+
+class PreActConv(HybridBlock):
+    """BatchNorm, ReLU, convolution (He et al. 2016, https://arxiv.org/abs/1603.05027)."""
+
+    def __init__(self, conv: Conv, eps=BATCH_NORM_EPS):
+        super().__init__(prefix=f"{conv.name}_")
+        self.norm = Norm(conv.name, conv.in_channels, axes=len(conv.kernel), eps=eps)
+        self.conv = convolution(conv)
+
+    def hybrid_forward(self, F, x):
+        """`(B, C, *space) -> (B, C', *space')`, smaller by the convolution's stride."""
+        return self.conv(self.norm(x))
+
+
+def max_pool(pool: Pool, name):
+    """The Gluon layer of `pool`."""
+    return MAX_POOLS[len(pool.kernel)](
+        pool.kernel, strides=pool.stride, padding=pool.pad, prefix=f"{name}_"
+    )
+
+
+class GlobalAveragePool(HybridBlock):
+    """Average over all locations: `(B, C, *space) -> (B, C)`.
+
+    With `mean_max` set, the mean of average and maximum: see `pool_mean_max`.
+    Three spatial `axes` are flattened: GlobalAvgPool3D fails on MXNet's CPU build once hybridised.
+    """
+
+    def __init__(self, axes=2, prefix=None):
+        super().__init__(prefix=prefix)
+        self.mean_max = False
+        self._axes = axes
+
+    def hybrid_forward(self, F, x):
+        """`(B, C, *space) -> (B, C)`."""
+        flat = flatten_locations(F, x, self._axes)
+        pooled = F.Pooling(flat, global_pool=True, pool_type="avg", kernel=(1, 1))
+        if self.mean_max:
+            largest = F.Pooling(flat, global_pool=True, pool_type="max", kernel=(1, 1))
+            pooled = (pooled + largest) / 2
+        return F.flatten(pooled)
+
+
+def pool_mean_max(net):
+    """Have a network classify the mean of averaged and largest features, for larger pictures.
+
+    For evaluation, before the first forward; the DPN work tests so at 320 pixels
+    (https://arxiv.org/abs/1707.01629).
+    """
+
+    def change(block):
+        if isinstance(block, GlobalAveragePool):
+            block.mean_max = True
+
+    net.apply(change)

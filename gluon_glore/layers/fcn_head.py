@@ -1,0 +1,70 @@
+"""What a network has that labels pixels: the head's layers, and in training a second head.
+
+Long et al., CVPR 2015 (https://arxiv.org/abs/1411.4038); the auxiliary head after Zhao et al., CVPR
+2017 (https://arxiv.org/abs/1612.01105), section 3.3. `head.py` has the plan.
+"""
+
+from mxnet.gluon import HybridBlock, nn
+
+from ..plan.units import ConvUnit
+from .basic import Norm, convolution
+from .functional import enlarge
+
+
+class ConvNorm(HybridBlock):
+    """Convolution, BatchNorm, ReLU: `(B, C, H, W) -> (B, C', H, W)`."""
+
+    def __init__(self, unit: ConvUnit):
+        super().__init__(prefix=f"{unit.name}_")
+        self.conv = convolution(unit.conv)
+        self.norm = Norm(unit.name, unit.out_channels, eps=unit.eps)
+
+    def hybrid_forward(self, F, x):
+        """`(B, C, H, W) -> (B, C', H, W)`."""
+        return self.norm(self.conv(x))
+
+
+def pixel_classifier(name, channels, classes):
+    """1x1 convolution, `(B, channels, H, W) -> (B, classes, H, W)`, named as a dense classifier."""
+    return nn.Conv2D(classes, 1, in_channels=channels, prefix=f"{name}_")
+
+
+class AuxiliaryHead(nn.HybridSequential):
+    """A small head on the sums `(B, C, H, W)` that a stage gives: logits `(B, classes, H, W)`."""
+
+    def __init__(self, spec, classes):
+        super().__init__(prefix="")
+        channels = spec.stage_channels(spec.head.auxiliary)
+        unit = spec.head.auxiliary_unit(channels, spec.eps)
+        self.add(Norm("auxiliary", channels, eps=spec.eps), ConvNorm(unit))
+        if spec.dropout:
+            self.add(nn.Dropout(spec.dropout, prefix="auxiliary_dropout_"))
+        self.add(pixel_classifier("auxiliary_classifier", unit.out_channels, classes))
+
+
+class WithAuxiliary(HybridBlock):
+    """A segmentation network and its auxiliary head, for training.
+
+    `(B, C, H, W) ->` logits and auxiliary logits, `(B, classes, H, W)` each. It shares the
+    parameters of `net`, a `Network` whose spec has `head.auxiliary`, and has none of its own.
+    """
+
+    def __init__(self, net):
+        super().__init__(prefix="")
+        self.net = net
+        stages = [number for number, _ in net.spec.plan_by_stage()]
+        units = sum(number <= net.spec.head.auxiliary for number in stages)
+        self._last = net.first_unit + units - 1
+
+    def hybrid_forward(self, F, x):
+        """`(B, C, H, W) ->` logits and auxiliary logits, `(B, classes, H, W)` each."""
+        y = x
+        for index, layer in enumerate(self.net.features):
+            y = layer(y)
+            if index == self._last:
+                auxiliary = self.net.auxiliary(y)
+        spec = self.net.spec
+        return (
+            enlarge(F, self.net.output(y), x, spec.total_stride),
+            enlarge(F, auxiliary, x, spec.stride_at(spec.head.auxiliary)),
+        )

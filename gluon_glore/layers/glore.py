@@ -1,0 +1,161 @@
+"""The GloRe unit: project to nodes, reason on their graph, project back.
+
+Chen et al., Graph-Based Global Reasoning Networks, CVPR 2019, section 3
+(https://arxiv.org/abs/1811.12814).
+"""
+
+from mxnet.gluon import HybridBlock, nn
+
+from ..plan.units import BATCH_NORM_EPS, GloReUnit
+from .basic import Norm, PreActConv, convolution
+from .functional import (
+    broadcast_back,
+    concat_channels,
+    flatten_locations,
+    pool_locations,
+    pool_to_nodes,
+    rectify,
+    restore_locations,
+    swap_nodes_and_states,
+)
+
+
+class GraphConvolution(HybridBlock):
+    """One layer of reasoning on node features V: `(B, S, N, 1) -> (B, S, N, 1)`.
+
+    U = V + V·Aᵀ, the shortcut being the paper's identity in (I - A); Z = W·U (paper, section 3.3).
+    """
+
+    def __init__(self, adjacency, update, relu, prefix):
+        super().__init__(prefix=prefix)
+        self._relu = relu
+        self.adjacency = adjacency
+        self.update = update
+
+    def hybrid_forward(self, F, v):
+        """`(B, S, N, 1) -> (B, S, N, 1)`."""
+        u = v + swap_nodes_and_states(F, self.adjacency(swap_nodes_and_states(F, v)))
+        if self._relu:
+            u = rectify(F, u)
+        return self.update(u)
+
+
+class Extension(HybridBlock):
+    """States to the input's width, or to that of each path: `(B, S, H, W) -> (B, C, H, W)`."""
+
+    def __init__(self, convs):
+        super().__init__(prefix="extension_")
+        for conv in convs:
+            self.register_child(conv)
+
+    def hybrid_forward(self, F, y):
+        """`(B, S, H, W) -> (B, C, H, W)`, the paths' channels one after the other."""
+        paths = [conv(y) for conv in self._children.values()]
+        return paths[0] if len(paths) == 1 else concat_channels(F, *paths)
+
+
+class GloRe(HybridBlock):
+    """Global reasoning unit, out = x + extension(Y): `(B, C, *space) -> (B, C, *space)`.
+
+    1. state (B, S, L) and mask (B, N, L): 1x1 convolutions of x, N = mid_channels, S = 2 N
+    2. V = state · maskᵀ: (B, S, N), divided by L where `normalize`
+    3. U = V + V·Aᵀ over the nodes (A learned), Z = W·U over the states; `graph_layers` times
+    4. Y = Z · mask: (B, S, L); with `extend_first` extension(Z) · mask instead, the same numbers
+
+    Parameters
+    ----------
+    in_channels : channels C of the input.
+    mid_channels : number of nodes N.
+    ndim : spatial dimensions of the input, 1, 2 or 3.
+    arrangement : "pre" (BatchNorm-ReLU before every convolution, for pre-activation networks) or
+        "post" (BatchNorm behind the last one, its gamma zero at first, so that the unit starts as
+        the identity and can be put into a trained network).
+    normalize : divide the node features by the number of locations; for varying input sizes.
+    graph_layers : graph convolution layers g (paper, Table 1).
+    shared_projection : project back with the mask of the way in; else learn a second one.
+    pool_stride : average the way in over that many locations a dimension, to save time.
+    extend_first : extend the nodes, not the locations: cheaper where those are many ("post" only).
+    zero_gamma : start as the identity; False starts the last BatchNorm with gamma one ("post").
+    residual : channels of the residual path of a dual-path network, extended on their own, as are
+        the others ("pre" only); 0 for a network of one path.
+    eps : BatchNorm's.
+    prefix : prefix of the parameters, as "conv4_B03_extra_".
+
+    Raises InputError naming the field that is out of range.
+    """
+
+    def __init__(
+        self,
+        in_channels,
+        mid_channels,
+        ndim=2,
+        arrangement="pre",
+        normalize=False,
+        graph_layers=1,
+        shared_projection=True,
+        pool_stride=1,
+        extend_first=False,
+        zero_gamma=True,
+        residual=0,
+        eps=BATCH_NORM_EPS,
+        prefix=None,
+    ):
+        super().__init__(prefix=prefix)
+        unit = GloReUnit(
+            self.name,
+            in_channels,
+            mid_channels,
+            ndim,
+            arrangement,
+            normalize,
+            graph_layers,
+            shared_projection,
+            pool_stride,
+            extend_first,
+            zero_gamma,
+            residual=residual,
+            eps=eps,
+        )
+        self._normalize = normalize
+        self._extend_first = extend_first
+        self._axes = ndim
+        self._pool_stride = (pool_stride,) * ndim
+        post = arrangement == "post"
+
+        def conv(row):
+            return convolution(row) if post else PreActConv(row, eps)
+
+        with self.name_scope():
+            self.state = conv(unit.state)
+            self.projection = conv(unit.projection)
+            self.reverse = conv(unit.reverse) if unit.reverse else None
+            self.graph = nn.HybridSequential(prefix="graph_")
+            for adjacency, update in unit.graph:
+                self.graph.add(
+                    GraphConvolution(conv(adjacency), conv(update), post, f"{update.name}_")
+                )
+            self.extension = Extension([conv(row) for row in unit.extensions])
+            self.norm = None
+            if post:
+                name = unit.extensions[0].name
+                self.norm = Norm(name, in_channels, relu=False, zero_gamma=zero_gamma, eps=eps)
+
+    def hybrid_forward(self, F, x):
+        """`(B, C, *space) -> (B, C, *space)`."""
+        flat = flatten_locations(F, x, self._axes)
+        mask = self.projection(flat)
+        way_in, pooled_mask = flat, mask
+        if max(self._pool_stride) > 1:
+            way_in = pool_locations(F, flat, x, self._pool_stride)
+            pooled_mask = pool_locations(F, mask, x, self._pool_stride)
+        v = pool_to_nodes(F, self.state(way_in), pooled_mask, self._normalize)
+        z = self.graph(v)
+        if self.reverse is not None:
+            mask = self.reverse(flat)
+        if self._extend_first:
+            y = broadcast_back(F, self.extension(z), mask)
+        else:
+            y = self.extension(broadcast_back(F, z, mask))
+        if self.norm is not None:
+            y = self.norm(y)
+        return x + restore_locations(F, y, x, self._axes)

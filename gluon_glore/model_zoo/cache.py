@@ -1,0 +1,147 @@
+"""The folder of weights on this machine: its entries, its lock, and what came from where.
+
+The root ($GLORE_HOME, else ~/.mxnet/models as for Gluon's own zoo) holds an entry a folder,
+`NAME-<first 8 of the parameters' sha256>`. `sources.yaml` has the digest of every file that was
+ever downloaded.
+"""
+
+import contextlib
+import datetime
+import glob
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+import portalocker
+import yaml
+
+from ..utils.errors import InputError, naming
+from ..utils.files import sha256, write_text
+from ..weights.manifest import MANIFEST, Manifest, params_of, parse_manifest
+from .catalogue import DIGEST
+
+SOURCES = "sources.yaml"
+WAIT = 3600  # seconds for another process to bring the weights
+
+
+@dataclass(frozen=True)
+class Found:
+    """A parameter file; `manifest` says what network it is of, None where nothing does."""
+
+    params: Path
+    manifest: Optional[Manifest] = None
+
+
+def default_root() -> Path:
+    """Where weights lie: $GLORE_HOME, else ~/.mxnet/models as for Gluon's own model zoo."""
+    return Path(os.environ.get("GLORE_HOME") or "~/.mxnet/models").expanduser()
+
+
+def described(params):
+    """A parameter file, with the manifest beside it where that lists it, its checksum verified."""
+    params = Path(params)
+    if params.is_file() and (params.parent / MANIFEST).is_file():
+        manifest = parse_manifest(params.parent / MANIFEST)
+        if params.name in manifest.sha256:
+            return _checked(params, manifest)
+    return Found(params)
+
+
+def installed(name=None, root=None):
+    """The whole entries of a network (default: of all) in the root, the newest first.
+
+    They are `(folder, manifest)`; only the manifests are looked at.
+    """
+    root = Path(root or default_root()).expanduser()
+    pattern = f"{glob.escape(name)}-*" if name else "*-*"
+    folders = [path for path in root.glob(pattern) if (path / MANIFEST).is_file()]
+    found = []
+    for folder in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True):
+        with contextlib.suppress(InputError):
+            manifest = parse_manifest(folder / MANIFEST)
+            if name in (None, manifest.model) and manifest.card:
+                found.append((folder, manifest))
+    return found
+
+
+def digests(manifest):
+    """The sha256 of an entry's parameter files, a list."""
+    return [digest for file, digest in manifest.sha256.items() if file.endswith(".params")]
+
+
+def origins(manifest):
+    """The digests by which `sources.yaml` may know an entry."""
+    return {manifest.card.source_sha256, *digests(manifest)}
+
+
+def verified(folder):
+    """The parameters of a folder with a manifest. Raises InputError where a checksum differs."""
+    folder = Path(folder)
+    if not (folder / MANIFEST).is_file():
+        raise InputError(
+            f"{folder}: no {MANIFEST} in it; a released network's folder is imported with "
+            "`python -m gluon_glore import`"
+        )
+    manifest = parse_manifest(folder / MANIFEST)
+    return _checked(params_of(folder, manifest), manifest)
+
+
+def _checked(params, manifest):
+    if not params.is_file():
+        raise InputError(f"{params}: missing")
+    if sha256(params) != manifest.sha256.get(params.name):
+        raise InputError(f"{params}: damaged, its checksum is not the manifest's")
+    return Found(params, manifest)
+
+
+def whole(folder):
+    """The parameters of an entry in the root. Raises InputError, saying what to do if damaged."""
+    try:
+        return verified(folder)
+    except InputError as error:
+        raise InputError(f"{error}; delete {folder}, the next call brings it anew") from None
+
+
+@contextlib.contextmanager
+def work(root):
+    """An empty folder in the root, for one process at a time. Raises InputError after `WAIT` s."""
+    temporary = root / ".bring"
+    with naming(root):
+        root.mkdir(parents=True, exist_ok=True)
+        try:
+            with portalocker.Lock(root / ".lock", "a", timeout=WAIT):
+                shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
+                temporary.mkdir()
+                try:
+                    yield temporary
+                finally:
+                    shutil.rmtree(temporary, ignore_errors=True)
+        except portalocker.LockException:
+            raise InputError(f"{root}: another process has held its lock for {WAIT} s") from None
+
+
+def recorded(root):
+    """{address: sha256} of all that was ever downloaded to a root."""
+    return {address: entry["sha256"] for address, entry in _read_sources(root).items()}
+
+
+def record(root, address, digest):
+    """Note what an address gave; what it gave first stays."""
+    sources = _read_sources(root)
+    first = {"sha256": digest, "first_used": datetime.date.today().isoformat()}
+    if sources.setdefault(address, first) is first:
+        write_text(root / SOURCES, yaml.safe_dump(sources))
+
+
+def _read_sources(root):
+    file = root / SOURCES
+    try:
+        with naming(root):
+            sources = yaml.safe_load(file.read_text(encoding="utf-8") if file.exists() else "{}")
+        if all(DIGEST.fullmatch(entry["sha256"]) for entry in sources.values()):
+            return sources
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError):
+        pass
+    raise InputError(f"{file}: damaged; without it, the next downloads are recorded anew")

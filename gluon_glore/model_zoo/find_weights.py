@@ -1,0 +1,247 @@
+"""Weights by name: found on this machine, or brought here once."""
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from ..networks.paper import list_models
+from ..networks.registry import check_name, get_spec
+from ..utils.errors import InputError
+from ..utils.files import sha256, write_text
+from ..weights.card import Card, markdown
+from ..weights.manifest import MANIFEST, parse_manifest, read_manifest
+from .cache import (
+    SOURCES,
+    Found,
+    default_root,
+    described,
+    digests,
+    installed,
+    origins,
+    record,
+    recorded,
+    verified,
+    whole,
+    work,
+)
+from .catalogue import DIGEST, NAME, SMALL, Row, find_row, mirror_address, releases, rows, shipped
+from .download import LIMIT, download
+from .entry import CARD
+from .import_weights import import_weights
+
+_HASH = re.compile(r"[0-9a-f]{8,64}")
+_URL = re.compile(r"\w+://")
+
+
+def find_weights(name, pretrained=True, root=None) -> Found:
+    """The weights of the network `name`, verified; downloaded where they are not here yet.
+
+    `pretrained` is True (what the catalogue has), the first 8 or more digits of the parameters'
+    sha256, an address (https, http, file), or a path: of a parameter file, of a zoo entry, export
+    or checkpoint, or of a released archive or PyTorch file. Of several processes one downloads, the
+    others wait. Raises InputError where there are none, or they are damaged or changed.
+    """
+    root = Path(root or default_root()).expanduser()
+    check_name(name)
+    if pretrained is True:
+        return _by_name(name, root)
+    if not isinstance(pretrained, (str, os.PathLike)):
+        raise InputError(
+            "pretrained must be True, False, an address, a path or the first 8 digits of a sha256, "
+            f"given {pretrained!r}"
+        )
+    text = os.fspath(pretrained)
+    if _URL.match(text):
+        return bring(_row_of(name, text), root)
+    path = Path(text).expanduser()
+    if _HASH.fullmatch(text) and not path.exists():
+        return _by_hash(name, text, root)
+    if path.is_dir():
+        return verified(path)
+    if path.suffix == ".params" or not path.is_file():
+        return described(path)
+    return import_file(name, path, root)
+
+
+def _by_name(name, root):
+    flat = root / f"{name}-0000.params"
+    if flat.is_file():
+        return described(flat)
+    row = find_row(shipped(), name)
+    here = None if row else brought(name, root)
+    if here:
+        return whole(here[0])
+    row = row or find_row(rows(), name)
+    if row is not None:
+        return bring(row, root)
+    hashes = ", ".join(digests(manifest)[0][:8] for _, manifest in installed(name, root))
+    if not hashes:
+        get_spec(name)  # names the closest where there is no such network
+    others = f"; by path or hash only: {hashes}" if hashes else ""
+    raise InputError(
+        f"no weights for {name}: the catalogue has none, and there is no {flat}{others}"
+    )
+
+
+def brought(name, root=None):
+    """The newest entry to which the catalogues led before, as (folder, manifest), or None.
+
+    No network is needed to know it.
+    """
+    root = Path(root or default_root()).expanduser()
+    mirror = mirror_address()
+    sources = {row.source for row in releases() if row.name == name}
+    followed = {
+        digest
+        for address, digest in recorded(root).items()
+        if address in sources or (mirror and address.startswith(f"{mirror}/"))
+    }
+    return next((e for e in installed(name, root) if followed & origins(e[1])), None)
+
+
+def _by_hash(name, digits, root):
+    known = set()
+    for folder, manifest in installed(root=root):
+        for digest in digests(manifest):
+            if digest.startswith(digits):
+                return whole(folder)
+            known |= {digest[:8]} if manifest.model == name else set()
+    for row in rows():
+        if row.sha256 and row.sha256.startswith(digits):
+            return bring(row, root)
+        known |= {row.sha256[:8]} if row.sha256 and row.name == name else set()
+    known = ", ".join(sorted(known)) or "none"
+    raise InputError(f"no weights {digits} for {name}, known: {known}")
+
+
+def _row_of(name, url):
+    """The row of an address, one that the catalogue knows or the user's own."""
+    url = re.sub(r"/[^/]+\.params$", "", url).rstrip("/")
+    for row in releases():
+        if url in (row.url, row.source):
+            return row
+    return Row(name, url, url, "not said", "not said", "none", "", None)
+
+
+def bring(row, root):
+    """The entry of a row: the one here, or a download."""
+    if row.packaged:
+        return verified(row.packaged)
+    folder = _installed_from(row, root)
+    if folder is None:
+        with work(root) as temporary:
+            folder = _installed_from(row, root)  # another process may have been first
+            if folder is None:
+                fetch = _download_entry if row.is_entry else _download_release
+                folder = fetch(row, root, temporary)
+    return whole(folder)
+
+
+def _installed_from(row, root):
+    """The entry that a row led to, None where it was never followed."""
+    digest = row.sha256 or recorded(root).get(row.source)
+    for folder, manifest in installed(root=root):
+        if manifest.card.source == row.source or digest in origins(manifest):
+            return folder
+    return None
+
+
+def _import_name(name):
+    """What to import a file as. None: what it is, 2-D networks' weights go into 3-D ones too."""
+    return None if name in list_models() and get_spec(name).ndim == 3 else name
+
+
+def _download_release(row, root, temporary):
+    """Download and import a released file."""
+    get_spec(row.name)  # before hundreds of megabytes come for no network
+    name = Path(unquote(urlsplit(row.url).path)).name
+    file = root / f".{re.sub('[^A-Za-z0-9_.-]', '_', name)}"  # hidden; a later call goes on there
+    digest = download(row.url, file)
+    try:
+        _refuse_change(row, digest, root)
+        card = Card(row.source, digest, row.origin, row.licence, row.claimed)
+        entry = import_weights(
+            file, temporary / "entry", _import_name(row.name), card, row.preprocess, compare=False
+        )
+    finally:
+        file.unlink()
+    record(root, row.source, digest)
+    return _install(entry, root)
+
+
+def import_file(name, path, root):
+    """An archive or PyTorch file on this machine, imported once."""
+    digest = sha256(path)
+    folder = _imported_from(digest, root)
+    if folder is None:
+        with work(root) as temporary:
+            folder = _imported_from(digest, root)  # another process may have been first
+            if folder is None:
+                card = Card(str(path), digest)
+                entry = import_weights(
+                    path, temporary / "entry", _import_name(name), card, compare=False
+                )
+                folder = _install(entry, root)
+    return whole(folder)
+
+
+def _imported_from(digest, root):
+    entries = installed(root=root)
+    return next((folder for folder, m in entries if m.card.source_sha256 == digest), None)
+
+
+def _download_entry(row, root, temporary):
+    """Download a published entry, each file under the checksum of its manifest."""
+    folder = temporary / "entry"
+    url = f"{row.url}/{MANIFEST}"
+    download(url, folder / MANIFEST, limit=SMALL)
+    manifest = _read_strangers(folder / MANIFEST, url)
+    if _import_name(row.name) not in (None, manifest.model):
+        raise InputError(f"{row.url}: weights of {manifest.model}, not of {row.name}")
+    (digest,) = digests(manifest)
+    _refuse_change(row, digest, root)
+    left = LIMIT
+    for name, checksum in manifest.sha256.items():
+        file = root / f".{checksum[:8]}-{name}"  # hidden; a later call goes on there
+        download(f"{row.url}/{name}", file, sha256=checksum, limit=left)
+        left -= file.stat().st_size
+        os.replace(file, folder / name)
+    write_text(folder / CARD, markdown(manifest))  # no checksum vouches for one that is there
+    record(root, row.source, digest)
+    return _install(folder, root)
+
+
+def _read_strangers(file, url):
+    """A manifest that was downloaded: its names will be those of files and folders here."""
+    try:
+        manifest = parse_manifest(file)
+        names = [manifest.model, *manifest.sha256]
+        plain = all(map(NAME.fullmatch, names)) and MANIFEST not in names
+        if not (plain and all(map(DIGEST.fullmatch, manifest.sha256.values()))):
+            raise ValueError("no names of files in one folder, or no digests")
+        if len(digests(manifest)) != 1 or manifest.card is None:
+            raise ValueError("no zoo entry's")
+        return manifest
+    except (TypeError, ValueError):
+        raise InputError(f"{url}: damaged manifest") from None
+
+
+def _refuse_change(row, digest, root):
+    """Refuse what is not as the catalogue says, or not as it was at this address before."""
+    first = recorded(root).get(row.source)
+    for wanted, where in ((row.sha256, "the catalogue"), (first, root / SOURCES)):
+        if wanted not in (None, digest):
+            raise InputError(
+                f"{row.url}: has changed, its sha256 is {digest}, {where} has {wanted}"
+            )
+
+
+def _install(folder, root):
+    """Move an entry to its place in the root."""
+    manifest = read_manifest(folder)
+    place = root / f"{manifest.model}-{digests(manifest)[0][:8]}"
+    if place.exists():  # the same parameters, damaged since, or of another source
+        os.replace(place, root / ".bring" / "old")
+    os.replace(folder, place)
+    return place

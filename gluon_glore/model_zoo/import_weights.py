@@ -1,0 +1,186 @@
+"""From a file of somebody else's to an entry of the model zoo."""
+
+import contextlib
+import dataclasses
+import os
+import pickle
+import re
+import tempfile
+import zipfile
+from pathlib import Path
+
+import mxnet as mx
+
+from ..convert.archive import extract_release, find_release
+from ..convert.compare import released_logits
+from ..convert.mxnet_release import read_release
+from ..convert.pytorch import read_pytorch
+from ..data.image import Preprocess
+from ..networks.network import Network
+from ..networks.paper import list_models
+from ..networks.registry import get_spec
+from ..plan.spec import NetSpec
+from ..utils.errors import InputError, naming
+from ..utils.files import sha256
+from ..weights.card import Card
+from ..weights.manifest import Manifest
+from ..weights.parameters import set_weights
+from ..weights.params_file import MAGIC
+from .catalogue import releases
+from .entry import compare_logits, golden_input, write_entry
+
+COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")  # gzip, bzip2, xz
+UNPREPARED = "how pictures become its input is not known: they are taken as they are"
+
+
+def import_weights(path, directory, name=None, card=None, preprocess=None, compare=True):
+    """Import released weights as the zoo entry `directory`; returns its folder.
+
+    `path` is an MXNet archive (.tar), its unpacked folder or its .params file beside its symbol,
+    or a PyTorch file (.pth), told apart by content. The network is read off the file; `name`
+    (default: the registered one of the same layers, or of the same units elsewhere or with another
+    BatchNorm eps) is what the entry is called. `card` says where the file is from (default: what
+    the catalogue says of a file so called with that network), `preprocess` how its input is made
+    (default: the authors' way). With `compare` the released symbol itself runs once on MXNet's
+    plain operators, and the logits must agree. Raises InputError where the file is damaged or
+    hostile, or no network here, naming the parameters that have no counterpart.
+    """
+    path = Path(path)
+    with tempfile.TemporaryDirectory() as temporary, _as_of(path, temporary):
+        release = _release_files(path, temporary)
+        found = read_release(*release) if release else read_pytorch(path)
+        name = _check_name(name, found.spec, path) if name else find_name(found.spec)
+        spec = _named(found, name)
+        card = card or _known_card(path, name)
+        checked = ["every layer has its counterpart in the file, no parameter is left over"]
+        if compare and release:
+            checked.append(_compare(spec, found.arrays, release))
+        if path.is_file() and not card.source_sha256:
+            card = dataclasses.replace(card, source_sha256=sha256(path))
+        notes = [*card.notes, *found.notes]
+        if preprocess is None:
+            preprocess = _preprocess(spec)
+            if spec.in_channels != 3:
+                notes.append(UNPREPARED)
+        card = dataclasses.replace(card, checked=(*card.checked, *checked), notes=tuple(notes))
+        classes = tuple(str(i) for i in range(found.classes))
+        manifest = Manifest(name, classes, preprocess, spec=spec, card=card)
+        return write_entry(directory, manifest, found.arrays)
+
+
+def _known_card(path, name):
+    """The card of a file that is called as one of the catalogue and holds the network it should."""
+    card = Card(str(path))
+    for row in releases():
+        if row.name == name and row.source.endswith(f"/{path.name}"):
+            note = (
+                f"origin, licence and claim are the catalogue's of a file so called: {row.source}"
+            )
+            return dataclasses.replace(
+                card, origin=row.origin, licence=row.licence, claimed=row.claimed, notes=(note,)
+            )
+    return card
+
+
+@contextlib.contextmanager
+def _as_of(path, temporary):
+    """What is refused of a file taken out of an archive is refused of the archive."""
+    try:
+        yield
+    except InputError as error:
+        inside = str(error).replace(f"{temporary}{os.sep}", "")
+        raise InputError(str(error) if inside == str(error) else f"{path}: {inside}") from None
+
+
+def _preprocess(spec):
+    """The authors' way from pictures to the input; other than RGB ones are taken as they are."""
+    size = spec.input_size[-2:]
+    if spec.in_channels != 3:
+        return Preprocess(size=size, resize=0, mean=(0.0,) * spec.in_channels, scale=1.0)
+    return Preprocess.for_size(size)
+
+
+def _release_files(path, temporary):
+    """Symbol and parameter file of what `path` is, None for a PyTorch file.
+
+    Raises InputError where it is neither.
+    """
+    if path.is_dir():
+        return find_release(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    with naming(path), open(path, "rb") as file:
+        head = file.read(512)
+    if head.startswith(MAGIC):
+        prefix = re.sub(r"-\d{4,9}$", "", path.stem)  # of PREFIX-0000.params
+        symbol = path.with_name(f"{prefix}-symbol.json")
+        if not symbol.is_file():
+            raise InputError(f"{path}: parameters alone; {symbol.name} is needed beside them")
+        return symbol, path
+    if zipfile.is_zipfile(path) or head[:1] == pickle.PROTO:
+        return None
+    if head[257:262] == b"ustar" or head.startswith(COMPRESSED):
+        return extract_release(path, Path(temporary))
+    raise InputError(
+        f"{path}: neither an archive with an MXNet network, nor its parameters, nor a PyTorch file"
+    )
+
+
+def find_name(spec):
+    """The registered name of a spec: of the same layers, else of as many units at other places.
+
+    BatchNorm's eps may differ. Raises InputError where no name fits.
+    """
+    like = {name: get_spec(name) for name in list_models()}
+    for alike in (_layers, _outline):
+        wanted = alike(spec)
+        for name, other in like.items():
+            if alike(other) == wanted:
+                return name
+    raise InputError(
+        "no registered network is like the one in the file "
+        f"({sum(s.blocks for s in spec.stages)} units, extra units {spec.placement}): name it"
+    )
+
+
+def _check_name(name, spec, path):
+    """`name`, unless it is that of a registered network of other layers."""
+    if name in list_models() and _outline(get_spec(name)) != _outline(spec):
+        raise InputError(f"{path}: another network than {name}, its extra units: {spec.placement}")
+    return name
+
+
+def _layers(spec):
+    spec = dataclasses.replace(spec, eps=0.0)
+    layers = (*spec.plan(), *spec.head_plan())
+    return spec.in_channels, spec.stem_conv, spec.stem_pool, layers
+
+
+def _outline(spec):
+    """The layers without the extra units, and how many of those a stage has."""
+    extras = sorted((extra.kind, extra.stage) for extra in spec.extras)
+    return _layers(dataclasses.replace(spec, extras=())), extras
+
+
+def _named(found, name):
+    """The spec under its name; where the file names no input, with that of the registered one."""
+    spec = dataclasses.replace(found.spec, name=name)
+    if name not in list_models():
+        return spec
+    said = spec.input_size != NetSpec.input_size
+    return spec if said else dataclasses.replace(spec, input_size=get_spec(name).input_size)
+
+
+def _compare(spec, arrays, release):
+    """Run the released symbol and ours on one picture; returns what to write on the card."""
+    x = golden_input(spec)[:1]
+    net = Network(spec)
+    arrays = {name: mx.nd.array(array) for name, array in arrays.items()}
+    set_weights(net.collect_params(), arrays, release[1])
+    actual = net(mx.nd.array(x)).asnumpy()
+    expected = released_logits(*release, x)
+    difference = compare_logits(actual, expected, release[0])
+    return (
+        f"logits of one input differ by {difference:.1e} of their deviation from those of the "
+        "released symbol on MXNet's plain operators"
+    )

@@ -1,0 +1,154 @@
+"""From what a user names (training run, checkpoint, zoo entry, network) to a Gluon network."""
+
+import dataclasses
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from ..data.class_names import read_names
+from ..data.image import Preprocess
+from ..networks.network import Network
+from ..networks.paper import get_spec, list_models
+from ..utils.errors import InputError
+from ..weights import load_arrays, set_weights
+from ..weights.manifest import MANIFEST, Manifest, clip_of, params_of, read_manifest
+from ..weights.run_folder import newest_checkpoint
+from .cache import Found
+from .find_weights import find_weights
+from .transfer import fill
+
+
+def load_network(model, weights=None, class_names=None):
+    """Load a Gluon network with its weights: (Network, Manifest).
+
+    `model` is a training run's directory (its newest checkpoint), a checkpoint, a zoo entry, or a
+    name with `weights`, all that `get_model` takes as `pretrained` (default: the catalogue's), and
+    `class_names`, a text file with one name a line (default: those of the weights, else numbers).
+    Raises InputError where something is missing, damaged or another network's.
+    """
+    folder = Path(model)
+    if folder.is_dir():
+        refuse_extras(model, weights, class_names)
+        if (folder / MANIFEST).is_file():
+            manifest = read_manifest(folder)
+        else:
+            folder, manifest = newest_checkpoint(folder, lambda text: print(text, file=sys.stderr))
+        found = Found(params_of(folder, manifest), manifest)
+        return fill_model(manifest.model, found), manifest
+    if folder.name != str(model):  # a path, as no network's name is
+        raise InputError(f"{model}: no such directory")
+    found = find_weights(model, weights or True)
+    spec = found_spec(model, found)
+    _refuse_flat(spec, found.params)
+    manifest = found.manifest or _manifest_of(spec)
+    if class_names is not None:
+        manifest = replace(manifest, class_names=tuple(read_names(class_names)))
+    net = fill_model(model, found)
+    if not found.manifest and class_names is None:
+        manifest = replace(manifest, class_names=tuple(str(i) for i in range(net.classes)))
+    if len(manifest.class_names) != net.classes:
+        raise InputError(
+            f"{found.params}: {net.classes} classes, given {len(manifest.class_names)} names"
+        )
+    return net, manifest
+
+
+def _refuse_flat(spec, params):
+    """Raise InputError for a 2-D network's weights in a 3-D one: its classifier would be random."""
+    if spec.ndim == 3 and all(array.ndim < 5 for array in load_arrays(params).values()):
+        raise InputError(
+            f"{params}: weights of a network of pictures, with which {spec.name} can begin to be "
+            "trained, but not yet tell classes apart"
+        )
+
+
+def _manifest_of(spec):
+    """What is assumed of a parameter file that comes without: pictures prepared as the paper's.
+
+    So are the frames of a video, and its clips: the network's own length, every 8th frame.
+    """
+    if spec.in_channels != 3 or spec.ndim == 1:
+        raise InputError(
+            f"{spec.name} does not take RGB pictures: give a training run, a zoo entry or an "
+            "exported folder, which say how its input is prepared"
+        )
+    manifest = Manifest(spec.name, (), Preprocess.for_size(spec.input_size[-2:]))
+    return replace(manifest, clip=clip_of(manifest))
+
+
+def refuse_extras(model, weights, class_names):
+    """Raise InputError where weights or class names are given for what holds its own."""
+    if weights or class_names:
+        raise InputError(f"{model} holds its own weights and class names, give no others")
+
+
+def get_model(name, classes=None, pretrained=False, ctx=None, root=None) -> Network:
+    """A registered network: pixels `(B, C, *space)` -> logits `(B, classes)`.
+
+    `classes` defaults to those of the weights, or without weights to the network's own: 1000 of
+    ImageNet, 400 of Kinetics.
+    `pretrained`: False gives an uninitialised network. True brings the weights that the catalogue
+    has (`python -m gluon_glore list`), once; others are named by the first 8 digits of their
+    sha256, by an address, or by a path to a parameter file, zoo entry, released archive or PyTorch
+    file. A manifest beside a parameter file is followed: placement and BatchNorm eps of its
+    network, classes, checksum. Where `classes` is given and the weights have others, the classifier
+    is new; weights of a 2-D network are inflated into a 3-D one, whose classifier and extra units
+    then are new.
+    `ctx` is where the weights go (default: the current context), `root` the folder of the weights
+    ($GLORE_HOME, else ~/.mxnet/models).
+
+    Raises InputError where the name is unknown (naming the closest), where there are no weights,
+    they are damaged, or they are another network's.
+    """
+    if pretrained is False:
+        return Network(get_spec(name), classes=classes)
+    return fill_model(name, find_weights(name, pretrained, root), classes, ctx)
+
+
+def fill_model(name, found, classes=None, ctx=None) -> Network:
+    """The network `name` with the weights that were found, see `get_model`."""
+    spec = found_spec(name, found)
+    arrays = load_arrays(found.params)
+    if spec.ndim == 3 and all(array.ndim < 5 for array in arrays.values()):
+        net = Network(spec, classes)
+        net.initialize(ctx=ctx)
+        fill(net, found.params, "the file", arrays, allow_missing=True, skip_classifier=True)
+        return net
+    classifier = arrays.get(f"{spec.names[-1]}_weight")
+    theirs = spec.classes if classifier is None else classifier.shape[0]
+    net = Network(spec, theirs if classes is None else classes)
+    fresh = net.output.collect_params() if net.classes != theirs else {}
+    if fresh:
+        net.output.initialize(ctx=ctx)
+    params = {n: p for n, p in net.collect_params().items() if n not in fresh}
+    arrays = {n: a for n, a in arrays.items() if n not in fresh}
+    set_weights(params, arrays, found.params, ctx=ctx)
+    return net
+
+
+def found_spec(name, found):
+    """The spec of the network `name` as its weights have it.
+
+    Raises InputError where the weights are another network's, 2-D ones for a 3-D network excepted.
+    """
+    manifest = found.manifest
+    if manifest is None:
+        return get_spec(name)
+    if manifest.model == name:
+        spec = manifest.spec or get_spec(name)
+        if name in list_models() and _body(spec) != _body(get_spec(name)):
+            raise InputError(
+                f"{found.params}: weights of another network that is called {name} too"
+            )
+        return spec
+    spec = get_spec(name)
+    if spec.ndim == 3 and (manifest.spec or get_spec(manifest.model)).ndim == 2:
+        return spec
+    raise InputError(f"{found.params}: weights of {manifest.model}, not of {name}")
+
+
+def _body(spec):
+    """What weights that are called as a registered network must share with it."""
+    head = spec.head and dataclasses.replace(spec.head, units=0, auxiliary=0)
+    spec = dataclasses.replace(spec, extras=(), eps=0.0, head=head)
+    return (*spec.plan(), *spec.head_plan())

@@ -1,0 +1,100 @@
+"""From a trained run to an entry of a zoo: a folder that any web server makes a mirror."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from ..networks.paper import list_models
+from ..networks.registry import check_name
+from ..utils.errors import InputError, naming
+from ..weights.card import Card
+from ..weights.manifest import MANIFEST, Manifest, parse_manifest
+from .catalogue import FILE, NAME, add_to_catalogue, read_catalogue
+from .entry import add_measurement, write_entry
+from .load import load_network
+from .measure import measure
+
+SOURCE = "a training run, see config.yaml and metrics.jsonl"
+KEPT = ("config.yaml", "metrics.jsonl")  # of a run
+
+
+def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
+    """Publish a run's newest checkpoint, or a checkpoint, in the folder `zoo`; returns the entry.
+
+    The entry `NAME-<first 8 of the parameters' sha256>` has parameters (float16 with `half`: their
+    accuracy is what is measured), model card, golden numbers, and the run's configuration and log;
+    `zoo/catalogue.yaml` lists it. `name` defaults to the network's, `card` says whose it is and
+    under what licence. It is evaluated on `data`, indexed RecordIO, by default the run's own
+    validation set. Raises InputError where anything is missing, damaged or can't be written; the
+    zoo is then as it was.
+    """
+    zoo, run = Path(zoo), _run_of(Path(checkpoint))
+    net, manifest = load_network(checkpoint)
+    if net.spec.head:
+        raise InputError(
+            f"{manifest.model} labels pixels: entries of a zoo are measured by their top-1 accuracy"
+        )
+    name = _check_name(name or manifest.model, manifest.model)
+    entry = Manifest(
+        name, manifest.class_names, manifest.preprocess, spec=net.spec, card=card or Card(SOURCE)
+    )
+    arrays = {key: param.data().asnumpy() for key, param in net.collect_params().items()}
+    data = data or _validation_set(run)
+    files = [run / file for file in KEPT if (run / file).is_file()]
+    if (zoo / FILE).is_file():
+        read_catalogue(zoo / FILE)  # refuses a damaged one before the work is done
+    with naming(zoo), _work(zoo) as temporary:
+        dtype = "float16" if half else "float32"
+        folder = write_entry(temporary / "entry", entry, arrays, files, dtype)
+        digest = parse_manifest(folder / MANIFEST).sha256[f"{name}-0000.params"]
+        place = zoo / f"{name}-{digest[:8]}"
+        if place.exists():
+            raise InputError(f"{place}: published already; delete it to publish it anew")
+        add_measurement(folder, measure(folder, data))
+        whole = parse_manifest(folder / MANIFEST)
+        os.replace(folder, place)
+        try:
+            add_to_catalogue(zoo, name, place.name, whole, digest)
+        except BaseException:
+            shutil.rmtree(place)
+            raise
+    return place
+
+
+def _check_name(name, model):
+    """The name of an entry, unless it can't be a folder's or is that of another network."""
+    check_name(name, NAME)
+    if name != model and name in list_models():
+        raise InputError(f"{name} is another network than {model}, give it a name of its own")
+    return name
+
+
+@contextlib.contextmanager
+def _work(zoo):
+    """A folder to work in, in the zoo; after an error a zoo goes that was not there before."""
+    new = not zoo.exists()
+    zoo.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=zoo, prefix=".publish.") as temporary:
+            yield Path(temporary)
+    except BaseException:
+        if new:
+            with contextlib.suppress(OSError):
+                zoo.rmdir()
+        raise
+
+
+def _run_of(folder):
+    """The directory of a checkpoint's run, or of a run."""
+    with contextlib.suppress(IndexError):
+        if folder.parent.name == "checkpoints":
+            return folder.resolve().parents[1]
+    return folder
+
+
+def _validation_set(run):
+    from gluon_glore.weights.run_folder import validation_set
+
+    return validation_set(run)

@@ -1,0 +1,117 @@
+"""What one network has learned, put into another: a backbone with a new head, 2-D into 3-D."""
+
+from pathlib import Path
+
+import mxnet as mx
+from mxnet.gluon import Block
+
+from ..networks.network import Network
+from ..networks.paper import list_models
+from ..plan.spec import NAMES
+from ..utils.errors import InputError
+from ..weights import (
+    fit_as_is,
+    is_initialized,
+    load_arrays,
+    named_arrays,
+    plain_names,
+    set_weights,
+)
+from .find_weights import find_weights
+
+CLASSIFIER = {f"{names[-1]}_{leaf}" for names in NAMES.values() for leaf in ("weight", "bias")}
+
+
+def transfer_weights(block, source, *, allow_missing=False, skip_classifier=False):
+    """Fill a block with the weights of another network by their names, all of it or nothing.
+
+    Kernels `(O, I, H, W)` become `(O, I, T, H, W)` where the block has those: repeated T times and
+    divided by T (see `inflate_weights`). All others are copied.
+
+    Call it before the first forward: MXNet's CPU build can't overwrite the weights of a network
+    that has run.
+
+    Parameters
+    ----------
+    block : a `Network`, or any Block with its parameter names, as its `features` or a segmentation
+        network's backbone; initialised where the options let parameters keep their values.
+    source : a network's name (its weights in the model zoo), a parameter file, or a `Network` or
+        another Block with its parameter names.
+    allow_missing : parameters that the source lacks keep their values, as of units or heads that
+        the other network has not.
+    skip_classifier : the source's classifier is left out, and the block's own keeps its values.
+
+    Returns the names of the parameters that kept their values, in the block's order. Raises
+    InputError naming the parameters that differ, or one that is to keep its values and has none.
+    """
+    return fill(block, *read_source(source), allow_missing, skip_classifier)
+
+
+def fill(block, title, place, arrays, allow_missing, skip_classifier):
+    """`transfer_weights` of what `read_source` returned. Raises what it raises."""
+    params = block.collect_params()
+    own = set()
+    if skip_classifier:
+        own.update(CLASSIFIER & set(params))
+        arrays = {name: array for name, array in arrays.items() if name not in CLASSIFIER}
+    if allow_missing:
+        own.update(name for name in params if name not in arrays)
+    kept = [name for name in params if name in own]
+    for name in kept:
+        if not is_initialized(params[name]):
+            raise InputError(f"{name} is to keep its values but has none: initialize the network")
+    filled = {name: param for name, param in params.items() if name not in own}
+    set_weights(filled, arrays, title, place, fit=_inflate)
+    return kept
+
+
+def read_source(source):
+    """A source's title and place in messages, and its arrays by full name.
+
+    Raises InputError where a file can't be read or a Block's parameters have no values yet.
+    """
+    if not isinstance(source, Block):
+        known = isinstance(source, str) and source in list_models()
+        path = find_weights(source).params if known else Path(source)
+        return path, "the file", load_arrays(path)
+    for name, param in source.collect_params().items():
+        if not is_initialized(param):
+            raise InputError(f"{title_of(source)}: {name} has no values to take over")
+    return title_of(source), "the source", plain_names(named_arrays(source))
+
+
+def title_of(block):
+    """What a block is called in messages."""
+    if not isinstance(block, Network):
+        return f"a {type(block).__name__}"
+    return f"{block.spec.name or 'a Network'} of {block.spec.ndim} dimensions"
+
+
+def _inflate(array, shape):
+    if len(shape) != 5 or array.ndim == 5:
+        return fit_as_is(array, shape)
+    frame = fit_as_is(array, shape[:2] + shape[3:])
+    if frame is None:
+        return None
+    return mx.nd.broadcast_to(frame.expand_dims(axis=2), shape) / shape[2]
+
+
+def inflate_weights(net, source, *, allow_missing=False, skip_classifier=False):
+    """Fill a 3-D `Network` with the weights of a 2-D one, all of it or nothing.
+
+    Convolution weights `(O, I, H, W)` become `(O, I, T, H, W)`: repeated T times and divided by T.
+    All others are copied. The 2-D network that fits is `Network(net.spec.flattened())`.
+
+    A repeated frame then gives the values of the frame, but at the ends of the clip, where kernels
+    see padding, and behind GloRe units without `normalize`, which sum over more locations.
+
+    Parameters and result are those of `transfer_weights`. Raises InputError as that does, and where
+    the network is not 3-D or the source not 2-D.
+    """
+    if not isinstance(net, Network) or net.spec.ndim != 3:
+        raise InputError(f"inflate_weights fills a Network of 3 dimensions, given {title_of(net)}")
+    title, place, arrays = read_source(source)
+    for name, array in arrays.items():
+        if array.ndim == 5:
+            raise InputError(f"{title}: not a 2-D network's weights, {name} is {array.shape}")
+    return fill(net, title, place, arrays, allow_missing, skip_classifier)

@@ -1,0 +1,43 @@
+"""Checks of weights: checksum, golden numbers, accuracy."""
+
+from pathlib import Path
+
+from ..utils.errors import InputError
+from ..weights.manifest import read_manifest
+from .entry import check_golden
+from .find_weights import find_weights
+from .measure import measure
+
+
+def verify(model, weights=None, data=None, batch=32):
+    """Check a zoo entry, and print a line for each check that it stood.
+
+    `model` is a network's name, with `weights` as `get_model` takes them (default: the
+    catalogue's), or an entry's folder. With `data`, indexed RecordIO, its accuracy is measured,
+    `batch` pictures at a time. Returns what was measured, or None. Raises InputError at the first
+    check that fails.
+    """
+    folder = Path(model)
+    if folder.is_dir():
+        if weights:
+            raise InputError(f"{model} holds its own weights, give no others")
+    else:
+        found = find_weights(model, weights or True)
+        if found.manifest is None or found.manifest.card is None:
+            raise InputError(f"{found.params}: no zoo entry, nothing says what it should give")
+        folder = found.params.parent
+    manifest = read_manifest(folder)
+    for name, digest in manifest.sha256.items():
+        print(f"{name}: sha256 {digest[:8]}, as recorded")
+    print(f"golden numbers: logits differ by {check_golden(folder):.1e} of their deviation")
+    if manifest.card:
+        print(f"claimed: {manifest.card.claimed}; measured before: {manifest.card.measured_text}")
+    if data is None:
+        return None
+    measured = measure(folder, data, batch)
+    top5 = f", top-5 {measured['top5']:.4f}" if "top5" in measured else ""
+    print(
+        f"measured: top-1 {measured['top1']:.4f}{top5} on {measured['samples']} pictures of "
+        f"{measured['data']}, {measured['images_per_second']} images/s"
+    )
+    return measured

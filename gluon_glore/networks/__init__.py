@@ -1,0 +1,1 @@
+"""Networks by name, as one HybridBlock, as a graph, and what they cost."""

@@ -1,0 +1,131 @@
+"""Parameters and multiply-adds, counted on the static graph.
+
+A multiply-add is one multiplication and one addition in a convolution, a dense layer or a
+batch_dot, as the paper's GFLOPs count them (Table 2); normalisation, activation and pooling are
+not counted.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import mxnet as mx
+import numpy as np
+
+from ..plan.unit_names import UnitNames
+from ..plan.units import EXTRA_UNITS
+from ..utils.errors import InputError
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator of the graph: its name, `parameters` it reads, `macs` at batch 1."""
+
+    name: str
+    op: str
+    parameters: int
+    macs: int
+
+
+class StageCount(NamedTuple):
+    """A stage with all its units, and what the extra ones (GloRe, non-local) have of it."""
+
+    stage: str
+    parameters: int
+    macs: int
+    extra_parameters: int = 0
+    extra_macs: int = 0
+
+
+def count(symbol, input_shape):
+    """Every counted operator of a logits symbol, as a list of `Node`.
+
+    `input_shape` is `(channels, *pixels)`. Each parameter counts at its first reader; BatchNorm's
+    running statistics are no parameters.
+    """
+    data = {"data": (1, *input_shape)}
+    internals = symbol.get_internals()
+    _, shapes, _ = internals.infer_shape(**data)
+    shape_of = dict(zip(internals.list_outputs(), shapes))
+    parameters = set(symbol.list_arguments()) - {"data"}
+    nodes = json.loads(symbol.tojson())["nodes"]
+
+    def shape(entry):
+        name = nodes[entry[0]]["name"]
+        if nodes[entry[0]]["op"] == "null":
+            return shape_of[name]
+        return shape_of.get(f"{name}_output") or shape_of[f"{name}_output{entry[1]}"]
+
+    counted, seen = [], set()
+    for index, node in enumerate(nodes):
+        if node["op"] == "null":
+            continue
+        inputs = [shape(entry) for entry in node["inputs"]]
+        read = {nodes[entry[0]]["name"] for entry in node["inputs"]} & parameters - seen
+        seen |= read
+        size = sum(int(np.prod(shape_of[name])) for name in read)
+        macs = _macs(node, inputs, lambda index=index: shape((index, 0)))
+        if size or macs:
+            counted.append(Node(node["name"], node["op"], size, macs))
+    return counted
+
+
+def _macs(node, inputs, output):
+    if node["op"] == "Convolution":  # the weight is (out, in / groups, *kernel)
+        return int(np.prod(output())) * int(np.prod(inputs[1][1:]))
+    if node["op"] == "FullyConnected":
+        return int(np.prod(inputs[1]))
+    if node["op"] == "batch_dot":
+        transposed = node.get("attrs", {}).get("transpose_a") == "True"
+        return int(np.prod(output())) * inputs[0][1 if transposed else 2]
+    return 0
+
+
+def count_network(net, input_size=None):
+    """`count` of a `Network` at `input_size` pixels (default: its spec's)."""
+    size = input_size or net.spec.input_size
+    return count(net(mx.sym.var("data")), (net.spec.in_channels, *size))
+
+
+def totals(nodes):
+    """(parameters, multiply-adds) of a list of `Node`."""
+    return sum(n.parameters for n in nodes), sum(n.macs for n in nodes)
+
+
+def by_unit(net, nodes):
+    """`{unit name: (parameters, macs)}` in the plan's order, "stem" first and "head" last.
+
+    `nodes` are `count_network(net)`. Raises InputError on one that is not of this network.
+    """
+    names = UnitNames(net.spec)
+    groups = {name: [] for name in names}
+    for node in nodes:
+        owner = names.of(node.name)
+        if owner is None:
+            raise InputError(f"operator {node.name} is of no unit of {net.spec.name}")
+        groups[owner].append(node)
+    return {name: totals(group) for name, group in groups.items()}
+
+
+def by_stage(net, nodes):
+    """A list of `StageCount` in order: "stem", "Res2" and on, "head".
+
+    An extra unit counts in its stage, and is shown as the extra share of it. `nodes` as for
+    `by_unit`.
+    """
+    costs = by_unit(net, nodes)
+    stages = {}
+    for number, unit in net.spec.plan_by_stage():
+        stages.setdefault(f"Res{number}", []).append(unit)
+    rows = [StageCount("stem", *costs["stem"])]
+    for stage, units in stages.items():
+        extras = [unit for unit in units if unit.kind in EXTRA_UNITS]
+        rows.append(StageCount(stage, *_sum(costs, units), *_sum(costs, extras)))
+    extras = [unit for unit in net.spec.head_plan() if unit.kind in EXTRA_UNITS]
+    head = (a + b for a, b in zip(costs["head"], _sum(costs, extras)))
+    return [*rows, StageCount("head", *head, *_sum(costs, extras))]
+
+
+def _sum(costs, units):
+    """(parameters, macs) of some units together, (0, 0) of none."""
+    return tuple(sum(costs[unit.name][i] for unit in units) for i in (0, 1))

@@ -1,0 +1,99 @@
+"""A network from its spec: stem, walk of the plan, tail, perhaps a head, classifier."""
+
+import dataclasses
+import warnings
+
+import mxnet as mx
+from mxnet.gluon import HybridBlock, nn
+
+from ..layers.basic import GlobalAveragePool, Norm, convolution, max_pool
+from ..layers.dual_path import DualPath, OnResidualPath
+from ..layers.fcn_head import AuxiliaryHead, ConvNorm, pixel_classifier
+from ..layers.functional import enlarge, flatten_locations
+from ..layers.glore import GloRe
+from ..layers.non_local import NonLocal
+from ..layers.residual import Residual
+from ..plan.spec import NetSpec
+from ..utils.errors import InputError
+
+BACKBONE = {"residual": Residual, "dual_path": DualPath, "conv": ConvNorm}
+EXTRAS = {"glore": GloRe, "nonlocal": NonLocal}  # blocks that users build too, from plain options
+
+
+def make_unit(unit):
+    """The block of a unit of the plan."""
+    if unit.kind in BACKBONE:
+        return BACKBONE[unit.kind](unit)
+    options = dataclasses.asdict(unit)
+    name, passing = options.pop("name"), options.pop("passing")
+    block = EXTRAS[unit.kind](prefix=f"{name}_", **options)
+    return OnResidualPath(block, unit.in_channels) if passing else block
+
+
+class Network(HybridBlock):
+    """Pre-activation network: pixels `(B, C, *space)` -> logits `(B, classes)`.
+
+    Where the spec has a head, it labels every pixel: logits `(B, classes, H, W)` of the input's own
+    height and width.
+
+    `features` is all before the classifier `output`, as in Gluon's model zoo: it ends in the pooled
+    `(B, feature_channels)`, or in the head's `(B, head.channels, H / 8, W / 8)`. `classes` defaults
+    to the spec's. Raises InputError where it is below 1, and on an input of other channels,
+    dimensions or frames, or too few pixels.
+    """
+
+    def __init__(self, spec: NetSpec, classes=None):
+        classes = spec.classes if classes is None else classes
+        if classes < 1:
+            raise InputError(f"classes must be at least 1, given {classes}")
+        super().__init__(prefix="")
+        self.spec = spec
+        self.classes = classes
+        _, stem_norm, tail, classifier = spec.names
+        self.features = nn.HybridSequential(prefix="")
+        self.features.add(convolution(spec.stem_conv))
+        self.features.add(Norm(stem_norm, spec.stem.channels, spec.axes, eps=spec.eps))
+        if spec.stem_pool:
+            self.features.add(max_pool(spec.stem_pool, "pool1"))
+        self.first_unit = len(self.features)  # place of the plan's first unit in `features`
+        for unit in spec.plan():
+            self.features.add(make_unit(unit))
+        self.features.add(Norm(tail, spec.feature_channels, spec.axes, eps=spec.eps))
+        for unit in spec.head_plan():
+            self.features.add(make_unit(unit))
+        if not spec.head:
+            self.features.add(GlobalAveragePool(spec.axes, prefix="global-pool_"))
+        if spec.dropout:
+            self.features.add(nn.Dropout(spec.dropout, prefix="dropout_"))
+        if spec.head:
+            self.output = pixel_classifier(classifier, spec.head.channels, classes)
+            if spec.head.auxiliary:
+                self.auxiliary = AuxiliaryHead(spec, classes)  # `WithAuxiliary` runs it
+        else:
+            channels = spec.feature_channels
+            self.output = nn.Dense(classes, in_units=channels, prefix=f"{classifier}_")
+
+    def forward(self, x):
+        """`(B, C, *space) -> (B, classes)`, or of a head `(B, classes, H, W)`.
+
+        Raises InputError where an array's shape is not one that the network takes.
+        """
+        if isinstance(x, mx.nd.NDArray):
+            if x.ndim != self.spec.ndim + 2 or x.shape[1] != self.spec.in_channels:
+                raise InputError(
+                    f"{self.spec.name} takes (batch, {self.spec.in_channels}, {self.spec.ndim} "
+                    f"spatial axes), given {x.shape}"
+                )
+            self.spec.check_input(x.shape[2:])
+        if not (self.spec.head and self.spec.head.auxiliary):
+            return super().forward(x)
+        with warnings.catch_warnings():  # `auxiliary` is for training
+            warnings.filterwarnings("ignore", "Parameter .* is not used by any computation")
+            return super().forward(x)
+
+    def hybrid_forward(self, F, x):
+        """`(B, C, *space) -> (B, classes)`, or of a head `(B, classes, H, W)`."""
+        if self.spec.ndim == 1:
+            x = flatten_locations(F, x, axes=1)
+        y = self.output(self.features(x))
+        return enlarge(F, y, x, self.spec.total_stride) if self.spec.head else y

@@ -1,0 +1,318 @@
+"""The networks by name, one row each. Placements are counted from 1; sources in the docstrings.
+
+The rows of the smallest are in `small.py`.
+"""
+
+import dataclasses
+
+from ..plan.head import as_fcn
+from ..plan.spec import NetSpec
+from ..plan.stages import Stage, Stem
+from ..weights.manifest import clip_of, labels_pixels, spec_of
+from . import small  # noqa: F401 - registers its rows
+from .registry import get_spec, list_models, register_model
+
+__all__ = ["clip_of", "get_spec", "labels_pixels", "list_models", "spec_of"]
+
+STRIDES = (1, 2, 2, 2)
+WIDTHS = (256, 512, 1024, 2048)
+# Where the authors' networks have two units in Res3 and three in Res4, by their depth.
+PLACES_50 = {"res3": (1, 3), "res4": (1, 3, 5)}
+PLACES_101 = {"res3": (1, 3), "res4": (6, 12, 18)}
+
+
+def _resnet(*blocks, **options) -> NetSpec:
+    return NetSpec(stages=tuple(map(Stage, blocks, WIDTHS, STRIDES)), **options)
+
+
+def _resnext(*blocks, groups, width) -> NetSpec:
+    mids = (groups * width * 2**i for i in range(4))
+    rows = zip(blocks, WIDTHS, STRIDES, mids)
+    return NetSpec(stages=tuple(Stage(*row, groups=groups) for row in rows))
+
+
+def _dpn(*blocks, width, groups, growth, stem) -> NetSpec:
+    rows = zip(blocks, WIDTHS, STRIDES, (width * 2**i for i in range(4)), growth)
+    stages = (Stage(*row, groups=groups, growth=inc) for *row, inc in rows)
+    return NetSpec(stages=tuple(stages), stem=Stem(channels=stem), family="dpn")
+
+
+@register_model
+def resnet18():
+    """ResNet-18, pre-activation (He et al. 2016)."""
+    stages = tuple(map(Stage, (2,) * 4, (64, 128, 256, 512), STRIDES))
+    return NetSpec(stages=stages, bottleneck=False)
+
+
+@register_model
+def resnet18_glore_0_1():
+    """ResNet-18 with one unit in Res4, for visualisation (paper, Figure 7); 64 nodes are ours.
+
+    A review (vitalab.github.io, 2019-07-18) says that the figure's has 128, on crops of 512x512.
+    """
+    return resnet18().with_units("glore", res4=(1,))
+
+
+@register_model
+def resnet50():
+    """ResNet-50, pre-activation, stride on the 3x3 (paper, Table 2)."""
+    return _resnet(3, 4, 6, 3)
+
+
+@register_model
+def resnet50_glore_1_0():
+    """ResNet-50 with one unit in Res3 (paper, Table 1; placement ours)."""
+    return resnet50().with_units("glore", res3=(2,))
+
+
+@register_model
+def resnet50_glore_0_1():
+    """ResNet-50 with one unit in Res4 (paper, Table 1; placement ours)."""
+    return resnet50().with_units("glore", res4=(3,))
+
+
+@register_model
+def resnet50_glore_0_3():
+    """ResNet-50 with three units in Res4 (paper, Table 2; placement of the released network)."""
+    return resnet50().with_units("glore", res4=(1, 3, 5))
+
+
+@register_model
+def resnet50_glore_0_5():
+    """ResNet-50 with five units in Res4 (paper, Table 1; placement ours)."""
+    return resnet50().with_units("glore", res4=(1, 2, 3, 4, 5))
+
+
+@register_model
+def resnet50_glore_2_3():
+    """ResNet-50 with two units in Res3, three in Res4 (paper, Table 2; placement as released)."""
+    return resnet50().with_units("glore", **PLACES_50)
+
+
+@register_model
+def resnet50_nl_1_0():
+    """ResNet-50 with one non-local block in Res3 (paper, Table 1; placement ours)."""
+    return resnet50().with_units("nonlocal", res3=(2,))
+
+
+@register_model
+def resnet50_nl_0_1():
+    """ResNet-50 with one non-local block in Res4 (paper, Table 1; placement ours)."""
+    return resnet50().with_units("nonlocal", res4=(3,))
+
+
+@register_model
+def se_resnet50():
+    """SE-ResNet-50, reduction 16 (paper, Table 2; Hu et al. 2018)."""
+    return dataclasses.replace(resnet50(), squeeze_excite=16)
+
+
+@register_model
+def se_resnet50_glore_0_3():
+    """SE-ResNet-50 with three units in Res4 (paper, Table 2; placement as released)."""
+    return se_resnet50().with_units("glore", res4=(1, 3, 5))
+
+
+@register_model
+def resnet101():
+    """ResNet-101, pre-activation (He et al. 2016)."""
+    return _resnet(3, 4, 23, 3)
+
+
+@register_model
+def resnet101_glore_2_3():
+    """ResNet-101 with two units in Res3, three in Res4 (placement: the authors' video network)."""
+    return resnet101().with_units("glore", **PLACES_101)
+
+
+@register_model
+def resnet200():
+    """ResNet-200, pre-activation (paper, Table 2)."""
+    return _resnet(3, 24, 36, 3)
+
+
+@register_model
+def resnet200_glore_0_3():
+    """ResNet-200 with three units in Res4 (paper, Table 2; placement of a port)."""
+    return resnet200().with_units("glore", res4=(16, 24, 32))
+
+
+@register_model
+def resnet200_glore_2_3():
+    """ResNet-200 with two units in Res3, three in Res4 (paper, Table 2; placement of a port)."""
+    return resnet200().with_units("glore", res3=(12, 18), res4=(16, 24, 32))
+
+
+@register_model
+def resnext101_32x4d():
+    """ResNeXt-101, 32 groups of 4 channels (paper, Table 2; Xie et al. 2017)."""
+    return _resnext(3, 4, 23, 3, groups=32, width=4)
+
+
+@register_model
+def resnext101_32x4d_glore_2_3():
+    """ResNeXt-101 with two units in Res3, three in Res4 (paper, Table 2; placed as ResNet-101)."""
+    return resnext101_32x4d().with_units("glore", **PLACES_101)
+
+
+@register_model
+def dpn92():
+    """DPN-92, 32 groups of 3 channels (Chen et al. 2017, Table 1)."""
+    return _dpn(3, 4, 20, 3, width=96, groups=32, growth=(16, 32, 24, 128), stem=64)
+
+
+@register_model
+def dpn92_glore_2_3():
+    """DPN-92 with two units in Res3, three in Res4 (placement ours)."""
+    return dpn92().with_units("glore", res3=(1, 3), res4=(5, 10, 15))
+
+
+@register_model
+def dpn98():
+    """DPN-98, 40 groups of 4 channels (paper, Table 2; Chen et al. 2017)."""
+    return _dpn(3, 6, 20, 3, width=160, groups=40, growth=(16, 32, 32, 128), stem=96)
+
+
+@register_model
+def dpn98_glore_2_3():
+    """DPN-98 with two units in Res3, three in Res4 (paper, Table 2; placement ours)."""
+    return dpn98().with_units("glore", res3=(2, 4), res4=(5, 10, 15))
+
+
+@register_model
+def dpn131():
+    """DPN-131, 40 groups of 4 channels (paper, Table 2; Chen et al. 2017)."""
+    return _dpn(4, 8, 28, 3, width=160, groups=40, growth=(16, 32, 32, 128), stem=128)
+
+
+@register_model
+def dpn131_glore_2_3():
+    """DPN-131 with two units in Res3, three in Res4 (paper, Table 2; placement ours)."""
+    return dpn131().with_units("glore", res3=(4, 7), res4=(7, 14, 21))
+
+
+def _video(*blocks):
+    odd = (tuple(range(1, n + 1, 2)) for n in blocks[1:3])
+    temporal = (tuple(range(1, blocks[0] + 1)), *odd, (2,))
+    rows = zip(blocks, WIDTHS, ((1, 1, 1), (2, 2, 2), (1, 2, 2), (1, 2, 2)), temporal)
+    return NetSpec(
+        stages=tuple(Stage(*row, temporal=time) for *row, time in rows),
+        stem=Stem(channels=32, kernel=(3, 5, 5), stride=(1, 2, 2), pool=(1, 3, 3)),
+        input_size=(8, 224, 224),
+        dropout=0.5,
+        classes=400,
+    )
+
+
+@register_model
+def resnet50_3d_kinetics400():
+    """3-D "lite" ResNet-50, clips of 8 frames (paper, section 4.4; the authors' video network)."""
+    return _video(3, 4, 6, 3)
+
+
+@register_model
+def resnet50_3d_glore_2_3_kinetics400():
+    """3-D ResNet-50 with two units in Res3, three in Res4 (paper, Table 5; placed as released)."""
+    return resnet50_3d_kinetics400().with_units("glore", **PLACES_50, arrangement="post")
+
+
+@register_model
+def resnet50_3d_nl_2_3_kinetics400():
+    """3-D ResNet-50 with five non-local blocks (paper, Table 5; placed as the GloRe units).
+
+    Keys and values are subsampled: with that it costs 1.6 G more than GloRe units in the order of
+    the paper's equations, as in the table.
+    """
+    return resnet50_3d_kinetics400().with_units("nonlocal", **PLACES_50, subsample=2)
+
+
+@register_model
+def resnet101_3d_kinetics400():
+    """3-D "lite" ResNet-101, clips of 8 frames (paper, section 4.4; the authors' video network)."""
+    return _video(3, 4, 23, 3)
+
+
+@register_model
+def resnet101_3d_glore_2_3_kinetics400():
+    """3-D ResNet-101 with two units in Res3, three in Res4 (paper, Table 5; placed as released)."""
+    return resnet101_3d_kinetics400().with_units("glore", **PLACES_101, arrangement="post")
+
+
+@register_model
+def resnet101_3d_nl_2_3_kinetics400():
+    """3-D ResNet-101 with five non-local blocks (paper, Table 5; as in ResNet-50)."""
+    return resnet101_3d_kinetics400().with_units("nonlocal", **PLACES_101, subsample=2)
+
+
+MULTI_GRID = (4, 8, 16)
+
+
+@register_model
+def fcn_resnet50_cityscapes():
+    """FCN on a dilated ResNet-50 (paper, Table 3, plain row)."""
+    return as_fcn(resnet50())
+
+
+@register_model
+def fcn_resnet50_multigrid_cityscapes():
+    """FCN on a dilated ResNet-50, dilation 4, 8, 16 in Res5 (paper, Table 3: multi-grid)."""
+    return as_fcn(resnet50(), multi_grid=MULTI_GRID)
+
+
+@register_model
+def fcn_resnet50_glore_1_cityscapes():
+    """FCN with multi-grid and one unit of 64 nodes in its head (paper, Table 3)."""
+    return as_fcn(resnet50(), multi_grid=MULTI_GRID, units=1)
+
+
+@register_model
+def fcn_resnet50_glore_2_cityscapes():
+    """FCN with multi-grid and two units in its head (paper, Table 3; one after the other: ours)."""
+    return as_fcn(resnet50(), multi_grid=MULTI_GRID, units=2)
+
+
+@register_model
+def fcn_resnet101_multigrid_cityscapes():
+    """FCN with multi-grid on a dilated ResNet-101: Table 4's network without its unit."""
+    return as_fcn(resnet101(), multi_grid=MULTI_GRID)
+
+
+@register_model
+def fcn_resnet101_glore_1_cityscapes():
+    """FCN on a dilated ResNet-101 with one unit of 64 nodes in its head (paper, Table 4)."""
+    return as_fcn(resnet101(), multi_grid=MULTI_GRID, units=1)
+
+
+def _fcn_small(**options):
+    """A ResNet-18 of half the width, a quarter in Res5, behind a small head, for 240x320 pixels."""
+    stages = tuple(map(Stage, (2,) * 4, (32, 64, 128, 128), STRIDES))
+    backbone = NetSpec(stages=stages, stem=Stem(channels=32), bottleneck=False)
+    return as_fcn(backbone, channels=128, input_size=(240, 320), **options)
+
+
+@register_model
+def fcn_small_cityscapes():
+    """FCN on a dilated, narrow ResNet-18, classes of Cityscapes; ours, trains on a CPU."""
+    return _fcn_small()
+
+
+@register_model
+def fcn_small_glore_1_cityscapes():
+    """`fcn_small_cityscapes` with one unit of 32 nodes in its head; ours."""
+    return _fcn_small(units=1, mid_channels=32)
+
+
+def _lite(video):
+    return dataclasses.replace(video.flattened(), dropout=0.0, classes=1000)
+
+
+@register_model
+def resnet50_lite():
+    """2-D ResNet-50 whose ImageNet weights inflate into `resnet50_3d_kinetics400`; ours."""
+    return _lite(resnet50_3d_kinetics400())
+
+
+@register_model
+def resnet101_lite():
+    """2-D ResNet-101 whose ImageNet weights inflate into `resnet101_3d_kinetics400`; ours."""
+    return _lite(resnet101_3d_kinetics400())

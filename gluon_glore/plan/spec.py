@@ -1,0 +1,375 @@
+"""Networks as data: every width, stride, kernel and unit position, computed once in plain Python.
+
+`NetSpec.plan()` yields the units of a network in order. `gluon_glore` spells the plan as
+HybridBlocks, `symbols` spells it with `mx.sym`; neither computes a width. No MXNet in this file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Iterator, Tuple, Union
+
+from ..utils.errors import InputError
+from .head import FCNHead
+from .stages import PerAxis, Placement, Pool, Stage, Stem
+from .units import (
+    BATCH_NORM_EPS,
+    EXTRA_UNITS,
+    Conv,
+    DualPathUnit,
+    PlanUnit,
+    ResidualUnit,
+    SqueezeExcite,
+    make_conv,
+    per_axis,
+)
+
+# Names of stem, its BatchNorm, tail and classifier in the released files, by family.
+NAMES = {
+    "resnet": ("conv1", "conv1", "tail", "classifier"),
+    "dpn": ("conv1_x_1", "conv1_x_1__relu-sp", "conv5_x_x__relu-sp", "fc6"),
+}
+# The inner width of an extra unit, as a share of the width it stands at: 128 and 256 nodes at Res3
+# and Res4 of a bottleneck network (paper, section 4.1); half for the non-local block (Wang et al.).
+MID_SHARE = {"glore": 4, "nonlocal": 2}
+
+
+@dataclass(frozen=True)
+class NetSpec:
+    """A network as a row: `plan()` yields its units. Raises InputError where it can't be built.
+
+    `stages[0]` is Res2. `family` is "resnet" or "dpn". `bottleneck` picks 1x1-3x3-1x1 units (the
+    stride on the 3x3) over 3x3-3x3 ones; `squeeze_excite` is the reduction of channel attention, 0
+    for none. Inputs are `(B, in_channels, *input_size)` pixels. `dropout` is the share dropped
+    before the classifier, `classes` what it has unless told otherwise, `eps` is BatchNorm's. With a
+    `head` the network labels every pixel (see `head.as_fcn`), without it classifies the picture.
+    `source` says where the row is from; the zoo fills in `name` and `source`.
+    """
+
+    stages: Tuple[Stage, ...]
+    stem: Stem = Stem()
+    family: str = "resnet"
+    bottleneck: bool = True
+    squeeze_excite: int = 0
+    extras: Tuple[Placement, ...] = ()
+    in_channels: int = 3
+    input_size: Tuple[int, ...] = (224, 224)
+    dropout: float = 0.0
+    classes: int = 1000
+    eps: float = BATCH_NORM_EPS
+    head: Union[FCNHead, None] = None
+    name: str = ""
+    source: str = ""
+
+    def __post_init__(self):
+        if not self.stages:
+            raise InputError("a network needs at least one stage, given none")
+        if self.family not in NAMES:
+            raise InputError(f"family must be one of {sorted(NAMES)}, given {self.family!r}")
+        if len(self.input_size) not in (1, 2, 3):
+            raise InputError(f"input_size must have 1 to 3 entries, given {self.input_size}")
+        self._check_extras()
+        self._check_temporal()
+        self._check_dilations()
+        self._check_head()
+        for _ in self.plan():  # the units check their own widths and options
+            pass
+        self.check_input(self.input_size)
+
+    def _check_extras(self):
+        stages = range(2, 2 + len(self.stages))
+        seen = set()
+        for extra in self.extras:
+            _check_kind(extra.kind)
+            if extra.stage not in stages:
+                raise InputError(f"stage must be one of {list(stages)}, given {extra.stage}")
+            blocks = self.stages[extra.stage - 2].blocks
+            if not 1 <= extra.after <= blocks:
+                raise InputError(
+                    f"Res{extra.stage} has residual units 1 to {blocks}, "
+                    f"a {extra.kind} unit can't follow unit {extra.after}"
+                )
+            if (extra.stage, extra.after) in seen:
+                raise InputError(
+                    f"only one extra unit can follow unit {extra.after} of Res{extra.stage}"
+                )
+            seen.add((extra.stage, extra.after))
+
+    def _check_temporal(self):
+        for number, stage in enumerate(self.stages, start=2):
+            if stage.temporal is None:
+                continue
+            if self.ndim != 3 or not self.bottleneck:
+                raise InputError(
+                    f"Res{number}: temporal kernels need bottlenecks in 3 dimensions, "
+                    f"given {self.ndim} dimensions and bottleneck={self.bottleneck}"
+                )
+            if not set(stage.temporal) <= set(range(1, stage.blocks + 1)):
+                raise InputError(
+                    f"Res{number} has residual units 1 to {stage.blocks}, "
+                    f"given temporal={stage.temporal}"
+                )
+
+    def _check_dilations(self):
+        for number, stage in enumerate(self.stages, start=2):
+            if len(stage.dilations) != stage.blocks or min(stage.dilations) < 1:
+                raise InputError(
+                    f"Res{number}: dilation is one number from 1 on, or one for each of its "
+                    f"{stage.blocks} units, given {stage.dilation}"
+                )
+
+    def _check_head(self):
+        if self.head is None:
+            return
+        if self.ndim != 2:
+            raise InputError(f"a head that labels pixels needs 2 dimensions, given {self.ndim}")
+        stages = range(2, 2 + len(self.stages))
+        if self.head.auxiliary and self.head.auxiliary not in stages:
+            raise InputError(
+                f"head: auxiliary must be 0 or one of {list(stages)}, given {self.head.auxiliary}"
+            )
+
+    def check_input(self, size):
+        """Raise InputError where an input of `size` pixels does not fit the network."""
+        if len(size) != self.ndim:
+            raise InputError(f"{self.name} takes {self.ndim} dimensions, given {tuple(size)}")
+        if any(n < least for n, least in zip(size, self.total_stride)):
+            least = "x".join(map(str, self.total_stride))
+            raise InputError(
+                f"input of {'x'.join(map(str, size))} is too small for the strides of {self.name}, "
+                f"at least {least}"
+            )
+        if self.frames and size[0] != self.frames:
+            raise InputError(f"{self.name} takes clips of {self.frames} frames, given {size[0]}")
+
+    @property
+    def frames(self) -> Union[int, None]:
+        """Frames of a clip, for networks with `temporal` stages: as trained, no others."""
+        return self.input_size[0] if any(s.temporal is not None for s in self.stages) else None
+
+    @property
+    def ndim(self) -> int:
+        """The axes of an input, frames counted: 1, 2 or 3."""
+        return len(self.input_size)
+
+    @property
+    def axes(self) -> int:
+        """Spatial axes inside the network: two for one dimension, else `ndim`."""
+        return len(self.stem_conv.kernel)
+
+    @property
+    def total_stride(self) -> Tuple[int, ...]:
+        """Input pixels for each location of the last stage, a number a dimension."""
+        return self.stride_at(1 + len(self.stages))
+
+    def stride_at(self, stage) -> Tuple[int, ...]:
+        """Input pixels for each location of stage `stage` (2..5), a number a dimension."""
+        strides = [self.stem_conv.stride]
+        strides += [self.stem_pool.stride] if self.stem_pool else []
+        strides += [per_axis(row.stride, self.ndim) for row in self.stages[: stage - 1]]
+        return tuple(math.prod(axis) for axis in zip(*strides))[: self.ndim]
+
+    def locations(self, stage) -> int:
+        """Locations of stage `stage` (2..5) at the spec's own input size."""
+        return math.prod(math.ceil(n / s) for n, s in zip(self.input_size, self.stride_at(stage)))
+
+    @property
+    def names(self) -> Tuple[str, str, str, str]:
+        """Names of stem, its BatchNorm, tail and classifier."""
+        return NAMES[self.family]
+
+    @property
+    def stem_conv(self) -> Conv:
+        """The first convolution."""
+        stem = self.stem
+        return make_conv(
+            self.names[0], self.in_channels, stem.channels, stem.kernel, stem.stride, self.ndim
+        )
+
+    @property
+    def stem_pool(self) -> Union[Pool, None]:
+        """The pooling behind it, None where the stem has none."""
+        if not self.stem.pool:
+            return None
+        kernel = per_axis(self.stem.pool, self.ndim)
+        return Pool(kernel, tuple(min(k, 2) for k in kernel), tuple(k // 2 for k in kernel))
+
+    @property
+    def feature_channels(self) -> int:
+        """The channels that the last stage gives."""
+        return self.stage_channels(1 + len(self.stages))
+
+    def stage_channels(self, stage) -> int:
+        """Channels behind stage `stage` (2..5)."""
+        units = (u for n, u in self.plan_by_stage() if n == stage and u.kind not in EXTRA_UNITS)
+        *_, last = units
+        return last.out_channels
+
+    def head_plan(self) -> Iterator[PlanUnit]:
+        """Every unit between tail and classifier, in order: none without a `head`."""
+        return iter(()) if self.head is None else self.head.plan(self.feature_channels, self.eps)
+
+    def plan(self) -> Iterator[PlanUnit]:
+        """Every unit between stem and tail, in order, with its full name."""
+        for _, unit in self.plan_by_stage():
+            yield unit
+
+    def plan_by_stage(self) -> Iterator[Tuple[int, PlanUnit]]:
+        """The plan with the number of each unit's stage: `(2, unit)` stands in Res2.
+
+        An extra unit is of the stage of the unit it follows.
+        """
+        extras = {(e.stage, e.after): e for e in self.extras}
+        channels = self.stem.channels
+        for number, stage in enumerate(self.stages, start=2):
+            for block in range(1, stage.blocks + 1):
+                make = self._dual_path if self.family == "dpn" else self._residual
+                unit = make(number, stage, block, channels)
+                yield number, unit
+                channels = unit.out_channels
+                if (number, block) in extras:
+                    yield number, self._extra(extras[number, block], unit.name, channels, stage)
+
+    def _bottleneck(self, stage, block, in_channels, out_channels, names, stride):
+        """The three convolutions of a bottleneck."""
+        mid = stage.mid_channels or stage.out_channels // 4
+        dilation = stage.dilations[block - 1]
+        first, second, third = names
+        opening, kernel = 1, 3
+        if stage.temporal is not None:
+            opening, kernel = (3, 1, 1) if block in stage.temporal else 1, (1, 3, 3)
+        return (
+            make_conv(first, in_channels, mid, opening, 1, self.ndim),
+            make_conv(second, mid, mid, kernel, stride, self.ndim, dilation, groups=stage.groups),
+            make_conv(third, mid, out_channels, 1, 1, self.ndim),
+        )
+
+    def _residual(self, number, stage, block, in_channels) -> ResidualUnit:
+        out, stride = stage.out_channels, stage.stride if block == 1 else 1
+        if self.bottleneck:
+            names = ("conv-m1", "conv-m2", "conv-m3")
+            convs = self._bottleneck(stage, block, in_channels, out, names, stride)
+        else:
+            dilation = stage.dilations[block - 1]
+            convs = (
+                make_conv("conv-m1", in_channels, out, 3, stride, self.ndim, dilation),
+                make_conv("conv-m2", out, out, 3, 1, self.ndim, dilation),
+            )
+        shortcut = None
+        if max(per_axis(stride, self.ndim)) > 1 or in_channels != out:
+            shortcut = make_conv("conv-w1", in_channels, out, 1, stride, self.ndim)
+        attention = None
+        if self.squeeze_excite:
+            attention = SqueezeExcite(out, out // self.squeeze_excite, self.axes)
+        return ResidualUnit(f"conv{number}_B{block:02d}", convs, shortcut, attention, self.eps)
+
+    def _dual_path(self, number, stage, block, in_channels) -> DualPathUnit:
+        residual, stride = stage.out_channels, stage.stride if block == 1 else 1
+        out = residual + stage.growth
+        names = ("c1x1-a", "c3x3-b", "c1x1-c")
+        convs = self._bottleneck(stage, block, in_channels, out, names, stride)
+        projection = None
+        if block == 1:
+            across = per_axis(stride, self.ndim)[self.ndim - 1]  # in 3-D named as in 2-D
+            projection = make_conv(
+                f"c1x1-w(s/{across})",
+                in_channels,
+                residual + 2 * stage.growth,
+                1,
+                stride,
+                self.ndim,
+            )
+        return DualPathUnit(f"conv{number}_x__{block}", residual, convs, projection, self.eps)
+
+    def _extra(self, extra, after, channels, stage):
+        options = dict(extra.options)
+        width = stage.out_channels
+        options.setdefault("mid_channels", width // MID_SHARE[extra.kind])
+        if options.pop("both_paths", False):
+            paths = {"in_channels": channels, "residual": width}
+        else:  # on dual paths the unit takes and returns the residual one
+            paths = {"in_channels": width, "passing": channels - width}
+        unit = EXTRA_UNITS[extra.kind](
+            f"{after}_extra", ndim=self.ndim, eps=self.eps, **paths, **options
+        )
+        if extra.kind == "glore" and "extend_first" not in options:
+            unit = unit.ordered_for(self.locations(extra.stage))
+        return unit
+
+    def with_units(self, kind, *, res2=(), res3=(), res4=(), res5=(), **options) -> NetSpec:
+        """This network with `kind` units added behind the numbered residual units (from 1).
+
+        `options` are the unit's own, e.g. `arrangement="post"` (see `GloReUnit`). GloRe units of
+        dual-path networks take `both_paths`: they then read and extend to both, as in the released
+        files, not to the residual one alone.
+        Raises InputError where there is no such kind, stage, residual unit or option.
+        """
+        _check_kind(kind)
+        known = {f.name for f in dataclasses.fields(EXTRA_UNITS[kind])}
+        allowed = known - {"name", "in_channels", "ndim", "passing", "residual", "eps"}
+        if kind == "glore" and self.family == "dpn":
+            allowed.add("both_paths")
+        allowed = sorted(allowed)
+        for option in options:
+            if option not in allowed:
+                raise InputError(f"a {kind} unit's options are {allowed}, given {option!r}")
+        places = ((2, res2), (3, res3), (4, res4), (5, res5))
+        added = tuple(
+            Placement(kind, stage, after, tuple(sorted(options.items())))
+            for stage, afters in places
+            for after in afters
+        )
+        return dataclasses.replace(self, extras=self.extras + added)
+
+    def flattened(self) -> NetSpec:
+        """The 2-D network whose weights `inflate_weights` puts into this 3-D one.
+
+        Kernels, strides, pool and input lose time, their first axis; classes, units, their places
+        and names stay. Only a stage that strides in time alone and keeps its width has a shortcut
+        that the 2-D network lacks. Raises InputError where this network is not 3-D.
+        """
+        if self.ndim != 3:
+            raise InputError(
+                f"only networks of 3 dimensions are flattened, {self.name} has {self.ndim}"
+            )
+        stem = {
+            field: _without_time(getattr(self.stem, field))
+            for field in ("kernel", "stride", "pool")
+        }
+        return dataclasses.replace(
+            self,
+            stem=dataclasses.replace(self.stem, **stem),
+            stages=tuple(
+                dataclasses.replace(stage, stride=_without_time(stage.stride), temporal=None)
+                for stage in self.stages
+            ),
+            input_size=self.input_size[1:],
+            name=f"{self.name}_flattened",
+        )
+
+    @property
+    def placement(self) -> str:
+        """Where the extra units stand, e.g. "glore: Res3 1,3; Res4 1,3,5"; "none" of none."""
+        parts = []
+        for kind in EXTRA_UNITS:
+            afters = {}
+            for extra in self.extras:
+                if extra.kind == kind:
+                    afters.setdefault(extra.stage, []).append(extra.after)
+            if afters:
+                rows = (f"Res{s} {','.join(map(str, a))}" for s, a in sorted(afters.items()))
+                parts.append(f"{kind}: " + "; ".join(rows))
+        if self.head is not None and self.head.units:
+            parts.append(f"glore: head {','.join(map(str, range(1, self.head.units + 1)))}")
+        return ", ".join(parts) or "none"
+
+
+def _without_time(value: PerAxis) -> PerAxis:
+    return value[1:] if isinstance(value, tuple) else value
+
+
+def _check_kind(kind):
+    if kind not in EXTRA_UNITS:
+        raise InputError(f"unit kind must be one of {sorted(EXTRA_UNITS)}, given {kind!r}")

@@ -1,0 +1,1 @@
+"""What every folder uses and what knows nothing of networks, without MXNet."""

@@ -1,0 +1,43 @@
+"""Types of command-line options, for argparse's `type`."""
+
+
+def positive_int(text):
+    """An argparse type: a whole number above 0."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(f"{number} is not above 0")
+    return number
+
+
+def amount(text):
+    """An argparse type: a whole number above 0, with K, M or G for thousands, millions, ..."""
+    scale = {"K": 10**3, "M": 10**6, "G": 10**9}.get(text[-1:].upper())
+    return positive_int(text[:-1]) * scale if scale else positive_int(text)
+
+
+def numbers(text):
+    """An argparse type: whole numbers, as 0,3,7."""
+    return tuple(map(int, text.split(",")))
+
+
+def pixels(text):
+    """An argparse type: (height, width) of 512 or 512x768."""
+    sides = [positive_int(side) for side in text.split("x")]
+    height, width = sides * 2 if len(sides) == 1 else sides
+    return height, width
+
+
+def port(text):
+    """An argparse type: a TCP port, or 0."""
+    number = int(text)
+    if not 0 <= number < 2**16:
+        raise ValueError
+    return number
+
+
+def milliseconds(text):
+    """An argparse type: a time that is not negative."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError
+    return number

@@ -1,0 +1,28 @@
+"""How this project refuses what it is given."""
+
+import contextlib
+
+
+class InputError(ValueError):
+    """Something given is not allowed; the message says what was given and what is, in one line.
+
+    Command lines print it without a traceback and exit with 2.
+    """
+
+
+@contextlib.contextmanager
+def naming(path):
+    """What the system refuses inside, a full disk or no right to write, as an InputError.
+
+    Raises it naming the file that the system named, or else `path`.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{error.filename or path}: {error.strerror or error}") from None
+
+
+def listed(problems, most=5):
+    """The first `most` of several problems in one line, and how many more there are."""
+    more = len(problems) - most
+    return "; ".join(problems[:most]) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,86 @@
+"""What an exported folder's manifest says beside the network: input, precision, checks."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Dict, Optional, Tuple
+
+from ..utils.errors import InputError
+
+PRECISIONS = ("fp32", "bf16", "int8")
+FLOAT32_ERROR = 1e-4  # largest difference from the Gluon network, as a share of its largest logit
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """An exported network's input `data` and numbers.
+
+    `shape` is the input's, None for an axis that may vary; `layout` names its axes. `dtype` float32
+    is prepared pixels; uint8 is RGB pictures, which the graph normalises itself. `precision` is one
+    of `PRECISIONS`; `float32` names the units that stay in float32, by file ("onnx", "mxnet").
+    `tolerance` is the largest error that the golden pair may have, and `checked` what was measured
+    by runtime when it was made: {"mxnet": {"error": 1e-6, ...}}. A `plain` graph has the network's
+    own parameters, another has those of a graph for inference.
+    """
+
+    shape: Tuple[Optional[int], ...]
+    layout: str = "NCHW"
+    dtype: str = "float32"
+    precision: str = "fp32"
+    float32: Dict[str, Tuple[str, ...]] = field(default_factory=dict)
+    tolerance: float = FLOAT32_ERROR
+    checked: Dict[str, Dict[str, float]] = field(default_factory=dict)
+    plain: bool = False
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether the input is uint8 pictures, channels last."""
+        return self.dtype == "uint8"
+
+    def accepts(self, x):
+        """Whether an array is a batch of the input."""
+        sizes = zip(self.shape, x.shape)
+        fits = len(x.shape) == len(self.shape) and all(n in (None, given) for n, given in sizes)
+        return fits and str(x.dtype) == self.dtype
+
+    def check(self):
+        """Raise ValueError where a field has no sense."""
+        known = self.precision in PRECISIONS and self.dtype in ("float32", "uint8")
+        sizes = all(n is None or n > 0 for n in self.shape)
+        typed = isinstance(self.layout, str) and isinstance(self.plain, bool)
+        if not known or not sizes or not typed:
+            raise ValueError
+        if not all(isinstance(figures, dict) for figures in self.checked.values()):
+            raise ValueError
+
+    def fields(self):
+        """The two parts for YAML: (input, the rest)."""
+        fields = dataclasses.asdict(self)
+        fields["shape"] = list(self.shape)
+        fields["float32"] = {file: list(units) for file, units in self.float32.items()}
+        given = {key: fields.pop(key) for key in ("shape", "layout", "dtype")}
+        return {"name": "data", **given}, fields
+
+
+def read_deployment(given, fields) -> Deployment:
+    """The deployment of its YAML fields. Raises InputError where they are not one's."""
+    try:
+        deployment = Deployment(
+            **{
+                **fields,
+                "shape": tuple(given["shape"]),
+                "layout": given["layout"],
+                "dtype": given["dtype"],
+                "float32": {file: tuple(units) for file, units in fields["float32"].items()},
+                "tolerance": float(fields["tolerance"]),
+            }
+        )
+        deployment.check()
+        return deployment
+    except (TypeError, ValueError, KeyError, AttributeError):
+        raise InputError("damaged description of the deployment") from None
+
+
+def refuse_precision(precision):
+    """Raise InputError where there is no such precision."""
+    if precision not in PRECISIONS:
+        raise InputError(f"unknown precision {precision!r}, known: {', '.join(PRECISIONS)}")

@@ -1,0 +1,72 @@
+"""A training run's folder: its checkpoints, by name, score and age."""
+
+import contextlib
+import json
+import re
+from pathlib import Path
+from typing import Optional, Tuple
+
+from ..utils.errors import InputError
+from .manifest import MANIFEST, Manifest, parse_manifest, read_manifest
+
+_CHECKPOINT = re.compile(r"epoch-(\d+)(?:-step-(\d+))?")
+
+
+def checkpoint_name(epoch, step=0):
+    """The folder of a checkpoint `step` steps after `epoch` whole epochs."""
+    return f"epoch-{epoch:04d}" + (f"-step-{step:06d}" if step else "")
+
+
+def checkpoints(run):
+    """The checkpoint folders of a training run, oldest first."""
+    folders = (Path(run) / "checkpoints").glob("epoch-*")
+    return sorted(filter(position_of, folders), key=position_of)
+
+
+def position_of(folder) -> Optional[Tuple[int, int]]:
+    """(epochs, steps of the next) done at a checkpoint, as its name says; None for other names."""
+    match = _CHECKPOINT.fullmatch(folder.name)
+    return match and (int(match[1]), int(match[2] or 0))
+
+
+def best_checkpoint(run) -> Optional[Path]:
+    """The checkpoint of the highest score (the first of equals), None where none has one.
+
+    Reads the manifests alone: whether its files are whole is for `read_manifest` to say.
+    """
+    scores = {}
+    for folder in checkpoints(run):
+        with contextlib.suppress(InputError):
+            scores[folder] = parse_manifest(folder / MANIFEST).score
+    known = {folder: score for folder, score in scores.items() if score is not None}
+    return max(known, key=known.get, default=None)
+
+
+def newest_checkpoint(run, warn) -> Tuple[Path, Manifest]:
+    """The newest whole checkpoint; damaged ones are named to `warn(text)` and passed over.
+
+    Raises InputError where there is none.
+    """
+    for folder in reversed(checkpoints(run)):
+        try:
+            return folder, read_manifest(folder)
+        except InputError as error:
+            warn(f"warning: {error}; going back to the checkpoint before")
+    raise InputError(f"{run}: no checkpoint in it")
+
+
+def validation_set(run):
+    """The validation set of a finished run. Raises InputError where nothing says it."""
+    return data_section(run, "FILE.rec")["val"]
+
+
+def data_section(run, kind):
+    """What a finished run's configuration says of its data. Raises InputError where nothing does.
+
+    `kind` is what --data would take instead.
+    """
+    try:
+        data = json.loads((run / "summary.json").read_text())["config"]["data"]
+        return {"val": data["val"], "root": data.get("root", "")}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{run} does not say its validation set: give --data {kind}") from None

@@ -1,0 +1,52 @@
+"""Checks of values by their config keys: each raises InputError, saying what is allowed."""
+
+from gluon_glore.utils.errors import InputError
+
+
+def check_pixels(data):
+    """Raise InputError where a `data` section's pixels, threads or max_bad will not do."""
+    above_0({f"data.{key}": getattr(data, key) for key in ("scale", "threads")})
+    above_0({"data.size": min(data.size)})
+    below_1({"data.max_bad": data.max_bad})
+    resize = getattr(data, "resize", 0)  # whole scenes are never resized
+    if resize < 0 or 0 < resize < min(data.size):
+        raise InputError(
+            f"config key data.resize must be 0, or data.size's {min(data.size)} or above, "
+            f"given {resize}"
+        )
+
+
+def above_0(values):
+    """Raise InputError where one of the values, by their keys, is not above 0."""
+    for key, value in values.items():
+        if value <= 0:
+            raise InputError(f"config key {key} must be above 0, given {value}")
+
+
+def not_below_0(values):
+    """Raise InputError where one of the values, by their keys, is below 0."""
+    for key, value in values.items():
+        if value < 0:
+            raise InputError(f"config key {key} must not be below 0, given {value}")
+
+
+def below_1(values):
+    """Raise InputError where one of the values, by their keys, is not from 0 to below 1."""
+    for key, value in values.items():
+        if not 0 <= value < 1:
+            raise InputError(f"config key {key} must be from 0 to below 1, given {value}")
+
+
+def rising(ranges):
+    """Raise InputError where one of the pairs, by their keys, falls or is not above 0."""
+    for key, (low, high) in ranges.items():
+        above_0({key: low})
+        if low > high:
+            raise InputError(f"config key {key} must rise, given [{low}, {high}]")
+
+
+def one_of(key, value, allowed):
+    """Raise InputError where a value is none of those allowed."""
+    if value not in allowed:
+        names = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
+        raise InputError(f"config key {key} must be {names}, given {value!r}")

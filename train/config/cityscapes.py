@@ -1,0 +1,113 @@
+"""The configuration of a Cityscapes run: what differs from `train.config.sections`."""
+
+from dataclasses import dataclass, field
+from typing import Tuple
+
+from gluon_glore.utils.errors import InputError
+
+from ..engine.pixel_loss import PixelLoss
+from .checks import above_0, check_pixels, not_below_0, rising
+from .sections import Checkpoint, Horovod, Optim
+
+
+@dataclass(frozen=True)
+class SceneModel:
+    """`name`: a registered network that labels pixels.
+
+    `pretrained`: where the backbone's weights are from: a classification network with weights in
+    the model zoo, a parameter file, or a run of `train.imagenet`; "" for random ones. The head
+    starts at random. `sync_norm`: BatchNorm over the pictures of all processes in training; one
+    alone holds too few. `freeze_norm`: BatchNorm keeps its running statistics instead.
+    """
+
+    name: str = "fcn_resnet50_glore_1_cityscapes"
+    pretrained: str = ""
+    sync_norm: bool = True
+    freeze_norm: bool = False
+
+
+@dataclass(frozen=True)
+class SceneData:
+    """`root`: Cityscapes' folders, see `train.data.scenes`; pixels; decoding threads a process.
+
+    `size`: height and width of training's crops; evaluation sees whole pictures. Then
+    (pixel - mean) * scale (paper's recipe: DPN work). `max_bad`: the share of a split's scenes that
+    may be unreadable; they are named and skipped.
+    """
+
+    root: str = "data/cityscapes"
+    size: Tuple[int, int] = (768, 768)
+    mean: Tuple[float, float, float] = (124.0, 117.0, 104.0)
+    scale: float = 0.0167
+    threads: int = 2
+    max_bad: float = 0.01
+
+    def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        check_pixels(self)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Cross entropy of the pixels, see `train.engine.pixel_loss`.
+
+    With `hard_below` above 0 pixels whose class has at least this probability do not count, but at
+    least the share `keep` of a picture's does. `auxiliary` above 0 is the weight of the loss of a
+    second head, on the last stage but one.
+    """
+
+    hard_below: float = 0.0
+    keep: float = 0.0
+    auxiliary: float = 0.0
+
+    def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        not_below_0({f"loss.{name}": value for name, value in vars(self).items()})
+        self.make()
+
+    def make(self) -> PixelLoss:
+        """The loss. Raises InputError where a value is out of range."""
+        return PixelLoss(hard_below=self.hard_below, keep=self.keep, auxiliary=self.auxiliary)
+
+
+@dataclass(frozen=True)
+class SceneAugment:
+    """Training scenes: random scale and crop, mirror, colour.
+
+    `scale`: drawn between the two numbers, uniformly as in the recipes this follows; uniform in the
+    logarithm would have more scenes smaller than the crop. `mirror`: left and right change places
+    in half of the scenes. `jitter`: brightness, contrast and saturation are each multiplied by 1
+    plus or minus up to this share; (0, 0, 0) leaves the colours alone.
+    """
+
+    scale: Tuple[float, float] = (0.5, 2.0)
+    mirror: bool = True
+    jitter: Tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    def check(self):
+        """Raise InputError where a value is out of range, as a section of a configuration."""
+        rising({"augment.scale": self.scale})
+        if not all(0 <= share <= 1 for share in self.jitter):
+            raise InputError(
+                f"config key augment.jitter is three shares from 0 to 1, given {self.jitter}"
+            )
+
+
+@dataclass(frozen=True)
+class SceneConfig:
+    """Everything a run depends on. `log_every` is in steps; `tensorboard` as in `Config`."""
+
+    model: SceneModel = field(default_factory=SceneModel)
+    data: SceneData = field(default_factory=SceneData)
+    augment: SceneAugment = field(default_factory=SceneAugment)
+    loss: Loss = field(default_factory=Loss)
+    optim: Optim = field(default_factory=Optim)
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    horovod: Horovod = field(default_factory=Horovod)
+    seed: int = 0
+    log_every: int = 20
+    tensorboard: bool = False
+
+    def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        above_0({"log_every": self.log_every})

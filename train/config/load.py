@@ -1,0 +1,126 @@
+"""A configuration read: a YAML file of differences, and `--set key=value` over it."""
+
+import dataclasses
+import difflib
+import typing
+from pathlib import Path
+
+import yaml
+
+from gluon_glore.utils.errors import InputError
+
+from .sections import Config
+
+
+def load_config(path, overrides=(), cls=Config):
+    """Read a YAML file and apply `key.key=value` overrides; returns a `cls`, checked.
+
+    Raises InputError on a missing or malformed file, an unknown key (naming the closest), a wrong
+    type, or a value that is out of range.
+    """
+    try:
+        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"config {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"config {path}: not a text file in UTF-8") from None
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"config {path}: not YAML: {reason}") from None
+    tree = {} if tree is None else tree
+    if not isinstance(tree, dict):
+        raise InputError(f"config {path}: expected keys and values, given {type(tree).__name__}")
+    for override in overrides:
+        _override(tree, override)
+    config = _change(cls(), tree, "")
+    for part in (*vars(config).values(), config):
+        if hasattr(part, "check"):
+            part.check()
+    return config
+
+
+def to_dict(config):
+    """The configuration as plain dictionaries and lists, as YAML and JSON take them."""
+    return {
+        key: to_dict(value)
+        if isinstance(value, dict)
+        else list(value)
+        if isinstance(value, tuple)
+        else value
+        for key, value in (
+            config if isinstance(config, dict) else dataclasses.asdict(config)
+        ).items()
+    }
+
+
+def _override(tree, override):
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise InputError(f"--set expects key.key=value, given {override!r}")
+    *sections, leaf = key.strip().split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise InputError(f"--set {key}: {section} is a value, not a section")
+    try:
+        tree[leaf] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise InputError(f"--set {key}: not a YAML value: {text!r}") from None
+
+
+def _change(section, tree, prefix):
+    """A section, or the whole, with what the tree says in the place of its own values."""
+    if not isinstance(tree, dict):
+        raise InputError(f"config key {prefix[:-1]} is a section, given {tree!r}")
+    types = typing.get_type_hints(type(section))
+    values = {}
+    for key, value in tree.items():
+        if key not in types:
+            close = difflib.get_close_matches(str(key), types, n=1, cutoff=0.5)
+            hint = f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(types)}"
+            raise InputError(f"unknown config key {prefix}{key}, {hint}")
+        if dataclasses.is_dataclass(types[key]):
+            values[key] = _change(getattr(section, key), value, f"{prefix}{key}.")
+        else:
+            values[key] = _convert(types[key], value, f"{prefix}{key}")
+    return dataclasses.replace(section, **values)
+
+
+def _convert(kind, value, key):
+    if kind is object:  # for whoever takes it to check
+        return value
+    if typing.get_origin(kind) is tuple:
+        return _convert_tuple(typing.get_args(kind), value, key)
+    if typing.get_origin(kind) is dict:
+        if not isinstance(value, dict):
+            raise InputError(f"config key {key} expects names and values, given {value!r}")
+        of = typing.get_args(kind)[1]
+        return {str(name): _convert(of, item, f"{key}.{name}") for name, item in value.items()}
+    # bool is an int to Python, and an int serves as a float: neither the other way round.
+    accepted = (int, float) if kind is float else kind
+    if isinstance(value, accepted) and (kind is bool or not isinstance(value, bool)):
+        return kind(value)
+    hint = ""
+    if kind is float and isinstance(value, str) and _is_number(value):
+        hint = f"; YAML reads a number without a dot as text, write {float(value):.1e}"
+    raise InputError(f"config key {key} expects {kind.__name__}, given {value!r}{hint}")
+
+
+def _convert_tuple(kinds, value, key):
+    any_length = kinds[-1] is Ellipsis
+    if not isinstance(value, list) or (not any_length and len(value) != len(kinds)):
+        count = "" if any_length else f"{len(kinds)} "
+        raise InputError(
+            f"config key {key} expects a list of {count}{kinds[0].__name__}, given {value!r}"
+        )
+    if any_length:
+        kinds = (kinds[0],) * len(value)
+    return tuple(_convert(k, v, f"{key}[{i}]") for i, (k, v) in enumerate(zip(kinds, value)))
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,241 @@
+"""A run's configuration: defaults in frozen dataclasses, YAML and `--set` state the differences.
+
+`Config` is that of classification. Another task's is a dataclass like it, of sections like these,
+with defaults of its own; each, and the whole, may have `check()`, which raises InputError where
+values will not do. `Optim`, `Checkpoint`, `Horovod` and what follows in `Config` are every
+trainer's.
+"""
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Dict, Tuple
+
+from gluon_glore.utils.errors import InputError
+
+from .checks import above_0, below_1, check_pixels, not_below_0, one_of, rising
+
+
+@dataclass(frozen=True)
+class Model:
+    """`name`: a registered network. `freeze_norm`: BatchNorm keeps its running statistics.
+
+    `units` are added to it, as `NetSpec.with_units` takes them: `{kind: glore, res3: [1], res4: [1,
+    3], arrangement: post}`; {} for the network as it is.
+
+    `pretrained`: weights to start from: "zoo" for those the model zoo has, else as `get_model`
+    takes them, a path, an address or the first digits of a sha256; "" for random ones. With
+    `new_classifier` all but the classifier, which starts at random (for other classes).
+    """
+
+    name: str = "resnet50_glore_2_3"
+    units: Dict[str, object] = field(default_factory=dict)
+    classes: int = 1000
+    freeze_norm: bool = False
+    pretrained: str = ""
+    new_classifier: bool = False
+
+    def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        above_0({"model.classes": self.classes})
+        if self.units and self.pretrained:
+            raise InputError("config key model.units needs random weights, given model.pretrained")
+        if self.new_classifier and not self.pretrained:
+            raise InputError("config key model.new_classifier needs model.pretrained, given none")
+
+
+@dataclass(frozen=True)
+class Data:
+    """Indexed RecordIO files; pixels; decoding threads a process.
+
+    `max_bad`: the share of a file's records that may be unreadable; they are named and skipped.
+    `class_names`: text file, one name a line in label order; "" names the classes by number.
+    `size`: height and width the network sees. `resize`: evaluation's short side before the centre
+    crop, 0 takes pictures as they are. Then (pixel - mean) * scale (paper's recipe: DPN work).
+    """
+
+    train: str = "data/imagenet/train.rec"
+    val: str = "data/imagenet/val.rec"
+    class_names: str = ""
+    size: Tuple[int, int] = (224, 224)
+    resize: int = 256
+    mean: Tuple[float, ...] = (124.0, 117.0, 104.0)
+    scale: float = 0.0167
+    threads: int = 2
+    max_bad: float = 0.01
+
+    def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        check_pixels(self)
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Training pictures: crop of an area share and aspect ratio, mirror, colour (DPN work).
+
+    `area` and `aspect` are drawn between the two numbers; area (1, 1) takes the whole picture.
+    `hls`: largest shift of hue (degrees), lightness and saturation (of 255).
+    """
+
+    area: Tuple[float, float] = (0.08, 1.0)
+    aspect: Tuple[float, float] = (0.75, 1.3333)
+    mirror: bool = True
+    hls: Tuple[int, int, int] = (20, 40, 50)
+
+    def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        rising({"augment.area": self.area, "augment.aspect": self.aspect})
+        if self.area[1] > 1:
+            raise InputError(f"config key augment.area is a share of 1, given {self.area[1]}")
+
+
+@dataclass(frozen=True)
+class Optim:
+    """SGD with momentum. `batch_size`: pictures a step over all processes together.
+
+    Rate: `lr` is that of a step of `lr_batch` pictures and grows linearly with `batch_size` (Goyal
+    et al. 2017); with `lr_batch` 0 it is taken as it stands. `schedule` "step" multiplies it by
+    `factor` at each of the epochs `steps`; "cosine" falls to zero over the run, "poly" too, as
+    (1 - epoch / epochs) to the `power`. The first `warmup` epochs rise linearly. With
+    `epoch_samples` above 0 the epochs of `steps` and `warmup` are of so many samples each, however
+    many the training set has. `lr_mult` maps regular expressions to factors: a parameter's rate is
+    multiplied by those of all that are found in its name, 0 leaves it as it is.
+
+    Update: `nesterov` looks ahead. `weight_decay` spares biases and BatchNorm's gamma and beta
+    unless `decay_all`; `wd_mult` gives factors by name, as `lr_mult`. `label_smoothing` is the
+    share of the target spread over all classes. `precise_norm` above 0: at an epoch's end
+    BatchNorm's statistics are measured anew, over so many steps' batches.
+
+    Means: a process computes its share of a step in `accumulate` equal parts, one after the other,
+    and adds up the gradients; BatchNorm sees one part at a time. `recompute` above 0 keeps no
+    activations but the inputs of every so many units and computes the others again in backward.
+    `precision` is float32, bfloat16 (processors that have it) or float16 (GPUs); weights, momentum
+    and sums stay float32. `loss_scale` is the first scale of the gradients, a power of two: halved
+    and the step skipped where they overflow, doubled after 2000 steps that did not; 0 stands for
+    65536 with float16, for 1 with compressed gradients, else for no scaling.
+    """
+
+    epochs: int = 100
+    batch_size: int = 256
+    lr: float = 0.1
+    lr_batch: int = 0
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 0.0002
+    decay_all: bool = True
+    schedule: str = "step"
+    steps: Tuple[int, ...] = (30, 60, 90)
+    factor: float = 0.1
+    power: float = 0.9
+    warmup: float = 0.0
+    epoch_samples: int = 0
+    lr_mult: Dict[str, float] = field(default_factory=dict)
+    wd_mult: Dict[str, float] = field(default_factory=dict)
+    precise_norm: int = 0
+    label_smoothing: float = 0.0
+    accumulate: int = 1
+    recompute: int = 0
+    precision: str = "float32"
+    loss_scale: float = 0.0
+
+    def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        one_of("optim.schedule", self.schedule, ("step", "cosine", "poly"))
+        one_of("optim.precision", self.precision, ("float32", "bfloat16", "float16"))
+        above_0(self._values("epochs", "batch_size", "lr", "power", "accumulate"))
+        not_below_0(self._values("lr_batch", "weight_decay", "warmup", "recompute", "loss_scale"))
+        not_below_0(self._values("epoch_samples", "precise_norm"))
+        below_1(self._values("momentum", "label_smoothing"))
+        if self.nesterov and not self.momentum:
+            raise InputError("config key optim.nesterov needs optim.momentum above 0, given 0")
+        if self.batch_size % self.accumulate:
+            raise InputError(
+                f"config key optim.accumulate must divide optim.batch_size {self.batch_size}, "
+                f"given {self.accumulate}"
+            )
+        if self.loss_scale and not math.log2(self.loss_scale).is_integer():
+            raise InputError(
+                f"config key optim.loss_scale must be 0 or a power of two, given {self.loss_scale}"
+            )
+        if self.epoch_samples and self.schedule != "step":
+            raise InputError(
+                f"config key optim.epoch_samples is for the schedule step, given {self.schedule}: "
+                "it falls to zero with the last of optim.epochs"
+            )
+        for key in ("lr_mult", "wd_mult"):
+            for pattern, multiplier in getattr(self, key).items():
+                not_below_0({f"optim.{key}.{pattern}": multiplier})
+                try:
+                    re.compile(pattern)
+                except re.error as error:
+                    raise InputError(
+                        f"config key optim.{key}: {pattern!r} is no regular expression: {error}"
+                    ) from None
+
+    def _values(self, *names):
+        return {f"optim.{name}": getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class Horovod:
+    """How the processes exchange gradients.
+
+    `compression`: none, or fp16 to send them as float16. `groups` above 0 reduces the gradients in
+    that many groups, each as a whole. Gradients that are ready within `cycle_ms` milliseconds
+    travel together, up to `fusion_mb` MiB; HOROVOD_CYCLE_TIME and HOROVOD_FUSION_THRESHOLD in the
+    environment go before. A process that has waited `stall_seconds` for the others ends with an
+    error, and `horovodrun` ends them; 0 waits for ever.
+    """
+
+    compression: str = "none"
+    groups: int = 0
+    fusion_mb: float = 128.0
+    cycle_ms: float = 1.0
+    stall_seconds: int = 600
+
+    def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        one_of("horovod.compression", self.compression, ("none", "fp16"))
+        names = ("groups", "fusion_mb", "cycle_ms", "stall_seconds")
+        not_below_0({f"horovod.{name}": getattr(self, name) for name in names})
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run keeps: the newest `keep` checkpoints, and the one of the best evaluation.
+
+    `every`: steps between two of them within an epoch; 0 saves at the end of each epoch alone.
+    """
+
+    keep: int = 2
+    every: int = 0
+
+    def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        above_0({"checkpoint.keep": self.keep})
+        if self.every < 0:
+            raise InputError(
+                f"config key checkpoint.every is in steps, 0 for none, given {self.every}"
+            )
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything a run of classification depends on. `log_every` is in steps.
+
+    `tensorboard`: the rows of metrics.jsonl also as scalars for TensorBoard (needs tensorboardX).
+    """
+
+    model: Model = field(default_factory=Model)
+    data: Data = field(default_factory=Data)
+    augment: Augment = field(default_factory=Augment)
+    optim: Optim = field(default_factory=Optim)
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    horovod: Horovod = field(default_factory=Horovod)
+    seed: int = 0
+    log_every: int = 20
+    tensorboard: bool = False
+
+    def check(self):
+        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        above_0({"log_every": self.log_every})

@@ -1,0 +1,1 @@
+"""Data sets packed, read, augmented and made into batches."""

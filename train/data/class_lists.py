@@ -1,0 +1,115 @@
+"""Which files are labelled with which class: a folder of class folders, or a list file."""
+
+import os
+import re
+
+from gluon_glore.data.class_names import read_names
+from gluon_glore.utils.errors import InputError, naming
+
+_NUMBERED = re.compile(r"(.*\S)\s+(-?[0-9]{1,18})\s*")
+_MOST = 100_000  # classes that a list's integers may stand for
+
+
+def list_files(source, suffixes, kind, numbered=False, root=None):
+    """`[(path, class), ...]` of a folder of class folders or a list file; `kind` says of what.
+
+    Of a folder: the files with one of `suffixes`, in the order of class and path; links are
+    followed, hidden files left out. Of a list: its lines `path<TAB>class`, `numbered` also
+    `path label` with an integer label after the last blank; relative paths are below `root`
+    (default: the list's folder), and no file is looked for. Raises InputError where there is none,
+    or naming the line that is neither.
+    """
+    if os.path.isdir(source):
+        with naming(source):
+            folders = sorted(os.listdir(source))
+        files = [
+            (path, folder)
+            for folder in folders
+            if not folder.startswith(".")
+            for path in sorted(
+                _files(os.path.join(source, folder), suffixes), key=lambda path: path.split(os.sep)
+            )
+        ]
+    else:
+        root = root or os.path.dirname(source)
+        files = [
+            (os.path.join(root, path), name)
+            for path, name in (
+                _split(line, numbered, source, number)
+                for number, line in enumerate(read_names(source), start=1)
+            )
+        ]
+    if not files:
+        raise InputError(
+            f"{source}: no {kind}s in it, expected class folders or {_expected(numbered)}"
+        )
+    return files
+
+
+def label_files(source, files, names=None, numbered=False):
+    """(class names, labels) of `list_files`' files; a label is the place of a class in the names.
+
+    `names` in label order; default: the classes sorted, or "0", "1", ... up to the largest where
+    all are integers of a list that may be `numbered`. In such a list an integer that is no name is
+    a label. Raises InputError for a name that comes twice or, naming line and path, for a class
+    that is neither or a label out of range.
+    """
+    listed = not os.path.isdir(source)
+    numbered = numbered and listed
+    classes = {name for _, name in files}
+    if names is None and numbered and all(map(_is_integer, classes)):
+        names = range(max(0, min(max(map(int, classes)), _MOST - 1)) + 1)
+    names = tuple(map(str, sorted(classes) if names is None else names))
+    label_of = number_names(names)
+    if numbered:
+        label_of = {**{str(label): label for label in label_of.values()}, **label_of}
+
+    def label(number, path, name):
+        if name in label_of:
+            return label_of[name]
+        place = f"{source} line {number}: {path}" if listed else path
+        if numbered and _is_integer(name):
+            raise InputError(
+                f"{place}: label {name} is out of range, 0 to {len(names) - 1} allowed"
+            )
+        raise InputError(f"{place}: class {name!r} is not among the {len(names)} names given")
+
+    return names, [label(number, *file) for number, file in enumerate(files, start=1)]
+
+
+def number_names(names):
+    """{class name: label}, in their order. Raises InputError for none, or one that comes twice."""
+    if not names:
+        raise InputError("no class names given")
+    label_of = {}
+    for label, name in enumerate(names):
+        if label_of.setdefault(name, label) != label:
+            raise InputError(f"class name {name!r} comes twice among the {len(names)} names given")
+    return label_of
+
+
+def _split(line, numbered, source, number):
+    """A line's path and class."""
+    path, tab, name = line.partition("\t")
+    if path and name and "\t" not in name:
+        return path, name
+    label = numbered and not tab and _NUMBERED.fullmatch(line)
+    if not label:
+        raise InputError(f"{source} line {number}: expected {_expected(numbered)}, given {line!r}")
+    return label[1], str(int(label[2]))
+
+
+def _expected(numbered):
+    return "path<TAB>class" + (" or path label, a whole number" if numbered else "")
+
+
+def _is_integer(name):
+    return re.fullmatch(r"-?[0-9]{1,18}", name) is not None
+
+
+def _files(folder, suffixes):
+    for directory, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if os.path.splitext(name)[1].lower() in suffixes and not name.startswith("."):
+                yield os.path.join(directory, name)

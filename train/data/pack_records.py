@@ -1,0 +1,117 @@
+"""What the commands share that pack files into RecordIO: options, threads, bad files, the file."""
+
+import argparse
+import collections
+import itertools
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+from tqdm import tqdm
+
+from gluon_glore.data.records import write_records
+from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.errors import InputError
+from gluon_glore.utils.files import write_text
+from gluon_glore.utils.progress_bar import bar
+
+AHEAD = 4  # records in the making for each thread, while the file is written
+
+
+def options(module, doc, kind, quality):
+    """The command line of what packs: SRC, OUT, --quality, --max-bad and --threads."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=doc.splitlines()[0])
+    parser.add_argument("source", metavar="SRC", help="folder of class folders, or list file")
+    parser.add_argument("out", metavar="OUT", help="path of the files to write, without suffix")
+    parser.add_argument(
+        "--quality", type=int, default=quality, help=f"JPEG's, 1 to 100 ({quality})"
+    )
+    parser.add_argument(
+        "--max-bad", type=float, default=0.01, help=f"share of {kind}s that may be bad (0.01)"
+    )
+    parser.add_argument(
+        "--threads", type=positive_int, default=len(os.sched_getaffinity(0)), help="(all cores)"
+    )
+    return parser
+
+
+def run(work, out, kind):
+    """The exit code of a command: `work()` packs and gives (packed, classes, bad ones)."""
+    try:
+        packed, classes, bad = work()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    print(f"{out}.rec: {packed} {kind}s of {classes} classes, {bad} bad ones skipped")
+    return 0
+
+
+def pack_files(source, out, samples, names, encode, max_bad, threads, kind):
+    """Write OUT.rec, OUT.idx and OUT.classes.txt of `(item, label)` pairs.
+
+    `encode(item)`, called in `threads` threads ahead of the file, gives a record's bytes; where it
+    raises InputError, the item is named on stderr and skipped. Returns (records, classes, bad
+    ones). Raises InputError, and leaves no file, where the share of bad ones is above `max_bad`,
+    none is left or the files can't be written.
+    """
+
+    def attempt(sample):
+        try:
+            return encode(sample[0]), None
+        except InputError as error:
+            return None, error
+
+    packed = bad = 0
+
+    def good():
+        nonlocal packed, bad
+        encoded = ordered_map(attempt, samples, threads)
+        shown = bar(encoded, total=len(samples), unit=kind)
+        for (_, label), (data, error) in zip(samples, shown):
+            if error is None:
+                packed += 1
+                yield data, label
+                continue
+            bad += 1
+            tqdm.write(f"skipped {error}", file=sys.stderr)
+            if bad > max_bad * len(samples):
+                raise InputError(
+                    f"{source}: more than {max_bad:g} of {len(samples)} {kind}s are bad, "
+                    f"as {error}; --max-bad allows more"
+                )
+        if not packed:
+            raise InputError(f"{source}: no good {kind} in it")
+        # Here, before the records take their place: where they are, the names are.
+        write_text(f"{out}.classes.txt", "".join(f"{name}\n" for name in names))
+
+    try:
+        write_records(f"{out}.rec", good())
+    except OSError as error:
+        raise InputError(f"{out}.rec: {error.strerror}") from None
+    return packed, len(names), bad
+
+
+def encode_jpeg(picture, quality):
+    """uint8 RGB `(H, W, 3)` -> a JPEG's bytes."""
+    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def ordered_map(function, items, threads):
+    """Yield `function(item)` in the order of `items`, a bounded number of them ahead."""
+    items = iter(items)
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = collections.deque(
+            pool.submit(function, item) for item in itertools.islice(items, AHEAD * threads)
+        )
+        try:
+            while waiting:
+                result = waiting.popleft().result()
+                waiting.extend(pool.submit(function, item) for item in itertools.islice(items, 1))
+                yield result
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,121 @@
+"""Labelled videos: a folder of class folders, a list file, or packed ones."""
+
+from pathlib import Path
+
+from gluon_glore.data.class_names import read_names
+from gluon_glore.data.sources import VIDEOS
+from gluon_glore.data.video import Video
+from gluon_glore.utils.errors import InputError
+
+from .bad_records import BadRecords
+from .class_lists import label_files, list_files, number_names
+from .packed_videos import PackedVideos
+from .spot_check import spot_check
+
+
+class Videos:
+    """The videos of `source`, in its order; any thread may ask for any of them.
+
+    `source`: a folder of class folders, a list file (`path<TAB>class`, or `path label` with an
+    integer label) whose relative paths are below `root` (default: its folder), or a .rec of
+    `train.pack_video` beside its .idx and .classes.txt. `class_names`: in label order, as those of
+    the training set for a validation set; default: of packed videos their own, else the classes
+    sorted, or "0", "1", ... where all of a list's are integers. `bad` keeps count of videos that
+    can't be used; as made here, the first ends the run.
+
+    Raises InputError for a list, an index or a class of no use, naming it. A list's files are not
+    looked for before they are opened.
+    """
+
+    def __init__(self, source, class_names=None, root=""):
+        self.path = Path(source)
+        packed = self.path.suffix == ".rec" and not self.path.is_dir()
+        self._videos = (
+            _Packed(self.path, class_names) if packed else _Files(self.path, class_names, root)
+        )
+        #: A tuple, in label order.
+        self.class_names = self._videos.class_names
+        self.bad = BadRecords(self)
+
+    def __len__(self):
+        return len(self._videos)
+
+    def name(self, i) -> str:
+        """What to call video i in a message: its file or its record."""
+        return self._videos.name(i)
+
+    def label(self, i) -> int:
+        """The place of video i's class in `class_names`.
+
+        Raises InputError, without the video's name, where a record is damaged or its label is out
+        of range.
+        """
+        return self._videos.label(i)
+
+    def open(self, i):
+        """Video i, a context manager with the interface of `gluon_glore.data.video.Video`.
+
+        It and its reading raise InputError, without the video's name, where it is missing or can't
+        be read.
+        """
+        return self._videos.open(i)
+
+
+def check_videos(videos, max_bad, see=lambda frame: None):
+    """Read a frame of videos spread over a `Videos`, and `see` it.
+
+    Raises InputError where too many are bad, as `spot_check` counts.
+    """
+
+    def attempt(index):
+        videos.label(index)
+        with videos.open(index) as video:
+            see(*video.read([len(video) // 2]))
+
+    spot_check(videos, attempt, max_bad, "video")
+
+
+class _Files:
+    """Video files of a folder or a list."""
+
+    def __init__(self, source, class_names, root):
+        files = list_files(source, VIDEOS, "video", numbered=True, root=root)
+        self.class_names, self._labels = label_files(source, files, class_names, numbered=True)
+        self._paths = [path for path, _ in files]
+
+    def __len__(self):
+        return len(self._paths)
+
+    def name(self, i):
+        return self._paths[i]
+
+    def label(self, i):
+        return self._labels[i]
+
+    def open(self, i):
+        return Video(self._paths[i])
+
+
+class _Packed(PackedVideos):
+    """Packed videos whose labels are those of `class_names`."""
+
+    def __init__(self, path, class_names):
+        super().__init__(path)
+        names = path.with_suffix(".classes.txt")
+        own = tuple(read_names(names))
+        self.class_names = tuple(map(str, own if class_names is None else class_names))
+        label_of = number_names(self.class_names)
+        unknown = [name for name in own if name not in label_of]
+        if unknown:
+            raise InputError(
+                f"{names}: class {unknown[0]!r} is not among the {len(label_of)} names given"
+            )
+        self._label_of = [label_of[name] for name in own]
+
+    def label(self, i):
+        label = super().label(i)
+        if label >= len(self._label_of):
+            raise InputError(
+                f"label {label} is out of range, 0 to {len(self._label_of) - 1} allowed"
+            )
+        return self._label_of[label]

@@ -1,0 +1,1 @@
+"""One trainer for every task: its loop, step, optimizer, processes and checkpoints."""

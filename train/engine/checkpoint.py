@@ -1,0 +1,144 @@
+"""Checkpoints that are whole or absent: `RUN/checkpoints/epoch-0003/`.
+
+`epoch-0003-step-000040` lies 40 steps after three whole epochs. Each holds weights.params,
+momentum.params and a manifest with their checksums. It is written under a temporary name, synced
+and renamed, so that a kill leaves the one before. Learning rate, order of the pictures and random
+numbers are functions of the step: the manifest's epoch and step are all there is to keep of them.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import mxnet as mx
+
+from gluon_glore.utils.errors import InputError
+from gluon_glore.weights import load_arrays, load_weights, save_arrays, save_weights
+from gluon_glore.weights.manifest import WEIGHTS, write_manifest
+from gluon_glore.weights.run_folder import (
+    best_checkpoint,
+    checkpoint_name,
+    checkpoints,
+    newest_checkpoint,
+    position_of,
+)
+
+MOMENTUM = "momentum.params"
+UPDATES = "num_update"  # beside the momentum: steps the optimizer has counted, Adam's t
+
+
+def save_checkpoint(run, net, trainer, manifest, keep=2):
+    """Write the state at `manifest.epoch` and `.step`; the newest `keep` and the best stay.
+
+    Raises InputError where the disk does not take it; those before are as they were.
+    """
+    parent = Path(run) / "checkpoints"
+    temporary = parent / ".writing"
+    for left_by_a_kill in (temporary, *parent.glob(".removing-*")):
+        shutil.rmtree(left_by_a_kill, ignore_errors=True)
+    try:
+        temporary.mkdir(parents=True)
+        _write(temporary, net, trainer, manifest)
+        _put(temporary, parent / checkpoint_name(manifest.epoch, manifest.step))
+    except OSError as error:
+        raise InputError(f"{parent}: can't save a checkpoint: {error.strerror}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    best = best_checkpoint(run)
+    for old in checkpoints(run)[:-keep]:
+        if old != best:
+            _remove(old)
+
+
+def _write(folder, net, trainer, manifest):
+    save_weights(net, folder / WEIGHTS)
+    # Copies, for the originals may lie in oneDNN's own layout.
+    momentum = {
+        name: mx.nd.array(m.asnumpy(), dtype=m.dtype) for name, m in momentum_of(trainer).items()
+    }
+    updates = mx.nd.array([trainer._optimizer.num_update], dtype="int64")
+    save_arrays(folder / MOMENTUM, {**momentum, UPDATES: updates})
+    write_manifest(folder, manifest, [WEIGHTS, MOMENTUM])
+
+
+def _put(temporary, place):
+    # What is as new or newer was damaged, or the run would have gone on from there.
+    for folder in checkpoints(place.parent.parent):
+        if position_of(folder) >= position_of(place):
+            _remove(folder)
+    os.replace(temporary, place)
+    _sync(place.parent)
+
+
+def _remove(folder):
+    # First out of sight, so that a kill leaves no half of it behind.
+    hidden = folder.with_name(f".removing-{folder.name}")
+    os.replace(folder, hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+def restore_newest(run, net, trainer, order=None):
+    """Load weights and momentum of a run's newest whole checkpoint.
+
+    Returns `(epochs, steps of the next)` done. Raises InputError where there is none, naming the
+    parameters of another network, or where it lies within an epoch whose pictures came in another
+    `order` (`Manifest.order`).
+    """
+    folder, manifest = newest_checkpoint(run, lambda text: print(text, file=sys.stderr))
+    if order is not None and manifest.step and manifest.order != order:
+        raise InputError(
+            f"{folder} lies within an epoch of {_words(manifest.order)}, given {_words(order)}: "
+            "resume with the same"
+        )
+    load_weights(net, folder / WEIGHTS)
+    saved, momentum = load_arrays(folder / MOMENTUM), momentum_of(trainer)
+    updates = saved.pop(UPDATES, None)
+    if set(saved) != set(momentum):
+        odd = min(set(saved) ^ set(momentum))
+        raise InputError(f"{folder / MOMENTUM}: momentum of another optimizer, see {odd}")
+    for name, state in momentum.items():
+        state[:] = saved[name]
+    if updates is not None:
+        optimizer = trainer._optimizer
+        optimizer.begin_num_update = optimizer.num_update = int(updates.asscalar())
+    return manifest.epoch, manifest.step
+
+
+def _words(order):
+    return ", ".join(f"{name} {number}" for name, number in order.items())
+
+
+def momentum_of(trainer):
+    """The optimizer's momentum, `{parameter name: NDArray}`; empty where it has none.
+
+    Where it keeps several arrays for a parameter, the names of the others end in :1, :2, ...
+    Created here where no step has been taken yet. Trainer has no public way to its states but a
+    pickle, which would carry the optimizer and its schedule too.
+    """
+    updater = trainer._updaters[0]  # one device a process
+    states = {}
+    for index, param in enumerate(trainer._params):
+        if param.grad_req == "null":
+            continue
+        if index not in updater.states:
+            weight = param.list_data()[0]
+            state = updater.optimizer.create_state_multi_precision(index, weight)
+            updater.states[index], updater.states_synced[index] = state, True
+        for number, state in enumerate(_arrays(updater.states[index])):
+            states[f"{param.name}:{number}" if number else param.name] = state
+    return states
+
+
+def _arrays(state):
+    if isinstance(state, (tuple, list)):
+        return [array for part in state for array in _arrays(part)]
+    return [] if state is None else [state]
+
+
+def _sync(path):
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

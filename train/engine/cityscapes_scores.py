@@ -1,0 +1,163 @@
+"""Cityscapes' scores: by an own confusion matrix, and by the data set's own evaluator.
+
+Intersection over union (IoU) of a class, tp / (tp + fp + fn) over the pixels of all pictures, and
+the mean over classes. iIoU weighs a class's pixels with the size of its instances.
+"""
+
+import contextlib
+import copy
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+
+from gluon_glore.data.cityscapes import CLASSES, IGNORE
+from gluon_glore.utils.errors import InputError
+
+
+class Confusion:
+    """How often pixels of each class, `matrix`'s rows, were taken for each other: int64 counts.
+
+    Matrices of several processes add up.
+    """
+
+    def __init__(self, classes):
+        self.matrix = np.zeros((classes, classes), np.int64)
+
+    def add(self, predicted, label):
+        """Count the pixels of two arrays of train ids, of one shape; the label's IGNORE is none.
+
+        Raises InputError where an id is no class's.
+        """
+        if predicted.shape != label.shape:
+            raise InputError(f"predicted {predicted.shape} pixels, labelled {label.shape}")
+        counted = label != IGNORE
+        predicted, label = predicted[counted].astype(np.intp), label[counted].astype(np.intp)
+        classes = len(self.matrix)
+        for what, ids in (("predicted", predicted), ("labelled", label)):
+            if ids.size and (ids.min() < 0 or ids.max() >= classes):
+                raise InputError(
+                    f"{what} train ids {ids.min()} to {ids.max()}, 0 to {classes - 1} allowed"
+                )
+        counts = np.bincount(label * classes + predicted, minlength=classes**2)
+        self.matrix += counts.reshape(classes, classes)
+
+    def iou(self):
+        """Of each class, float64 `(classes,)`: nan where it is neither labelled nor predicted."""
+        hits = self.matrix.diagonal()
+        union = self.matrix.sum(axis=0) + self.matrix.sum(axis=1) - hits
+        return _ratio(hits, union)
+
+    def miou(self):
+        """The mean IoU of the classes that have one, nan where none has."""
+        return _mean(self.iou())
+
+    def accuracy(self):
+        """The share of the pixels that are right, nan where there is none."""
+        return float(_ratio(self.matrix.trace(), self.matrix.sum()))
+
+
+def _ratio(part, whole):
+    with np.errstate(invalid="ignore"):
+        return np.true_divide(part, whole)
+
+
+def _mean(scores):
+    known = scores[~np.isnan(scores)]
+    return float(known.mean()) if known.size else math.nan
+
+
+def evaluator():
+    """The module of Cityscapes' own evaluator. Raises InputError where it can't be imported."""
+    try:
+        from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling
+    except ImportError as error:
+        raise InputError(
+            f"no evaluator ({error}): pip install --no-deps cityscapesscripts pyquaternion pillow"
+        ) from None
+    except ValueError as error:  # of a variable in the environment that it reads
+        raise InputError(f"Cityscapes' evaluator: {error}") from None
+    return evalPixelLevelSemanticLabeling
+
+
+def official_scores(predictions, labels):
+    """Cityscapes' own scores of predicted label-id PNG files against `*_labelIds.png` files.
+
+    A dictionary: "miou", "iiou", "category_miou", "category_iiou"; "classes" and "categories" by
+    name, {"iou": ..., "iiou": ...} each. None stands where a score does not exist: of a class that
+    is nowhere, of instances of what has none, and of all instances where not every label has its
+    `*_instanceIds.png` beside it. Raises InputError with the evaluator's own words where it can't.
+    """
+    predictions, labels = list(map(str, predictions)), list(map(str, labels))
+    if not labels:
+        raise InputError("no picture to evaluate")
+    official = evaluator()
+    args = copy.copy(official.args)  # the module's own stays as it is
+    args.quiet, args.JSONOutput = True, False
+    args.evalInstLevelScore = all(Path(instances_of(label)).is_file() for label in labels)
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said), _whole_files():
+            found = official.evaluateImgLists(predictions, labels, args)
+    except SystemExit:  # its way to say that something is wrong
+        raise InputError(said.getvalue().strip().replace("ERROR: ", "")) from None
+    except IndexError:
+        raise InputError("a prediction holds an id that is no label's") from None
+    if not args.evalInstLevelScore:  # it takes each class for without instances, 0 / fp
+        for key in ("classInstScores", "categoryInstScores"):
+            found[key] = dict.fromkeys(found[key], math.nan)
+        found["averageScoreInstClasses"] = found["averageScoreInstCategories"] = math.nan
+
+    def scores(names, kind):
+        iou, iiou = found[f"{kind}Scores"], found[f"{kind}InstScores"]
+        return {name: {"iou": _known(iou[name]), "iiou": _known(iiou[name])} for name in names}
+
+    return {
+        "miou": _known(found["averageScoreClasses"]),
+        "iiou": _known(found["averageScoreInstClasses"]),
+        "category_miou": _known(found["averageScoreCategories"]),
+        "category_iiou": _known(found["averageScoreInstCategories"]),
+        "classes": scores([label.name for label in CLASSES], "class"),
+        "categories": scores(dict.fromkeys(label.category for label in CLASSES), "category"),
+    }
+
+
+@contextlib.contextmanager
+def _whole_files():
+    """Have Pillow refuse half a file: who imports GluonCV has it make black of what is missing."""
+    from PIL import ImageFile
+
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def instances_of(label):
+    """Where the evaluator looks for the instances of a label file."""
+    return str(label).replace("labelIds", "instanceIds")
+
+
+def _known(score):
+    return None if math.isnan(score) else float(score)
+
+
+def scores_table(scores):
+    """`official_scores` as Markdown, in percent."""
+    classes = {**scores["classes"], "mean": {"iou": scores["miou"], "iiou": scores["iiou"]}}
+    mean = {"iou": scores["category_miou"], "iiou": scores["category_iiou"]}
+    categories = {**scores["categories"], "mean": mean}
+    return "\n\n".join((_table("class", classes), _table("category", categories)))
+
+
+def _table(kind, rows):
+    lines = [f"| {kind} | IoU | iIoU |", "|---|---|---|"]
+    lines += [f"| {name} | {_cell(x['iou'])} | {_cell(x['iiou'])} |" for name, x in rows.items()]
+    return "\n".join(lines)
+
+
+def _cell(score):
+    return "–" if score is None else f"{100 * score:.2f}"

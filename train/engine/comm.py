@@ -1,0 +1,168 @@
+"""What a trainer asks of the other processes: Horovod's ranks, or none.
+
+`comm` is a parameter everywhere, so that the loop runs and is tested without Horovod.
+"""
+
+import contextlib
+import os
+import sys
+import threading
+
+import mxnet as mx
+import numpy as np
+
+from gluon_glore.utils.errors import InputError
+
+from ..config.sections import Horovod
+
+
+class LocalComm:
+    """One process."""
+
+    rank, size, local_rank = 0, 1, 0
+
+    def trainer(self, params, optimizer):
+        """A Gluon trainer that updates `params`."""
+        return mx.gluon.Trainer(params, optimizer, kvstore=None)
+
+    def broadcast(self, arrays):
+        """Overwrite the arrays, an iterable of NDArray, with those of rank 0."""
+
+    def sum(self, values, name="sum"):
+        """Sum a float64 array over all ranks."""
+        return np.asarray(values, np.float64)
+
+    def agree(self, name, value):
+        """Raise InputError on all ranks where they do not have the same whole number."""
+
+    def waiting(self):
+        """A context for reading what depends on the other ranks."""
+        return contextlib.nullcontext()
+
+    def shutdown(self):
+        """Leave the group."""
+
+
+class HorovodComm:
+    """The processes that `horovodrun` started, one a GPU or share of the cores."""
+
+    def __init__(self, options):
+        # Read by hvd.init(); what the user or horovodrun set goes before.
+        for name, value in environment(options).items():
+            os.environ.setdefault(name, value)
+        import horovod.mxnet as hvd
+
+        hvd.init()
+        self._hvd, self._options = hvd, options
+        self.rank, self.size, self.local_rank = hvd.rank(), hvd.size(), hvd.local_rank()
+
+    def trainer(self, params, optimizer):
+        """A Gluon trainer that averages the gradients over all ranks."""
+        return self._hvd.DistributedTrainer(
+            params,
+            optimizer,
+            compression=getattr(self._hvd.Compression, self._options.compression),
+            num_groups=self._options.groups,
+        )
+
+    def broadcast(self, arrays):
+        """Overwrite the arrays, an iterable of NDArray, with those of rank 0.
+
+        As sums to which only rank 0 contributes: Horovod 0.28.1's own broadcast reads a name that
+        another thread may have freed (EnqueueTensorBroadcast), and crashed one start in twenty.
+        """
+        for array in arrays:
+            mine = array.asnumpy() if self.rank == 0 else np.zeros(array.shape)
+            array[:] = self.sum(mine)  # exact: float64, and all other summands are zero
+
+    def sum(self, values, name="sum"):
+        """Sum a float64 array over all ranks.
+
+        Two threads may be at it at once under different names: the ranks match sums by name.
+        """
+        local = mx.nd.array(np.atleast_1d(np.asarray(values, np.float64)), dtype="float64")
+        with self.waiting():
+            total = self._hvd.allreduce(local, average=False, name=name).asnumpy()
+        return total.reshape(np.shape(values))
+
+    def agree(self, name, value):
+        """Raise InputError on all ranks where they do not have the same whole number.
+
+        Ranks of different step counts would wait for each other without end.
+        """
+        total, squares = self.sum([value, value**2])  # exact up to 2**53
+        if squares * self.size != total**2:  # the variance, alike on all ranks
+            raise InputError(
+                f"the processes do not agree on the {name}, here {value}: have all hosts the same "
+                "data?"
+            )
+
+    @contextlib.contextmanager
+    def waiting(self):
+        """A context for reading what depends on the other ranks: it ends the process after a while.
+
+        From a thread, for the reader is inside MXNet. Horovod's own stall check never spoke here
+        (0.28.1, MXNet over Gloo).
+        """
+        seconds = self._options.stall_seconds
+        if not seconds:
+            yield
+            return
+        timer = threading.Timer(seconds, _give_up, [self.rank, seconds])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def shutdown(self):
+        """Leave the group, when all is computed that may ask for the others."""
+        with self.waiting():
+            mx.nd.waitall()
+        self._hvd.shutdown()
+
+
+def _give_up(rank, seconds):
+    text = f"error: rank {rank} waited {seconds} s for the other processes (horovod.stall_seconds)"
+    print(text, file=sys.stderr, flush=True)
+    os._exit(1)  # no cleaning up: that would wait for the others too
+
+
+def environment(options):
+    """A `Horovod` configuration as the environment variables that Horovod reads."""
+    return {
+        "HOROVOD_FUSION_THRESHOLD": str(int(options.fusion_mb * 2**20)),
+        "HOROVOD_CYCLE_TIME": str(options.cycle_ms),
+    }
+
+
+def make_comm(options=None):
+    """Horovod with its configuration under `horovodrun` (or mpirun), else one process."""
+    launched = {"HOROVOD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"} & set(os.environ)
+    return HorovodComm(options or Horovod()) if launched else LocalComm()
+
+
+class Here(InputError):
+    """An error that this rank is the one to say."""
+
+
+class Elsewhere(InputError):
+    """Another rank found the error, and says it."""
+
+
+def together(comm, check, elsewhere="see rank {}"):
+    """Run `check()` on every rank; an InputError on one ends all, and is said once.
+
+    Returns what it returns. Raises Here on the first rank that has an error, Elsewhere on others,
+    whose message is `elsewhere` of that rank.
+    """
+    result = error = None
+    try:
+        result = check()
+    except InputError as found:
+        error = found
+    failed = np.flatnonzero(comm.sum(np.eye(comm.size)[comm.rank] * (error is not None)))
+    if not len(failed):
+        return result
+    raise Here(str(error)) if comm.rank == failed[0] else Elsewhere(elsewhere.format(failed[0]))

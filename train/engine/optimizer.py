@@ -1,0 +1,64 @@
+"""The optimizer of an `Optim` configuration, and what it does to which parameter."""
+
+import math
+import re
+
+import mxnet as mx
+
+from gluon_glore.utils.errors import InputError
+
+NOT_DECAYED = ("bias", "gamma", "beta")
+
+
+class Nesterov(mx.optimizer.NAG):
+    """NAG, whose operator takes up the decay of the weight before or after the step.
+
+    Which, hangs on the layout that oneDNN has given the weight, and so a resumed run would differ.
+    """
+
+    def _update_impl(self, index, weight, grad, state, multi_precision=False):
+        self._update_count(index)
+        grad = self.rescale_grad * grad + self._get_wd(index) * weight
+        rate = self._get_lr(index)
+        mx.nd.nag_mom_update(weight, grad, state, out=weight, lr=rate, momentum=self.momentum, wd=0)
+
+
+def make_optimizer(optim):
+    """SGD with momentum; Nesterov's where `optim.nesterov`. The loop sets the rate of each step."""
+    make = Nesterov if optim.nesterov else mx.optimizer.SGD
+    return make(momentum=optim.momentum, wd=optim.weight_decay, learning_rate=optim.lr)
+
+
+def set_multipliers(params, optim):
+    """Give each parameter its share of rate and weight decay; read at every step.
+
+    Raises InputError where a pattern of `optim.lr_mult` or `wd_mult` is found in no name.
+    """
+    trained = [param for param in params.values() if param.grad_req != "null"]
+    for param in trained:
+        param.lr_mult = 1.0
+        spared = not optim.decay_all and param.name.endswith(NOT_DECAYED)
+        param.wd_mult = 0.0 if spared else 1.0
+    for key in ("lr_mult", "wd_mult"):
+        for pattern, multiplier in getattr(optim, key).items():
+            found = [param for param in trained if re.search(pattern, param.name)]
+            if not found:
+                names = f"{trained[0].name} ... {trained[-1].name}"
+                raise InputError(f"optim.{key}: no parameter has {pattern!r} in its name ({names})")
+            for param in found:
+                setattr(param, key, getattr(param, key) * multiplier)
+
+
+def learning_rate(optim, step, steps_per_epoch):
+    """Learning rate of `step` (from 0) under an `Optim` configuration."""
+    if optim.epoch_samples:
+        steps_per_epoch = optim.epoch_samples / optim.batch_size
+    epoch = step / steps_per_epoch
+    peak = optim.lr * optim.batch_size / optim.lr_batch if optim.lr_batch else optim.lr
+    if epoch < optim.warmup:
+        return peak * min(1, (step + 1) / (optim.warmup * steps_per_epoch))
+    if optim.schedule == "cosine":
+        return peak * 0.5 * (1 + math.cos(math.pi * epoch / optim.epochs))
+    if optim.schedule == "poly":
+        return peak * (1 - epoch / optim.epochs) ** optim.power
+    return peak * optim.factor ** sum(epoch >= boundary for boundary in optim.steps)

@@ -1,0 +1,41 @@
+"""What can be known to go wrong, refused before the first step: seconds, not an epoch, are lost."""
+
+import os
+import shutil
+import tempfile
+
+import numpy as np
+
+from gluon_glore.utils.errors import InputError, naming
+
+
+def check_out(out, net, keep=2):
+    """Raises InputError where a run's directory can't be made, written, or is too small.
+
+    Needed are weights and momentum, `keep` + 2 times: the newest ones, the best, and the one being
+    written; less what `out` holds already. Nothing is left behind.
+    """
+    # Deepest part of the path that exists. lexists: a broken link is in the way too.
+    path = out.absolute()
+    place = next(part for part in (path, *path.parents) if os.path.lexists(part))
+    if not place.is_dir():
+        raise InputError(f"{out}: {place} is not a directory")
+    with naming(place), tempfile.TemporaryFile(dir=place) as file:
+        file.write(b"a byte, for some systems refuse no sooner")
+    floats = sum(int(np.prod(param.shape)) for param in net.collect_params().values())
+    held = sum(path.stat().st_size for path in out.glob("checkpoints/*/*.params"))
+    needed, free = 2 * 4 * floats * (keep + 2) - held, shutil.disk_usage(place).free
+    if free < needed:
+        raise InputError(
+            f"{out}: {free / 1e6:.0f} MB free, checkpoints of {net.spec.name} take "
+            f"{needed / 1e6:.0f} MB"
+        )
+
+
+def check_channels(spec, data):
+    """Raises InputError where a `data` section has not a mean for each channel of a network."""
+    if len(data.mean) != spec.in_channels:
+        raise InputError(
+            f"config key data.mean: {spec.name} takes {spec.in_channels} channels, "
+            f"given {len(data.mean)} means"
+        )

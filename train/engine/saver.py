@@ -1,0 +1,68 @@
+"""When a run saves: every so many steps, after an evaluation, and where it is asked to stop.
+
+Every rank calls alike, rank 0 writes, and all go on or fail together.
+"""
+
+import dataclasses
+
+from gluon_glore.utils.errors import naming
+
+from . import checkpoint, loop
+from .comm import together
+from .stop import Stopped
+
+
+class Saver:
+    """Saves a run at `(epoch, step)`: epochs done, and steps done of the next.
+
+    `manifest` says what is saved but for that; `start` where the run starts, `cfg` is a
+    `Checkpoint` configuration, `steps` those of an epoch, `stop` a `StopFlag`.
+    """
+
+    def __init__(self, out, net, trainer, manifest, start, cfg, steps, comm, stop):
+        self._out, self._net, self._trainer, self._manifest = out, net, trainer, manifest
+        self._cfg, self._steps, self._comm, self._stop = cfg, steps, comm, stop
+        self._saved = start
+
+    def after_step(self, step):
+        """After training step `step` of the run. Raises Stopped where a stop was asked for."""
+        epoch = step // self._steps
+        done = step + 1 - epoch * self._steps
+        if self._cfg.every and (step + 1) % self._cfg.every == 0:
+            self.save(epoch, done)
+        self.stop_if_asked(epoch, done)
+
+    def stop_if_asked(self, epoch, step):
+        """Save and raise Stopped where any rank was asked to stop."""
+        if self._stop.agreed(self._comm):
+            self.save(epoch, step)
+            raise Stopped(f"{self._out}: saved after {epoch} epochs and {step} steps")
+
+    def save(self, epoch, step=0, score=None):
+        """Save, unless this is what was saved last; `score` is that of its evaluation.
+
+        Raises InputError where the disk refuses.
+        """
+        if (epoch, step) == self._saved:
+            return
+        # In place: the run that goes on and the one that is resumed from here hold the same.
+        loop.average_statistics(self._net, self._comm)
+        manifest = dataclasses.replace(self._manifest, epoch=epoch, step=step, score=score)
+        on_rank_0(
+            self._comm,
+            lambda: checkpoint.save_checkpoint(
+                self._out, self._net, self._trainer, manifest, self._cfg.keep
+            ),
+        )
+        self._saved = (epoch, step)
+
+
+def on_rank_0(comm, write):
+    """Call `write()` on rank 0. Where it can't, all ranks raise InputError: none waits for it."""
+
+    def check():
+        if comm.rank == 0:
+            with naming("the run's folder"):
+                write()
+
+    together(comm, check, elsewhere="rank {} could not write, see its error")

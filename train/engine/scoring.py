@@ -1,0 +1,93 @@
+"""What the commands share that score a run: options, processes, figures, the file of a result."""
+
+import argparse
+import json
+import os
+import sys
+
+import mxnet as mx
+
+from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.errors import InputError, naming
+from gluon_glore.utils.files import write_text
+
+from ..data.bad_records import BadRecords
+from ..reporting.metrics import TITLES
+from .comm import make_comm
+
+
+def options(module, doc, data):
+    """The command line of what scores runs: RUN, --data, --threads, --max-bad and --out.
+
+    `data` is the metavar and the help of --data, None where it is to be the run's own.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=doc.splitlines()[0])
+    parser.add_argument("model", metavar="RUN", help="a run's directory, or a checkpoint's")
+    parser.add_argument("--data", metavar=data[0], help=data[1])
+    parser.add_argument("--threads", type=positive_int, default=2, help="decoding, a process (2)")
+    parser.add_argument("--max-bad", type=float, default=0.01, help="share allowed (0.01)")
+    parser.add_argument("--out", metavar="FILE.json", help="write the result there too")
+    return parser
+
+
+def score(prepare, out, unit="pictures"):
+    """Evaluate on one process or, under horovodrun, on several; print and write what came of it.
+
+    `prepare()` gives the data set of `unit`, its configuration and `evaluate(comm)`, which returns
+    what `result_of` does, and may raise InputError. Returns the exit code: 0, or 2 for what can't
+    be used.
+    """
+    comm = None
+    try:
+        dataset, config, evaluate = prepare()
+        comm = make_comm()
+        dataset.bad = BadRecords(dataset, config.data.max_bad, comm)
+        result = evaluate(comm)
+    except InputError as error:
+        if os.environ.get("HOROVOD_LOCAL_RANK", "0") == "0":
+            print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    if comm.rank == 0:
+        figures = ", ".join(f"{TITLES[key]} {result[key]:.4f}" for key in TITLES if key in result)
+        print(
+            f"{result['model']}: {figures}, loss {result['loss']:.4f} on {result['samples']} of "
+            f"{len(dataset)} {unit} of {dataset.path}",
+            flush=True,
+        )
+    comm.shutdown()
+    return write_result(out, result) if out and comm.rank == 0 else 0
+
+
+def place(net, comm):
+    """Hybridise a network where it is to run, on a GPU if there is; returns its context."""
+    net.hybridize(static_alloc=True, static_shape=True)
+    if mx.context.num_gpus():
+        net.collect_params().reset_ctx(mx.gpu(comm.local_rank))
+    return net.output.weight.list_ctx()[0]
+
+
+def result_of(model, dataset, meter, own):
+    """An evaluation as a dictionary: loss, accuracy, speed, counts, and its `own` settings."""
+    return {
+        "model": model,
+        "data": str(dataset.path),
+        **own,
+        "loss": float(meter.loss),
+        **{key: float(value) for key, value in meter.figures.items() if value is not None},
+        "images_per_second": round(meter.images_per_second, 2),
+        "samples": meter.samples,
+        "bad_records": len(dataset.bad.known),
+    }
+
+
+def write_result(path, result):
+    """Write a result as JSON. Returns the exit code: the figures are on stdout in any case."""
+    try:
+        with naming(path):
+            write_text(path, json.dumps(result, indent=2) + "\n")
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0

@@ -1,0 +1,124 @@
+"""One training step: gradients of a batch, exchanged, and the update."""
+
+import mxnet as mx
+import numpy as np
+from mxnet import autograd, gluon
+
+from gluon_glore.utils.errors import InputError
+
+from .precision import make_loss_scale
+from .recompute import Segments
+
+
+class Step:
+    """How a step is taken: `step(net, trainer, x, y, number)` -> (logits, losses), float32.
+
+    Parameters
+    ----------
+    loss : what the network returns, and labels, to losses `(B,)`. None: cross entropy.
+    accumulate : equal parts of the batch, computed one after the other. Above 1 it needs parameters
+        that add up their gradients, see `add_gradients`.
+    scale : a LossScale; where gradients overflow, it skips the step on all ranks. None: no scaling.
+    segments : Segments of the network, which save memory; None runs it as a whole.
+    seed : with a number, dropout's masks are a pure function of it, the step's number and the rank.
+    graph : what is run in the place of the network: a Block with its parameters that trains them
+        in another way. Of a list or tuple that it returns the first are the logits.
+    """
+
+    def __init__(self, loss=None, accumulate=1, scale=None, segments=None, seed=None, graph=None):
+        self._loss = gluon.loss.SoftmaxCrossEntropyLoss() if loss is None else loss
+        self._accumulate = accumulate
+        self._scale = scale
+        self.segments = segments
+        self._seed = seed
+        self._graph = graph
+
+    def __call__(self, net, trainer, x, y, number):
+        """Train on x and y, this rank's share of step `number`: (logits, losses `(B,)`)."""
+        if self._seed is not None:
+            mx.random.seed(int(np.random.SeedSequence([*self._seed, number]).generate_state(1)[0]))
+        gradients = [p.list_grad()[0] for p in trainer._params if p.grad_req != "null"]
+        if self._accumulate > 1:
+            for gradient in gradients:
+                gradient[:] = 0
+        size = len(x) // self._accumulate
+        parts = [
+            self._backward(net, x[i : i + size], y[i : i + size]) for i in range(0, len(x), size)
+        ]
+        trainer.allreduce_grads()
+        scale = self._scale.scale if self._scale else 1
+        if self._scale is None or self._scale.accept(gradients):
+            trainer.update(len(x) * scale)
+        if len(parts) == 1:
+            return parts[0]
+        return [mx.nd.concat(*arrays, dim=0) for arrays in zip(*parts)]
+
+    def _backward(self, net, x, y):
+        def loss(outputs):
+            return self._loss(outputs, y)
+
+        def head(losses):
+            return self._scale and mx.nd.full(losses.shape, self._scale.scale, ctx=losses.context)
+
+        if self.segments:
+            outputs, losses = self.segments.backward(x, loss, head)
+        else:
+            with autograd.record():
+                outputs = net(x) if self._graph is None else self._graph(x)
+                losses = loss(outputs)
+            losses.backward(head(losses))
+        logits = outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+        return logits.astype("float32", copy=False), losses.astype("float32", copy=False)
+
+
+def add_gradients(params):
+    """Let backward add to the gradients of all trained parameters, not overwrite them."""
+    for param in params.values():
+        if param.grad_req != "null":
+            param.grad_req = "add"
+
+
+def smoothed_loss(share):
+    """Cross entropy where `share` of the target is spread over all classes.
+
+    Szegedy et al. 2016, section 7 (https://arxiv.org/abs/1512.00567).
+    """
+
+    def loss(logits, labels):
+        logp = mx.nd.log_softmax(logits.astype("float32", copy=False))
+        own, all_classes = mx.nd.pick(logp, labels), logp.mean(axis=1)
+        return -((1 - share) * own + share * all_classes)
+
+    return loss
+
+
+def make_step(config, net, comm, loss=None, graph=None):
+    """The step that a configuration asks for. Call it when the network is initialised.
+
+    `loss` and `graph` as a Step takes them; the loss is that of a classification if None. Raises
+    InputError where the configuration asks for what only classification has.
+    """
+    optim = config.optim
+    other_loss = loss is not None
+    for key, other in {
+        "recompute": other_loss or graph is not None,
+        "label_smoothing": other_loss,
+    }.items():
+        if other and getattr(optim, key):
+            raise InputError(f"config key optim.{key} is for classification networks, use 0")
+    if optim.label_smoothing:
+        loss = smoothed_loss(optim.label_smoothing)
+    if optim.accumulate > 1:
+        add_gradients(net.collect_params())
+    return Step(
+        loss=loss,
+        accumulate=optim.accumulate,
+        scale=make_loss_scale(optim, config.horovod),
+        segments=Segments(net, optim.recompute) if optim.recompute else None,
+        seed=(config.seed, comm.rank) if _has_dropout(net) else None,
+        graph=graph,
+    )
+
+
+def _has_dropout(block):
+    return isinstance(block, gluon.nn.Dropout) or any(map(_has_dropout, block._children.values()))

@@ -1,0 +1,1 @@
+"""The commands that write docs/: studies, tables and figures of the paper."""

@@ -1,0 +1,79 @@
+"""Scenes side by side as they are labelled and as networks see them, for a README.
+
+    python -m train.paper.scene_pictures MODEL... --data ROOT --out FILE.png [--split val] \
+        [--scenes 4] [--width 960]
+
+A row a scene, spread over the split: the picture, its label over it, and each MODEL's classes, a
+run or what else `predict` takes.
+"""
+
+import argparse
+import sys
+
+import cv2
+import numpy as np
+
+from gluon_glore.data.cityscapes import CLASS_NAMES
+from gluon_glore.data.image import resize, write_png
+from gluon_glore.inference.segment import load_segmenter
+from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.errors import InputError
+from gluon_glore.visualize.label_maps import Palette
+
+from ..data.scenes import Scenes
+
+GAP = 6  # white pixels between pictures
+
+
+def main(argv=None):
+    """Draw as the command line says. Returns the exit code: 0, or 2 for what can't be used."""
+    parser = argparse.ArgumentParser(
+        prog="python -m train.paper.scene_pictures", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="a run, a checkpoint, an export")
+    parser.add_argument("--data", required=True, metavar="ROOT", help="Cityscapes' folders")
+    parser.add_argument("--out", required=True, metavar="FILE.png")
+    parser.add_argument("--split", default="val", choices=("train", "val"))
+    parser.add_argument("--scenes", type=positive_int, default=4, help="rows (4)")
+    parser.add_argument("--width", type=positive_int, help="pixels of it all (as it comes)")
+    args = parser.parse_args(argv)
+    try:
+        scenes = Scenes(args.data, args.split)
+        segmenters = [load_segmenter(model) for model in args.models]
+        picture = draw(scenes, segmenters, args.scenes)
+        width = args.width or picture.shape[1]
+        size = round(picture.shape[0] * width / picture.shape[1]), width
+        write_png(args.out, resize(picture, size))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def draw(scenes, segmenters, rows=4):
+    """The picture, uint8 RGB: a column for the scene, its label and each `Segmenter`.
+
+    Columns are as wide as the first scene. Raises BadRecord where a scene can't be used.
+    """
+    truth, lines, width = Palette(CLASS_NAMES), [], None
+    places = (np.arange(min(rows, len(scenes))) + 0.5) / min(rows, len(scenes)) * len(scenes)
+    for index in places.astype(int):
+        picture, label = scenes[int(index)]
+        cells = [picture, truth.overlay(picture, label)]
+        for segmenter in segmenters:
+            palette = Palette(segmenter.manifest.class_names)
+            cells.append(palette.overlay(picture, segmenter.classes(picture)))
+        line = np.hstack([np.pad(cell, _gap(1), constant_values=255) for cell in cells])
+        width = width or line.shape[1]
+        height = round(line.shape[0] * width / line.shape[1])
+        lines.append(cv2.resize(line, (width, height), interpolation=cv2.INTER_AREA))
+    return np.vstack([np.pad(line, _gap(0), constant_values=255) for line in lines])
+
+
+def _gap(axis):
+    """np.pad's widths for white after a picture along an axis."""
+    return [(0, GAP * (i == axis)) for i in range(3)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""Pictures of what a study's network says of unseen digits; mistakes in red."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from gluon_glore.data.image import decode_image
+from gluon_glore.data.records import RecordDataset
+from gluon_glore.data.video import Video
+from gluon_glore.inference.classify import load_classifier
+from gluon_glore.inference.recognize import load_recognizer
+
+from ..reporting.curves import pyplot, save
+
+SHOWN = 4  # frames of a video, evenly along it
+GAP = 2  # pixels between them
+
+
+def draw_pictures(run, path):
+    """Pictures of unseen digits, and what the network of a run says of them."""
+    config = read_config(run)
+    dataset = RecordDataset(config["data"]["val"], config["model"]["classes"])
+    classifier = load_classifier(run)
+    figure, grid = pyplot().subplots(2, 6, figsize=(9, 3.6), dpi=120)
+    for i, axes in enumerate(grid.flat):
+        data, label = dataset[i]
+        picture = decode_image(data, channels=1)
+        (said,) = classifier.classify(picture, top=1)
+        show(axes, picture, said, classifier.manifest.class_names[label])
+    save(figure, path)
+
+
+def draw_videos(run, path):
+    """Some frames of videos of unseen digits, side by side, and what the network says of them."""
+    videos = Path(read_config(run)["data"]["val"]).glob("*/*.mp4")
+    recognizer = load_recognizer(run)
+    figure, grid = pyplot().subplots(3, 2, figsize=(9, 4.2), dpi=120)
+    for axes, video in zip(grid.flat, sorted(videos, key=lambda video: video.name)):
+        with Video(video) as opened:
+            indices = np.linspace(0, len(opened) - 1, SHOWN).round().astype(int)
+            frames = opened.read(indices, channels=1)
+        apart = np.pad(frames, ((0, 0), (0, 0), (0, GAP), (0, 0)), constant_values=255)
+        (said,) = recognizer.watch(video, clips=1, top=1).top
+        show(axes, np.concatenate(apart, axis=1)[:, :-GAP], said, video.parent.name)
+    save(figure, path)
+
+
+def show(axes, picture, said, truth):
+    """A grey picture, uint8 `(H, W, 1)`, under what is `said`: (class name, probability)."""
+    name, probability = said
+    colour = "black" if name == truth else "red"
+    axes.imshow(picture[:, :, 0], cmap="gray")
+    axes.set_title(f"{name} {probability:.0%}", fontsize=9, color=colour)
+    axes.axis("off")
+
+
+def read_config(run):
+    """The configuration of a run that is done."""
+    return json.loads((Path(run) / "summary.json").read_text())["config"]

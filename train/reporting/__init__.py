@@ -1,0 +1,1 @@
+"""What a run writes while it goes, and how it is read back."""

@@ -1,0 +1,144 @@
+"""A run's folder, read back: its configuration and the rows of metrics.jsonl."""
+
+import contextlib
+import json
+import math
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List
+
+import yaml
+
+from gluon_glore.utils.errors import InputError, naming
+from gluon_glore.utils.files import write_text
+
+from .metrics import CLASSIFICATION, Measures, measures_of
+
+CONFIG = "config.yaml"
+METRICS = "metrics.jsonl"
+# What each kind of row has, beside what it measures; the first counts the rows.
+KEYS = {"train": ("step", "epoch", "loss", "lr"), "eval": ("epoch", "loss")}
+
+
+@dataclass(frozen=True)
+class Run:
+    """`name` as the folder was given, `config` as nested dictionaries; rows in order.
+
+    `steps` are the rows of training, `evaluations` one an epoch. A step or epoch that was done
+    twice, before and after a resume, counts as done last.
+    """
+
+    name: str
+    config: dict
+    steps: List[dict]
+    evaluations: List[dict]
+
+    @property
+    def measures(self) -> Measures:
+        """What its task measures."""
+        return measures_of((self.steps + self.evaluations)[0])
+
+    def training_by_epoch(self):
+        """The training rows' means by epoch: epoch, loss, what is right of the pictures, lr."""
+        keys = ("loss", self.measures.trained, "lr")
+        epochs = {}
+        for row in self.steps:
+            epochs.setdefault(row["epoch"], []).append(row)
+        return [
+            {"epoch": epoch} | {key: statistics.fmean(row[key] for row in rows) for key in keys}
+            for epoch, rows in sorted(epochs.items())
+        ]
+
+    def figures(self):
+        """What came of it; None for what is not known (yet).
+
+        What the task measures (`top1` and `top5`, or `miou` and `accuracy`) is the last
+        evaluation's, `best_*` that of the evaluation with the highest score, `best_epoch` counts
+        from 1. `seconds` of training and evaluation, start and checkpoints left out;
+        `images_per_second` over all processes and `waiting`, the share of time without a batch to
+        compute, are of training alone.
+        """
+        measures = self.measures
+        last = self.evaluations[-1] if self.evaluations else {}
+        best = max(self.evaluations, key=lambda row: row[measures.score], default={})
+        timed = [row for row in self.steps if row.get("seconds")]
+        trained = sum(row["seconds"] for row in timed)
+        tested = sum(row.get("seconds", 0) for row in self.evaluations)
+        images = sum(row["images_per_second"] * row["seconds"] for row in timed)
+        waited = sum(row["waiting"] * row["seconds"] for row in timed)
+        return {
+            **{key: last.get(key) for key in measures.tested},
+            **{f"best_{key}": best.get(key) for key in measures.tested},
+            "best_epoch": best["epoch"] + 1 if best else None,
+            "images_per_second": images / trained if trained else None,
+            "waiting": waited / trained if trained else None,
+            "seconds": trained + tested,
+        }
+
+
+def read_run(path) -> Run:
+    """Read a run's folder, of a run that goes on or was killed too.
+
+    Raises InputError where there is no run in it, or its files are damaged.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise InputError(f"{path}: no such directory")
+    try:
+        config = yaml.safe_load((path / CONFIG).read_text(encoding="utf-8"))
+        config["model"]["name"], config["data"]["size"]
+    except OSError as error:
+        raise InputError(f"{path}: no run in it, {CONFIG}: {error.strerror}") from None
+    except (UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
+        raise InputError(f"{path / CONFIG}: damaged") from None
+    steps, evaluations = read_metrics(path / METRICS)
+    run = Run(str(path), config, steps, evaluations)
+    if run.measures == CLASSIFICATION and "classes" not in config["model"]:
+        raise InputError(f"{path / CONFIG}: damaged")
+    return run
+
+
+def read_metrics(path):
+    """The rows of a metrics.jsonl: (training steps, evaluations), each in order.
+
+    A last line without its end is what a killed run leaves, and left out. Raises InputError where
+    there is no row, or naming the line that is damaged or another task's.
+    """
+    with naming(path):
+        *lines, _ = path.read_bytes().split(b"\n")
+    rows, measures = {"train": {}, "eval": {}}, None
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+            kind = row["kind"]
+            counter, *others = KEYS[kind]
+            measures = measures or measures_of(row)
+            sum(row[key] for key in (*others, measures.key(kind)))  # they are there, and numbers
+            rows[kind][row[counter]] = row
+        except (ValueError, KeyError, TypeError):
+            raise InputError(f"{path} line {number}: damaged") from None
+    if not lines:
+        raise InputError(f"{path}: no whole line in it")
+    return tuple([row for _, row in sorted(rows[kind].items())] for kind in ("train", "eval"))
+
+
+def rewind_metrics(path, epoch, step):
+    """Drop the rows from step `step` of the run, in epoch `epoch`, on.
+
+    An epoch's evaluation comes at step infinity. A row that a kill cut off goes too. A missing
+    file is fine.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = "".join(line for line in lines if _place(line) < (epoch, step))
+        if kept != "".join(lines):
+            write_text(path, kept)
+
+
+def _place(line):
+    """(epoch, step) of a row. One without an epoch belongs to the whole run, half a row nowhere."""
+    if not line.endswith("}\n"):
+        return math.inf, math.inf
+    row = json.loads(line)
+    return row.get("epoch", -1), row.get("step", math.inf)

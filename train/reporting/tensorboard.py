@@ -1,0 +1,56 @@
+"""Scalars for TensorBoard: an event file, written without TensorFlow.
+
+Through tensorboardX's RecordWriter, not its SummaryWriter: that one writes in a thread behind a
+queue of ten, and where the thread dies of a full disk the trainer would wait for it forever.
+"""
+
+import importlib.util
+import os
+import socket
+import time
+
+from gluon_glore.utils.errors import InputError
+
+
+def require_tensorboard():
+    """Raises InputError where the optional package is not installed."""
+    if importlib.util.find_spec("tensorboardX") is None:
+        raise InputError(
+            "config key tensorboard: true needs the package tensorboardX "
+            "(pip install tensorboardX), or set it to false"
+        )
+
+
+class EventFile:
+    """A new event file in `folder`, whole after each call.
+
+    TensorBoard forgets what older files there say of `first_step` and later: a resumed run does
+    those steps again.
+    """
+
+    def __init__(self, folder, first_step=0):
+        from tensorboardX import RecordWriter
+        from tensorboardX.proto import event_pb2, summary_pb2
+
+        self._event, self._summary = event_pb2.Event, summary_pb2.Summary
+        folder.mkdir(parents=True, exist_ok=True)
+        # TensorBoard wants "tfevents" in the name, and reads a run's files in this order.
+        name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}"
+        self._writer = RecordWriter(os.fspath(folder / name))
+        self._write(file_version="brain.Event:2")
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._write(step=first_step, session_log=start)
+
+    def scalars(self, step, values):
+        """Write `{tag: number}` of training step `step`."""
+        value = [self._summary.Value(tag=tag, simple_value=v) for tag, v in values.items()]
+        self._write(step=step, summary=self._summary(value=value))
+
+    def close(self):
+        """Write what is still in memory, and close the file."""
+        self._writer.close()
+
+    def _write(self, **fields):
+        event = self._event(wall_time=time.time(), **fields)
+        self._writer.write(event.SerializeToString())
+        self._writer.flush()
