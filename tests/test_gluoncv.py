@@ -4,11 +4,11 @@ import sys
 import mxnet as mx
 import numpy as np
 import pytest
-from conftest import ROOT, relative_error, settle
 from gluoncv import model_zoo
 from gluoncv.utils import export_block
 
 import gluon_glore.gluoncv  # noqa: F401
+from benchmarks.networks import settle
 from gluon_glore import (
     InputError,
     Network,
@@ -19,6 +19,8 @@ from gluon_glore import (
     save_weights,
 )
 from gluon_glore.networks import registry
+from tests.helpers.networks import relative_error
+from tests.helpers.places import ROOT
 
 RENAMED = {"resnext101_32x4d": "gluon_glore_resnext101_32x4d"}
 

@@ -1,0 +1,438 @@
+import dataclasses
+import json
+import random
+import time
+
+import mxnet as mx
+import numpy as np
+import pytest
+
+from gluon_glore import InputError, NetSpec, Network, Stage, Stem, get_spec, list_models
+from gluon_glore.convert.mxnet_release import match, read_release, recognize
+from gluon_glore.model_zoo.import_weights import find_name
+from gluon_glore.networks.graph import parse_nodes, read_graph
+from gluon_glore.weights import set_weights
+from gluon_glore.weights.parameters import without_kinds
+from tests.helpers.places import GOLDEN
+from tests.helpers.released import aged, logits_of, network, picture, write_files
+
+RELEASED = GOLDEN / "resnet50_w-glore_2-3-symbol.json"
+
+
+def small(family="resnet", stage=None, units=None, **options):
+    """Two stages of odd widths; `units` are the options of GloRe units."""
+    rows = (Stage(2, 32, 1, **stage or {}), Stage(3, 64, 2, **stage or {}))
+    options = {"stem": Stem(12, 3, 1, 3), "input_size": (16, 16), "classes": 6, **options}
+    spec = NetSpec(stages=rows, family=family, **options)
+    return spec if units is None else spec.with_units("glore", res2=(2,), res3=(1, 3), **units)
+
+
+def several_eps(name):
+    return {"conv1": 1e-5, "tail": 1e-2}.get(name, 1e-3 if "conv-m2" in name else 2e-5)
+
+
+def as_it_is(text, arrays):
+    return text, arrays
+
+
+def old(text, arrays):
+    return aged(text), arrays
+
+
+def default(text, arrays):
+    """BatchNorms that say nothing of themselves: gamma fixed, eps 1e-3; statistics as Gluon's."""
+    nodes = json.loads(text)
+    for node in nodes["nodes"]:
+        for key in ("eps", "fix_gamma", "momentum"):
+            node.get("attrs", {}).pop(key, None)
+    return json.dumps(nodes), {n.replace("_moving_", "_running_"): a for n, a in arrays.items()}
+
+
+def renamed(text, arrays):
+    """Only the names of the units' convolutions and of the stem say something."""
+    names = {"_se-fc": "_squeeze", "conv-state": "phi", "GCN-G": "graph", "tail": "bn_last"}
+    for name, other in {**names, "classifier": "fc1", "__bn": "_norm"}.items():
+        text = text.replace(name, other)
+        arrays = {key.replace(name, other): value for key, value in arrays.items()}
+    return text, without_kinds(arrays)
+
+
+DUAL = {"growth": 12, "mid_channels": 16}
+# name: (spec, how it is spelled, what is done to its files, eps that must be found)
+VARIANTS = {
+    "plain": (small(), {}, as_it_is, 1e-4),
+    "glore": (small(units={}), {}, as_it_is, 1e-4),
+    "other nodes and eps": (small(units={"mid_channels": 5}, eps=2e-5), {}, old, 2e-5),
+    "basic units": (small(bottleneck=False, units={}), {}, as_it_is, 1e-4),
+    "no pool, one channel": (
+        small(stem=Stem(12, 5, 1, 0), in_channels=1, bottleneck=False),
+        {},
+        as_it_is,
+        1e-4,
+    ),
+    "groups": (small(stage={"groups": 4, "mid_channels": 24}, units={}), {}, as_it_is, 1e-4),
+    "attention": (small(squeeze_excite=4, units={}), {}, renamed, 1e-4),
+    "attention of convolutions": (small(squeeze_excite=8), {"pointwise": True}, as_it_is, 1e-4),
+    "dual paths": (
+        small("dpn", {**DUAL, "groups": 4}),
+        {},
+        as_it_is,
+        1e-4,
+    ),
+    "unit on the residual path": (small("dpn", DUAL, {}), {}, old, 1e-4),
+    "unit on both paths": (small("dpn", DUAL, {"both_paths": True}), {}, as_it_is, 1e-4),
+    "several eps": (small(units={}), {"eps": several_eps}, as_it_is, 1e-5),
+    "defaults": (small(units={}, eps=1e-3), {}, default, 1e-3),
+    "old defaults": (small(eps=1e-3), {}, lambda *files: old(*default(*files)), 1e-3),
+}
+
+
+@pytest.fixture(scope="module")
+def releases(tmp_path_factory):
+    """{variant: (symbol, parameters, logits of the symbol on the plain operators)}."""
+    folder = tmp_path_factory.mktemp("releases")
+    files = {}
+    for i, (name, (spec, spelling, change, _)) in enumerate(VARIANTS.items()):
+        symbol, arrays = network(spec, **spelling)
+        files[name] = write_files(folder / str(i), *change(symbol.tojson(), arrays))
+    logits = logits_of([(*files[name], VARIANTS[name][0]) for name in VARIANTS], folder)
+    return {name: (*files[name], y) for (name, y) in zip(VARIANTS, logits)}
+
+
+def logits_here(found):
+    net = Network(found.spec)
+    arrays = {name: mx.nd.array(array) for name, array in found.arrays.items()}
+    set_weights(net.collect_params(), arrays, "the file")
+    return net(mx.nd.array(picture(found.spec))).asnumpy()
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_released_layouts_are_recognised_and_give_their_own_logits(releases, name):
+    spec, _, _, eps = VARIANTS[name]
+    *files, expected = releases[name]
+    found = read_release(*files)
+    assert found.spec == dataclasses.replace(spec, eps=eps)
+    assert found.classes == 6
+    assert np.isfinite(expected).all() and expected.std() > 0.05
+    assert np.abs(logits_here(found) - expected).max() < 1e-3 * expected.std()
+
+
+def test_what_was_changed_on_the_way_is_noted(releases):
+    notes = read_release(*releases["several eps"][:2]).notes
+    assert set(notes) == {
+        "27 BatchNorms have an eps of 2e-05, added to the variance",
+        "5 BatchNorms have an eps of 0.001, added to the variance",
+        "1 BatchNorms have an eps of 0.01, added to the variance",
+    }
+    assert read_release(*releases["old defaults"][:2]).notes == (
+        "19 BatchNorms have a fixed gamma of 1",
+    )
+    assert read_release(*releases["glore"][:2]).notes == ()
+
+
+def test_the_released_graph_is_the_registered_network():
+    found = recognize(read_graph(RELEASED))
+    registered = get_spec("resnet50_glore_2_3")
+    assert found == dataclasses.replace(registered, name="", source="")
+    assert find_name(found) == "resnet50_glore_2_3"
+
+
+def pre_activation(spec):
+    """Whether a network is of the kinds that were released for images."""
+    return (
+        spec.ndim == 2
+        and not spec.head
+        and all(
+            extra.kind == "glore" and dict(extra.options).get("arrangement", "pre") == "pre"
+            for extra in spec.extras
+        )
+    )
+
+
+def shapes_only(net):
+    """Arrays of a network's shapes that take no memory."""
+    zero = np.float32(0)
+    return {name: np.broadcast_to(zero, p.shape) for name, p in net.collect_params().items()}
+
+
+def graph_of(net):
+    return parse_nodes(json.loads(net(mx.sym.var("data")).tojson())["nodes"])
+
+
+@pytest.mark.parametrize("name", [n for n in list_models() if pre_activation(get_spec(n))])
+def test_the_exports_of_our_own_networks_are_recognised(name):
+    spec = get_spec(name)
+    net = Network(spec)
+    nodes = graph_of(net)
+    found = match(recognize(nodes), nodes, shapes_only(net))
+    assert find_name(found.spec) == name
+    assert found.classes == spec.classes and found.spec.placement == spec.placement
+    assert {n: a.shape for n, a in found.arrays.items()} == {
+        n: p.shape for n, p in net.collect_params().items()
+    }
+
+
+@pytest.mark.parametrize("name", [n for n in list_models() if not pre_activation(get_spec(n))])
+def test_the_exports_of_other_networks_are_refused(name):
+    net = Network(get_spec(name))
+    nodes = graph_of(net)
+    with pytest.raises(InputError) as error:
+        match(recognize(nodes), nodes, shapes_only(net))
+    assert "\n" not in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def released():
+    """The graph and its parameters' shapes, `(JSON, arrays)`."""
+    nodes = read_graph(RELEASED)
+    spec = dataclasses.replace(recognize(nodes), classes=10)
+    text = RELEASED.read_text().replace('"1000"', '"10"')
+    shapes = {n: p.shape for n, p in Network(spec).collect_params().items()}
+    zero = np.float32(0)
+    arrays = {
+        name.replace("_running_", "_moving_"): np.broadcast_to(zero, shape)
+        for name, shape in shapes.items()
+    }
+    return json.loads(text), arrays
+
+
+def read(graph, arrays):
+    nodes = parse_nodes(graph["nodes"])
+    return match(recognize(nodes), nodes, arrays)
+
+
+def test_the_released_shapes_are_taken(released):
+    assert read(*released).spec.placement == "glore: Res3 1,3; Res4 1,3,5"
+
+
+def changed(graph, name, **attrs):
+    """The graph with other attributes of one operator; None takes one away."""
+    graph = json.loads(json.dumps(graph))
+    (node,) = (n for n in graph["nodes"] if n["name"] == name)
+    node["attrs"] = {k: v for k, v in {**node["attrs"], **attrs}.items() if v is not None}
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("name", "attrs"),
+    [
+        ("conv3_B02_conv-m2__conv", {"kernel": "(5, 5)"}),
+        ("conv3_B02_conv-m2__conv", {"stride": "(2, 2)"}),
+        ("conv3_B02_conv-m2__conv", {"pad": "(0, 0)"}),
+        ("conv3_B02_conv-m2__conv", {"pad": None}),
+        ("conv3_B02_conv-m2__conv", {"dilate": "(2, 2)"}),
+        ("conv3_B02_conv-m2__conv", {"num_group": "2"}),
+        ("conv3_B02_conv-m2__conv", {"num_filter": "64"}),
+        ("conv3_B02_conv-m2__conv", {"no_bias": None}),
+        ("conv3_B02_conv-m2__conv", {"layout": "NHWC"}),
+        ("conv3_B02_conv-m2__ac", {"act_type": "tanh"}),
+        ("conv3_B02_conv-m2__bn", {"axis": "3"}),
+        ("conv3_B02_conv-m2__bn", {"eps": "-1"}),
+        ("conv3_B02_conv-m2__bn", {"eps": "nan"}),
+        ("conv3_B02_conv-m2__bn", {"eps": "x"}),
+        ("conv3_B01_conv-w1__conv", {"stride": "(1, 1)"}),
+        ("conv1__conv", {"kernel": "(7, 5)"}),
+        ("conv1__conv", {"stride": "(0, 0)"}),
+        ("conv1__conv", {"pad": "(0, 0)"}),
+        ("pool1", {"pool_type": "avg"}),
+        ("pool1", {"pooling_convention": "full"}),
+        ("pool1", {"pad": "(0, 0)"}),
+        ("pool1", {"stride": "(1, 1)"}),
+        ("global-pool", {"pool_type": "max"}),
+        ("global-pool", {"kernel": "(7, 6)"}),
+        ("global-pool", {"kernel": "(65, 65)"}),
+        ("global-pool", {"stride": "(2, 2)"}),
+        ("conv3_B01_extra_proj", {"transpose_b": "False"}),
+        ("transpose10", {"axes": "(2, 0, 1)"}),
+        ("conv3_B01_extra_conv-proj__conv", {"num_filter": "64"}),
+        ("conv3_B01_extra_GCN-G__conv", {"kernel": "(3,)", "pad": "(1,)"}),
+        ("classifier", {"num_hidden": "x"}),
+        ("classifier", {"num_hidden": "0"}),
+        ("classifier", {"num_hidden": "11"}),
+        ("classifier", {"no_bias": "True"}),
+    ],
+)
+def test_one_layer_of_another_kind_is_refused(released, name, attrs):
+    graph, arrays = released
+    with pytest.raises(InputError) as error:
+        read(changed(graph, name, **attrs), arrays)
+    assert "\n" not in str(error.value)
+
+
+def without(graph, name):
+    """The graph in which what read the operator `name` reads its first input."""
+    graph = json.loads(json.dumps(graph))
+    place = next(i for i, node in enumerate(graph["nodes"]) if node["name"] == name)
+    source = graph["nodes"][place]["inputs"][0]
+    for node in graph["nodes"]:
+        node["inputs"] = [source if entry[0] == place else entry for entry in node["inputs"]]
+    return graph
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "conv2_B01_conv-m1__ac",
+        "tail__ac",
+        "conv4_B03_extra_GCN-GHW__ac",
+        "conv4_B03_extra_GCN-G__bn",
+        "conv5_B03_conv-m2__conv",
+        "transpose10",
+        "transpose11",
+        "_plus26",
+        "_plus30",
+        "_plus31",
+        "pool1",
+        "global-pool",
+    ],
+)
+def test_a_missing_operator_is_refused(released, name):
+    graph, arrays = released
+    with pytest.raises(InputError):
+        read(without(graph, name), arrays)
+
+
+@pytest.mark.parametrize("name", ["flatten1", "softmax", "reshape_like5", "reshape10"])
+def test_what_only_shapes_an_array_may_be_missing(released, name):
+    graph, arrays = released
+    assert read(without(graph, name), arrays).spec.extras
+
+
+def test_the_units_in_another_order_are_refused(released):
+    graph, arrays = released
+    text = json.dumps(graph)
+    for a, b in (("conv-m1", "conv-m3"), ("_B02", "_B03"), ("conv-state", "conv-proj")):
+        swapped = text.replace(a, "?").replace(b, a).replace("?", b)
+        with pytest.raises(InputError):
+            read(json.loads(swapped), arrays)
+
+
+def test_parameters_that_are_missing_or_of_another_shape_or_left_over_are_named(released):
+    graph, arrays = released
+    arrays = {f"arg:{name}": array for name, array in arrays.items()}
+    missing = {n: a for n, a in arrays.items() if n != "arg:tail__bn_beta"}
+    with pytest.raises(
+        InputError,
+        match=r"^1 things can't be mapped onto the resnet of 3,4,6,3 units, extra units "
+        r"glore: Res3 1,3; Res4 1,3,5: tail__bn_beta is missing in the parameter file$",
+    ):
+        read(graph, missing)
+    shape = {**arrays, "arg:conv3_B02_conv-m2__conv_weight": np.zeros((128, 3, 3, 128))}
+    with pytest.raises(
+        InputError,
+        match=r": conv3_B02_conv-m2__conv_weight is \(128, 3, 3, 128\), not \(128, 128, 3, 3\)$",
+    ):
+        read(graph, shape)
+    with pytest.raises(InputError, match=r"tail__bn_beta is \(\), not \(2048,\)$"):
+        read(graph, {**arrays, "arg:tail__bn_beta": np.float32(1).reshape(())})
+    extra = {**arrays, **{f"arg:more{i}": np.zeros(3) for i in range(8)}}
+    with pytest.raises(
+        InputError,
+        match="^8 things can't be mapped .*: more0 is read by no layer; .*"
+        "more4 is read by no layer; and 3 more$",
+    ):
+        read(graph, extra)
+    with pytest.raises(InputError, match="^397 things .*; and 392 more$"):
+        read(graph, {"arg:x": np.zeros(1)})
+
+
+def test_layers_that_are_missing_or_too_many_are_named(released):
+    graph, arrays = released
+    with pytest.raises(
+        InputError, match=r"conv3_B02_conv-m2__conv computes nothing that the resnet of 3,4,6,3"
+    ):
+        read(changed(graph, "conv3_B02_conv-m2__conv", dilate="(2, 2)"), arrays)
+
+
+def gluon_export(name):
+    """A network of Gluon's own model zoo."""
+    net = mx.gluon.model_zoo.vision.get_model(name, prefix="")
+    return parse_nodes(json.loads(net(mx.sym.var("data")).tojson())["nodes"])
+
+
+@pytest.mark.parametrize("name", ["resnet18_v1", "resnet50_v2", "vgg11", "squeezenet1.0"])
+def test_networks_of_another_kind_are_refused(name):
+    with pytest.raises(InputError, match="no residual or dual-path units of the released networks"):
+        recognize(gluon_export(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "message"),
+    [
+        ("conv1__", "stem__", "no stem conv1__conv_weight in it"),
+        ("conv3_", "conv7_", r"stages must be Res2, Res3 and so on, given \[2, 4, 5, 7\]"),
+        ("conv3_B02", "conv3_B09", r"Res3 must have units 1, 2 and so on, given \[1, 3, 4, 9\]"),
+        ("conv3_B01_conv-m1", "conv3_B01_x", "unit 1 of Res3 has not the convolutions of a"),
+        ("extra_conv-proj", "extra_x", "the extra unit 1 of Res3 is no released GloRe unit"),
+        ("conv3_B01_extra", "conv8_B01_extra", "the extra unit 1 of Res8 is no released GloRe"),
+        ("classifier", "conv5_B03_conv-x__conv", "no classifier in it"),
+    ],
+)
+def test_units_out_of_place_are_named(released, name, other, message):
+    graph, arrays = released
+    with pytest.raises(InputError, match=message):
+        read(json.loads(json.dumps(graph).replace(name, other)), arrays)
+
+
+def test_damage_of_either_file_is_said_in_one_line(tmp_path, released):
+    symbol, params = tmp_path / "n-symbol.json", tmp_path / "n-0001.params"
+    symbol.write_text(json.dumps(released[0]))
+    with pytest.raises(InputError, match="no such parameter file"):
+        read_release(symbol, params)
+    params.write_bytes(b"hello")
+    with pytest.raises(InputError, match="n-symbol.json: .*n-0001.params: not an MXNet parameter"):
+        read_release(symbol, params)
+    symbol.write_text("{}")
+    with pytest.raises(InputError, match="n-symbol.json: not an MXNet symbol"):
+        read_release(symbol, params)
+
+
+VALUES = (None, True, -1, 0, 1, 2, 10**9, 1e400, float("nan"), "", "x", "-1", "0", "(0, 0)", "(3,)")
+VALUES += ("relu", "Convolution", "BatchNorm", "null", "add_n", "slice_axis", "Concat", "Pooling")
+VALUES += ("9" * 5000, [], [[]], [[0, 0, 0]], {}, {"a": 1}, "conv9_B01_conv-m1__conv_weight")
+
+
+def mutate(graph, rng):
+    """One random change: a value of another kind, a node gone, twice or elsewhere."""
+    nodes = graph["nodes"]
+    place = rng.randrange(len(nodes))
+    node = nodes[place]
+    kind = rng.randrange(8)
+    if kind == 0:
+        del nodes[place]
+    elif kind == 1:
+        nodes.insert(rng.randrange(len(nodes)), node)
+    elif kind == 2:
+        other = rng.randrange(len(nodes))
+        nodes[place], nodes[other] = nodes[other], node
+    elif kind == 3:
+        node[rng.choice(["op", "name", "inputs", "attrs", "attr"])] = rng.choice(VALUES)
+    elif kind == 4:
+        del node[rng.choice(list(node))]
+    elif kind == 5 and node.get("inputs"):
+        node["inputs"][0] = [rng.choice([*VALUES, *range(place)]), rng.choice((0, 0, 1, "x"))]
+    elif kind == 6 and node.get("inputs"):
+        node["inputs"] = node["inputs"][1:]
+    else:
+        layers = [n for n in nodes if n.get("inputs") and isinstance(n.get("attrs"), dict)]
+        attrs = rng.choice(layers)["attrs"]
+        attrs[rng.choice(list(attrs))] = rng.choice(VALUES)
+
+
+def test_random_changes_are_refused_or_read_and_nothing_else(released, tmp_path):
+    graph, arrays = released
+    text, rng = json.dumps(graph), random.Random(5)
+    path, read_all = tmp_path / "net-symbol.json", 0
+    for _ in range(100):
+        changed = json.loads(text)
+        for _ in range(rng.choice((1, 1, 1, 3))):
+            mutate(changed, rng)
+        path.write_text(json.dumps(changed))
+        start = time.perf_counter()
+        try:
+            nodes = read_graph(path)
+            read_all += match(recognize(nodes), nodes, arrays).classes == 10
+        except InputError as error:
+            assert "\n" not in str(error) and len(str(error)) < 3000
+        assert time.perf_counter() - start < 5
+    assert 3 < read_all < 50

@@ -1,0 +1,86 @@
+import mxnet as mx
+import pytest
+
+from gluon_glore import InputError
+from gluon_glore.data.records import RecordDataset, write_records
+from tests.helpers.disks import small_disk
+
+SAMPLES = [(b"first", 0), (b"second!", 2), (b"third", 1)]
+
+
+def test_records_come_back_in_order_with_their_labels(tmp_path):
+    write_records(tmp_path / "a.rec", SAMPLES)
+    dataset = RecordDataset(tmp_path / "a.rec", classes=3)
+    assert [dataset[i] for i in range(len(dataset))] == SAMPLES
+    assert dataset.name(1).endswith("a.rec record 1")
+
+
+def test_an_interrupted_writer_leaves_nothing(tmp_path):
+    def broken():
+        yield b"x", 0
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_records(tmp_path / "a.rec", broken())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("missing", ["a.rec", "a.idx"])
+def test_missing_and_empty_files_are_named(tmp_path, missing):
+    write_records(tmp_path / "a.rec", SAMPLES)
+    (tmp_path / missing).write_bytes(b"")
+    with pytest.raises(InputError, match=f"{missing}: empty"):
+        RecordDataset(tmp_path / "a.rec", classes=3)
+    (tmp_path / missing).unlink()
+    with pytest.raises(InputError, match=f"{missing}: no such file"):
+        RecordDataset(tmp_path / "a.rec", classes=3)
+
+
+def test_a_damaged_index_and_a_damaged_record_are_named(tmp_path):
+    write_records(tmp_path / "a.rec", SAMPLES)
+    whole = (tmp_path / "a.rec").read_bytes()
+    (tmp_path / "a.rec").write_bytes(whole[:8] + bytes(len(whole) - 8))
+    dataset = RecordDataset(tmp_path / "a.rec", classes=3)
+    with pytest.raises(InputError, match=r"a\.rec record 1: damaged"):
+        dataset[1]
+    (tmp_path / "a.idx").write_text("no index")
+    with pytest.raises(InputError, match="damaged index"):
+        RecordDataset(tmp_path / "a.rec", classes=3)
+
+
+def test_labels_out_of_range_are_refused(tmp_path):
+    write_records(tmp_path / "a.rec", SAMPLES)
+    with pytest.raises(InputError, match="record 1: label 2 is out of range, 0 to 1 allowed"):
+        RecordDataset(tmp_path / "a.rec", classes=2)[1]
+    write_records(tmp_path / "b.rec", [(b"x", -1), (b"x", 0.5)])
+    dataset = RecordDataset(tmp_path / "b.rec", classes=2)
+    for i, label in ((0, "-1"), (1, "0.5")):
+        with pytest.raises(InputError, match=f"label {label} is out of range"):
+            dataset[i]
+
+
+def test_mxnets_own_reader_reads_what_is_written(tmp_path):
+    write_records(tmp_path / "a.rec", SAMPLES)
+    reader = mx.recordio.MXIndexedRecordIO(str(tmp_path / "a.idx"), str(tmp_path / "a.rec"), "r")
+    header, picture = mx.recordio.unpack(reader.read_idx(2))
+    assert (header.label, picture) == (1.0, b"third")
+
+
+def test_on_a_full_disk_the_file_is_whole_or_there_is_an_error(tmp_path):
+    # The container buffers, so that a little too small a disk is noticed by the last flush only.
+    samples = [(bytes([i]) * 1000, 0) for i in range(40)]
+    outcomes = set()
+    for size in range(36 << 10, 57 << 10, 4 << 10):
+        place = tmp_path / str(size)
+        place.mkdir()
+        with small_disk(place, size):
+            try:
+                write_records(place / "a.rec", samples)
+            except OSError:
+                assert not list(place.iterdir())
+                outcomes.add("error")
+            else:
+                dataset = RecordDataset(place / "a.rec", classes=1)
+                assert [dataset[i] for i in range(len(dataset))] == samples
+                outcomes.add("whole")
+    assert outcomes == {"error", "whole"}

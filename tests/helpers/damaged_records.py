@@ -1,0 +1,28 @@
+"""Record files some of whose records are damaged."""
+
+import numpy as np
+
+from gluon_glore.data.records import write_records
+from train.digit_pairs import encode_png
+
+SAMPLES = 300
+
+
+BAD = (7, 150, 299)  # 1 %: cut short, no picture, label out of range
+
+
+TRAINED, TESTED = 288, 297  # samples of nine whole batches of 32; those that are good
+
+
+def write_damaged(path, bad=BAD):
+    """Canvases of one grey value each, labels 0 and 1 in turn; records `bad` damaged in turn."""
+    samples = [[encode_png(np.full((64, 64), i % 256, np.uint8)), i % 2] for i in range(SAMPLES)]
+    for kind, i in enumerate(bad):
+        if kind % 3 == 0:
+            samples[i][0] = samples[i][0][:-30]
+        elif kind % 3 == 1:
+            samples[i][0] = b"\xff\xd8 garbage"
+        else:
+            samples[i][1] = 5
+    write_records(path, samples)
+    return path

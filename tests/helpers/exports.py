@@ -1,0 +1,28 @@
+"""Exported folders."""
+
+import mxnet as mx
+
+from benchmarks.networks import settle
+from gluon_glore import get_model
+from gluon_glore.data.image import Preprocess
+from gluon_glore.export import export_model
+from gluon_glore.weights.manifest import Manifest
+
+TINY = Preprocess(size=(64, 64), resize=0, mean=(22.0,), scale=0.0167)
+
+
+def exported(directory, name="tiny_glore_0_1", preprocess=TINY, classes=("no", "yes"), **how):
+    net = get_model(name, classes=len(classes))
+    net.initialize()
+    settle(net, mx.nd.random.normal(shape=(16, preprocess.channels, *preprocess.size)))
+    export_model(net, directory, Manifest(name, classes, preprocess), **how)
+    return net
+
+
+def by_module(prefix, x):
+    symbol, arguments, auxiliary = mx.model.load_checkpoint(str(prefix), 0)
+    module = mx.mod.Module(symbol, label_names=None)
+    module.bind(data_shapes=[("data", x.shape)], for_training=False)
+    module.set_params(arguments, auxiliary)
+    module.forward(mx.io.DataBatch([x]))
+    return module.get_outputs()[0].asnumpy()

@@ -1,0 +1,27 @@
+"""Processes of Horovod."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.helpers.places import ROOT
+
+HOROVODRUN = shutil.which("horovodrun", path=os.path.dirname(sys.executable))
+
+
+needs_horovod = pytest.mark.skipif(HOROVODRUN is None, reason="horovodrun is not installed")
+
+
+def horovodrun(*arguments, processes=2):
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    return subprocess.run(
+        [HOROVODRUN, "-np", str(processes), sys.executable, *arguments],
+        cwd=ROOT,
+        env={**environment, "PYTHONPATH": f"{ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )

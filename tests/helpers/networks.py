@@ -1,0 +1,59 @@
+"""Networks for tests: their weights, inputs and outputs."""
+
+import zlib
+
+import mxnet as mx
+import numpy as np
+
+
+def relative_error(actual, expected):
+    """Largest difference, as a share of the largest expected value."""
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    return np.abs(actual - expected).max() / np.abs(expected).max()
+
+
+def small_size(spec):
+    """Pixels enough for all strides, few enough for two cores; the frames of a video network."""
+    return (spec.frames or 64,) + (64,) * (spec.ndim - 1)
+
+
+def execute(symbol, weights, x):
+    """The first output of a symbol, evaluated by an executor of its own."""
+    import mxnet as mx
+
+    executor = symbol.bind(
+        mx.cpu(),
+        {"data": x, **{k[4:]: v for k, v in weights.items() if k.startswith("arg:")}},
+        aux_states={k[4:]: v for k, v in weights.items() if k.startswith("aux:")},
+        grad_req="null",
+    )
+    return executor.forward()[0].asnumpy()
+
+
+def synthetic(name, shape):
+    """The weights that belong to a parameter's name in the golden files (rule of their makers)."""
+    rng = np.random.RandomState(zlib.crc32(name.encode()) & 0xFFFFFFFF)
+    if len(shape) == 1:
+        if name.endswith(("gamma", ".weight")):
+            return rng.uniform(0.5, 1.5, shape).astype("float32")
+        return rng.normal(0, 0.1, shape).astype("float32")
+    fan_in = int(np.prod(shape[1:]))
+    return rng.normal(0, (1.0 / fan_in) ** 0.5, shape).astype("float32")
+
+
+def open_gates(net):
+    """Set the zero-initialised gammas to 1, so that every parameter counts."""
+    for name, param in net.collect_params().items():
+        if name.endswith("gamma"):
+            param.set_data(mx.nd.ones(param.shape))
+
+
+def values(net):
+    return {name: param.data().asnumpy() for name, param in net.collect_params().items()}
+
+
+def assert_same(net, other):
+    ours, theirs = values(net), values(other)
+    assert ours.keys() == theirs.keys()
+    for name, value in ours.items():
+        assert np.array_equal(value, theirs[name]), name

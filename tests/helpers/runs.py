@@ -1,0 +1,62 @@
+"""Training runs: started, stopped, read back."""
+
+import json
+import os
+import signal
+
+import numpy as np
+
+from gluon_glore.weights import load_arrays
+from gluon_glore.weights.run_folder import checkpoints
+from tests.helpers.places import ROOT
+from train.imagenet import main
+from train.reporting.reporter import Reporter
+
+CONFIG = str(ROOT / "configs/digit_pairs.yaml")
+
+
+def options(settings, *more):
+    return [word for setting in (*settings, *more) for word in ("--set", setting)]
+
+
+def train(out, settings, *more):
+    return main(["--config", CONFIG, "--out", str(out), *options(settings), *more])
+
+
+def rows(out):
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def weights(out):
+    path = checkpoints(out)[-1]
+    return {
+        f"{file}:{name}": array.asnumpy()
+        for file in ("weights.params", "momentum.params")
+        for name, array in load_arrays(path / file).items()
+    }
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(np.array_equal(one[k], other[k]) for k in one)
+
+
+def call_at(step, action):
+    """Call `action()` after the given training step, counted from 0 over the run."""
+    tell = Reporter.train
+
+    def train(self, at, *rest):
+        tell(self, at, *rest)
+        if at == step:
+            action()
+
+    return train
+
+
+def ask(number=signal.SIGTERM):
+    os.kill(os.getpid(), number)
+
+
+def story(out):
+    """What a run told, but for its speed: no row twice, none missing, the same figures."""
+    speed = ("images_per_second", "waiting", "seconds")
+    return [{k: v for k, v in row.items() if k not in speed} for row in rows(out)]

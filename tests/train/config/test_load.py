@@ -1,0 +1,164 @@
+from dataclasses import dataclass, field
+
+import pytest
+import yaml
+
+from gluon_glore import InputError, get_spec, list_models
+from tests.helpers.places import ROOT
+from train.config.checks import above_0
+from train.config.cityscapes import SceneConfig
+from train.config.kinetics import VideoConfig
+from train.config.load import load_config, to_dict
+from train.config.sections import Config, Optim
+
+
+def write(tmp_path, text):
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_files_state_differences_from_the_defaults(tmp_path):
+    config = load_config(write(tmp_path, "optim: {lr: 0.4, steps: [1, 2]}\nseed: 3\n"))
+    assert (config.optim.lr, config.optim.steps, config.seed) == (0.4, (1, 2), 3)
+    assert config.data == Config().data
+    assert load_config(write(tmp_path, "")) == Config()
+
+
+def test_overrides_win_over_the_file(tmp_path):
+    path = write(tmp_path, "optim: {lr: 0.4}")
+    config = load_config(path, ["optim.lr=1", "model.name=tiny", "data.size=[32, 48]"])
+    assert (config.optim.lr, config.model.name, config.data.size) == (1.0, "tiny", (32, 48))
+
+
+def test_a_configuration_survives_yaml(tmp_path):
+    text = "data: {mean: [1, 2]}\naugment: {area: [0.5, 1]}\noptim: {lr_mult: {conv-m2: 0.5}}"
+    config = load_config(write(tmp_path, text))
+    assert config.optim.lr_mult == {"conv-m2": 0.5}
+    assert load_config(write(tmp_path, yaml.safe_dump(to_dict(config)))) == config
+
+
+def test_another_tasks_configuration_has_its_own_sections_and_defaults(tmp_path):
+    @dataclass(frozen=True)
+    class Loss:
+        weight: float = 1.0
+
+        def check(self):
+            above_0({"loss.weight": self.weight})
+
+    @dataclass(frozen=True)
+    class Other:
+        optim: Optim = field(default_factory=lambda: Optim(epochs=7, schedule="poly"))
+        loss: Loss = field(default_factory=Loss)
+        seed: int = 0
+
+        def check(self):
+            if self.seed == self.optim.epochs:
+                raise InputError("config key seed must not be that")
+
+    config = load_config(write(tmp_path, "optim: {lr: 0.5}\nloss: {weight: 2}"), cls=Other)
+    assert config.optim == Optim(epochs=7, schedule="poly", lr=0.5)
+    assert config.loss.weight == 2
+    for override, message in (
+        ("loss.weight=0", "loss.weight must be above 0, given 0"),
+        ("seed=7", "seed must not be that"),
+        ("model.name=tiny", "unknown config key model, known: optim, loss, seed"),
+    ):
+        with pytest.raises(InputError, match=message):
+            load_config(tmp_path / "config.yaml", [override], Other)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("optim: {learning_rate: 1}", "unknown config key optim.learning_rate, known: epochs"),
+        ("optim: {weight_decai: 1}", "did you mean optim.weight_decay?"),
+        ("optin: {lr: 1}", "unknown config key optin, did you mean optim?"),
+        ("optim: {lr: 1e-4}", "expects float, given '1e-4'; YAML reads .* write 1.0e-04"),
+        ("optim: {epochs: 1.5}", "optim.epochs expects int, given 1.5"),
+        ("optim: {epochs: true}", "optim.epochs expects int, given True"),
+        ("model: {freeze_norm: 1}", "model.freeze_norm expects bool, given 1"),
+        ("data: {size: 224}", "data.size expects a list of 2 int, given 224"),
+        ("data: {size: [224]}", "data.size expects a list of 2 int"),
+        ("data: {mean: [a]}", r"data.mean\[0\] expects float, given 'a'"),
+        ("optim: 3", "config key optim is a section, given 3"),
+        ("- 1", "expected keys and values, given list"),
+        ("a: [", "not YAML"),
+        ("checkpoint: {keep: 0}", "checkpoint.keep must be above 0, given 0"),
+        ("checkpoint: {every: -1}", "checkpoint.every is in steps, 0 for none, given -1"),
+        ("optim: {epochs: 0}", "optim.epochs must be above 0, given 0"),
+        ("data: {resize: 200}", "data.resize must be 0, or data.size's 224 or above, given 200"),
+        ("data: {resize: -1}", "data.resize must be 0, .* given -1"),
+        ("data: {max_bad: 1}", "data.max_bad must be from 0 to below 1, given 1.0"),
+        ("optim: {schedule: exp}", "must be step, cosine or poly, given 'exp'"),
+        ("optim: {precision: half}", "must be float32, bfloat16 or float16, given 'half'"),
+        ("optim: {momentum: 1}", "optim.momentum must be from 0 to below 1, given 1"),
+        ("optim: {label_smoothing: -1}", "optim.label_smoothing must be from 0 to below 1"),
+        ("optim: {nesterov: true, momentum: 0}", "optim.nesterov needs optim.momentum above 0"),
+        ("optim: {accumulate: 3}", "accumulate must divide optim.batch_size 256, given 3"),
+        ("optim: {accumulate: 0}", "optim.accumulate must be above 0, given 0"),
+        ("optim: {loss_scale: 3}", "loss_scale must be 0 or a power of two, given 3"),
+        ("optim: {recompute: -1}", "optim.recompute must not be below 0, given -1"),
+        ("optim: {lr_mult: 2}", "optim.lr_mult expects names and values, given 2"),
+        ("optim: {lr_mult: {fc: a}}", "optim.lr_mult.fc expects float, given 'a'"),
+        ("optim: {lr_mult: {fc: -1}}", "optim.lr_mult.fc must not be below 0"),
+        ("optim: {lr_mult: {'(': 1}}", r"'\(' is no regular expression"),
+        ("model: {new_classifier: true}", "model.new_classifier needs model.pretrained"),
+        ("horovod: {compression: int8}", "compression must be none or fp16, given 'int8'"),
+        ("horovod: {cycle_ms: -1}", "horovod.cycle_ms must not be below 0"),
+        ("horovod: {stall_seconds: -1}", "horovod.stall_seconds must not be below 0"),
+        ("augment: {area: [0.5, 0.1]}", "augment.area must rise"),
+        ("augment: {area: [0.5, 1.5]}", "augment.area is a share of 1, given 1.5"),
+    ],
+)
+def test_mistakes_are_named_with_what_is_allowed(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        load_config(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optim.lr", "expects key.key=value, given 'optim.lr'"),
+        ("seed.a=1", "seed is a value, not a section"),
+        ("optim.lr=[", "not a YAML value"),
+        ("optim.lr=", "expects float, given None"),
+    ],
+)
+def test_override_mistakes_are_named(tmp_path, override, message):
+    with pytest.raises(InputError, match=message):
+        load_config(write(tmp_path, "seed: 1"), [override])
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none\.yaml: No such file"):
+        load_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("configs/**/*.yaml")), ids=lambda p: p.stem)
+def test_every_config_of_the_repository_loads_and_fits_its_network(path):
+    trainers = {"cityscapes": SceneConfig, "kinetics": VideoConfig}
+    (cls,) = [c for n, c in trainers.items() if f"-m train.{n} " in path.read_text()] or [Config]
+    config = load_config(path, (), cls)
+    spec = get_spec(config.model.name)
+    assert len(config.data.mean) == spec.in_channels
+    frames = (config.clip.frames,) if cls is VideoConfig else ()
+    assert (*frames, *config.data.size) == spec.input_size
+    assert path.read_text().startswith("#")
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "config.yaml").write_bytes(b"model: {name: \xe9}")
+    with pytest.raises(InputError, match=r"config\.yaml: not a text file in UTF-8"):
+        load_config(tmp_path / "config.yaml")
+
+
+def test_every_network_of_the_papers_table_2_has_its_config():
+    networks = {name for name in list_models() if "Table 2" in get_spec(name).source}
+    configs = {path.stem: path for path in ROOT.glob("configs/imagenet/*.yaml")}
+    assert set(configs) == networks
+    for name, path in configs.items():
+        config = load_config(path)
+        assert config.model.name == name
+        assert config.optim.lr == (0.3 if name.startswith("se_") else 0.4)  # paper, section 4.1
+        assert f"--config configs/imagenet/{name}.yaml" in path.read_text()

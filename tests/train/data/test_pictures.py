@@ -1,0 +1,99 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from gluon_glore import InputError
+from gluon_glore.data.records import RecordDataset, write_records
+from tests.helpers.places import ROOT
+from train.config.load import load_config
+from train.config.sections import Augment
+from train.data import pictures as pipeline
+from train.digit_pairs import encode_png
+
+
+@pytest.fixture
+def config(settings):
+    return load_config(ROOT / "configs/digit_pairs.yaml", settings)
+
+
+@pytest.fixture
+def training(config):
+    return RecordDataset(config.data.train, 2)
+
+
+def epoch(dataset, config, number=0, rank=0, ranks=1):
+    return list(pipeline.training_batches(dataset, config, number, rank, ranks))
+
+
+def test_a_step_sees_the_same_pictures_however_many_ranks_share_it(training, config):
+    whole = epoch(training, config)
+    halves = [epoch(training, config, rank=rank, ranks=2) for rank in (0, 1)]
+    assert len(whole) == len(halves[0]) == len(halves[1]) == 6
+    for (pictures, labels), *parts in zip(whole, *halves):
+        assert np.array_equal(pictures, np.concatenate([p for p, _ in parts]))
+        assert np.array_equal(labels, np.concatenate([y for _, y in parts]))
+
+
+def test_views_depend_on_seed_epoch_and_index_only(training, config):
+    config = dataclasses.replace(config, augment=Augment(area=(0.5, 1.0), hls=(0, 0, 0)))
+    first = epoch(training, config)
+    threads = dataclasses.replace(config, data=dataclasses.replace(config.data, threads=4))
+    for (a, _), (b, _) in zip(first, epoch(training, threads)):
+        assert np.array_equal(a, b)
+    for other in (epoch(training, config, number=1), epoch(training, reseeded(config))):
+        assert not np.array_equal(first[0][0], other[0][0])
+
+
+def test_an_epoch_begins_where_it_is_told_and_decodes_nothing_before(training, config):
+    whole = epoch(training, config)
+    read = []
+
+    class Watched(RecordDataset):
+        def __getitem__(self, i):
+            read.append(i)
+            return super().__getitem__(i)
+
+    late = list(pipeline.training_batches(Watched(config.data.train, 2), config, 0, 0, 1, start=4))
+    assert len(late) == 2 and len(read) == 64
+    for (a, y), (b, z) in zip(whole[4:], late):
+        assert np.array_equal(a, b) and np.array_equal(y, z)
+    assert list(pipeline.training_batches(training, config, 0, 0, 1, start=6)) == []
+
+
+def reseeded(config):
+    return dataclasses.replace(config, seed=config.seed + 1)
+
+
+def test_an_epoch_takes_no_sample_twice(config, tmp_path):
+    canvases = [np.full((64, 64), i, np.uint8) for i in range(100)]
+    write_records(tmp_path / "n.rec", ((encode_png(c), 0) for c in canvases))
+    pictures = np.concatenate([x for x, _ in epoch(RecordDataset(tmp_path / "n.rec", 1), config)])
+    values = np.round(pictures[:, 0, 0, 0] / config.data.scale + config.data.mean[0])
+    assert len(values) == len(set(values)) == 96
+
+
+@pytest.mark.parametrize(("samples", "ranks"), [(70, 1), (70, 2), (70, 3), (2, 3)])
+def test_evaluation_sees_every_sample_exactly_once(config, tmp_path, samples, ranks):
+    canvases = [np.full((64, 64), i, np.uint8) for i in range(samples)]
+    write_records(tmp_path / "n.rec", ((encode_png(c), 0) for c in canvases))
+    dataset = RecordDataset(tmp_path / "n.rec", 1)
+    seen = []
+    for rank in range(ranks):
+        for pictures, _ in pipeline.evaluation_batches(dataset, config, rank, ranks):
+            seen += list(np.round(pictures[:, 0, 0, 0] / config.data.scale + config.data.mean[0]))
+    assert sorted(seen) == list(range(samples))
+
+
+def test_pictures_that_are_damaged_or_of_another_size_are_named(config, tmp_path):
+    small = encode_png(np.zeros((32, 32), np.uint8))
+    for name, picture, message in (
+        ("broken", b"no picture", r"broken\.rec record \d+: not a readable picture"),
+        ("small", small, r"small\.rec record \d+: picture of 32x32 pixels, the network takes"),
+    ):
+        write_records(tmp_path / f"{name}.rec", [(picture, 0)] * 32)
+        dataset = RecordDataset(tmp_path / f"{name}.rec", 2)
+        with pytest.raises(InputError, match=message):
+            epoch(dataset, config)
+        with pytest.raises(InputError, match=message):
+            list(pipeline.evaluation_batches(dataset, config, 0, 1))

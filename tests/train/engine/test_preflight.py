@@ -1,0 +1,184 @@
+import json
+import os
+
+import numpy as np
+import pytest
+
+from gluon_glore import InputError, get_model
+from gluon_glore.data.image import decode_image
+from gluon_glore.data.records import RecordDataset, write_records
+from tests.helpers.horovod import horovodrun, needs_horovod
+from tests.helpers.runs import CONFIG, options
+from train.data.spot_check import check_records
+from train.digit_pairs import encode_png
+from train.engine.comm import Elsewhere, Here, LocalComm, together
+from train.engine.preflight import check_out
+
+PICTURE = encode_png(np.zeros((64, 64), np.uint8))
+
+
+def decode(data):
+    return decode_image(data, channels=1)
+
+
+def test_a_directory_that_can_be_made_is_fine_and_not_made(tmp_path):
+    check_out(tmp_path / "a" / "b", get_model("tiny"))
+    check_out(tmp_path, get_model("tiny"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("out", ["file", "file/run", "link", "link/run"])
+def test_a_file_or_a_broken_link_in_its_place_is_refused(tmp_path, out):
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    with pytest.raises(InputError, match=f"{out}: .*(file|link) is not a directory"):
+        check_out(tmp_path / out, get_model("tiny"))
+
+
+def test_a_read_only_file_system_is_refused(mount):
+    place = mount("ro")
+    with pytest.raises(InputError, match=r"mount.*: Read-only file system"):
+        check_out(place / "run", get_model("tiny"))
+
+
+def test_a_disk_too_small_for_the_checkpoints_is_refused(mount):
+    place = mount("size=8m")
+    with pytest.raises(InputError, match=r"run: 8 MB free, checkpoints of tiny take 1\d MB"):
+        check_out(place / "run", get_model("tiny"))
+    check_out(place / "run", get_model("tiny"), keep=0)
+    # A resumed run holds most of them already.
+    (place / "run/checkpoints/epoch-0001").mkdir(parents=True)
+    (place / "run/checkpoints/epoch-0001/weights.params").write_bytes(bytes(7 << 20))
+    with pytest.raises(InputError, match=r"run: 1 MB free, checkpoints of tiny take 5 MB"):
+        check_out(place / "run", get_model("tiny"))
+
+
+def test_a_disk_that_is_full_is_refused(mount):
+    place = mount("size=1m")
+    (place / "all").write_bytes(bytes(1 << 20))
+    with pytest.raises(InputError, match=r"mount.*: No space left on device"):
+        check_out(place / "run", get_model("tiny"))
+
+
+def dataset(path, samples, classes=2):
+    write_records(path, samples)
+    return RecordDataset(path, classes)
+
+
+def test_one_bad_record_of_a_hundred_is_let_pass_and_two_are_not(tmp_path):
+    good = [(PICTURE, 1)] * 98
+    check_records(
+        dataset(tmp_path / "a.rec", [*good, (PICTURE, 2), (PICTURE, 1)]), decode, max_bad=0.01
+    )
+    with pytest.raises(InputError, match="2 of 100 records .*label 2 is out of range, 0 to 1"):
+        check_records(
+            dataset(tmp_path / "b.rec", [(PICTURE, 2), *good, (PICTURE, 2)]), decode, max_bad=0.01
+        )
+
+
+def test_damaged_records_are_refused(tmp_path):
+    broken = dataset(tmp_path / "a.rec", [(PICTURE, 0)] * 50)
+    size = (tmp_path / "a.rec").stat().st_size
+    os.truncate(tmp_path / "a.rec", size // 2)
+    with pytest.raises(InputError, match=r"of 50 records .*a\.rec record 2\d: damaged"):
+        check_records(broken, decode, max_bad=0.01)
+
+
+def test_labels_are_looked_for_in_all_parts_of_a_large_set(tmp_path):
+    # Sorted by class, as a packer may leave it: one class too many at the end.
+    records = dataset(tmp_path / "a.rec", [(b"", i // 50) for i in range(5000)], classes=98)
+    with pytest.raises(InputError, match="20 of 1000 records .*label 98 is out of range"):
+        check_records(records, len, max_bad=0.01)
+
+
+def test_pictures_that_all_do_not_fit_are_refused_and_one_that_does_not_is_let_pass(tmp_path):
+    check_records(dataset(tmp_path / "a.rec", [(b"broken", 0), (PICTURE, 1)]), decode, max_bad=0.01)
+    records = dataset(tmp_path / "b.rec", [(b"broken", 0)] * 12)
+    with pytest.raises(InputError, match=r"b\.rec record 0: not a readable picture"):
+        check_records(records, decode, max_bad=0.01)
+
+
+class RankOneOfTwo(LocalComm):
+    """Rank 1 of two; rank 0 has found an error or not."""
+
+    rank, size = 1, 2
+
+    def __init__(self, error_on_rank_0):
+        self._other = [error_on_rank_0, 0]
+
+    def sum(self, values):
+        return np.asarray(values) + self._other
+
+
+def refuse():
+    raise InputError("mine")
+
+
+def test_an_error_ends_all_ranks_and_the_first_that_has_it_says_it():
+    assert together(LocalComm(), lambda: 7) == 7
+    assert together(RankOneOfTwo(0), lambda: 7) == 7
+    with pytest.raises(Here, match="mine"):
+        together(LocalComm(), refuse)
+    with pytest.raises(Here, match="mine"):
+        together(RankOneOfTwo(0), refuse)
+    for check in (refuse, lambda: 7):
+        with pytest.raises(Elsewhere):
+            together(RankOneOfTwo(1), check)
+
+
+RANKS = """
+import json, os, sys
+from train.imagenet import main
+rank = int(os.environ["HOROVOD_RANK"])
+for number, cases in enumerate(json.loads(sys.argv[1])):
+    print(f"case {number}", file=sys.stderr, flush=True)
+    assert main(cases[rank % len(cases)]) == 2
+print("all refused by", rank, flush=True)
+"""
+
+
+@needs_horovod
+def test_two_processes_say_each_error_once_and_end_together(tmp_path, settings):
+    """Each case is one command line for both ranks, or one for each."""
+    write_records(tmp_path / "one.rec", [(PICTURE, 0)])
+    write_records(tmp_path / "odd.rec", [(PICTURE, 5)] * 64)
+    (tmp_path / "broken.yaml").write_text("model: [tiny")
+    (tmp_path / "latin.yaml").write_bytes(b"model: {name: \xe9}")
+    (tmp_path / "three.txt").write_text("a\nb\nc\n")
+    (tmp_path / "file").write_text("in the way")
+
+    def command(*more, config=CONFIG, out=tmp_path / "run"):
+        return ["--config", str(config), "--out", str(out), *options(settings, *more)]
+
+    fine = command()
+    cases = {
+        "broken.yaml: not YAML": [command(config=tmp_path / "broken.yaml")],
+        "latin.yaml: not a text file": [command(config=tmp_path / "latin.yaml")],
+        "file is not a directory": [command(out=tmp_path / "file")],
+        "1 training pictures do not fill": [command(f"data.train={tmp_path}/one.rec")],
+        "2 classes, given 3 names": [command(f"data.class_names={tmp_path}/three.txt")],
+        "label 5 is out of range, 0 to 1": [command(f"data.val={tmp_path}/odd.rec")],
+        "gone.rec: no such file": [fine, command("data.train=gone.rec")],  # on rank 1 alone
+        "here.rec: no such file": [command("data.train=here.rec"), fine],
+        "not divisible by 2": [command("optim.batch_size=33")],
+    }
+    done = horovodrun("-c", RANKS, json.dumps(list(cases.values())))
+    assert done.returncode == 0, done.stderr
+    assert "all refused by 0" in done.stdout and "all refused by 1" in done.stdout
+    errors = [line for line in done.stderr.splitlines() if "error: " in line]
+    assert len(errors) == len(cases), errors
+    for message in cases:
+        assert sum(message in error for error in errors) == 1, (message, errors)
+    assert not (tmp_path / "run").exists()
+
+
+@needs_horovod
+def test_horovodrun_ends_where_one_process_has_an_error(tmp_path, settings):
+    script = "import os, sys; from train.imagenet import main; "
+    script += "extra = ['--set', 'optim.lr=fast'] * (os.environ['HOROVOD_RANK'] == '0'); "
+    script += "sys.exit(main(sys.argv[1:] + extra))"
+    arguments = ["--config", CONFIG, "--out", str(tmp_path / "run"), *options(settings)]
+    done = horovodrun("-c", script, *arguments)  # rank 1 waits for rank 0 by then
+    assert done.returncode != 0
+    assert done.stderr.count("error: ") == 1
+    assert "optim.lr expects float, given 'fast'" in done.stderr

@@ -1,0 +1,258 @@
+"""Whole runs that are stopped, killed or run out of disk, and what they leave."""
+
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import gluon_glore
+from gluon_glore import Network, get_spec
+from gluon_glore.data.records import write_records
+from gluon_glore.model_zoo.load import load_network
+from gluon_glore.weights.run_folder import checkpoints, newest_checkpoint
+from tests.helpers.horovod import HOROVODRUN, needs_horovod
+from tests.helpers.places import ROOT
+from tests.helpers.runs import CONFIG, ask, call_at, options, rows, same, story, train, weights
+from train.digit_pairs import encode_png
+from train.engine.stop import STOPPED
+from train.reporting.reporter import Reporter
+
+
+def with_dropout(name, classes):
+    """`get_model`, but of a network that draws random numbers at each step."""
+    return Network(dataclasses.replace(get_spec(name), dropout=0.5), classes)
+
+
+def crash():
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def small(settings, monkeypatch):
+    """Two epochs of six steps of a network with dropout."""
+    monkeypatch.setattr(gluon_glore, "get_model", with_dropout)
+    return [*settings, "model.name=tiny"]
+
+
+@pytest.mark.parametrize(
+    ("step", "saved"),
+    [
+        (2, "epoch-0000-step-000003"),
+        (5, "epoch-0000-step-000006"),  # the boundary: trained, not yet evaluated
+        (8, "epoch-0001-step-000003"),
+    ],
+)
+def test_a_run_stopped_after_any_step_goes_on_bit_equal(
+    tmp_path, small, step, saved, monkeypatch, capsys
+):
+    assert train(tmp_path / "whole", small) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(Reporter, "train", call_at(step, ask))
+        assert train(tmp_path / "parts", small) == STOPPED
+    assert checkpoints(tmp_path / "parts")[-1].name == saved
+    assert "stopped: " in capsys.readouterr().err
+    _, manifest = load_network(tmp_path / "parts")  # as export and predict take it
+    assert (manifest.epoch * 6 + manifest.step, manifest.score) == (step + 1, None)
+    assert train(tmp_path / "parts", small, "--resume") == 0
+    assert same(weights(tmp_path / "parts"), weights(tmp_path / "whole"))
+    assert story(tmp_path / "parts") == story(tmp_path / "whole")
+
+
+def test_a_run_that_dies_loses_the_steps_since_the_last_save_alone(tmp_path, small, monkeypatch):
+    small = [*small, "checkpoint.every=4"]
+    assert train(tmp_path / "whole", small) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(Reporter, "train", call_at(10, crash))
+        assert train(tmp_path / "parts", small) == 130
+    assert [path.name for path in checkpoints(tmp_path / "parts")] == [
+        "epoch-0001",
+        "epoch-0001-step-000002",
+    ]
+    assert story(tmp_path / "parts")[-1]["step"] == 10
+    assert train(tmp_path / "parts", small, "--resume") == 0
+    assert same(weights(tmp_path / "parts"), weights(tmp_path / "whole"))
+    assert story(tmp_path / "parts") == story(tmp_path / "whole")
+
+
+def test_a_stop_within_an_evaluation_repeats_the_evaluation(tmp_path, small, monkeypatch):
+    from train.data import pictures as input
+
+    def ask_amid(*arguments, **options):
+        for batch in original(*arguments, **options):
+            yield batch
+            ask()
+
+    original = input.evaluation_batches
+    assert train(tmp_path / "whole", small) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(input, "evaluation_batches", ask_amid)
+        assert train(tmp_path / "parts", small) == STOPPED
+    assert [path.name for path in checkpoints(tmp_path / "parts")] == ["epoch-0000-step-000006"]
+    assert train(tmp_path / "parts", small, "--resume") == 0
+    assert story(tmp_path / "parts") == story(tmp_path / "whole")
+    assert same(weights(tmp_path / "parts"), weights(tmp_path / "whole"))
+
+
+def test_a_finished_run_tells_its_evaluation_once(tmp_path, small):
+    assert train(tmp_path, small) == 0
+    before = story(tmp_path)
+    assert train(tmp_path, small, "--resume") == 0
+    assert story(tmp_path) == before
+    assert train(tmp_path, small, "--resume", "--set", "optim.epochs=1") == 0
+    assert story(tmp_path) == before
+
+
+def test_a_stopped_epoch_does_not_go_on_with_another_batch_size(
+    tmp_path, small, monkeypatch, capsys
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(Reporter, "train", call_at(1, ask))
+        assert train(tmp_path, small) == STOPPED
+    assert train(tmp_path, small, "--resume", "--set", "optim.batch_size=16") == 2
+    assert "lies within an epoch of seed 0, pictures 192, batch_size 32" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_ends_the_run_before_it_trains(tmp_path, small, capsys):
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        assert train(out, small) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: {tmp_path / 'file'}") and error.count("\n") == 1
+
+
+def test_a_disk_that_fills_is_an_error_and_the_checkpoint_before_stays(
+    mount, small, monkeypatch, capsys
+):
+    disk = mount("size=24m")
+
+    def fill():
+        with contextlib.suppress(OSError), open(disk / "other", "wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1 << 16))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Reporter, "train", call_at(7, fill))  # in the second of two epochs
+        assert train(disk / "run", small) == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert "could not be written, " in errors[0] or "No space left on device" in errors[0]
+    folder, manifest = newest_checkpoint(disk / "run", pytest.fail)
+    assert (folder.name, manifest.epoch) == ("epoch-0001", 1)
+    assert list(folder.parent.iterdir()) == [folder]
+    (disk / "other").unlink()
+    assert train(disk / "run", small, "--resume") == 0
+
+
+# A rank that says its process and its exit code, and does something to itself on the way.
+RANK = """
+import os, signal, sys
+import train
+import gluon_glore
+from tests.train.test_resume import ask, call_at, with_dropout
+from train.imagenet import main
+from train.reporting.reporter import Reporter
+gluon_glore.get_model = with_dropout
+out, who, step, number, *arguments = sys.argv[1:]
+rank = os.environ["HOROVOD_RANK"]
+open(f"{out}-{rank}.pid", "w").write(str(os.getpid()))
+if rank == who:
+    Reporter.train = call_at(int(step), lambda: ask(int(number)))
+code = main(["--out", out, *arguments])
+open(f"{out}-{rank}.code", "w").write(str(code))
+sys.exit(code)
+"""
+
+
+class Ranks:
+    """Two ranks that train in `out`; rank `who` sends itself a signal after a step."""
+
+    def __init__(self, out, settings, *more, who="none", step=0, number=0):
+        self.out = out
+        for file in out.parent.glob(f"{out.name}-*"):
+            file.unlink()
+        arguments = ["--config", CONFIG, *options(settings), *more]
+        self.process = subprocess.Popen(
+            [HOROVODRUN, "-np", "2", sys.executable, "-c", RANK]
+            + [str(out), who, str(step), str(int(number)), *arguments],
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def end(self):
+        """Wait for the ranks; returns their exit codes, None of one that was killed."""
+        self.error = self.process.communicate(timeout=60)[1]  # the longest a survivor may take
+        for pid in self.read("pid"):
+            assert not os.path.exists(f"/proc/{pid}"), "an orphan"
+        return self.read("code")
+
+    def read(self, what):
+        files = [self.out.with_name(f"{self.out.name}-{rank}.{what}") for rank in (0, 1)]
+        return [int(file.read_text()) if file.exists() else None for file in files]
+
+
+@pytest.fixture
+def uneven(tmp_path, small):
+    """65 pictures, three epochs of four steps: one left over, and rank 0 evaluates one more."""
+    rng = np.random.RandomState(0)
+    pictures = [encode_png(rng.randint(0, 255, (64, 64)).astype(np.uint8)) for _ in range(65)]
+    write_records(tmp_path / "set.rec", ((p, i % 2) for i, p in enumerate(pictures)))
+    path = tmp_path / "set.rec"
+    more = ["optim.epochs=3", "optim.batch_size=16", "checkpoint.every=4"]
+    return [*small, f"data.train={path}", f"data.val={path}", *more]
+
+
+@pytest.mark.slow
+@needs_horovod
+def test_two_ranks_stop_at_one_step_or_die_and_go_on_as_the_whole_run(tmp_path, uneven):
+    """Parameters and momentum to the bit.
+
+    BatchNorm's statistics are each rank's own and averaged at a save, which the whole run has none
+    of here: the same numbers are added in another order.
+    """
+    whole = Ranks(tmp_path / "whole", uneven)
+    assert whole.end() == [0, 0], whole.error
+    assert [row["samples"] for row in rows(tmp_path / "whole") if row["kind"] == "eval"] == [65] * 3
+    expected = weights(tmp_path / "whole")
+
+    for number, codes in ((signal.SIGTERM, [STOPPED] * 2), (signal.SIGKILL, None)):
+        out = tmp_path / number.name
+        first = Ranks(out, uneven, who="1", step=6, number=number)
+        ended = first.end()
+        if codes:
+            assert ended == codes, first.error
+            assert checkpoints(out)[-1].name == "epoch-0001-step-000003"
+        else:
+            assert 0 not in ended and first.process.returncode != 0
+        again = Ranks(out, uneven, "--resume")
+        assert again.end() == [0, 0], again.error
+        steps = [row["step"] for row in rows(out) if row["kind"] == "train"]
+        assert steps == list(range(12))
+        for name, values in weights(out).items():
+            if "running_" in name:
+                assert np.abs(values - expected[name]).max() <= 1e-6 * np.abs(expected[name]).max()
+            else:
+                assert np.array_equal(values, expected[name]), name
+
+
+@pytest.mark.slow
+@needs_horovod
+def test_horovodrun_passes_its_sigterm_on_and_all_ranks_save_in_time(tmp_path, uneven):
+    """It kills five seconds later: a rank that was too slow has no exit code."""
+    ranks = Ranks(tmp_path / "run", [*uneven, "optim.epochs=1000", "checkpoint.every=0"])
+    while not checkpoints(tmp_path / "run"):
+        assert ranks.process.poll() is None, ranks.end()
+        time.sleep(0.05)
+    ranks.process.terminate()
+    assert ranks.end() == [STOPPED] * 2, ranks.error
+    told = [row["step"] for row in rows(tmp_path / "run") if row["kind"] == "train"]
+    _, manifest = newest_checkpoint(tmp_path / "run", pytest.fail)
+    assert manifest.epoch * 4 + manifest.step == told[-1] + 1

@@ -1,0 +1,94 @@
+import mxnet as mx
+import numpy as np
+import pytest
+
+from gluon_glore import InputError, get_model, load_weights, save_weights
+from gluon_glore.weights import load_arrays
+from tests.helpers.networks import assert_same, values
+
+
+def tiny(name="tiny_glore_0_1", classes=2):
+    net = get_model(name, classes=classes)
+    net.initialize()
+    return net
+
+
+def test_saved_weights_load_into_a_fresh_network_and_with_gluons_own_loader(tmp_path):
+    net = tiny()
+    net(mx.nd.zeros((1, 1, 64, 64))).wait_to_read()  # oneDNN reorders weights in a forward
+    save_weights(net, tmp_path / "w.params")
+    fresh = get_model("tiny_glore_0_1", classes=2)
+    load_weights(fresh, tmp_path / "w.params")
+    assert_same(fresh, net)
+    by_gluon = get_model("tiny_glore_0_1", classes=2)
+    by_gluon.load_parameters(str(tmp_path / "w.params"))
+    assert_same(by_gluon, net)
+
+
+def test_released_spellings_are_read(tmp_path):
+    """mx.sym's `_moving_` statistics, and graph convolutions of shape (N, N, 1)."""
+    net = tiny()
+    arrays = {}
+    for name, value in values(net).items():
+        kind = "aux" if "running" in name else "arg"
+        shape = value.shape[:3] if "_GCN-" in name and name.endswith("weight") else value.shape
+        arrays[f"{kind}:{name.replace('running', 'moving')}"] = mx.nd.array(value.reshape(shape))
+    mx.nd.save(str(tmp_path / "released.params"), arrays)
+    fresh = get_model("tiny_glore_0_1", classes=2)
+    load_weights(fresh, tmp_path / "released.params")
+    assert_same(fresh, net)
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "message"),
+    [
+        ("tiny", 2, "conv4_B01_extra_conv-state__bn_gamma is not in the network"),
+        ("tiny_glore_0_1", 3, r"classifier_weight is \(3, 96\) in the network, \(2, 96\) in the"),
+        ("resnet18", 2, "is missing in the file"),
+    ],
+)
+def test_weights_of_another_network_are_refused_and_nothing_is_loaded(
+    tmp_path, name, classes, message
+):
+    save_weights(tiny(), tmp_path / "w.params")
+    other = tiny(name, classes)
+    before = values(other)
+    with pytest.raises(InputError, match=message):
+        load_weights(other, tmp_path / "w.params")
+    assert all(np.array_equal(before[k], v) for k, v in values(other).items())
+
+
+def test_files_that_are_no_weights_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no such parameter file"):
+        load_arrays(tmp_path / "none.params")
+    (tmp_path / "text.params").write_text("hello")
+    with pytest.raises(InputError, match="not an MXNet parameter file"):
+        load_arrays(tmp_path / "text.params")
+    save_weights(tiny(), tmp_path / "w.params")
+    whole = (tmp_path / "w.params").read_bytes()
+    (tmp_path / "short.params").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="damaged parameter file"):
+        load_arrays(tmp_path / "short.params")
+
+
+def test_pretrained_finds_root_or_path_or_says_what_is_missing(tmp_path, monkeypatch):
+    net = tiny()
+    path = tmp_path / "tiny_glore_0_1-0000.params"
+    save_weights(net, path)
+    assert_same(get_model("tiny_glore_0_1", 2, pretrained=True, root=tmp_path), net)
+    assert_same(get_model("tiny_glore_0_1", 2, pretrained=path, ctx=mx.cpu()), net)
+    monkeypatch.setenv("GLORE_HOME", str(tmp_path))
+    assert_same(get_model("tiny_glore_0_1", 2, pretrained=True), net)
+    with pytest.raises(InputError, match="no weights for tiny: the catalogue has none, and there"):
+        get_model("tiny", 2, pretrained=True)
+
+
+def test_fresh_parameters_are_left_as_they_are(tmp_path):
+    save_weights(tiny(), tmp_path / "w.params")
+    saved = load_arrays(tmp_path / "w.params")
+    net = tiny(classes=3)
+    before = values(net)
+    load_weights(net, tmp_path / "w.params", fresh=net.output.collect_params())
+    for name, value in values(net).items():
+        expected = before[name] if name.startswith("classifier") else saved[name].asnumpy()
+        assert np.array_equal(value, expected), name
