@@ -1,0 +1,28 @@
+"""How every command ends: its exit code, and an error in one line."""
+
+import os
+import sys
+
+from .errors import InputError
+
+
+def exit_code(command, tells=lambda error: True) -> int:
+    """Run `command()`; returns its exit code: what it returned, or 0.
+
+    2 after an InputError, which is one line on stderr where `tells(error)` (of several processes
+    one speaks), and 130 after Ctrl-C. A reader of stdout that has seen enough, as `| head`, is no
+    error.
+    """
+    try:
+        code = command() or 0
+        sys.stdout.flush()
+        return code
+    except InputError as error:
+        if tells(error):
+            print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # Python flushes once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
