@@ -33,6 +33,18 @@ def convolution(conv: Conv):
     )
 
 
+class UnitBlock(HybridBlock):
+    """A block that users make from options, and a plan from its row: both call `_build(unit)`."""
+
+    @classmethod
+    def from_unit(cls, unit):
+        """The block of a unit of the plan; its parameters begin with the unit's name."""
+        block = cls.__new__(cls)
+        HybridBlock.__init__(block, prefix=f"{unit.name}_")
+        block._build(unit)
+        return block
+
+
 class Norm(HybridBlock):
     """BatchNorm, then ReLU where `relu`: `(B, channels, *space)` in and out.
 

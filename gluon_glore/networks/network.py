@@ -1,6 +1,5 @@
 """A network from its spec: stem, walk of the plan, tail, perhaps a head, classifier."""
 
-import dataclasses
 import warnings
 
 import mxnet as mx
@@ -16,18 +15,19 @@ from ..layers.residual import Residual
 from ..plan.spec import NetSpec
 from ..utils.errors import InputError
 
-BACKBONE = {"residual": Residual, "dual_path": DualPath, "conv": ConvNorm}
-EXTRAS = {"glore": GloRe, "nonlocal": NonLocal}  # blocks that users build too, from plain options
+BLOCKS = {
+    "residual": Residual,
+    "dual_path": DualPath,
+    "conv": ConvNorm,
+    "glore": GloRe.from_unit,
+    "nonlocal": NonLocal.from_unit,
+}
 
 
 def make_unit(unit):
-    """The block of a unit of the plan."""
-    if unit.kind in BACKBONE:
-        return BACKBONE[unit.kind](unit)
-    options = dataclasses.asdict(unit)
-    name, passing = options.pop("name"), options.pop("passing")
-    block = EXTRAS[unit.kind](prefix=f"{name}_", **options)
-    return OnResidualPath(block, unit.in_channels) if passing else block
+    """The block of a unit of the plan; where channels pass it by, it sees the others only."""
+    block = BLOCKS[unit.kind](unit)
+    return OnResidualPath(block, unit.in_channels) if getattr(unit, "passing", 0) else block
 
 
 class Network(HybridBlock):
