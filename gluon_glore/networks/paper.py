@@ -1,6 +1,8 @@
-"""The networks by name, one row each. Placements are counted from 1; sources in the docstrings.
+"""The networks of the paper by name, a row each; their docstrings say where they are from.
 
-The rows of the smallest are in `small.py`.
+Extra units stand behind the residual units whose numbers are given, counted from 1. The smallest
+networks are rows of `small.py`. Who asks for networks by name takes `get_spec` and `list_models`
+from here: importing this file registers all rows.
 """
 
 import dataclasses
@@ -8,11 +10,10 @@ import dataclasses
 from ..plan.head import as_fcn
 from ..plan.spec import NetSpec
 from ..plan.stages import Stage, Stem
-from ..weights.manifest import clip_of, labels_pixels, spec_of
 from . import small  # noqa: F401 - registers its rows
 from .registry import get_spec, list_models, register_model
 
-__all__ = ["clip_of", "get_spec", "labels_pixels", "list_models", "spec_of"]
+__all__ = ["get_spec", "list_models"]
 
 STRIDES = (1, 2, 2, 2)
 WIDTHS = (256, 512, 1024, 2048)
