@@ -18,7 +18,7 @@ from ..utils.errors import InputError
 
 
 @dataclass(frozen=True)
-class Node:
+class OperatorCount:
     """One operator of the graph: its name, `parameters` it reads, `macs` at batch 1."""
 
     name: str
@@ -38,7 +38,7 @@ class StageCount(NamedTuple):
 
 
 def count(symbol, input_shape):
-    """Every counted operator of a logits symbol, as a list of `Node`.
+    """Every counted operator of a logits symbol, as a list of `OperatorCount`.
 
     `input_shape` is `(channels, *pixels)`. Each parameter counts at its first reader; BatchNorm's
     running statistics are no parameters.
@@ -66,7 +66,7 @@ def count(symbol, input_shape):
         size = sum(int(np.prod(shape_of[name])) for name in read)
         macs = _macs(node, inputs, lambda index=index: shape((index, 0)))
         if size or macs:
-            counted.append(Node(node["name"], node["op"], size, macs))
+            counted.append(OperatorCount(node["name"], node["op"], size, macs))
     return counted
 
 
@@ -88,7 +88,7 @@ def count_network(net, input_size=None):
 
 
 def totals(nodes):
-    """(parameters, multiply-adds) of a list of `Node`."""
+    """(parameters, multiply-adds) of a list of `OperatorCount`."""
     return sum(n.parameters for n in nodes), sum(n.macs for n in nodes)
 
 
