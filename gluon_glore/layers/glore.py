@@ -25,7 +25,7 @@ from .functional import (
 class GraphConvolution(HybridBlock):
     """One layer of reasoning on node features V: `(B, S, N, 1) -> (B, S, N, 1)`.
 
-    U = V + V·Aᵀ, the shortcut being the paper's identity in (I - A); Z = W·U (paper, section 3.3).
+    U = V + V·Aᵀ, where adding V is the identity in the paper's (I - A); Z = W·U (section 3.3).
     """
 
     def __init__(self, adjacency, update, relu, prefix):
@@ -43,7 +43,7 @@ class GraphConvolution(HybridBlock):
 
 
 class Extension(HybridBlock):
-    """States to the input's width, or to that of each path: `(B, S, H, W) -> (B, C, H, W)`."""
+    """States to the channels of the input, or of each path: `(B, S, H, W) -> (B, C, H, W)`."""
 
     def __init__(self, convs):
         super().__init__(prefix="extension_")
@@ -62,7 +62,7 @@ class GloRe(UnitBlock):
     1. state (B, S, L) and mask (B, N, L): 1x1 convolutions of x, N = mid_channels, S = 2 N
     2. V = state · maskᵀ: (B, S, N), divided by L where `normalize`
     3. U = V + V·Aᵀ over the nodes (A learned), Z = W·U over the states; `graph_layers` times
-    4. Y = Z · mask: (B, S, L); with `extend_first` extension(Z) · mask instead, the same numbers
+    4. Y = Z · mask: (B, S, L); with `extend_first` out = x + extension(Z) · mask, the same numbers
 
     Parameters
     ----------
@@ -72,14 +72,14 @@ class GloRe(UnitBlock):
     arrangement : "pre" (BatchNorm-ReLU before every convolution, for pre-activation networks) or
         "post" (BatchNorm behind the last one, its gamma zero at first, so that the unit starts as
         the identity and can be put into a trained network).
-    normalize : divide the node features by the number of locations; for varying input sizes.
+    normalize : divide the node features by the number of locations; for inputs of any size.
     graph_layers : graph convolution layers g (paper, Table 1).
-    shared_projection : project back with the mask of the way in; else learn a second one.
-    pool_stride : average the way in over that many locations a dimension, to save time.
-    extend_first : extend the nodes, not the locations: cheaper where those are many ("post" only).
-    zero_gamma : start as the identity; False starts the last BatchNorm with gamma one ("post").
-    residual : channels of the residual path of a dual-path network, extended on their own, as are
-        the others ("pre" only); 0 for a network of one path.
+    shared_projection : project back with the mask of the way in; False learns a second mask.
+    pool_stride : average the input of the way in over that many locations a dimension.
+    extend_first : extend the nodes, not the locations: faster where those are many ("post" only).
+    zero_gamma : start as the identity; False starts the last gamma at one ("post" only).
+    residual : channels of the residual path of a dual-path network, whose two paths are extended by
+        a convolution each ("pre" only); 0 for other networks.
     eps : BatchNorm's.
     prefix : prefix of the parameters, as "conv4_B03_extra_".
 

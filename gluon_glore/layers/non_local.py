@@ -8,10 +8,19 @@ from .functional import attend, flatten_locations, pool_locations, restore_locat
 class NonLocal(UnitBlock):
     """Embedded-Gaussian non-local block: `(B, C, *space) -> (B, C, *space)`.
 
-    out = x + BatchNorm(W_z · attention(theta, phi, g)); starts as the identity, but with
-    `zero_gamma` False. `mid_channels` is the inner width, half of `in_channels` in the paper;
-    `subsample` max-pools the input of keys and values over that many pixels a spatial dimension;
-    `eps` is BatchNorm's. Raises InputError on values below 1.
+    out = x + BatchNorm(W_z · attention(theta, phi, g)).
+
+    Parameters
+    ----------
+    in_channels : channels C of the input.
+    mid_channels : inner width, half of `in_channels` in the paper.
+    ndim : spatial dimensions of the input, 1, 2 or 3 (time first).
+    subsample : max-pool the input of keys and values over that many pixels a spatial dimension.
+    zero_gamma : start as the identity; False starts BatchNorm's gamma at one.
+    eps : BatchNorm's.
+    prefix : prefix of the parameters, as "conv4_B03_extra_".
+
+    Raises InputError naming the field that is out of range.
     """
 
     def __init__(

@@ -23,16 +23,19 @@ PLACES_101 = {"res3": (1, 3), "res4": (6, 12, 18)}
 
 
 def _resnet(*blocks, **options) -> NetSpec:
+    """A ResNet of so many residual units in Res2 to Res5."""
     return NetSpec(stages=tuple(map(Stage, blocks, WIDTHS, STRIDES)), **options)
 
 
 def _resnext(*blocks, groups, width) -> NetSpec:
+    """A ResNeXt of so many residual units a stage, with `groups` of `width` channels in Res2."""
     mids = (groups * width * 2**i for i in range(4))
     rows = zip(blocks, WIDTHS, STRIDES, mids)
     return NetSpec(stages=tuple(Stage(*row, groups=groups) for row in rows))
 
 
 def _dpn(*blocks, width, groups, growth, stem) -> NetSpec:
+    """A DPN of so many units a stage; `width` is that inside the units of Res2."""
     rows = zip(blocks, WIDTHS, STRIDES, (width * 2**i for i in range(4)), growth)
     stages = (Stage(*row, groups=groups, growth=inc) for *row, inc in rows)
     return NetSpec(stages=tuple(stages), stem=Stem(channels=stem), family="dpn")
@@ -192,7 +195,8 @@ def dpn131_glore_2_3():
     return dpn131().with_units("glore", res3=(4, 7), res4=(7, 14, 21))
 
 
-def _video(*blocks):
+def _video(*blocks) -> NetSpec:
+    """A 3-D "lite" ResNet: in Res3 and Res4 each second unit sees neighbouring frames."""
     odd = (tuple(range(1, n + 1, 2)) for n in blocks[1:3])
     temporal = (tuple(range(1, blocks[0] + 1)), *odd, (2,))
     rows = zip(blocks, WIDTHS, ((1, 1, 1), (2, 2, 2), (1, 2, 2), (1, 2, 2)), temporal)
@@ -303,7 +307,8 @@ def fcn_small_glore_1_cityscapes():
     return _fcn_small(units=1, mid_channels=32)
 
 
-def _lite(video):
+def _lite(video) -> NetSpec:
+    """The 2-D network of a 3-D one, with ImageNet's classes."""
     return dataclasses.replace(video.flattened(), dropout=0.0, classes=1000)
 
 
