@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import __version__
 from ..data.image import decode_image, max_pixels
 from ..inference.classify import top_fields
 from ..utils.errors import InputError
+from ..utils.version import __version__
 from .batcher import Batcher
 
 try:
