@@ -54,7 +54,7 @@ def export(args):
     """Write a network as a folder that runs without this package, and print what it costs."""
     from dataclasses import replace
 
-    from ..export.export_model import export_model
+    from ..export import export_model
     from ..model_zoo.load import load_network
     from ..weights.manifest import read_manifest
 

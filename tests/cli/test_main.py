@@ -261,6 +261,31 @@ def test_help_needs_neither_mxnet_nor_opencv():
     assert (done.returncode, done.stderr) == (0, "set()\n")
 
 
+def without(modules, *arguments):
+    """The command line where these modules are not installed: (exit code, stderr)."""
+    code = (
+        f"import sys\nfor name in {modules}: sys.modules[name] = None\n"
+        "from gluon_glore.__main__ import main\nsys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True
+    )
+    return done.returncode, done.stderr
+
+
+def test_predict_and_show_need_nothing_but_the_base_installation(image, tmp_path):
+    extras = ["matplotlib", "av", "aiohttp", "onnx", "onnxruntime", "openvino", "sklearn", "torch"]
+    for command in (["predict"], ["show", "--out", tmp_path / "out"]):
+        assert without(extras, *command, image, "--model", "tiny_glore_0_1") == (0, "")
+
+
+@pytest.mark.parametrize("package", ["aiohttp", "prometheus_client"])
+def test_serve_without_its_packages_names_the_extra_in_one_line(package):
+    code, err = without([package], "serve", "tiny_glore_0_1")
+    hint = "pip install '.[deploy]' from a checkout of gluon-glore"
+    assert (code, err) == (2, f"error: {package} is not installed: {hint}\n")
+
+
 def test_help_and_errors_come_from_a_process_without_a_traceback(tmp_path, model, image):
     code, out, err = run("info", "resnet50_glor_2_3")
     assert (code, out) == (2, "") and "closest: resnet50_glore_2_3" in err

@@ -18,7 +18,7 @@ def read(path):
     return picture[..., ::-1] if picture.ndim == 3 else picture
 
 
-def test_cityscapes_classes_have_its_colours_and_label_ids():
+def test_cityscapes_classes_have_its_colors_and_label_ids():
     palette = Palette(CLASS_NAMES)
     assert palette.cityscapes
     assert palette.color(EVERY)[0].tolist() == [list(label.color) for label in CLASSES]
@@ -28,14 +28,14 @@ def test_cityscapes_classes_have_its_colours_and_label_ids():
     assert palette.color(ignored)[0, 1].tolist() == [0, 0, 0]
 
 
-def test_some_of_cityscapes_classes_in_another_order_keep_their_colours_and_ids():
+def test_some_of_cityscapes_classes_in_another_order_keep_their_colors_and_ids():
     palette = Palette(("sky", "road"))
     assert palette.cityscapes
     assert palette.label_ids(np.uint8([[0, 1, IGNORE]])).tolist() == [[23, 7, 0]]
     assert palette.color(np.uint8([[0, 1]])).tolist() == [[[70, 130, 180], [128, 64, 128]]]
 
 
-def test_other_classes_have_colours_of_their_own_that_stay_and_their_numbers_as_ids():
+def test_other_classes_have_colors_of_their_own_that_stay_and_their_numbers_as_ids():
     names = tuple(map(str, range(60)))
     palette, classes = Palette(names), np.arange(60, dtype=np.uint8).reshape(6, 10)
     colors = palette.color(classes).reshape(-1, 3)
@@ -48,7 +48,7 @@ def test_other_classes_have_colours_of_their_own_that_stay_and_their_numbers_as_
     assert mixed.color(np.uint8([[1]])).tolist() == [[[128, 64, 128]]]
 
 
-def test_an_overlay_is_half_picture_half_colour_also_of_grey():
+def test_an_overlay_is_half_picture_half_color_also_of_grey():
     palette = Palette(CLASS_NAMES)
     classes = np.zeros((2, 2), np.uint8)
     for channels in (1, 3):

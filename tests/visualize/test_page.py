@@ -76,7 +76,7 @@ def visit(browser, tmp_path):
 
 
 def pixel(page, canvas="map", x=0.5, y=0.5):
-    """The colour of a canvas at a share of its width and height."""
+    """The color of a canvas at a share of its width and height."""
     script = """([id, x, y]) => { const c = document.getElementById(id);
         return [...c.getContext("2d").getImageData(x * c.width, y * c.height, 1, 1).data] }"""
     return page.evaluate(script, [canvas, x, y])[:3]

@@ -98,7 +98,7 @@ def test_units_of_a_network_are_found_in_order_also_on_dual_paths():
     assert relative_error(output, net(x)[1].asnumpy()) < 1e-5
 
 
-def test_a_hybridised_network_is_seen_too_and_left_without_hooks():
+def test_a_hybridized_network_is_seen_too_and_left_without_hooks():
     net = get_model("tiny_glore_0_1", pretrained=True)
     net.hybridize(static_alloc=True, static_shape=True)
     x = np.random.RandomState(0).normal(size=(2, 1, 64, 64)).astype("float32")
