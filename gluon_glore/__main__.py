@@ -1,6 +1,6 @@
-"""Networks with GloRe units: listed, exported, run on pictures and videos, looked into.
+"""List, export and run networks with GloRe units, and see what the units do.
 
-COMMAND --help tells the options of each.
+COMMAND --help has the options of a command.
 """
 
 import argparse

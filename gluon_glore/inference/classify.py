@@ -14,7 +14,7 @@ class Classifier(Predictor):
     itself.
     """
 
-    only = Task.CLASSIFY
+    required_task = Task.CLASSIFY
 
     def predict(self, path, top=5):
         """`classify` a picture file. Raises InputError, naming the file, where it can't be read."""

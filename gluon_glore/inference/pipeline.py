@@ -107,8 +107,8 @@ def recognize_videos(recognizer, places, views, top=5, folder=None, workers=2):
 def _batches(items, work, workers, batch):
     """Yield lists of (place, `work(item)` or its InputError), in the order of the items.
 
-    A list has up to `batch` items that were asked for by then; twice as many are in hand. What
-    asking for an item raises, and other errors of the work, are raised here.
+    A list has those of the next `batch` items that have come by then. At most 2 * `batch` items are
+    worked on ahead. Other errors of the work, and those of asking for an item, are raised here.
     """
 
     def attempt(item):

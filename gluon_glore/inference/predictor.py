@@ -27,14 +27,14 @@ class Predictor:
 
     The batch is float32 `(B, C, ...)`, or uint8 `(B, ..., C)` for a network that was exported to
     normalize pixels itself. `runtime` names what runs it. A subclass adds what networks of its
-    `only` task can do.
+    `required_task` can do.
     """
 
     network: Callable[[np.ndarray], np.ndarray]
     manifest: Manifest
     runtime: str = "mxnet"
 
-    only: ClassVar[Optional[Task]] = None
+    required_task: ClassVar[Optional[Task]] = None
 
     @classmethod
     def of(cls, predictor):
@@ -42,10 +42,10 @@ class Predictor:
 
         Raises InputError where its network does something else.
         """
-        if predictor.task is not cls.only:
+        if predictor.task is not cls.required_task:
             raise InputError(
                 f"{predictor.manifest.model} {predictor.task.value}: give a network that "
-                f"{cls.only.value}"
+                f"{cls.required_task.value}"
             )
         return cls(predictor.network, predictor.manifest, predictor.runtime)
 

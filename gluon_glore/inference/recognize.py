@@ -86,7 +86,7 @@ class Recognizer(Predictor):
     pixels itself.
     """
 
-    only = Task.RECOGNIZE
+    required_task = Task.RECOGNIZE
 
     @property
     def clip(self) -> Clip:
@@ -107,7 +107,7 @@ class Recognizer(Predictor):
             raise
 
     def begin(self, video, views) -> Ahead:
-        """Begin to read a video in a thread, one `Part` ahead of who takes them.
+        """Begin to read a video in a thread, one `Part` ahead of the caller.
 
         Returns an iterator over the parts, for `finish`. It raises InputError where the video can't
         be read. Its `stop` ends the reading before the last part.

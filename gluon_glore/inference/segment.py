@@ -54,7 +54,7 @@ class Segmenter(Predictor):
     itself.
     """
 
-    only = Task.SEGMENT
+    required_task = Task.SEGMENT
 
     def classes(self, picture, views=WHOLE):
         """The likeliest class of each pixel: uint8 `(H, W, C)` -> uint8 train ids `(H, W)`.

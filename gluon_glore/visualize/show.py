@@ -89,7 +89,7 @@ def view_picture(net, manifest, units, item, size=None, top=5) -> PictureView:
     from .unit_activations import record_units
 
     preprocess = manifest.preprocess.resized(size) if size else manifest.preprocess
-    # A network that labels pixels takes pictures at their own size: it would see only the middle.
+    # A network that labels pixels does not resize pictures: of a large one it would see the middle.
     cover = size is not None or net.spec.head is not None
     with _naming_picture(item.place):
         pixels = crop_to(item.read(preprocess.channels), preprocess, cover)
