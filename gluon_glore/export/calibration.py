@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data.image import decode_image
+from ..data.accuracy import read_input
+from ..data.records import RecordDataset
 from ..utils.errors import InputError, naming
 from ..weights.manifest import labels_pixels
 
@@ -37,54 +38,35 @@ def read_calibration(path, manifest) -> Calibration:
     InputError where the file is missing, damaged or of other classes, has too few pictures or one
     that is smaller than the input, or where the network does not take pictures.
     """
-    pictures = Pictures(path, manifest)
-    if len(pictures) < 2 * LEAST:
-        raise InputError(f"{path}: at least {2 * LEAST} pictures are needed, given {len(pictures)}")
-    order = np.random.RandomState(SEED).permutation(len(pictures))
-    used = min(CALIBRATED, len(pictures) // 2)
-    inputs, labels = pictures.read(order[: used + HELD_OUT])
+    records = open_records(path, manifest)
+    if len(records) < 2 * LEAST:
+        raise InputError(f"{path}: at least {2 * LEAST} pictures are needed, given {len(records)}")
+    order = np.random.RandomState(SEED).permutation(len(records))
+    used = min(CALIBRATED, len(records) // 2)
+    normalized = not manifest.deployment.takes_pictures
+    samples = [
+        read_input(records, int(i), manifest.preprocess, normalized)
+        for i in order[: used + HELD_OUT]
+    ]
+    inputs = np.stack([x for x, _ in samples])
+    labels = np.array([label for _, label in samples])
     return Calibration(inputs[:used], inputs[used:], labels[used:])
 
 
-class Pictures:
-    """The pictures of indexed RecordIO as inputs of an exported network, with their labels.
+def open_records(path, manifest) -> RecordDataset:
+    """The pictures in indexed RecordIO, for an exported network that classifies pictures.
 
-    Raises InputError where the file is missing, damaged or of other classes, a picture is smaller
-    than the input, or the network takes no pictures or labels their pixels.
+    Raises InputError where the file is missing or damaged, or the network takes no pictures or
+    labels their pixels.
     """
-
-    def __init__(self, path, manifest):
-        # The trainers stand above this package; only this and `weights.measure` need them.
-        from gluon_glore.data.records import RecordDataset
-
-        self._preprocess, self._deployment = manifest.preprocess, manifest.deployment
-        if len(self._deployment.shape) != 4 or self._preprocess.channels not in (1, 3):
-            raise InputError(f"{manifest.model} takes no pictures, as those of {path}")
-        if labels_pixels(manifest):
-            raise InputError(
-                f"{manifest.model} labels pixels, {path} is for networks that classify pictures"
-            )
-        with naming(path):
-            self._dataset = RecordDataset(path, len(manifest.class_names))
-
-    def __len__(self):
-        return len(self._dataset)
-
-    def read(self, order):
-        """(inputs, labels) of the pictures whose numbers are in `order`."""
-        samples = [self._sample(int(i)) for i in order]
-        return np.stack([x for x, _ in samples]), np.array([label for _, label in samples])
-
-    def _sample(self, i):
-        try:
-            data, label = self._dataset[i]
-            picture = self._preprocess.crop(decode_image(data, self._preprocess.channels))
-        except InputError as error:
-            text, name = str(error), self._dataset.name(i)
-            raise InputError(text if text.startswith(name) else f"{name}: {text}") from None
-        if not self._deployment.takes_pictures:
-            picture = self._preprocess.normalize(picture)
-        return picture, label
+    if len(manifest.deployment.shape) != 4 or manifest.preprocess.channels not in (1, 3):
+        raise InputError(f"{manifest.model} takes no pictures, as those of {path}")
+    if labels_pixels(manifest):
+        raise InputError(
+            f"{manifest.model} labels pixels, {path} is for networks that classify pictures"
+        )
+    with naming(path):
+        return RecordDataset(path, len(manifest.class_names))
 
 
 def in_batches(network, inputs, size=BATCH):

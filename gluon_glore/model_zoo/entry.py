@@ -12,10 +12,12 @@ from pathlib import Path
 import mxnet as mx
 import numpy as np
 
+from ..data.accuracy import measure_accuracy
+from ..data.records import RecordDataset
 from ..networks.network import Network
 from ..networks.registry import check_name
-from ..utils.errors import InputError
-from ..utils.files import is_taken, new_folder, write_text
+from ..utils.errors import InputError, naming
+from ..utils.files import is_taken, new_folder, sha256, write_text
 from ..weights.card import markdown
 from ..weights.manifest import MANIFEST, params_of, parse_manifest, read_manifest, write_manifest
 from ..weights.parameters import load_weights, save_arrays, with_kinds
@@ -110,8 +112,48 @@ def _logits(net, x):
     return net(mx.nd.array(x)).asnumpy()
 
 
+def measure(folder, data, batch=32, threads=2):
+    """The accuracy of an entry on `data`, labelled pictures in indexed RecordIO, as its card says.
+
+    Each picture is seen once, as evaluation prepared it in training: `batch` pictures at a time,
+    decoded by `threads`. Raises InputError where either can't be used.
+    """
+    manifest = read_manifest(folder)
+    spec, size = manifest.spec, manifest.preprocess.size
+    if spec.ndim != 2:
+        raise InputError(f"{manifest.model} takes {spec.ndim} dimensions, pictures have 2")
+    if spec.head:
+        raise InputError(f"{manifest.model} labels pixels, {data} is of labelled pictures")
+    spec.check_input(size)
+    net = Network(spec, len(manifest.class_names))
+    ctx = mx.gpu() if mx.context.num_gpus() else mx.cpu()
+    load_weights(net, params_of(folder, manifest), ctx)
+    net.hybridize(static_alloc=True, static_shape=True)
+    with naming(data):
+        records = RecordDataset(data, net.classes)
+        accuracy = measure_accuracy(
+            lambda x: net(mx.nd.array(x, ctx=ctx)).asnumpy(),
+            records,
+            manifest.preprocess,
+            batch=batch,
+            threads=threads,
+        )
+        path = Path(data).absolute()
+        name = f"{path.parent.name}/{path.name} (sha256 {sha256(data)[:8]})"
+    return {
+        "data": name,
+        "top1": accuracy.top1,
+        **({} if accuracy.top5 is None else {"top5": accuracy.top5}),
+        "samples": accuracy.samples,
+        "bad_records": accuracy.bad_records,
+        "size": list(size),
+        "resize": manifest.preprocess.resize,
+        "images_per_second": round(accuracy.images_per_second, 2),
+    }
+
+
 def add_measurement(folder, measured):
-    """Write what was measured into an entry's manifest and card."""
+    """Write what `measure` returned into an entry's manifest and card."""
     manifest = read_manifest(folder)
     card = dataclasses.replace(manifest.card, measured=measured)
     manifest = dataclasses.replace(manifest, card=card, score=measured["top1"])

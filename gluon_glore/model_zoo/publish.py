@@ -11,10 +11,10 @@ from ..networks.registry import check_name
 from ..utils.errors import InputError, naming
 from ..weights.card import Card
 from ..weights.manifest import MANIFEST, Manifest, parse_manifest
+from ..weights.run_folder import validation_set
 from .catalogue import FILE, NAME, add_to_catalogue, read_catalogue
-from .entry import add_measurement, write_entry
+from .entry import add_measurement, measure, write_entry
 from .load import load_network
-from .measure import measure
 
 SOURCE = "a training run, see config.yaml and metrics.jsonl"
 KEPT = ("config.yaml", "metrics.jsonl")  # of a run
@@ -41,7 +41,7 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
         name, manifest.class_names, manifest.preprocess, spec=net.spec, card=card or Card(SOURCE)
     )
     arrays = {key: param.data().asnumpy() for key, param in net.collect_params().items()}
-    data = data or _validation_set(run)
+    data = data or validation_set(run)
     files = [run / file for file in KEPT if (run / file).is_file()]
     if (zoo / FILE).is_file():
         read_catalogue(zoo / FILE)  # refuses a damaged one before the work is done
@@ -92,9 +92,3 @@ def _run_of(folder):
         if folder.parent.name == "checkpoints":
             return folder.resolve().parents[1]
     return folder
-
-
-def _validation_set(run):
-    from gluon_glore.weights.run_folder import validation_set
-
-    return validation_set(run)

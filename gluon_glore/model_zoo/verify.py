@@ -4,9 +4,8 @@ from pathlib import Path
 
 from ..utils.errors import InputError
 from ..weights.manifest import read_manifest
-from .entry import check_golden
+from .entry import check_golden, measure
 from .find_weights import find_weights
-from .measure import measure
 
 
 def verify(model, weights=None, data=None, batch=32):
