@@ -1,6 +1,11 @@
-"""Pictures for lowering a network's precision: to calibrate, to choose, to measure."""
+"""Pictures for lowering a network's precision.
+
+Some calibrate it, which is to observe the range of its activations; on a few of those it is tried
+which units can be lowered; others, held out, measure the result.
+"""
 
 from dataclasses import dataclass
+from typing import Optional
 
 import numpy as np
 
@@ -9,34 +14,35 @@ from ..data.records import RecordDataset
 from ..utils.errors import InputError, naming
 from ..weights.manifest import labels_pixels
 
-CALIBRATED = 128  # pictures whose activations give the ranges of the integers
-CHOSEN = 32  # of them, on which units are tried
-HELD_OUT = 256  # the most that the result is measured on
-LEAST = 16
+CALIBRATED = 128  # pictures at most whose activations give the ranges of the integers
+TRIED = 32  # of them, on which units are tried
+HELD_OUT = 256  # at most
+LEAST = 16  # of those that calibrate, and of those held out
 BATCH = 8
 SEED = 7
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Inputs `used` to lower a network; `held_out` ones measure it, with their `labels`."""
+    """Inputs `used` to lower a network's precision; `held_out` ones, with `labels`, measure it."""
 
     used: np.ndarray
-    held_out: np.ndarray
-    labels: np.ndarray
+    held_out: Optional[np.ndarray] = None
+    labels: Optional[np.ndarray] = None
 
     @property
     def tried(self):
-        """The inputs that choose units."""
-        return self.used[:CHOSEN]
+        """The inputs on which it is tried which units can be lowered."""
+        return self.used[:TRIED]
 
 
 def read_calibration(path, manifest) -> Calibration:
     """Inputs of an exported network's `manifest` made of the pictures in `path`, indexed RecordIO.
 
-    They are drawn at random: up to half of them to calibrate, the others held out. Raises
-    InputError where the file is missing, damaged or of other classes, has too few pictures or one
-    that is smaller than the input, or where the network does not take pictures.
+    They are drawn at random: 128 to calibrate, or half where there are fewer than 256, and up to
+    256 others to be held out. Raises InputError where the file is missing, damaged or of other
+    classes, has too few pictures or one that is smaller than the input, or where the network does
+    not take pictures.
     """
     records = open_records(path, manifest)
     if len(records) < 2 * LEAST:
@@ -72,6 +78,12 @@ def open_records(path, manifest) -> RecordDataset:
 def in_batches(network, inputs, size=BATCH):
     """The outputs of `network` for all `inputs`, run in batches of one size."""
     batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]
-    missing = size - len(batches[-1])  # made up, so that nothing is compiled for one batch
+    missing = size - len(batches[-1])  # filled up, so that nothing is compiled for a last batch
     batches[-1] = np.concatenate([batches[-1], batches[-1][:1].repeat(missing, axis=0)])
     return np.concatenate([network(batch) for batch in batches])[: len(inputs)]
+
+
+def most_typical(logits, count):
+    """Places of the `count` pictures whose largest logit is nearest to the median of all."""
+    largest = np.abs(logits).max(axis=1)
+    return np.abs(largest - np.median(largest)).argsort(kind="stable")[:count]

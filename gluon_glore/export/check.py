@@ -1,13 +1,13 @@
-"""Is an exported folder what its manifest says, and do the runtimes here agree on it?"""
+"""Check of an exported folder: its files are the manifest's, the runtimes here agree on it."""
 
 import functools
 
 from ..data.accuracy import measure_accuracy
 from ..utils.errors import InputError, listed
+from ..weights.golden import GOLDEN, read_golden, relative_error, top1_agreement
 from ..weights.manifest import labels_pixels
 from .calibration import BATCH, in_batches, open_records
 from .files import read_files
-from .golden import GOLDEN, read_golden, relative_error, top1_agreement
 from .runtimes import RUNTIMES, lack, start_runtime
 
 

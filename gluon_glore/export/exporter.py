@@ -7,7 +7,9 @@
 
 import dataclasses
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 import mxnet as mx
 import numpy as np
@@ -17,20 +19,20 @@ from ..utils.errors import InputError
 from ..utils.files import is_taken, new_folder, write_text
 from ..weights import named_arrays
 from ..weights.deployment import FLOAT32_ERROR, Deployment, refuse_precision
-from ..weights.manifest import Manifest, clip_of, write_manifest
-from .activation_ranges import refuse_method
-from .calibration import in_batches, read_calibration
-from .files import Files, is_export, read_files
-from .golden import (
+from ..weights.golden import (
     BATCH,
-    golden_input,
-    ordinary,
+    noise,
+    noise_pictures,
     relative_error,
     rounding_error,
     top1_agreement,
     typical_error,
     write_golden,
 )
+from ..weights.manifest import Manifest, clip_of, write_manifest
+from .activation_ranges import refuse_method
+from .calibration import Calibration, in_batches, most_typical, read_calibration
+from .files import Files, is_export, read_files
 from .lower_precision import LIMIT, lower, refuse_lowering
 from .onnx_file import import_onnx, write_onnx
 from .optimize import optimize
@@ -38,9 +40,36 @@ from .readme import readme
 from .runtimes import MXNetRuntime, start_runtime, usable
 
 README = "README.md"
-GOLDEN_SHARE = 2  # a pair of pictures may be as much further off than those that chose the units
-ELSEWHERE = 3  # times the error here that lowered precision may have on another processor
-ROUNDINGS = 4  # other orders of adding came within 1.8 times the effect of one
+# Factors of the tolerance that the manifest gives:
+GOLDEN_SHARE = 2  # the golden pair's two pictures may be off by more than the average picture
+ELSEWHERE = 3  # lowered precision may be off by more on another processor than it is here
+ROUNDINGS = 4  # of `rounding_error`: other orders of summation came within 1.8 times that
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """How a network is exported; `export_model` says what each option does."""
+
+    precision: str = "fp32"
+    onnx: bool = False
+    preprocess: bool = False
+    any_size: bool = False
+    calibrate: Optional[os.PathLike] = None
+    method: str = "entropy"
+    tolerance: float = LIMIT
+    plain: bool = False
+
+    def check(self):
+        """Raise InputError where an option is unknown, or can't be had here or with the others."""
+        refuse_precision(self.precision)
+        refuse_method(self.method)
+        refuse_lowering(self.precision, self.onnx, self.calibrate)
+        if self.plain and self.precision == "int8":
+            raise InputError(
+                "a graph of integers is not plain: leave --plain out, or export as fp32"
+            )
+        if self.onnx:
+            import_onnx()
 
 
 def export_model(
@@ -67,11 +96,11 @@ def export_model(
     train on and to import, not fastest. The manifest of a network of videos says what its clips are
     (default: the paper's).
 
-    `precision` "bf16" is the ONNX file's in OpenVINO; "int8" is that of all files, its ranges those
-    of the pictures `calibrate`, indexed RecordIO, by `method`: "minmax" or "entropy". Units whose
-    lowering would take the outputs more than `tolerance` off stay in float32: the manifest lists
-    them. With `calibrate` the golden pair is made of its pictures, and the others measure the error
-    and accuracy of every runtime.
+    `precision` "bf16" is the ONNX file's in OpenVINO; "int8" is that of all files. Its ranges are
+    those of the pictures in `calibrate`, indexed RecordIO, by `method`: "minmax" or "entropy".
+    Units that would take the outputs more than `tolerance` off stay in float32: the manifest lists
+    them. With `calibrate` the golden pair is two of its pictures, and up to 256 that did not
+    calibrate measure the error and accuracy of every runtime.
 
     Every runtime that is installed is given the golden pair, and the manifest says how well it did:
     within 1e-4 of the largest logit, or where the network magnifies rounding, 4 times what the last
@@ -80,59 +109,15 @@ def export_model(
     not empty, or a package is missing; RuntimeError where a runtime does not give the network's
     outputs.
     """
+    options = ExportOptions(
+        precision, onnx, preprocess, any_size, calibrate, method, tolerance, plain
+    )
     _refuse_taken(directory, force)
-    refuse_precision(precision)
-    refuse_method(method)
-    refuse_lowering(precision, onnx, calibrate)
-    if plain and precision == "int8":
-        raise InputError("a graph of integers is not plain: leave --plain out, or export as fp32")
-    if onnx:
-        import_onnx()
-    _check_manifest(net, manifest)
-    spec = unregistered(net.spec, manifest.model)
-    manifest = dataclasses.replace(manifest, spec=spec, sha256={})
-    manifest = dataclasses.replace(manifest, clip=clip_of(manifest))
-    sizes, deployment = _input_of(net.spec, manifest, preprocess, any_size)
-    deployment = dataclasses.replace(deployment, precision=precision, plain=plain)
-    manifest = dataclasses.replace(manifest, deployment=deployment)
+    options.check()
+    manifest = _describe(net, manifest, options)
     calibration = read_calibration(calibrate, manifest) if calibrate else None
-
-    def network(x):
-        return net(mx.nd.array(_pixels(x, manifest))).asnumpy()
-
     with new_folder(directory, replace=force) as folder:
-        if calibration:
-            logits = in_batches(network, calibration.held_out)
-            chosen = ordinary(logits, BATCH)
-            x, expected = calibration.held_out[chosen], logits[chosen]
-        else:
-            x = golden_input(deployment, sizes)
-            expected = network(x)
-        rounding = rounding_error(lambda p: net(mx.nd.array(p)).asnumpy(), _pixels(x, manifest))
-        exact = max(FLOAT32_ERROR, ROUNDINGS * rounding)
-        most = exact if precision == "fp32" else max(exact, GOLDEN_SHARE * tolerance)
-        files = Files(folder, manifest).with_deployment(tolerance=most)
-        write_golden(folder, x, expected)
-        symbol, arrays = _trace(net, manifest)
-        if not plain:
-            symbol, arrays = optimize(symbol, arrays)
-        symbol.save(os.fspath(files.symbol))
-        mx.nd.save(os.fspath(files.params), arrays)
-        if onnx:
-            write_onnx(files.onnx, symbol, arrays, deployment, sizes)
-        if precision != "fp32":
-            tried, used = (calibration.tried, calibration.used) if calibration else (x, x)
-            kept = lower(files, symbol, arrays, network, tried, used, method, tolerance)
-            files = files.with_deployment(float32=kept)
-        checked = _run_all(files, x, expected)
-        worst = max(figures["error"] for figures in checked.values())
-        held_to = min(most, max(exact, ELSEWHERE * worst))
-        if calibration:
-            measured = _measure_all(files, calibration, logits)
-            checked = {name: {**checked[name], **measured.get(name, {})} for name in checked}
-        files = files.with_deployment(checked=checked, tolerance=held_to)
-        write_text(folder / README, readme(files))
-        write_manifest(folder, files.manifest, sorted(path.name for path in folder.iterdir()))
+        _write_folder(net, Files(folder, manifest), options, calibration)
     return Path(directory)
 
 
@@ -145,7 +130,11 @@ def import_model(directory, ctx=None):
     return MXNetRuntime.load(files, ctx), files.manifest
 
 
-def _check_manifest(net, manifest):
+def _describe(net, manifest, options):
+    """The manifest of the folder to be: the network's own spec, clip and deployment in it.
+
+    Raises InputError where its classes, channels or size are not the network's.
+    """
     if len(manifest.class_names) != net.classes:
         raise InputError(f"{net.classes} class names needed, given {len(manifest.class_names)}")
     channels = manifest.preprocess.channels
@@ -153,27 +142,77 @@ def _check_manifest(net, manifest):
         raise InputError(
             f"{manifest.model} takes {net.spec.in_channels} channels, given {channels}"
         )
-
-
-def _input_of(spec, manifest, pictures, any_size):
-    """The input of the network of a spec, prepared pixels or `pictures`: (sizes, Deployment)."""
-    preprocess = manifest.preprocess
-    size = tuple(preprocess.size)
+    spec = unregistered(net.spec, manifest.model)
+    manifest = dataclasses.replace(manifest, spec=spec, sha256={})
+    manifest = dataclasses.replace(manifest, clip=clip_of(manifest))
+    size = tuple(manifest.preprocess.size)
     if manifest.clip:
         size = (manifest.clip.frames, *size[-2:])
-    spec.check_input(size)
-    axes = "DHW"[-spec.ndim :] if spec.ndim > 1 else "W"
-    if pictures:
-        sizes, layout, dtype = (None, *size, preprocess.channels), f"N{axes}C", "uint8"
+    net.spec.check_input(size)
+    axes = "DHW"[-net.spec.ndim :]
+    if options.preprocess:
+        sizes, layout, dtype = (None, *size, channels), f"N{axes}C", "uint8"
     else:
-        sizes, layout, dtype = (None, preprocess.channels, *size), f"NC{axes}", "float32"
-    varying = "NHW" if any_size else "N"
+        sizes, layout, dtype = (None, channels, *size), f"NC{axes}", "float32"
+    varying = "NHW" if options.any_size else "N"
     shape = tuple(None if axis in varying else n for axis, n in zip(layout, sizes))
-    return sizes, Deployment(shape, layout, dtype)
+    deployment = Deployment(shape, layout, dtype, options.precision, plain=options.plain)
+    return dataclasses.replace(manifest, deployment=deployment)
+
+
+def _write_folder(net, files, options, calibration):
+    """Write the files of an export to its empty folder, the manifest last.
+
+    Raises RuntimeError where a runtime does not give the network's outputs.
+    """
+    manifest = files.manifest
+
+    def network(x):
+        """Float32 logits of a batch of the deployment's input."""
+        return net(mx.nd.array(_pixels(x, manifest))).asnumpy()
+
+    if calibration:
+        held_out_logits = in_batches(network, calibration.held_out)
+        chosen = most_typical(held_out_logits, BATCH)
+        x, expected = calibration.held_out[chosen], held_out_logits[chosen]
+    else:
+        draw = noise_pictures if manifest.deployment.takes_pictures else noise
+        x = draw(files.sample_shape)
+        expected = network(x)
+    write_golden(files.folder, x, expected)
+
+    symbol, arrays = _trace(net, manifest)
+    if not options.plain:
+        symbol, arrays = optimize(symbol, arrays)
+    symbol.save(os.fspath(files.symbol))
+    mx.nd.save(os.fspath(files.params), arrays)
+    if options.onnx:
+        write_onnx(files.onnx, symbol, arrays, manifest.deployment, files.sample_shape)
+
+    rounding = rounding_error(lambda p: net(mx.nd.array(p)).asnumpy(), _pixels(x, manifest))
+    exact = allowed = max(FLOAT32_ERROR, ROUNDINGS * rounding)
+    if options.precision != "fp32":
+        allowed = max(exact, GOLDEN_SHARE * options.tolerance)
+    files = files.with_deployment(tolerance=allowed)
+    if options.precision != "fp32":
+        inputs = calibration or Calibration(x)
+        kept = lower(files, symbol, arrays, network, inputs, options.method, options.tolerance)
+        files = files.with_deployment(float32=kept)
+
+    checked = _run_golden(files, x, expected)
+    worst = max(figures["error"] for figures in checked.values())
+    allowed = min(allowed, max(exact, ELSEWHERE * worst))
+    if calibration:
+        measured = _measure_held_out(files, calibration, held_out_logits)
+        checked = {name: {**checked[name], **measured.get(name, {})} for name in checked}
+    files = files.with_deployment(checked=checked, tolerance=allowed)
+    write_text(files.folder / README, readme(files))
+    names = sorted(path.name for path in files.folder.iterdir())
+    write_manifest(files.folder, files.manifest, names)
 
 
 def _pixels(x, manifest):
-    """The pixels that a batch of the deployment's input stands for, `(B, C, *space)`."""
+    """The prepared pixels `(B, C, *space)` of a batch of the deployment's input."""
     if not manifest.deployment.takes_pictures:
         return x
     mean = np.array(manifest.preprocess.mean, "float32")
@@ -181,7 +220,7 @@ def _pixels(x, manifest):
 
 
 def _trace(net, manifest):
-    """(symbol, arrays) of a network, behind the preparation of pictures where it takes those."""
+    """(symbol, arrays) of a network; it normalises its input itself where that is pictures."""
     data = mx.sym.var("data")
     arrays = named_arrays(net)
     if manifest.deployment.takes_pictures:
@@ -195,12 +234,15 @@ def _trace(net, manifest):
         data = x * manifest.preprocess.scale
         arrays["arg:preprocess_mean"] = mx.nd.array(mean)
     symbol = net(data)
-    used = set(symbol.list_inputs())  # an auxiliary head, which only training has, is none of it
+    used = set(symbol.list_inputs())  # without an auxiliary head, which only training has
     return symbol, {name: array for name, array in arrays.items() if name[4:] in used}
 
 
-def _run_all(files, x, expected):
-    """{runtime: figures} of the golden pair. Raises RuntimeError where one is beyond tolerance."""
+def _run_golden(files, x, expected):
+    """`{runtime: {"error", "top1_agreement"}}` of the golden pair, for all that is installed.
+
+    Raises RuntimeError where a runtime's error is beyond the tolerance.
+    """
     figures = {}
     for name in usable(files):
         logits = start_runtime(files, name)(x)
@@ -214,10 +256,10 @@ def _run_all(files, x, expected):
     return figures
 
 
-def _measure_all(files, calibration, expected):
-    """{runtime: figures} of the pictures held out: error, agreement with float32, accuracy.
+def _measure_held_out(files, calibration, expected):
+    """`{runtime: figures}` of the pictures held out: error, agreement with float32, accuracy.
 
-    In bf16 only OpenVINO has anything to show.
+    In bf16 only OpenVINO computes otherwise than in float32.
     """
     x, labels = calibration.held_out, calibration.labels
     figures = {}

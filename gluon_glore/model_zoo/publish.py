@@ -45,7 +45,7 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
     files = [run / file for file in KEPT if (run / file).is_file()]
     if (zoo / FILE).is_file():
         read_catalogue(zoo / FILE)  # refuses a damaged one before the work is done
-    with naming(zoo), _work(zoo) as temporary:
+    with naming(zoo), _temporary_folder(zoo) as temporary:
         dtype = "float16" if half else "float32"
         folder = write_entry(temporary / "entry", entry, arrays, files, dtype)
         digest = parse_manifest(folder / MANIFEST).sha256[f"{name}-0000.params"]
@@ -64,7 +64,7 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
 
 
 def _check_name(name, model):
-    """The name of an entry, unless it can't be a folder's or is that of another network."""
+    """`name`; raises InputError where it can't be a folder's, or is that of another network."""
     check_name(name, NAME)
     if name != model and name in list_models():
         raise InputError(f"{name} is another network than {model}, give it a name of its own")
@@ -72,8 +72,8 @@ def _check_name(name, model):
 
 
 @contextlib.contextmanager
-def _work(zoo):
-    """A folder to work in, in the zoo; after an error a zoo goes that was not there before."""
+def _temporary_folder(zoo):
+    """A temporary folder in the zoo. After an error a zoo that was not there before is removed."""
     new = not zoo.exists()
     zoo.mkdir(parents=True, exist_ok=True)
     try:
@@ -87,7 +87,7 @@ def _work(zoo):
 
 
 def _run_of(folder):
-    """The directory of a checkpoint's run, or of a run."""
+    """The directory of the run that a checkpoint is of; a run's own directory as it is."""
     with contextlib.suppress(IndexError):
         if folder.parent.name == "checkpoints":
             return folder.resolve().parents[1]

@@ -1,4 +1,4 @@
-"""Checks of weights: checksum, golden numbers, accuracy."""
+"""Verification of weights: checksums, golden numbers, accuracy."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from .find_weights import find_weights
 
 
 def verify(model, weights=None, data=None, batch=32):
-    """Check a zoo entry, and print a line for each check that it stood.
+    """Check a zoo entry, and print a line for each check that it passed.
 
     `model` is a network's name, with `weights` as `get_model` takes them (default: the
     catalogue's), or an entry's folder. With `data`, indexed RecordIO, its accuracy is measured,

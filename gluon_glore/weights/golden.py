@@ -1,5 +1,11 @@
-"""The golden pair of an exported folder: an input, and the logits that the Gluon network gave."""
+"""Golden numbers: an input and the logits that a network gave for it, kept beside its weights.
 
+Whoever loads the weights elsewhere runs the input again and compares. `golden.npz` has the arrays
+`input` and `logits` in an exported folder. In a zoo entry it has `seed` and `shape` of a normal
+input instead, so that it is a few kilobytes: what `noise` makes of them.
+"""
+
+import io
 import zipfile
 
 import numpy as np
@@ -10,39 +16,63 @@ from ..utils.files import atomic_path
 GOLDEN = "golden.npz"
 BATCH = 2
 SEED = 7
+TOLERANCE = 5e-3  # of the logits' standard deviation, as for the authors' golden numbers
 
 
-def golden_input(deployment, sizes):
-    """A batch of noise for the deployment's input: normal, or pictures of random pixels.
-
-    `sizes` stand in for the axes that may vary, one for each axis.
-    """
-    rng = np.random.RandomState(SEED)
-    shape = (BATCH, *(n or size for n, size in zip(deployment.shape[1:], sizes[1:])))
-    if deployment.takes_pictures:
-        return rng.randint(0, 256, size=shape).astype("uint8")
-    return rng.normal(size=shape).astype("float32")
+def noise(shape, seed=SEED):
+    """Normal float32 numbers of a shape, the same at every call."""
+    return np.random.RandomState(seed).normal(size=shape).astype("float32")
 
 
-def ordinary(logits, count):
-    """Places of the `count` pictures whose largest logit is nearest to the middle one."""
-    largest = np.abs(logits).max(axis=1)
-    return np.abs(largest - np.median(largest)).argsort(kind="stable")[:count]
+def noise_pictures(shape):
+    """Random uint8 pixels of a shape, the same at every call."""
+    return np.random.RandomState(SEED).randint(0, 256, size=shape).astype("uint8")
 
 
 def write_golden(folder, x, logits):
     """Write `golden.npz` with the batch `x` and its `logits`."""
-    with atomic_path(folder / GOLDEN) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, input=x, logits=logits)
+    _write(folder, input=x, logits=logits)
+
+
+def write_seeded_golden(folder, shape, logits):
+    """Write `golden.npz` with the `logits` of `noise(shape)`."""
+    _write(folder, seed=SEED, shape=shape, logits=logits)
+
+
+def _write(folder, **arrays):
+    """Write `golden.npz`, the whole file or none."""
+    content = io.BytesIO()  # given a path, numpy adds an ending of its own to it
+    np.savez_compressed(content, **arrays)
+    with atomic_path(folder / GOLDEN) as temporary:
+        temporary.write_bytes(content.getvalue())
 
 
 def read_golden(folder):
-    """(batch, logits) of a folder. Raises InputError where they are damaged."""
+    """(batch, logits) of a folder, of either kind. Raises InputError where they are damaged."""
     try:
         with np.load(folder / GOLDEN) as golden:
-            return golden["input"], golden["logits"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        raise InputError(f"{folder / GOLDEN}: no golden pair in it") from None
+            if "input" in golden:
+                return golden["input"], golden["logits"]
+            return noise(tuple(golden["shape"]), int(golden["seed"])), golden["logits"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile):
+        raise InputError(
+            f"{folder / GOLDEN}: damaged golden numbers, no golden pair in it"
+        ) from None
+
+
+def compare_logits(actual, expected, what):
+    """The largest difference, as a share of the expected logits' standard deviation.
+
+    Raises InputError, naming `what` gave them, where it is above `TOLERANCE`.
+    """
+    if actual.shape != expected.shape:
+        raise InputError(f"{what}: logits of {actual.shape}, expected {expected.shape}")
+    difference = float(np.abs(actual - expected).max() / expected.std())
+    if not difference <= TOLERANCE:
+        raise InputError(
+            f"{what}: logits differ by {difference:.1e} of their deviation, at most {TOLERANCE}"
+        )
+    return difference
 
 
 def relative_error(logits, expected):
@@ -54,8 +84,8 @@ def relative_error(logits, expected):
 def typical_error(logits, expected):
     """Largest difference of a picture, as a share of its largest logit; the average of pictures.
 
-    None counts for more than 1, which is nothing right: a trained network was seen to magnify one
-    picture in hundreds a ten thousandfold, and no other is to be judged by it.
+    No picture counts for more than 1, at which nothing is right: a trained network was seen to
+    magnify one picture in hundreds a ten thousandfold, and that one must not decide for all.
     """
     largest = np.maximum(np.abs(expected).max(axis=1), np.finfo("float32").tiny)
     errors = np.abs(logits - expected).max(axis=1) / largest
@@ -63,7 +93,7 @@ def typical_error(logits, expected):
 
 
 def rounding_error(network, pixels):
-    """What becomes of the outputs when every input is moved by its last bit, relative as above.
+    """The `relative_error` of the outputs when every input is moved by its last bit.
 
     A network may magnify it: deep ones of random weights do, a thousandfold. Runtimes that add up
     in another order can't be expected to agree better.

@@ -7,9 +7,9 @@ from gluon_glore import InputError, get_model
 from gluon_glore.__main__ import main
 from gluon_glore.export import export_model
 from gluon_glore.export.check import check
-from gluon_glore.export.golden import GOLDEN, read_golden, write_golden
 from gluon_glore.model_zoo.entry import measure
 from gluon_glore.model_zoo.find_weights import find_weights
+from gluon_glore.weights.golden import GOLDEN, read_golden, write_golden
 from gluon_glore.weights.manifest import MANIFEST, read_manifest, write_manifest
 from tests.helpers.exports import exported
 
