@@ -17,6 +17,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from ..utils.errors import InputError
+from ..utils.extras import require
 from .image import max_pixels
 
 # Containers of videos alone: FFmpeg would also open playlists, which name other files, or text.
@@ -264,11 +265,8 @@ class _Pictures:
 
 
 def _library():
-    try:
-        import av
-        import av.video.reformatter  # noqa: F401
-    except ImportError:
-        raise InputError("reading videos needs PyAV (pip install av)") from None
+    av = require("av", "video")
+    require("av.video.reformatter", "video")  # which `import av` leaves out
     return av
 
 

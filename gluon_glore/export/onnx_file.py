@@ -5,7 +5,7 @@ import logging
 import os
 import warnings
 
-from ..utils.errors import InputError
+from ..utils.extras import require
 from ..utils.files import atomic_path
 
 OPSET = 13  # of MXNet 1.9's converters, whatever the installed onnx package would write
@@ -65,11 +65,7 @@ def _quiet():
 
 def import_onnx():
     """The onnx package. Raises InputError, saying how to get it, where it is missing."""
-    try:
-        import onnx
-    except ImportError:
-        raise InputError("ONNX needs the onnx package: pip install 'gluon-glore[onnx]'") from None
-    return onnx
+    return require("onnx", "onnx")
 
 
 def _set_right(model, shape):

@@ -24,7 +24,9 @@ try:
     from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
     from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 except ImportError as error:
-    raise InputError(f"pip install 'gluon-glore[serve]' for this: {error}") from None
+    raise InputError(
+        f"{error.name} is not installed: pip install '.[deploy]' from a checkout of gluon-glore"
+    ) from None
 
 GONE = 499  # status of a request whose client did not wait for its answer; nginx's number
 _BLOCK = 2**16
