@@ -1,7 +1,7 @@
-"""Who deploys the same network, a row each: numpy pixels in, numpy logits out.
+"""The competitors that run the same network, a row each: numpy pixels in, numpy logits out.
 
-A maker takes a `Job` and returns the step. It runs in a process of its own and imports what it
-needs alone.
+A row's `make` takes a `Job` and returns the step. It runs in a process of its own, and imports only
+what it needs.
 """
 
 import importlib.util
@@ -20,7 +20,7 @@ PEAK_SIZE = 2048  # of the square matrices whose product is the machine's peak
 
 @dataclass(frozen=True)
 class Job:
-    """What to run: a folder with a zoo entry and its exports, a batch, threads."""
+    """The work: a network, a folder with its zoo entry and exports, a batch, threads."""
 
     name: str
     folder: Path
@@ -45,11 +45,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Competitor:
-    """A row: its maker, the package that it needs, the precision it computes in.
+    """A row: how its step is made, the package that it needs, the precision it computes in.
 
     `exported`: it runs the folder that was exported in that precision. `baseline`: others are
-    compared with the fastest of those that share it. `peak`: it is no network but a matrix product,
-    which the networks are measured by.
+    compared with the fastest of the rows that name the same one. `peak`: it is no network, but a
+    matrix product whose speed networks are compared with.
     """
 
     label: str
@@ -149,6 +149,7 @@ def peak_mxnet(job):
 
 
 def _exported(label, runtime, package, precision):
+    """The row of exported folders in a runtime."""
     make = partial(exported, runtime=runtime, precision=precision)
     name = f"{label} {precision}"
     baseline = "openvino_fp32" if name == "OpenVINO fp32" else ""
@@ -156,6 +157,7 @@ def _exported(label, runtime, package, precision):
 
 
 def _pytorch(label, precision="fp32", **options):
+    """A row of PyTorch; `options` are those of `pytorch`."""
     dtype = {"fp32": "float32", "bf16": "bfloat16"}[precision]
     make = partial(pytorch, dtype=dtype, **options)
     # Its best layout is the baseline; what its compiler adds is a row of its own.

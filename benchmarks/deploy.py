@@ -5,9 +5,9 @@
 Every competitor of `competitors.py` that is installed runs the same weights in a process of its
 own, and they take turns; numpy pixels in, numpy logits out. The share of the peak is the network's
 multiply-adds a second, two operations each, over those of the fastest float32 matrix product of
-the same round: what computes in bfloat16 or integers may exceed it. `--entry` runs a zoo entry in
-place of random weights, `--calibration FILE.rec` has pictures for lowered exports
-(random ones).
+the same round; competitors in bfloat16 or integers may exceed it. `--entry` runs a zoo entry in
+place of random weights. `--calibration FILE.rec` has the pictures that exports in integers are
+calibrated with (random ones).
 """
 
 import argparse
@@ -36,7 +36,7 @@ def work(label, name, folder, batch, threads):
 
 
 def prepare(name, folder, rows, entry=None, calibration=None):
-    """Fill a folder with what the competitors need; returns why some can't run: {label: reason}."""
+    """Write what the competitors need to a folder; returns why some can't run, {label: reason}."""
     if entry:
         shutil.copytree(entry, folder / "entry")
     else:
@@ -55,7 +55,7 @@ def prepare(name, folder, rows, entry=None, calibration=None):
 
 
 def float32_units(folder):
-    """What the exports kept in float32: {precision: {file: units}}."""
+    """The units that the exports kept in float32: {precision: {file: [unit, ...]}}."""
     kept = {}
     for precision in PRECISIONS[1:]:
         if (folder / precision / MANIFEST).is_file():
@@ -64,7 +64,7 @@ def float32_units(folder):
     return kept
 
 
-def summarise(answers, batch, macs):
+def summarize(answers, batch, macs):
     """Figures of each competitor from `take_turns`'s answers: `(rows, peak)`.
 
     Speeds of a round are made of its medians; ratios and shares are formed within a round.
@@ -118,7 +118,7 @@ def run(name, batch, args, folder, reasons, rows):
         passes=passes,
     )
     macs = totals(count_network(Network(network(name))))[1]
-    competitors, peak = summarise(answers, batch, macs)
+    competitors, peak = summarize(answers, batch, macs)
     result = {
         "command": f"python -m benchmarks.deploy --network {name} --batch {batch}"
         + " --entry ENTRY" * bool(args.entry)

@@ -49,6 +49,7 @@ def work(model, batch, units):
 
 
 def _peak():
+    """The largest resident memory of this process so far, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -15,7 +15,7 @@ from gluon_glore import get_spec
 from gluon_glore.data.image import Preprocess
 from gluon_glore.utils.errors import InputError
 
-MEAN = 120.0  # of the pixels of their pictures
+MEAN = 120.0  # of the pixels in the pictures for calibration
 ARRAYS = "arrays.npz"  # the entry's, for readers without MXNet
 
 
@@ -108,8 +108,8 @@ def write_arrays(entry, file):
 def write_pictures(file, spec):
     """Write 64 pictures of noise as indexed RecordIO, for exports to be calibrated with.
 
-    It is what `pixels` gives once prepared: other pictures would be nothing that the random network
-    has settled on.
+    Prepared for the network they are what `pixels` returns. The random network's statistics would
+    not fit other pictures.
     """
     import mxnet as mx
 
@@ -123,7 +123,7 @@ def write_pictures(file, spec):
 
 
 def export(entry, folder, precision, calibration):
-    """Export an entry as a user does. Returns why that failed, None where it did not."""
+    """Export an entry as a user does. Returns why that failed, or None."""
     command = [sys.executable, "-m", "gluon_glore", "export", str(entry), "--out", str(folder)]
     command += ["--onnx", "--precision", precision]
     if precision != "fp32":

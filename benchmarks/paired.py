@@ -35,7 +35,7 @@ def serve(step):
 
 
 def serve_passes(block, x, backward):
-    """Serve passes of a Gluon block over x: forward, and `backward` too where asked for."""
+    """Serve passes of a Gluon block over x: forward, and with `backward` also backward."""
     import mxnet as mx
     from mxnet import autograd
 
@@ -59,10 +59,10 @@ class NotRun(Exception):
 
 
 def serve_passes_of(make):
-    """Serve several passes of a step a turn, with the seconds of each and the peak of memory.
+    """Serve turns of several passes; answer with the seconds of each and the peak of memory.
 
-    A line on stdin says how many; one more goes before, not timed. `make()` returns the step, or
-    raises NotRun, ImportError or InputError: then that reason is the answer.
+    A line on stdin gives the number of passes; one more goes before them and is not timed. `make()`
+    returns the step, or raises NotRun, ImportError or InputError: then that reason is the answer.
     """
     try:
         step = make()
@@ -82,9 +82,9 @@ def serve_passes_of(make):
 
 
 def peak_memory():
-    """The most memory this process has held, in MiB; None where Linux does not say.
+    """The most memory that this process has held, in MiB; None where Linux does not tell.
 
-    VmHWM begins at this program; getrusage's figure remembers the process it was forked from.
+    VmHWM counts from the start of this program, getrusage's figure from that of its parent.
     """
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.is_file() else []
@@ -101,10 +101,10 @@ def measure(module, competitors, rounds, threads, warmup=3):
 
 
 def take_turns(module, competitors, rounds, threads, warmup=3, passes=1):
-    """What the workers answer, by competitor and round, and why others did not run.
+    """Let workers take turns: their answers by competitor and round, and why others did not run.
 
-    Returns `({name: [answer, ...]}, {name: reason})`. A turn is `passes` passes, of a warm-up
-    round one. `competitors` and what raises as for `measure`.
+    Returns `({name: [answer, ...]}, {name: reason})`. A turn has `passes` passes, in a warm-up
+    round one. `competitors` are those of `measure`. Raises RuntimeError where a worker dies.
     """
     prepare_cpu()  # the processor's kernels, which workers inherit
     count = str(threads)
@@ -137,6 +137,7 @@ def take_turns(module, competitors, rounds, threads, warmup=3, passes=1):
 
 
 def _turn(name, worker, passes):
+    """The answer of a worker to one turn. Raises RuntimeError where it dies."""
     try:
         worker.stdin.write(f"{passes}\n")
         worker.stdin.flush()
@@ -151,7 +152,7 @@ def median_of(function, *series):
 
 
 def machine(threads, packages=("mxnet",)):
-    """What a figure depends on: processor, cores, threads, versions of installed packages."""
+    """The machine of a figure: processor, cores, threads, versions of installed packages."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
@@ -164,6 +165,7 @@ def machine(threads, packages=("mxnet",)):
 
 
 def _versions(packages):
+    """{package: its version}, of those that are installed."""
     found = {}
     for package in packages:
         with contextlib.suppress(PackageNotFoundError):
@@ -181,7 +183,7 @@ def write_result(name, result, folder=None):
 
 
 def _at_least(least):
-    """What reads a number of rounds."""
+    """The argparse type of a number of rounds that is `least` or more."""
 
     def rounds(text):
         if int(text) < least:
@@ -192,9 +194,9 @@ def _at_least(least):
 
 
 def add_options(parser, batch, rounds=15, least=MIN_ROUNDS):
-    """The options every benchmark has; of those with several batches `batch` is a list.
+    """Add the options that every benchmark has; `batch` is a list where it may have several.
 
-    `least`: fewer rounds are refused.
+    Fewer rounds than `least` are refused.
     """
     several = {"nargs": "+"} if isinstance(batch, list) else {}
     parser.add_argument(
@@ -204,4 +206,4 @@ def add_options(parser, batch, rounds=15, least=MIN_ROUNDS):
         "--rounds", type=_at_least(least), default=rounds, help=f"at least {least} ({rounds})"
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(all cores)")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)  # how `measure` starts one
+    parser.add_argument("--worker", help=argparse.SUPPRESS)  # the options of a worker's process

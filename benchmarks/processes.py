@@ -27,7 +27,7 @@ COMPETITORS = {  # processes, options of the config's section horovod
     "two, fp16": (2, {"compression": "fp16"}),
     "two, in 4 groups": (2, {"groups": 4}),
 }
-TARGET = 0.95  # what we hold at batch 32: images a second of two processes / of one
+TARGET = 0.95  # the claim at batch 32: images a second of two processes / of one
 WARMUP = 2
 
 

@@ -6,7 +6,7 @@
 Prints milliseconds a pass, calls and share of each operator of MXNet's, forward, or with `--train`
 forward and backward; `--arrangement` puts units of the other kind in their places. Operators run
 one by one here: together they may be faster.
-With DNNL_VERBOSE=1 in the environment oneDNN names what they do, changes of layout among it.
+With DNNL_VERBOSE=1 in the environment oneDNN prints its own operations, changes of layout too.
 """
 
 import argparse

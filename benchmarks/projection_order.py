@@ -1,9 +1,9 @@
-"""The post-norm unit's two orders back: extension(nodes * mask) and extension(nodes) * mask.
+"""The post-norm unit's two ways back: extension(nodes * mask) and extension(nodes) * mask.
 
     python -m benchmarks.projection_order
 
 Times both at the shapes that networks have, forward and forward + backward, beside their
-multiply-adds: what `GloReUnit.ordered_for` is built on.
+multiply-adds. `GloReUnit.ordered_for` decides by these figures.
 """
 
 import argparse

@@ -39,7 +39,7 @@ pass goes before those that count.
 
 
 def load(pattern):
-    """The results whose file name fits, by network and batch."""
+    """The results whose file name matches `pattern`, sorted by network and batch."""
     results = [json.loads(path.read_text()) for path in sorted(RESULTS.glob(pattern))]
     return sorted(results, key=lambda result: (result["network"], result["batch"]))
 
@@ -55,8 +55,8 @@ def number(value, digits):
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def deployed(result):
-    """The rows of a result of `benchmarks.deploy`."""
+def deploy_table(result):
+    """A result of `benchmarks.deploy` as a Markdown table."""
     fields = (
         ("ms p50", "latency_ms_p50", 1),
         ("ms p99", "latency_ms_p99", 1),
@@ -70,8 +70,8 @@ def deployed(result):
     return _table(result["competitors"], fields)
 
 
-def trained(result):
-    """The rows of a result of `benchmarks.training_step`."""
+def training_table(result):
+    """A result of `benchmarks.training_step` as a Markdown table."""
     fields = (
         ("seconds", "seconds", 2),
         ("images/s", "images_per_second", 2),
@@ -81,8 +81,8 @@ def trained(result):
     return _table(result["competitors"], fields)
 
 
-def segmented(result):
-    """The rows of the result of `benchmarks.segmentation_step`."""
+def segmentation_table(result):
+    """The result of `benchmarks.segmentation_step` as a Markdown table."""
     fields = (
         ("parameters (M)", "parameters", 2),
         ("multiply-adds (G)", "macs", 2),
@@ -101,13 +101,14 @@ def segmented(result):
     return _table(rows, fields)
 
 
-def filmed(result):
-    """The rows of a result of `benchmarks.video_forward`."""
+def video_table(result):
+    """A result of `benchmarks.video_forward` as a Markdown table."""
     fields = (("seconds", "seconds", 3), ("GloRe / it", "ours_over_it", 3), ("MiB", "peak_mib", 0))
     return _table(result["competitors"], fields)
 
 
 def _table(competitors, fields):
+    """A Markdown table of a row a competitor; `fields` are (title, key of the figure, digits)."""
     rows = [
         [label, *(number(row.get(key), digits) for _, key, digits in fields)]
         for label, row in competitors.items()
@@ -115,12 +116,12 @@ def _table(competitors, fields):
     return table(["", *(column for column, _, _ in fields)], rows)
 
 
-def section(result, write):
-    """A result's heading, how it was made, its table and what did not run."""
+def section(result, make_table):
+    """A result's heading, its command, its table by `make_table`, and what did not run."""
     lines = [f"### {result['network']}, batch {result['batch']}", ""]
     passes = f" of {result['passes']} passes" if "passes" in result else ""
     lines += [f"`{result['command']}`, {result['rounds']} rounds{passes}.", ""]
-    lines += [write(result), ""]
+    lines += [make_table(result), ""]
     peak = result.get("peak", {})
     if peak.get("gflops"):
         each = ", ".join(f"{key} {value:.0f}" for key, value in peak["gflops"].items())
@@ -133,7 +134,7 @@ def section(result, write):
 
 
 def machines(results):
-    """A line a machine and its versions."""
+    """A line for each machine that results were measured on, with its versions."""
     rows = {}
     for result in results:
         fields = dict(result["machine"])
@@ -147,14 +148,14 @@ def page():
     """The text of docs/benchmarks.md."""
     parts = [HEAD.rstrip()]
     groups = (
-        ("Deployed", load("deploy_*.json"), deployed),
-        ("Training step", load("training_step_*.json"), trained),
-        ("Segmentation step", load("segmentation_step.json"), segmented),
-        ("3-D networks", load("video_forward_*.json"), filmed),
+        ("Deployed", load("deploy_*.json"), deploy_table),
+        ("Training step", load("training_step_*.json"), training_table),
+        ("Segmentation step", load("segmentation_step.json"), segmentation_table),
+        ("3-D networks", load("video_forward_*.json"), video_table),
     )
-    for title, results, write in groups:
+    for title, results, make_table in groups:
         if results:
-            sections = (section(result, write) for result in results)
+            sections = (section(result, make_table) for result in results)
             parts += [f"## {title}", machines(results), *sections]
     return "\n\n".join(parts) + "\n"
 

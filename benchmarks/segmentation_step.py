@@ -24,7 +24,7 @@ WITHOUT, WITH = TIMED = (
     "fcn_resnet50_glore_1_cityscapes",
 )
 COUNTED = ("fcn_resnet50_cityscapes", *TIMED, "fcn_resnet50_glore_2_cityscapes")
-LIMIT = 1.1  # what we hold: time and memory with the unit / without
+LIMIT = 1.1  # the claim: time and memory with the unit / without, at most
 IGNORED = 0.1  # share of the pixels, about that of Cityscapes
 
 
@@ -86,7 +86,7 @@ def counts(size):
     return rows
 
 
-def summarise(answers, first):
+def summarize(answers, first):
     """{name: figures} of the two that took turns; ratios of time are formed within a round.
 
     `answers` and `first` are `take_turns`'s: of all turns, and of processes that took one step.
@@ -109,11 +109,12 @@ def summarise(answers, first):
 
 
 def _peak(turns):
-    """The most of all turns in MiB, None where Linux does not say."""
+    """The most memory of all turns in MiB, None where Linux does not tell."""
     return max((turn["peak_mib"] or 0) for turn in turns) or None
 
 
 def _ratio(own, without):
+    """How many times the seconds without the unit a step takes."""
     return own / without
 
 
@@ -125,12 +126,12 @@ def run(size, batch, rounds, threads):
     rows = counts(size)
     options = {name: {"name": name, "size": size, "batch": batch} for name in TIMED}
     load = os.getloadavg()[0]
-    # No pass but the one before those that count: what the network and one step hold.
+    # Only the pass that goes before those that count: the memory of the network and one step.
     first, _ = take_turns(MODULE, options, 1, threads, warmup=0, passes=0)
     answers, left_out = take_turns(MODULE, options, rounds, threads, warmup=1)
     if left_out:
         raise RuntimeError("; ".join(f"{name}: {why}" for name, why in left_out.items()))
-    for name, row in summarise(answers, first).items():
+    for name, row in summarize(answers, first).items():
         rows[name].update(row)
         print(
             f"  {name:34} {row['seconds']:6.2f} s ({row['seconds_ratio']:.2f} of that without)"

@@ -1,8 +1,8 @@
 """The 2-D and 3-D residual networks in PyTorch, from the same plan: what a user would run instead.
 
-Written as one writes them there: bare convolutions, ReLU in place, matrix products of flattened
-locations that take either memory format as it lies. The networks of `gluon_glore` share no code
-with these; they share the plan, and so the names.
+They are written as is usual there: bare convolutions, ReLU in place, and matrix products of
+flattened locations, which take both memory formats without a copy. They share no code with the
+networks of `gluon_glore`, only the plan, and so the names.
 """
 
 from collections import OrderedDict
@@ -13,7 +13,7 @@ from torch import nn
 
 from gluon_glore.utils.errors import InputError
 
-# What the files call a BatchNorm's arrays, and what PyTorch does.
+# PyTorch's names of a BatchNorm's arrays, and those of the files where they differ.
 _NORM_NAMES = {"weight": "gamma", "bias": "beta"}
 
 CONVOLUTIONS = {2: nn.Conv2d, 3: nn.Conv3d}
@@ -80,7 +80,7 @@ class Residual(nn.Module):
 
 
 def across(row, ndim):
-    """A unit's 1x1 convolution, which the plan has for two axes, for those of the network."""
+    """A unit's 1x1 convolution, two axes in the plan, for the `ndim` axes of the network."""
     ones, zeros = (1,) * ndim, (0,) * ndim
     return replace(row, kernel=ones, stride=ones, pad=zeros, dilation=ones)
 
@@ -211,6 +211,7 @@ def torch_network(spec, classes=None):
 
 
 def _check(spec):
+    """Raise InputError where a network has something that is not written here."""
     for unit in spec.plan():
         if spec.ndim == 1 or unit.kind not in UNITS or not _is_plain(unit):
             raise InputError(
@@ -221,7 +222,7 @@ def _check(spec):
 
 
 def _is_plain(unit):
-    """Whether a unit has none of the options that are not written here."""
+    """Whether a unit has only options that are written here."""
     if unit.kind == "glore":
         one = unit.graph_layers == unit.pool_stride == 1 and unit.shared_projection
         return one and not (unit.passing or unit.residual)
@@ -229,7 +230,7 @@ def _is_plain(unit):
 
 
 def array_names(net):
-    """What the files call each tensor of `net`: `{name: tensor}`, counters of batches left out."""
+    """The tensors of `net` by their names in parameter files; counters of batches are left out."""
     names = {}
     for key, tensor in net.state_dict().items():
         owner, _, leaf = key.rpartition(".")

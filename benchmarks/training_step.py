@@ -90,7 +90,7 @@ def work(label, name, folder, batch, threads):
     serve_passes_of(lambda: COMPETITORS[label].make(Job(name, Path(folder), batch, threads)))
 
 
-def summarise(answers, batch):
+def summarize(answers, batch):
     """Figures of each competitor from `take_turns`'s answers; ratios are formed within a round."""
     seconds = {
         label: [median(turn["seconds"]) for turn in turns] for label, turns in answers.items()
@@ -109,6 +109,7 @@ def summarise(answers, batch):
 
 
 def _ratio(theirs, own):
+    """How many times as fast as the baseline a competitor is."""
     return theirs / own
 
 
@@ -124,7 +125,7 @@ def run(name, batch, args, folder):
         args.threads,
         warmup=2,
     )
-    rows = summarise(answers, batch)
+    rows = summarize(answers, batch)
     for label, row in rows.items():
         print(
             f"  {label:28} {row['seconds']:6.2f} s {row['images_per_second']:6.2f} images/s "

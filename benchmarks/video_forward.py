@@ -6,7 +6,7 @@ Clips of 8x224x224 pixels that are there already; the logits of each pass are wa
 competitor lives in a process of its own with the same random weights, and they take turns.
 `--backward` takes a training step, forward and backward in training mode without an update;
 `--deployed` adds the GloRe network's export in each runtime. Ratios are to the GloRe network's
-seconds in the same round; of a pass forward we hold that it is no slower than non-local blocks.
+seconds in the same round. The claim is that forward it is no slower than with non-local blocks.
 """
 
 import argparse
@@ -31,7 +31,7 @@ PACKAGES = ("mxnet", "openvino", "onnxruntime", "torch", "numpy")
 PLAIN, GLORE, NONLOCAL = (
     f"resnet50_3d_{units}kinetics400" for units in ("", "glore_2_3_", "nl_2_3_")
 )
-LIMIT = 1.0  # what we hold: seconds forward with GloRe units / with non-local blocks
+LIMIT = 1.0  # the claim: seconds forward with GloRe units / with non-local blocks, at most
 
 
 def gluon_step(job):
@@ -80,15 +80,18 @@ class Row:
 
 
 def _gluon(label, name):
+    """The row of a network in MXNet."""
     return Row(name, Competitor(f"{label}, MXNet", gluon, "mxnet"), gluon_step)
 
 
 def _pytorch(label, layout):
+    """The row of the GloRe network in PyTorch, in a memory layout."""
     forward = Competitor(f"GloRe, PyTorch {label}", partial(pytorch, layout=layout), "torch")
     return Row(GLORE, forward, partial(pytorch_step, layout=layout))
 
 
 def _exported(label, runtime):
+    """The row of the GloRe network's export in a runtime."""
     make = partial(exported, runtime=runtime, precision=PRECISIONS[0])
     return Row(GLORE, Competitor(f"GloRe, exported, {label}", make, runtime, exported=True))
 
@@ -132,7 +135,7 @@ def prepare(folder, rows):
     return {label: reason for label, reason in lacks.items() if reason}
 
 
-def summarise(answers):
+def summarize(answers):
     """{label: figures} from `take_turns`'s answers; ratios are formed within a round."""
     seconds = {
         label: [median(turn["seconds"]) for turn in turns] for label, turns in answers.items()
@@ -149,6 +152,7 @@ def summarise(answers):
 
 
 def _ratio(ours, own):
+    """How many times a competitor's seconds the GloRe network takes."""
     return ours / own
 
 
@@ -183,7 +187,7 @@ def run(args, folder):
     if OURS not in answers:
         reason = {**reasons, **left_out}.get(OURS, "not among those to run")
         raise RuntimeError(f"{OURS}: {reason}")
-    rows = summarise(answers)
+    rows = summarize(answers)
     for label, row in rows.items():
         limit = f", limit {LIMIT}" if label == THEIRS and not args.backward else ""
         print(

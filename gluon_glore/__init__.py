@@ -5,8 +5,7 @@ them, and `import gluon_glore` costs nothing.
 """
 
 from .utils.lazy import lazily
-
-__version__ = "0.1.0"
+from .utils.version import __version__ as __version__
 
 _HOME = {
     "GloRe": "layers.glore",
@@ -18,13 +17,18 @@ _HOME = {
     "Stage": "plan.stages",
     "Stem": "plan.stages",
     "as_fcn": "plan.head",
+    "count_network": "networks.complexity",
     "export_model": "export",
     "get_model": "model_zoo.load",
     "get_spec": "networks.paper",
     "import_model": "export",
     "inflate_weights": "model_zoo.transfer",
     "list_models": "networks.paper",
+    "load_classifier": "inference.classify",
+    "load_network": "model_zoo.load",
+    "load_recognizer": "inference.recognize",
     "load_runtime": "export.runtimes",
+    "load_segmenter": "inference.segment",
     "load_weights": "weights",
     "prepare_cpu": "utils.cpu",
     "register_model": "networks.registry",

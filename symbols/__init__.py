@@ -1,8 +1,8 @@
-"""The networks as static symbols, spelled by hand from the plan: one file a family.
+"""The networks as static symbols, written with `mx.sym` from the plan: one file a family.
 
-Each family has `get_symbol(num_classes, model=..., image_shape=...)`, in the tradition of MXNet's
-own symbols folder; `symbols.get_symbol(model)` picks the file. Argument and auxiliary names,
-shapes and outputs equal those of the traced HybridBlocks, so parameters interchange.
+Each file has `get_symbol(num_classes, model=..., image_shape=...)`, in the tradition of MXNet's own
+symbols folder; `symbols.get_symbol(model)` picks the file. Argument and auxiliary names, shapes and
+outputs are those of the HybridBlocks, so that one file of parameters fits both.
 """
 
 import importlib

@@ -1,6 +1,6 @@
 """BatchNorm, convolution and pooling in `mx.sym`, named as in `gluon_glore.layers.basic`.
 
-`name` is the full name of the layer's unit and row, as "conv2_B01_conv-m1".
+A layer's `name` is its full one, with that of its unit, as "conv2_B01_conv-m1".
 """
 
 import mxnet as mx

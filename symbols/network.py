@@ -1,4 +1,4 @@
-"""A network's symbol from its spec: stem, walk of the plan, tail, perhaps a head, classifier."""
+"""The symbol of a spec: stem, the units of the plan, tail, head if there is one, classifier."""
 
 import mxnet as mx
 
@@ -11,7 +11,7 @@ from .units import spell
 
 
 def family_of(spec):
-    """The file that spells a spec: "fcn", "resnet", "resnext", "se_resnet" or "dpn"."""
+    """The file of a spec's family: "fcn", "resnet", "resnext", "se_resnet" or "dpn"."""
     if spec.head:
         return "fcn"
     if spec.family == "dpn":
@@ -21,17 +21,20 @@ def family_of(spec):
     return "resnext" if any(stage.groups > 1 for stage in spec.stages) else "resnet"
 
 
-def make_symbol(num_classes, model, image_shape, belongs, what):
-    """The logits `(B, num_classes)` of a registered network.
+def make_symbol(num_classes, model, image_shape, belongs, family):
+    """The logits `(B, num_classes)` of the registered network `model`.
 
-    `belongs(spec)` says whether it is one of the calling file's, which are called `what`.
-    `image_shape`, (channels, *pixels) or "3,224,224" as MXNet's own scripts pass it, is checked
-    against the network; other pixels than its own will do. Raises InputError where the name is
-    unknown or another file's, or the channels, dimensions or pixels do not fit.
+    `belongs(spec)` tells whether the calling file has that network; `family` is what a message
+    calls the networks of that file. `image_shape` is (channels, *pixels), or text like "3,224,224"
+    as MXNet's own scripts pass it: channels and dimensions must be the network's, pixels enough
+    for its strides. Raises InputError where the name is unknown or another file's, or the shape
+    does not fit.
     """
     spec = gluon_glore.get_spec(model)
     if not belongs(spec):
-        raise InputError(f"{model} is no {what}; symbols.get_symbol picks the file that spells it")
+        raise InputError(
+            f"{model} is no {family}; symbols.get_symbol picks the file that spells it"
+        )
     num_classes = spec.classes if num_classes is None else num_classes
     if num_classes < 1:
         raise InputError(f"num_classes must be at least 1, given {num_classes}")
@@ -41,7 +44,10 @@ def make_symbol(num_classes, model, image_shape, belongs, what):
 
 
 def spell_network(spec, num_classes):
-    """The logits of a spec, of the variable "data": a row a picture, or a plane a class."""
+    """The logits of a spec from the variable "data", `(B, num_classes)`.
+
+    Of a spec with a head they are `(B, num_classes, H, W)`.
+    """
     stem, stem_norm, tail, classifier = spec.names
     data = x = mx.sym.var("data")
     if spec.ndim == 1:
@@ -66,6 +72,7 @@ def spell_network(spec, num_classes):
 
 
 def _check_image_shape(spec, image_shape):
+    """Raise InputError where a network does not take inputs of `image_shape`."""
     if isinstance(image_shape, str):
         image_shape = [int(n) for n in image_shape.split(",")]
     channels, *pixels = image_shape

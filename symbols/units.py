@@ -1,4 +1,4 @@
-"""The units of the plan in `mx.sym`; each function takes a symbol and its row of the plan."""
+"""The units of the plan in `mx.sym`: each function takes a symbol and a unit's row."""
 
 import mxnet as mx
 
@@ -21,7 +21,7 @@ from .layers import convolution, global_average_pool, norm, preact_convolution
 
 
 def preact_convolutions(x, convs, unit):
-    """The rows `convs` of `unit` one after the other; x itself where there are none."""
+    """The convolutions `convs` of `unit`, one behind the other; x itself where there are none."""
     for conv in convs:
         x = preact_convolution(x, conv, f"{unit.name}_{conv.name}", unit.eps)
     return x
@@ -37,7 +37,7 @@ def residual(x, unit):
 
 
 def channel_attention(x, row, name):
-    """Squeeze-and-excitation (Hu et al. 2018): x scaled a channel."""
+    """Squeeze-and-excitation (Hu et al. 2018): x times one weight a channel."""
     weight = global_average_pool(x, f"{name}_se-pool", row.axes)
     weight = mx.sym.FullyConnected(weight, num_hidden=row.hidden, name=f"{name}_se-fc1")
     weight = rectify(mx.sym, weight, name=f"{name}_se-ac")
@@ -46,7 +46,7 @@ def channel_attention(x, row, name):
 
 
 def dual_path(x, unit):
-    """Dual-path unit (Chen et al. 2017), the residual path first in x."""
+    """Dual-path unit (Chen et al. 2017); the first channels of x are the residual path."""
     paths = preact_convolutions(x, filter(None, [unit.projection]), unit)
     body = preact_convolutions(x, unit.convs, unit)
     return join_paths(mx.sym, paths, body, unit.residual)
@@ -104,7 +104,7 @@ def nonlocal_block(x, unit):
 
 
 def conv_norm(x, unit):
-    """Convolution, BatchNorm, ReLU: what heads for segmentation are made of."""
+    """Convolution, BatchNorm, ReLU: the layers of heads for segmentation."""
     return norm(convolution(x, unit.conv, unit.name), unit.name, unit.out_channels, eps=unit.eps)
 
 
@@ -118,7 +118,7 @@ SPELL = {
 
 
 def spell(x, unit):
-    """A unit of the plan; where channels pass it by, it sees the residual path only."""
+    """A unit of the plan; where channels pass it by, it sees the others only."""
     if not getattr(unit, "passing", 0):
         return SPELL[unit.kind](x, unit)
     path, dense = split_channels(mx.sym, x, unit.in_channels)

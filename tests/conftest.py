@@ -12,6 +12,13 @@ pytest_plugins = ["tests.helpers.trained", "tests.helpers.zoo"]
 pytest.register_assert_rewrite("tests.helpers")
 
 
+def pytest_collection_modifyitems(items):
+    """Mark the tests, as tests/helpers/marks.py says."""
+    from tests.helpers.marks import mark
+
+    mark(items)
+
+
 @pytest.fixture(scope="session")
 def digit_pairs(tmp_path_factory):
     """A small digit-pairs data set: 192 training and 70 test pairs."""

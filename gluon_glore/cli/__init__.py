@@ -1,1 +1,1 @@
-"""The command line: a file a command, with its options and its function."""
+"""The command line: a file for each group of commands, with their options and their functions."""

@@ -1,4 +1,4 @@
-"""What `predict` prints: the answers for all that was named, a line each or as JSON."""
+"""What `predict` answers for the sources it is given, and how the answers are printed."""
 
 import json
 import sys
@@ -10,59 +10,47 @@ from ..data.sources import PICTURES, STREAM, VIDEOS, Place, open_sources
 from ..inference.classify import top_fields
 from ..inference.pipeline import classify_items, recognize_videos, segment_items
 from ..utils.errors import InputError
-from ..visualize.label_maps import PaintedFolder
+from ..visualize.label_maps import LabelMapFolder
 from ..visualize.video_strip import StripFolder
+from .options import refuse_own_output
 
 
-def predict_sources(classifier, names, top=5, batch=8, workers=2, every=1, style="table"):
-    """`print_answers` of a classifier for all that `open_sources` takes."""
+def classify_sources(classifier, names, top=5, batch=8, workers=2, every=1):
+    """The places and `Answer`s of a classifier for all that `open_sources` takes.
 
-    def answer(items):
-        return classify_items(classifier, items, top, batch, workers)
+    The places are None where they are not known beforehand, as those of a stream.
+    """
+    places, items = open_sources(names, every)
+    return places, classify_items(classifier, items, top, batch, workers)
 
-    print_answers(answer, open_sources(names, every), style)
 
+def segment_sources(segmenter, names, out, views, top=5, workers=2, every=1):
+    """`classify_sources` for a segmenter, whose label maps are written into the folder `out`.
 
-def segment_sources(segmenter, names, out, views, top=5, workers=2, every=1, style="table"):
-    """`print_answers` of a segmenter, which writes painted pictures into the folder `out`.
-
-    Raises InputError also where that lies in a folder of pictures: the next time they were in it.
+    Raises InputError also where `out` lies in one of the sources.
     """
     refuse_own_output(names, out)
-    folder = PaintedFolder(out, segmenter.manifest.class_names)
-
-    def answer(items):
-        return segment_items(segmenter, items, folder, views, top, workers)
-
-    print_answers(answer, open_sources(names, every), style)
+    folder = LabelMapFolder(out, segmenter.manifest.class_names)
+    places, items = open_sources(names, every)
+    return places, segment_items(segmenter, items, folder, views, top, workers)
 
 
-def refuse_own_output(names, out):
-    """Raise InputError where `out` lies in a folder among the sources: it would be read again."""
-    for name in names:
-        if Path(name).is_dir() and Path(name).resolve() in (Path(out) / "any").resolve().parents:
-            raise InputError(f"{out} lies in {name}, of which all pictures are asked for")
+def recognize_sources(recognizer, names, views, out=None, top=5, workers=2):
+    """The places and `Answer`s of a recognizer for files and folders of videos.
 
-
-def recognize_sources(recognizer, names, look, out=None, top=5, workers=2, style="table"):
-    """`print_answers` of a recognizer for files and folders of videos, strips in the folder `out`.
-
-    `look` as `recognize_videos` takes it. Raises InputError also for what is no video.
+    `views` is a `ClipViews`; strips are written into the folder `out` where it is given. Raises
+    InputError as `video_places` does.
     """
     places = video_places(names, recognizer.manifest.model)
     folder = None if out is None else StripFolder(out)
-
-    def answer(places):
-        return recognize_videos(recognizer, places, look, top, folder, workers)
-
-    print_answers(answer, (places, places), style, "videos")
+    return places, recognize_videos(recognizer, places, views, top, folder, workers)
 
 
 def video_places(names, model):
     """The videos of files and folders, with all in them, each a `Place`.
 
     Raises InputError for standard input, for a picture, which the network `model` does not see,
-    and for a folder without a video. What else a file may be shows when it is opened.
+    and for a folder without a video. Whether any other file is a video shows when it is opened.
     """
     allowed = " ".join(sorted(VIDEOS))
     places = []
@@ -84,22 +72,21 @@ def video_places(names, model):
     return places
 
 
-def print_answers(answers, sources, style="table", what="pictures"):
-    """Print each answer, in a `style` of STYLES, as they come.
+def print_answers(places, answers, style="table", unit="pictures"):
+    """Print each `Answer` as it comes, in a `style` of STYLES.
 
-    `sources` are the places, None where they are not known beforehand, and what `answers` takes to
-    yield the `Answer`s of. What can't be used is named on stderr, and the rest goes on. Raises
-    InputError at the end where there was any.
+    `places` are those that are known beforehand or None, `unit` is what the progress bar counts.
+    What can't be used is named on stderr, and the others go on. Raises InputError at the end where
+    there was any.
     """
-    places, items = sources
     width = max(len(place.name) for place in places) if places else 0
     alone = places is not None and len(places) == 1
     total = len(places) if places else None
     # On a terminal the answers themselves show the progress.
     quiet = sys.stdout.isatty() or not sys.stderr.isatty()
     count = refused = 0
-    with tqdm(total=total, unit=f" {what}", disable=quiet, dynamic_ncols=True) as bar:
-        for answer in answers(items):
+    with tqdm(total=total, unit=f" {unit}", disable=quiet, dynamic_ncols=True) as bar:
+        for answer in answers:
             count += 1
             bar.update()
             if answer.error is None:
@@ -115,6 +102,7 @@ def print_answers(answers, sources, style="table", what="pictures"):
 
 
 def _table(answer, width):
+    """An answer as a line, and one more for each of a video's moments."""
     place = answer.place
     name = place.name if place.frame is None else f"{place.name}:{place.frame}"
     moments = answer.moments if len(answer.moments) > 1 else ()
@@ -125,14 +113,17 @@ def _table(answer, width):
 
 
 def _classes(top):
+    """The first classes as text: "cat 0.9100, dog 0.0900"."""
     return ", ".join(f"{class_name} {figure:.4f}" for class_name, figure in top)
 
 
 def _span(moment):
+    """When a moment is, as text: "  0.3-1.2 s"."""
     return f"  {moment.start:.1f}-{moment.end:.1f} s"
 
 
 def _json(answer, _):
+    """An answer as one line of JSON."""
     place = answer.place
     fields = {"file": place.file, "frame": place.frame, "time": place.time}
     fields["seconds"] = answer.seconds and round(answer.seconds, 3)
@@ -152,4 +143,5 @@ STYLES = {"table": _table, "json": _json}
 
 
 def _where(place):
+    """A place as an error names it: the file, and which frame of it."""
     return place.file if place.frame is None else f"{place.file}, frame {place.frame}"

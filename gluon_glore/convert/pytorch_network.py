@@ -11,7 +11,7 @@ from typing import Dict, Tuple
 import numpy as np
 
 from ..networks.paper import get_spec
-from ..plan.spec import MID_SHARE, NetSpec
+from ..plan.spec import MID_DIVISOR, NetSpec
 from ..plan.stages import Placement, Stage
 from ..utils.errors import InputError, listed
 from ..weights.parameters import fit_as_is
@@ -116,7 +116,7 @@ def _placement(stage, after, stages, shapes) -> Placement:
     name = f"conv{stage}_B{after}_extra_conv-proj__conv_weight"
     nodes = _shape(shapes, name, 3, 4, 5)[0]
     options = (("arrangement", "post"),)
-    if nodes != stages[stage - 2].out_channels // MID_SHARE["glore"]:
+    if nodes != stages[stage - 2].out_channels // MID_DIVISOR["glore"]:
         options += (("mid_channels", nodes),)
     return Placement("glore", stage, int(after), options)
 

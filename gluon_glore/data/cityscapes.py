@@ -1,7 +1,7 @@
-"""Cityscapes' labels: ids as label files hold them, train ids as networks learn them, colours.
+"""Cityscapes' labels: the ids of label files, the train ids that networks learn, the colours.
 
 Cordts et al., The Cityscapes Dataset for Semantic Urban Scene Understanding, CVPR 2016
-(https://arxiv.org/abs/1604.01685). The facts are those of the data set's own tools.
+(https://arxiv.org/abs/1604.01685). The table is that of the data set's own tools.
 """
 
 from typing import NamedTuple, Tuple
@@ -11,13 +11,13 @@ import numpy as np
 
 from ..utils.errors import InputError
 
-IGNORE = 255  # the train id of what is neither learned nor evaluated
+IGNORE = 255  # the train id of pixels that are neither learned nor evaluated
 
 
 class Label(NamedTuple):
-    """What a pixel can be. `id` is what label files hold, `train_id` what a network learns.
+    """A row of the table. `id` is the number in label files, `train_id` the one a network learns.
 
-    `has_instances`: single ones are told apart. `color` is RGB, as the data set's authors paint it.
+    `has_instances`: the data set tells single objects apart. `color` is RGB, the authors' own.
     """
 
     name: str
@@ -70,7 +70,7 @@ _DRAWN = tuple(
     Label(name, i, train_id, category, category in ("human", "vehicle"), train_id == IGNORE, color)
     for i, (name, train_id, category, color) in enumerate(_ROWS)
 )
-# It is in the polygons alone: no pixel of a label file is one.
+# It is in the data set's polygons only: no pixel of a label file has it.
 _PLATE = Label("license plate", -1, -1, "vehicle", False, True, (0, 0, 142))
 
 LABELS = (*_DRAWN, _PLATE)
@@ -84,7 +84,7 @@ _TO_IDS[: len(CLASSES)] = [label.id for label in CLASSES]
 
 
 def to_train_ids(ids):
-    """uint8 `(H, W)` ids of a label file -> uint8 train ids, IGNORE where a pixel is no class.
+    """uint8 `(H, W)` ids of a label file -> uint8 train ids, IGNORE where a pixel has no class.
 
     Raises InputError for an id that is no label's.
     """

@@ -1,4 +1,4 @@
-"""Files of class names: one name a line, in label order."""
+"""Files of class names: one name a line, in the order of the labels."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from ..utils.errors import InputError
 
 
 def read_names(path):
-    """The lines of a class names file. Raises InputError where it can't be read."""
+    """The names in a file, a list. Raises InputError naming the file where it can't be read."""
     try:
         return Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

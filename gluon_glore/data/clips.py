@@ -1,4 +1,4 @@
-"""What of a video a network sees: clips of frames in time, crops in space."""
+"""The parts of a video that a network sees: clips of frames in time, crops in space."""
 
 import math
 from dataclasses import dataclass
@@ -8,22 +8,23 @@ import numpy as np
 from ..utils.errors import InputError
 from .image import center_crop, resize_short
 
-# Where crops lie, down and along the longer side, in halves of what is left over.
+# Where crops lie (down, across) in a wide frame: 0 at the beginning, 1 in the middle, 2 at the end.
 CROPS = {
     1: [(1, 1)],
     3: [(1, 0), (1, 1), (1, 2)],
     5: [(0, 0), (0, 2), (1, 1), (2, 0), (2, 2)],
 }
-_MOST = 10**6  # frames of a clip, and of its stride: half a day
+_MOST = 10**6  # frames in a clip, and in its stride: half a day of video
 
 
 @dataclass(frozen=True)
 class Clip:
     """`frames` frames, each `stride` frames after the one before (paper, section 4.4: 8 by 8).
 
-    With `rate` above 0 strides count frames of a video of so many frames a second: one of another
-    rate is seen at the same speed. 0 takes frames as they come, as the released trainer does.
-    A video that is shorter than the clip is looped. Raises InputError on a value that has no sense.
+    With `rate` above 0, the stride counts frames of a video of `rate` frames a second: videos of
+    other rates are seen at the same speed. With 0 it counts the video's own frames, as the released
+    trainer does. A video that is shorter than the clip is looped. Raises InputError on a value that
+    is out of range.
     """
 
     frames: int = 8
@@ -39,36 +40,37 @@ class Clip:
             )
 
     def step(self, rate) -> float:
-        """Frames of a video of `rate` frames a second from one of the clip's to the next."""
+        """How many frames of a video of `rate` frames a second two frames of the clip are apart."""
         return self.stride * rate / self.rate if self.rate else self.stride
 
     def last_start(self, length, rate) -> int:
-        """Where the last clip begins that fits into a video of `length` frames; 0 if none does."""
+        """The first frame of the last clip that fits into `length` frames; 0 where none fits."""
         return max(0, length - 1 - round((self.frames - 1) * self.step(rate)))
 
     def indices(self, start, length, rate):
-        """The frames of the clip that begins at `start`, int `(frames,)`; looped at the end."""
+        """Numbers of the frames of the clip that begins at `start`, int `(frames,)`."""
         steps = np.rint(np.arange(self.frames) * self.step(rate)).astype(int)
         return (start + steps) % length
 
     def even_starts(self, count, length, rate):
-        """Where `count` clips begin, in the middles of as many equal parts; of 1 it is the centre.
+        """The first frames of `count` clips, evenly over the video, int `(count,)`.
 
-        int `(count,)`; alike where the video is no longer than a clip.
+        The places where a clip can begin are cut into `count` equal parts, and each clip begins in
+        the middle of one. All are 0 where the video is no longer than a clip.
         """
         last = self.last_start(length, rate)
         return (last * (2 * np.arange(count) + 1) // (2 * count)).astype(int)
 
     def random_start(self, length, rate, rng) -> int:
-        """Where a clip begins, each place alike, drawn from a numpy Generator."""
+        """The first frame of a clip at a random place, drawn from the numpy Generator `rng`."""
         return int(rng.integers(self.last_start(length, rate) + 1))
 
 
 def crop_views(picture, preprocess, crops=1):
     """The parts of a frame that a network sees: uint8 `(H, W, C)` -> `crops` x `(*size, C)`.
 
-    The frame is resized as `preprocess` does. Of 1 the crop is the centre's, as `preprocess.crop`;
-    of 3 they are even along the longer side, ends included; of 5 the corners' and the centre's.
+    The frame is resized as `preprocess` does. 1 crop is the centre, the same as `preprocess.crop`;
+    3 are the beginning, middle and end of the longer side; 5 are the corners and the centre.
     Raises InputError where the frame is too small, or on another number of crops.
     """
     if crops not in CROPS:
@@ -78,7 +80,7 @@ def crop_views(picture, preprocess, crops=1):
     size = preprocess.size
     left_over = [old - new for old, new in zip(picture.shape, size)]
     if min(left_over) < 0:
-        return [center_crop(picture, size)]  # refuses it
+        return [center_crop(picture, size)]  # raises InputError
     upright = picture.shape[0] > picture.shape[1]
     places = [place[::-1] if upright else place for place in CROPS[crops]]
     corners = [[free * half // 2 for free, half in zip(left_over, place)] for place in places]
@@ -86,23 +88,24 @@ def crop_views(picture, preprocess, crops=1):
 
 
 def read_views(video, clip, preprocess, starts, crops=1, out=None):
-    """Clips that begin at `starts`: float32 `(len(starts) * crops, C, frames, *size)`.
+    """The crops of clips that begin at `starts`: float32 `(len(starts) * crops, C, frames, *size)`.
 
-    The first clip's crops come first, as `crop_views` gives them; `out` is written to where given.
-    `video` is a `video.Video` or has its interface, `clip` a Clip, `preprocess` an
-    image.Preprocess. Each frame is read and resized once. Raises InputError as those do.
+    All crops of the first clip come first, in the order of `crop_views`. `video` is a
+    `video.FramesByNumber`, `clip` a `Clip`, `preprocess` an `image.Preprocess`; `out` is written to
+    where it is given. A frame that several clips share is read and resized once. Raises InputError
+    where the video or `crop_views` does.
     """
     if out is None:
         shape = (len(starts) * crops, preprocess.channels, clip.frames, *preprocess.size)
         out = np.empty(shape, np.float32)
-    seen = {}  # of each frame, where it goes: in which clip, at which time
+    seen = {}  # {number of a frame: [(its clip's first view, its time in the clip), ...]}
     for number, start in enumerate(starts):
         for time, index in enumerate(clip.indices(start, len(video), video.rate)):
             seen.setdefault(int(index), []).append((number * crops, time))
     for index, frame in video.frames(seen, preprocess.channels):
         (view, time), *others = seen[index]
         for crop, picture in enumerate(crop_views(frame, preprocess, crops)):
-            # Channels lie apart in `out`, each contiguous.
+            # Channels are not neighbours in `out`, but each of them is contiguous.
             planes = preprocess.normalize(picture, out[view + crop, :, time])
             for other_view, other_time in others:
                 out[other_view + crop, :, other_time] = planes

@@ -1,4 +1,7 @@
-"""Pictures in and out: decoding and the preprocessing that evaluation, export and predict share."""
+"""Pictures: decoded, encoded, resized, and made the input of a network.
+
+Evaluation, export, inference and serving all prepare pictures with the `Preprocess` of this file.
+"""
 
 import functools
 import os
@@ -12,11 +15,10 @@ import numpy as np
 from ..utils.errors import InputError, naming
 from ..utils.files import atomic_path
 
-# What OpenCV reads when it is imported: the most pixels of a picture that it decodes. It compares
-# them with the header's, of any format, before it allocates anything.
+# The environment variable with the most pixels of a picture that OpenCV decodes. It is read when
+# OpenCV is imported, and compared with a picture's header before memory is allocated.
 PIXELS_VARIABLE = "OPENCV_IO_MAX_IMAGE_PIXELS"
-# What a narrow picture may grow to when its short side is resized.
-_MAX_ENLARGED = 2**24
+_MAX_ENLARGED = 2**24  # pixels that a narrow picture may grow to when its short side is resized
 
 
 def max_pixels():
@@ -43,9 +45,9 @@ def decode_image(data, channels):
 
 
 def read_image(path, channels):
-    """Read a picture file to uint8 `(H, W, channels)`. Raises InputError where it can't.
+    """Read a picture file to uint8 `(H, W, channels)`, RGB or grey.
 
-    Whoever reads many names the file in the message.
+    Raises InputError where it can't be read; the message does not name the file.
     """
     try:
         data = Path(path).read_bytes()
@@ -54,13 +56,29 @@ def read_image(path, channels):
     return decode_image(data, channels)
 
 
+def encode_png(picture):
+    """The bytes of a PNG file of uint8 RGB `(H, W, 3)` or `(H, W)`."""
+    if picture.ndim == 3:
+        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".png", picture)[1].tobytes()
+
+
+def write_png(path, picture):
+    """Write uint8 RGB `(H, W, 3)` or `(H, W)` as a PNG file, whole or not at all.
+
+    Raises InputError where it can't be written.
+    """
+    with naming(path), atomic_path(path) as temporary:
+        temporary.write_bytes(encode_png(picture))
+
+
 @dataclass(frozen=True)
 class Preprocess:
-    """Evaluation's way from a picture to a network's input: resize, centre crop, normalise.
+    """How a picture becomes the input of a network: resize, centre crop, normalise.
 
-    `size` is (height, width) in pixels; the short side is resized to `resize` pixels before the
-    crop, 0 takes the picture as it is. Then (pixel - mean) * scale, pixels 0 to 255, one mean a
-    channel. The defaults are the paper's (DPN work): [124, 117, 104] and 0.0167.
+    `size` is (height, width) in pixels. The short side is resized to `resize` pixels before the
+    crop; with 0 the picture is not resized. Then pixels, 0 to 255, become (pixel - mean) * scale,
+    with one mean a channel. The defaults are the paper's (as in the DPN work).
     """
 
     size: Tuple[int, int] = (224, 224)
@@ -70,17 +88,17 @@ class Preprocess:
 
     @classmethod
     def for_size(cls, size):
-        """The paper's way to RGB pictures of `size`: 256 pixels of the short side for 224."""
+        """The paper's preprocessing for RGB pictures of `size`: 256 : 224 is resize : size."""
         return cls(size=size, resize=round(min(size) * 256 / 224))
 
     def resized(self, size):
-        """The same way to pictures of another `size`, `resize` in proportion."""
+        """This preprocessing for another `size`, with `resize` in proportion."""
         ratio = min(size) / min(self.size)
         return replace(self, size=size, resize=round(self.resize * ratio))
 
     @property
     def channels(self) -> int:
-        """The channels of a picture: 3 for RGB, 1 for grey."""
+        """Channels of a picture: 3 for RGB, 1 for grey."""
         return len(self.mean)
 
     def __call__(self, picture, out=None):
@@ -115,16 +133,19 @@ class Preprocess:
 
 @functools.lru_cache(maxsize=8)
 def _normalized(mean, scale):
-    """What becomes of the pixels 0 to 255 of each channel: looked up, seven times faster."""
+    """For each channel, the normalised values of the pixels 0 to 255.
+
+    Looking them up is seven times faster than computing them for every pixel.
+    """
     pixels = np.arange(256, dtype=np.float32)
     return [(pixels - np.float32(m)) * np.float32(scale) for m in mean]
 
 
 def resize(picture, size, interpolation=cv2.INTER_CUBIC, average_from=1):
-    """`(H, W, C)` -> `(*size, C)`.
+    """`(H, W, C)` -> `(*size, C)`, by `interpolation`.
 
-    Shrinking height and width more than `average_from` times averages, so that fine detail does
-    not alias.
+    Where both sides shrink more than `average_from` times, pixels are averaged instead, so that
+    fine detail does not alias.
     """
     if picture.shape[:2] == tuple(size):
         return picture
@@ -135,7 +156,7 @@ def resize(picture, size, interpolation=cv2.INTER_CUBIC, average_from=1):
 
 
 def resize_short(picture, side):
-    """Resize so that the short side has `side` pixels.
+    """Resize `(H, W, C)` so that the short side has `side` pixels, and the aspect stays.
 
     Raises InputError where a long, narrow picture would take too much memory.
     """
@@ -155,19 +176,3 @@ def center_crop(picture, size):
         )
     top, left = (height - size[0]) // 2, (width - size[1]) // 2
     return picture[top : top + size[0], left : left + size[1]]
-
-
-def write_png(path, picture):
-    """Write uint8 RGB `(H, W, 3)` or `(H, W)` as a PNG file, whole or not at all.
-
-    Raises InputError where it can't be written.
-    """
-    with naming(path), atomic_path(path) as temporary:
-        temporary.write_bytes(encode_png(picture))
-
-
-def encode_png(picture):
-    """The bytes of a PNG file of uint8 RGB `(H, W, 3)` or `(H, W)`."""
-    if picture.ndim == 3:
-        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    return cv2.imencode(".png", picture)[1].tobytes()

@@ -1,5 +1,8 @@
 """JPEG and PNG pictures one after the other in a stream of bytes, as `ffmpeg -f image2pipe` writes.
 
+By hand, because PyAV's demuxers for pipes take one kind of picture only, read far ahead before they
+give the first, take what stands between two pictures for a part of one, and do not tell of damage.
+
 Where a picture ends is found by walking its segments (JPEG: ITU T.81, annex B) or chunks (PNG), so
 a thumbnail inside one does not split it. A picture is given as soon as its last byte is there.
 """
@@ -9,24 +12,25 @@ import zlib
 
 from ..utils.errors import InputError
 
-MAX_BYTES = 64 * 2**20  # of one picture: what is held at once
-_BLOCK = 2**16
-_MAX_BETWEEN = 1024  # bytes between pictures that are no loss: boundaries of HTTP, padding
+MAX_BYTES = 64 * 2**20  # of one picture, and so of the memory that a stream takes
+_BLOCK = 2**16  # bytes that are read at once
+# So many bytes between two pictures are not reported: they are boundaries of HTTP, or padding.
+_MAX_BETWEEN = 1024
 
 _START = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n")
 _LONGEST_START = 8
-# The next picture where a damaged length led too far: right behind the end of another, as no
-# thumbnail is, or a PNG, which is no thumbnail.
+# Where a damaged length led past the next picture, that is looked for behind the end of another
+# picture, where no thumbnail begins, or at the beginning of a PNG, which no thumbnail is.
 _FOLLOWING = re.compile(rb"(?:\xff\xd9|IEND\xaeB`\x82)(?=\xff\xd8\xff)|(?=\x89PNG\r\n\x1a\n)")
-# In the coded data of a scan 0xFF is followed by 0 or a restart marker; what else ends it.
+# In the coded data of a scan 0xFF is followed by 0 or a restart marker. Any other marker ends it.
 _SCAN_END = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
 
 
 def split_pictures(read, max_bytes=MAX_BYTES):
     """Yield the bytes of each picture, and an InputError in the place of each that is damaged.
 
-    `read(size)` gives the next bytes of the stream, up to `size`, none at its end. After damage the
-    next beginning of a picture is looked for.
+    `read(size)` returns the next bytes of the stream, up to `size` of them, and none at its end.
+    After a damaged picture, splitting goes on at the next beginning of one.
     """
     buffer = _Buffer(read, max_bytes)
     between, found = 0, False
@@ -55,7 +59,7 @@ def split_pictures(read, max_bytes=MAX_BYTES):
 
 
 class _Damaged(Exception):
-    """A picture that does not go on at its byte `at`."""
+    """A picture is damaged at its byte `at`; `why` says how, after "picture at byte 7"."""
 
     def __init__(self, at, why):
         super().__init__(why)
@@ -63,14 +67,14 @@ class _Damaged(Exception):
 
 
 class _Buffer:
-    """The bytes of a stream from `offset` on, read as they are needed."""
+    """The bytes of a stream from byte `offset` on, read when they are needed."""
 
     def __init__(self, read, max_bytes):
         self.read, self.max_bytes = read, max_bytes
         self.data, self.offset = bytearray(), 0
 
     def fill(self, length):
-        """Have at least `length` bytes. Returns False where the stream ends before."""
+        """Read until there are `length` bytes. Returns False where the stream ends before."""
         while len(self.data) < length:
             block = self.read(_BLOCK)
             if not block:
@@ -79,30 +83,32 @@ class _Buffer:
         return True
 
     def need(self, length):
-        """Have the first `length` bytes of a picture."""
+        """Read until the first `length` bytes of a picture are there. Raises _Damaged."""
         if length > self.max_bytes:
             raise _Damaged(min(length, len(self.data)), f"has more than {self.max_bytes} bytes")
         if not self.fill(length):
             raise _Damaged(len(self.data), "is cut short by the end of the stream")
 
     def drop(self, length):
-        """Forget so many bytes. Returns how many."""
+        """Remove the first `length` bytes. Returns how many these are."""
         del self.data[:length]
         self.offset += length
         return length
 
     def take(self, length):
+        """Remove and return the first `length` bytes."""
         data = bytes(self.data[:length])
         self.drop(length)
         return data
 
 
 def _length(buffer):
-    """Bytes of the picture that the buffer begins with. Raises _Damaged."""
+    """How many bytes the picture has that the buffer begins with. Raises _Damaged."""
     return _jpeg_length(buffer) if buffer.data[0] == 0xFF else _png_length(buffer)
 
 
 def _jpeg_length(buffer):
+    """`_length` of a JPEG file."""
     at = 2
     while True:
         buffer.need(at + 2)
@@ -113,7 +119,7 @@ def _jpeg_length(buffer):
             return at + 2
         if code in (0x00, 0xD8):  # no marker; the beginning of the next picture
             raise _Damaged(at, "is damaged")
-        if code == 0xFF:  # a marker may have several
+        if code == 0xFF:  # a marker may begin with several
             at += 1
         elif code == 0x01 or 0xD0 <= code <= 0xD7:  # markers that stand alone
             at += 2
@@ -125,15 +131,17 @@ def _jpeg_length(buffer):
 
 
 def _scan_end(buffer, at):
+    """Where the coded data ends that begins at byte `at`. Raises _Damaged."""
     while True:
         buffer.need(at + 2)
         end = _SCAN_END.search(buffer.data, at)
         if end:
             return end.start()
-        at = max(at, len(buffer.data) - 1)  # its last byte may be the 0xFF of a marker
+        at = max(at, len(buffer.data) - 1)  # the last byte may be the 0xFF of a marker
 
 
 def _png_length(buffer):
+    """`_length` of a PNG file."""
     at = 8
     while True:
         buffer.need(at + 8)

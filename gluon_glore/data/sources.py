@@ -1,4 +1,4 @@
-"""Where the pictures to classify are: files, folders, videos, and a stream on standard input."""
+"""Pictures one by one, from files, folders, videos, and a stream on standard input."""
 
 import contextlib
 import functools
@@ -15,7 +15,7 @@ from ..utils.errors import InputError
 from .image import decode_image, max_pixels, read_image
 from .picture_stream import split_pictures
 
-STREAM = "-"
+STREAM = "-"  # the name of standard input
 PICTURES = frozenset(
     (".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm")
     + (".tif", ".tiff", ".webp")
@@ -24,14 +24,15 @@ VIDEOS = frozenset(
     (".3gp", ".avi", ".flv", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg")
     + (".mts", ".ogv", ".ts", ".webm", ".wmv")
 )
-_LOST_FRAMES = 0.05  # of those a video's header promises; where it only estimates them, it errs
+# A video with this share of its header's frames missing has been cut. (Some headers only estimate.)
+_LOST_FRAMES = 0.05
 
 
 @dataclass(frozen=True)
 class Place:
-    """Which picture: `file` as a caller finds it, `name` as a reader knows it.
+    """Where a picture is from: `file` is the path to open, `name` a shorter one for messages.
 
-    Of a video or a stream also its number, `frame`, from 0 on; of a video its `time` in seconds.
+    In a video or stream it is number `frame`, from 0 on; in a video it is shown at `time` seconds.
     """
 
     file: str
@@ -42,9 +43,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Item:
-    """A picture to come: `read(channels)` gives it, uint8 `(H, W, channels)`.
+    """A picture that is not read yet: `read(channels)` returns it, uint8 `(H, W, channels)`.
 
-    It raises InputError where it can't; safe to call in any thread, once.
+    `read` raises InputError where that fails. It may be called once, in any thread.
     """
 
     place: Place
@@ -52,11 +53,12 @@ class Item:
 
 
 def open_sources(names, every=1) -> Tuple[List[Place], Iterator[Item]]:
-    """The pictures of files, folders (with all in them), videos and "-", standard input.
+    """The pictures of files, folders and their subfolders, videos, and "-", standard input.
 
-    Returns the places that are known beforehand, None instead where there are videos or streams,
-    and the items in order, made as they are asked for. `every`: of videos and streams, each frame
-    whose number is a multiple of it. Raises InputError for a folder without a picture.
+    Returns (places, items). The items come in order, and are made when they are asked for. The
+    places are those of all items, None where a video or stream is among the `names`, whose length
+    is not known beforehand. Of videos and streams only frames are taken whose number is a multiple
+    of `every`. Raises InputError for a folder without a picture.
     """
     sources = [_source(name, every) for name in names]
     places = [place for known, _ in sources for place in known or ()]
@@ -65,7 +67,7 @@ def open_sources(names, every=1) -> Tuple[List[Place], Iterator[Item]]:
 
 
 def _source(name, every):
-    """(places or None, items) of one name."""
+    """(places, items) of one name, as `open_sources` returns them."""
     path = Path(name)
     if name == STREAM:
         return None, _every(_stream_items(sys.stdin.fileno()), every)
@@ -81,12 +83,13 @@ def _source(name, every):
 
 
 def _pictures_in(folder):
+    """The picture files in a folder and its subfolders, sorted, hidden ones left out."""
     files = (file for file in folder.rglob("*") if file.suffix.lower() in PICTURES)
     return sorted(file for file in files if not file.name.startswith(".") and file.is_file())
 
 
 def _is_video(path):
-    """By its name; what has another kind of name is a video where it is one, and no picture."""
+    """Whether a path is a video's: by its suffix, or where that says nothing, by its content."""
     suffix = path.suffix.lower()
     if suffix in PICTURES or not path.is_file():
         return False
@@ -94,7 +97,8 @@ def _is_video(path):
 
 
 def _stream_items(descriptor):
-    # Not sys.stdin: a thread that waits in it holds its lock, and Python aborts at its end.
+    """Yield an Item for each picture of a stream, and for each that is damaged."""
+    # Not sys.stdin: a thread that waits for it holds its lock, and Python aborts at its end.
     read = functools.partial(os.read, descriptor)
     for number, data in enumerate(split_pictures(read)):
         place = Place(STREAM, STREAM, number)
@@ -105,17 +109,20 @@ def _stream_items(descriptor):
 
 
 def _every(items, every):
+    """The items whose number in their video or stream is a multiple of `every`."""
     return (item for item in items if item.place.frame % every == 0)
 
 
 def _open_video(path):
-    with contextlib.suppress(AttributeError):  # what FFmpeg says of it is for us to say
+    """OpenCV's reader of a video file, open where it is one."""
+    with contextlib.suppress(AttributeError):  # FFmpeg's messages would stand beside our own
         cv2.setLogLevel(0)
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
 
 
 def _video_items(path, every):
+    """Yield an Item for every `every`th frame of a video, and one for what is wrong with it."""
     whole = Place(str(path), path.name)
     video = _open_video(path)
     if not video.isOpened():
@@ -142,12 +149,14 @@ def _video_items(path, every):
 
 
 def _with_channels(picture, channels):
-    """OpenCV's BGR as RGB or grey."""
+    """A frame of OpenCV's, BGR, as RGB or grey: uint8 `(H, W, channels)`."""
     code = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGR2GRAY
     return cv2.cvtColor(picture, code).reshape(*picture.shape[:2], channels)
 
 
 def _refused(place, error):
+    """An Item whose `read` raises `error`."""
+
     def read(_):
         raise error
 

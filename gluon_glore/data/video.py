@@ -1,9 +1,12 @@
-"""Frames of a video file by their numbers, decoded by PyAV: those that decoding in sequence gives.
+"""Frames of a video file by their numbers, decoded by PyAV.
+
+Frame `n` is the n-th that decoding from the start gives. By hand, because no library here promises
+that: FFmpeg's seeking, which OpenCV and decord use, gives other frames in some containers.
 
 A file's packets are read once to learn the frames' timestamps. To have some frames, its packets
-are read again, and only those from the last key frame before a wanted one are decoded: nothing
-seeks, where FFmpeg's demuxers differ and err. What comes out is checked to be what the timestamps
-promise. Where it isn't, or there are none to trust, decoding begins at the start and counts.
+are read again, without seeking, and decoded from the last key frame before a wanted frame on. Each
+decoded frame is checked to have the timestamp that the index has for it. Where it has another, or
+a file's timestamps can't be trusted, frames are decoded from the start and counted.
 """
 
 import bisect
@@ -22,22 +25,28 @@ from .image import max_pixels
 
 # Containers of videos alone: FFmpeg would also open playlists, which name other files, or text.
 _FORMATS = "mov,matroska,avi,mpegts,mpeg,asf,flv,ogg,mxf,gif,ivf,mjpeg"
-# Of these each packet is a frame. (VP8 has frames that are never shown.)
+# In these each packet is a frame. (VP8 has frames that are never shown.)
 _FRAME_A_PACKET = {"h264", "hevc", "vp9", "av1", "mpeg4", "mpeg1video", "mpeg2video", "mjpeg"}
-_MISSING = 0.05  # of what the header promises: a file that lacks more ends early
+_MISSING = 0.05  # share of the header's length: a file that lacks more has been cut
 
 
 class FramesByNumber:
-    """What all kinds of videos are for who reads them: `frames` and `size` are a kind's own."""
+    """How every kind of video is read. A kind has `frames`, `size`, `rate` and a length of its own.
+
+    `Video` is a file; the trainers read others from records.
+    """
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        """Nothing: a file is open while frames are read, and no longer, or is not this video's."""
+        """Do nothing: a file is open only while frames are read from it."""
 
     def read(self, indices, channels=3):
-        """Frames in the order given, again where given again: uint8 `(n, H, W, channels)`."""
+        """The frames of `indices`, in that order: uint8 `(len(indices), H, W, channels)`.
+
+        Raises InputError where there is no such frame, or one can't be decoded.
+        """
         indices, pictures = np.asarray(indices, int), None
         for index, picture in self.frames(indices, channels):
             if pictures is None:
@@ -46,7 +55,7 @@ class FramesByNumber:
         return np.empty((0, *self.size, channels), np.uint8) if pictures is None else pictures
 
     def ascending(self, indices):
-        """Each index once, from the lowest on. Raises InputError where there is no such frame."""
+        """`indices` sorted, each once. Raises InputError where there is no such frame."""
         wanted = sorted(set(map(int, indices)))
         if wanted and not 0 <= wanted[0] <= wanted[-1] < len(self):
             raise InputError(f"frames {wanted[0]} to {wanted[-1]} of a video of {len(self)}")
@@ -54,19 +63,19 @@ class FramesByNumber:
 
 
 class Video(FramesByNumber):
-    """The frames of a video file, in the order of decoding, turned as they are shown.
+    """The frames of a video file, in the order of decoding, rotated as they are shown.
 
-    Raises InputError, here or when frames are read, where the file is missing, no video, without a
-    video stream or a frame, has more than `image.max_pixels()` or ends before its header says.
-    Whoever reads many names the file in the message. Videos may be read in several threads at
-    once, one of them in one thread at a time.
+    `rate` is frames a second, in the mean. Raises InputError, here or when frames are read, where
+    the file is missing or no video, has no video stream or no frame, has more than
+    `image.max_pixels()` a frame, or ends before its header says; the message does not name the
+    file. Several threads may read different videos at once, but not the same one.
     """
 
     def __init__(self, path):
         self.path = path
         try:
             kind = os.stat(path).st_mode
-            # Before it is opened: that could wait for ever. It is read several times.
+            # Asked before it is opened: opening a pipe could wait for ever.
             if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
                 raise InputError("a pipe or device, videos are read from files")
             with open(path, "rb"):
@@ -79,7 +88,7 @@ class Video(FramesByNumber):
             header_rate = stream.average_rate or stream.guessed_rate or 25
             time_base = stream.time_base
             codec = stream.codec_context.codec.canonical_name
-            untimed = container.format.name == "avi"  # what FFmpeg says of these it guesses
+            untimed = container.format.name == "avi"  # FFmpeg guesses the times of these
         if not packets:
             raise InputError("no frame")
         seen = max(seen, float(len(packets) / header_rate))  # packets may not say their times
@@ -89,12 +98,11 @@ class Video(FramesByNumber):
         self._index = _Index.of(packets) if sure and not untimed else None
         if self._index:
             self._length = self._index.length
-        elif sure and untimed and codec != "mpeg4":  # which has packets for "the same again"
+        elif sure and untimed and codec != "mpeg4":  # mpeg4 has packets that repeat a frame
             self._length = len(packets)
         else:
             self._length = self._count()
         measured = self._index and self._index.rate(time_base)
-        #: Frames a second, in the mean.
         self.rate = float(measured or header_rate)
 
     def __len__(self):
@@ -107,9 +115,9 @@ class Video(FramesByNumber):
             return next(frames)[1].shape[:2]
 
     def frames(self, indices, channels=3):
-        """Yield `(index, uint8 (H, W, channels))`, RGB or grey, of each index once, ascending.
+        """Yield `(index, uint8 (H, W, channels))` for each index once, in ascending order.
 
-        Raises InputError where one can't be decoded.
+        Frames are RGB, or grey for one channel. Raises InputError where one can't be decoded.
         """
         wanted = collections.deque(self.ascending(indices))
         picture = _Pictures(self._coded, channels)
@@ -126,9 +134,9 @@ class Video(FramesByNumber):
         raise InputError(f"frame {wanted[0]} of {len(self)} can't be decoded")
 
     def _timed(self, wanted):
-        """Yield the frame `wanted[0]`, which the caller then removes, until there is none.
+        """Yield the decoded frame `wanted[0]` again and again; the caller removes its number.
 
-        Ends before where what is decoded is not what the timestamps promise.
+        Ends when `wanted` is empty, or early, at a frame whose timestamp is not the index's.
         """
         index, expected = self._index, None
         with self._opened() as (container, stream):
@@ -142,7 +150,7 @@ class Video(FramesByNumber):
                 for frame in _decoded(stream, packet):
                     place = index.places.get(frame.pts)
                     if place is not None and place < expected:
-                        continue  # shown before the key frame, made of frames not decoded
+                        continue  # shown before the key frame, made of frames before it
                     # A packet may be marked as a key frame and be none.
                     entered = entry and place == index.first.get(entry)
                     if place != expected or frame.is_corrupt or entered and not frame.key_frame:
@@ -154,12 +162,13 @@ class Video(FramesByNumber):
                             return
 
     def _sequence(self):
-        """Yield every frame that decoding from the start gives."""
+        """Yield every frame, decoded from the start."""
         with self._opened() as (container, stream):
             for packet in _packets(container, stream):
                 yield from _decoded(stream, packet)
 
     def _count(self):
+        """How many frames decoding from the start gives. Raises InputError where there is none."""
         count = sum(1 for _ in self._sequence())
         if not count:
             raise InputError("no frame")
@@ -167,12 +176,13 @@ class Video(FramesByNumber):
 
     @contextlib.contextmanager
     def _opened(self):
-        """The open file and its video stream."""
+        """Yield the open file and its video stream. Raises InputError where it can't be used."""
         av = _library()
         allowed = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
         try:
-            # As `options` these would reach streams, of which PyAV 15 frees more than it made
-            # where FFmpeg finds more on the way (MPEG-PS). "file:", or a name could be an address.
+            # Not as `options`, which also reach streams: PyAV 15 then frees memory twice where
+            # FFmpeg finds more streams while it reads (MPEG-PS). Without "file:" a name could be
+            # an address.
             container = av.open(
                 f"file:{self.path}", container_options=allowed, metadata_errors="replace"
             )
@@ -188,13 +198,17 @@ class Video(FramesByNumber):
             if codec.width * codec.height > max_pixels():
                 raise InputError(f"video of more than {max_pixels()} pixels")
             codec.options = {"max_pixels": str(max_pixels())}
-            codec.thread_count = 1  # whoever reads many has threads for them
+            codec.thread_count = 1  # callers read several videos at once, in threads of theirs
             self._coded = (codec.height, codec.width)
             yield container, stream
 
 
 class _Packet(NamedTuple):
-    """What there is to know of a packet without decoding it; `time` is when it is shown."""
+    """What is known of a packet before it is decoded.
+
+    `time` is its timestamp of showing, None where it has none; `key`: decoding can begin with it;
+    `shown`: its frame is shown; `sound`: it has data, and they are not marked as damaged.
+    """
 
     time: Optional[int]
     key: bool
@@ -205,8 +219,9 @@ class _Packet(NamedTuple):
 class _Index(NamedTuple):
     """The frames of a video by the timestamps of its packets.
 
-    `places` is the number of the frame of each timestamp, `entries` the packet of each frame from
-    which decoding begins, `first` the first frame that decoding from such a packet gives rightly.
+    `places` maps a timestamp to the number of its frame. `entries` has, for each frame, the number
+    of the packet with which decoding must begin; `first` maps that packet to the number of the
+    first frame that is decoded rightly from there.
     """
 
     places: dict
@@ -215,7 +230,7 @@ class _Index(NamedTuple):
 
     @classmethod
     def of(cls, packets):
-        """The index of a stream's packets, or None where they do not tell its frames for sure."""
+        """The index of a stream's packets, None where their timestamps do not tell the frames."""
         if any(packet.time is None for packet in packets):
             return None
         times = sorted(packet.time for packet in packets if packet.shown)
@@ -230,23 +245,24 @@ class _Index(NamedTuple):
                 keys.append((number, packet.time))
                 first[number] = bisect.bisect_left(times, packet.time)
             if packet.shown:
-                # Not the key frame just before it in the file where it is shown before that one.
+                # Of the key frames before it in the file, the last that is not shown after it.
                 entry = next((n for n, time in reversed(keys) if time <= packet.time), 0)
                 entries[places[packet.time]] = entry
         return cls(places, entries, first)
 
     @property
     def length(self):
+        """The number of frames."""
         return len(self.entries)
 
     def rate(self, time_base):
-        """Frames a second, None of one frame."""
+        """Frames a second, None for a single frame."""
         lasts = (max(self.places) - min(self.places)) * time_base
         return (self.length - 1) / lasts if lasts else None
 
 
 class _Pictures:
-    """Makes decoded frames to uint8 `(H, W, channels)`, all of the size in the file's header."""
+    """Converts decoded frames to uint8 `(H, W, channels)`, all of the size in the file's header."""
 
     def __init__(self, size, channels):
         self.size, self.channels = size, channels
@@ -260,11 +276,12 @@ class _Pictures:
         except (_library().error.FFmpegError, ValueError):
             raise InputError("frames that can't be converted") from None
         picture = converted.to_ndarray().reshape(height, width, self.channels)
-        # degrees, counterclockwise
-        return np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))
+        turns = round(frame.rotation / 90)  # counterclockwise
+        return np.ascontiguousarray(np.rot90(picture, turns))
 
 
 def _library():
+    """The module `av`. Raises InputError where PyAV is not installed."""
     av = require("av", "video")
     require("av.video.reformatter", "video")  # which `import av` leaves out
     return av
@@ -276,13 +293,13 @@ def _is_cover(stream):
 
 
 def _packets(container, *streams):
-    """Yield packets, and last one without data of each stream, until the file ends or is broken."""
+    """Yield packets until the file ends or is damaged; the last one of each stream is empty."""
     with contextlib.suppress(_library().error.FFmpegError):
         yield from container.demux(*streams)
 
 
 def _decoded(stream, packet):
-    """The frames that a packet completes; none of one that can't be decoded."""
+    """The frames that a packet completes, none where it can't be decoded."""
     try:
         return stream.codec_context.decode(packet if packet.size else None)
     except _library().error.FFmpegError:
@@ -290,9 +307,9 @@ def _decoded(stream, packet):
 
 
 def _scan(container, stream):
-    """([_Packet, ...] of a stream, seconds of the file that are there)."""
+    """A stream's packets, [_Packet, ...], and how many seconds the file really has."""
     packets, seconds = [], 0.0
-    # A header's length is of the stream, from its start, or of the file, from 0: see _promised.
+    # Measured as in `_promised`: of this stream from its start, or of the whole file from 0.
     alone = stream.duration is not None
     start = alone and stream.start_time or 0
     for packet in _packets(container):
@@ -310,7 +327,7 @@ def _scan(container, stream):
 
 
 def _promised(container, stream):
-    """How many seconds the header says there are, of the stream or else of all; 0 if it doesn't."""
+    """Seconds of the stream by the header, else of the whole file; 0 where it does not say."""
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
     return (container.duration or 0) / _library().time_base

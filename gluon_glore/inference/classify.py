@@ -1,30 +1,23 @@
-"""From what a user names (exported folder, training run, network) to classified pictures."""
-
-from dataclasses import dataclass
-from typing import Callable
+"""Pictures to their likeliest classes."""
 
 import numpy as np
 
 from ..data.image import read_image
 from ..utils.errors import InputError
-from ..weights.manifest import Manifest
-from .predictor import DOES, load_ready
+from .predictor import Predictor, Task, load_predictor
 
 
-@dataclass(frozen=True)
-class Classifier:
-    """A network ready to use: `network` maps what `prepare` makes, stacked, to logits.
+class Classifier(Predictor):
+    """A network of pictures: `network` maps a batch that `prepare` made to logits `(B, classes)`.
 
-    Arrays are numpy's: `(B, C, H, W)` float32, or `(B, H, W, C)` uint8 for a network that does the
-    normalising itself, to `(B, classes)`. `runtime` says what runs it.
+    The batch is float32 `(B, C, H, W)`, or uint8 `(B, H, W, C)` where the network normalizes pixels
+    itself.
     """
 
-    network: Callable[[np.ndarray], np.ndarray]
-    manifest: Manifest
-    runtime: str = "mxnet"
+    required_task = Task.CLASSIFY
 
     def predict(self, path, top=5):
-        """`classify` for a picture file. Raises InputError, naming the file, where it can't."""
+        """`classify` a picture file. Raises InputError, naming the file, where it can't be read."""
         try:
             return self.classify(read_image(path, self.channels), top)
         except InputError as error:
@@ -38,25 +31,17 @@ class Classifier:
         return self.classify_all([picture], top)[0]
 
     def classify_all(self, pictures, top=5):
-        """`classify` for some pictures in one batch: a list of what `classify` gives."""
+        """`classify` several pictures in one batch: a list of what `classify` gives."""
         logits = self.logits([self.prepare(picture) for picture in pictures])
         return [self.best(row, top) for row in logits]
 
-    @property
-    def channels(self) -> int:
-        """Those of the pictures: 3 is RGB, 1 grey."""
-        return self.manifest.preprocess.channels
-
     def prepare(self, picture):
-        """The network's input of a picture, uint8 `(H, W, C)`: free of the GIL for the most part.
+        """The network's input for one picture, uint8 `(H, W, C)`. Mostly runs without the GIL.
 
-        Raises InputError where its size or depth does not fit.
+        Raises InputError where the picture's size or depth does not fit.
         """
         preprocess = self.manifest.preprocess
-        deployment = self.manifest.deployment
-        if deployment and deployment.takes_pictures:
-            return preprocess.crop(picture)
-        return preprocess(picture)
+        return preprocess.crop(picture) if self.takes_pictures else preprocess(picture)
 
     def logits(self, inputs):
         """Logits `(B, classes)` of B prepared pictures."""
@@ -71,11 +56,11 @@ class Classifier:
 
 
 def load_classifier(model, weights=None, class_names=None, runtime=None) -> Classifier:
-    """A `load_ready` network that classifies. Raises InputError where it can't be had."""
-    ready = load_ready(model, weights, class_names, runtime)
-    if ready.does != DOES[0]:
-        raise InputError(f"{ready.manifest.model} {ready.does}: give a network that {DOES[0]}")
-    return Classifier(*ready)
+    """Load a network of pictures as `load_predictor` does.
+
+    Raises InputError where it can't be loaded, or does not classify pictures.
+    """
+    return Classifier.of(load_predictor(model, weights, class_names, runtime))
 
 
 def softmax(logits):
@@ -88,11 +73,14 @@ def softmax(logits):
 
 
 def likeliest(probabilities, class_names, top=5):
-    """The `top` classes of the highest probabilities `(classes,)`: `[(class name, its), ...]`."""
+    """The `top` likeliest of `probabilities` `(classes,)`: `[(class name, probability), ...]`."""
     order = (-probabilities).argsort(kind="stable")[:top]
     return [(class_names[i], float(probabilities[i])) for i in order]
 
 
 def top_fields(top, figure="probability"):
-    """The first classes as JSON has them, of `predict` and of `serve`."""
+    """The first classes as `predict` and `serve` write them in JSON: a list of dictionaries.
+
+    `top` is a list of (class name, number), `figure` the name of that number.
+    """
     return [{"class": name, figure: round(number, 6)} for name, number in top]

@@ -1,7 +1,9 @@
-"""From what a user names (exported folder, training run, network) to a network of numpy arrays."""
+"""A network ready to be called with numpy arrays: an exported folder, a training run or a name."""
 
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import Callable, ClassVar, Optional
 
 import numpy as np
 
@@ -10,44 +12,74 @@ from ..export.runtimes import start_runtime
 from ..utils.errors import InputError
 from ..weights.manifest import Manifest, clip_of, labels_pixels
 
-DOES = ("classifies pictures", "segments pictures", "watches videos")
+
+class Task(Enum):
+    """What a network does; the value is the verb and object of a sentence about it."""
+
+    CLASSIFY = "classifies pictures"
+    SEGMENT = "segments pictures"
+    RECOGNIZE = "watches videos"
 
 
-class Ready(NamedTuple):
-    """A network ready to be called, numpy in and out; `runtime` says what runs it."""
+@dataclass(frozen=True)
+class Predictor:
+    """A network ready to be called: `network` maps a batch to logits, numpy arrays both.
+
+    The batch is float32 `(B, C, ...)`, or uint8 `(B, ..., C)` for a network that was exported to
+    normalize pixels itself. `runtime` names what runs it. A subclass adds what networks of its
+    `required_task` can do.
+    """
 
     network: Callable[[np.ndarray], np.ndarray]
     manifest: Manifest
-    runtime: str
+    runtime: str = "mxnet"
+
+    required_task: ClassVar[Optional[Task]] = None
+
+    @classmethod
+    def of(cls, predictor):
+        """A `Predictor` as one of this subclass.
+
+        Raises InputError where its network does something else.
+        """
+        if predictor.task is not cls.required_task:
+            raise InputError(
+                f"{predictor.manifest.model} {predictor.task.value}: give a network that "
+                f"{cls.required_task.value}"
+            )
+        return cls(predictor.network, predictor.manifest, predictor.runtime)
 
     @property
-    def segments(self) -> bool:
-        """Whether it labels the pixels of a picture, and not the picture."""
-        return labels_pixels(self.manifest)
+    def task(self) -> Task:
+        """What the network does; a network that is not known here classifies pictures."""
+        if clip_of(self.manifest) is not None:
+            return Task.RECOGNIZE
+        return Task.SEGMENT if labels_pixels(self.manifest) else Task.CLASSIFY
 
     @property
-    def watches(self) -> bool:
-        """Whether it sees clips of videos, and not pictures."""
-        return clip_of(self.manifest) is not None
+    def channels(self) -> int:
+        """Channels of the pictures: 3 for RGB, 1 for grey."""
+        return self.manifest.preprocess.channels
 
     @property
-    def does(self) -> str:
-        """What it does, in words: one of `DOES`."""
-        return DOES[2 if self.watches else self.segments]
+    def takes_pictures(self) -> bool:
+        """Whether the network takes uint8 pixels and normalizes them itself."""
+        deployment = self.manifest.deployment
+        return deployment is not None and deployment.takes_pictures
 
 
-def load_ready(model, weights=None, class_names=None, runtime=None) -> Ready:
-    """Load an exported folder, or what `load_network` takes. Raises InputError where it can't.
+def load_predictor(model, weights=None, class_names=None, runtime=None) -> Predictor:
+    """Load an exported folder, or whatever `load_network` takes. Raises InputError where it can't.
 
-    `runtime` runs an exported folder (default: the one that is best here); what is not exported
-    runs on MXNet, which is imported for nothing else, and in its current context.
+    `runtime` is what an exported folder runs on (default: the fastest that is installed). What is
+    not exported runs on MXNet, in its current context; only then MXNet is imported.
     """
     if Path(model).is_dir() and is_export(model):
         if weights or class_names:
             raise InputError(f"{model} holds its own weights and class names, give no others")
         files = read_files(model)
         network = start_runtime(files, runtime)
-        return Ready(network, files.manifest, network.name)
+        return Predictor(network, files.manifest, network.name)
     if runtime not in (None, "mxnet"):
         raise InputError(f"{model} runs on mxnet, not on {runtime}: export it first")
     import mxnet as mx
@@ -59,4 +91,4 @@ def load_ready(model, weights=None, class_names=None, runtime=None) -> Ready:
     if device.device_type != "cpu":
         net.collect_params().reset_ctx(device)
     net.hybridize(static_alloc=True, static_shape=True)
-    return Ready(lambda x: net(mx.nd.array(x, ctx=device)).asnumpy(), manifest, "mxnet")
+    return Predictor(lambda x: net(mx.nd.array(x, ctx=device)).asnumpy(), manifest)

@@ -1,25 +1,25 @@
-"""Pictures to the classes of their pixels: whole or by windows, in several sizes, mirrored."""
+"""Pictures to the classes of their pixels, seen whole or by sliding windows, in several views."""
 
 from dataclasses import dataclass
-from typing import Callable, Optional, Tuple
+from typing import Optional, Tuple
 
 import cv2
 import numpy as np
 
 from ..data.image import resize
 from ..utils.errors import InputError
-from ..weights.manifest import Manifest, spec_of
-from .predictor import DOES, load_ready
+from ..weights.manifest import spec_of
+from .predictor import Predictor, Task, load_predictor
 
 
 @dataclass(frozen=True)
 class Views:
-    """How a picture is looked at; what the views say is averaged.
+    """The views of a picture whose probabilities are averaged.
 
-    `scales` are sizes to look at it in, 1 its own, `flip` mirrored too. A `window` of (height,
-    width) pixels, at most the picture's, slides over it in equal steps, such that neighbours share
-    at least `overlap` of it, `batch` windows at once; without it all is seen at once. Raises
-    InputError where a field has no sense.
+    The network sees the picture in all `scales` (1 is its own size), with `flip` also mirrored. A
+    `window` of (height, width) pixels slides over it in equal steps, so that neighbours share at
+    least the part `overlap` of a window; `batch` windows go through the network at once. Without a
+    window, it sees the whole picture in one pass. Raises InputError where a field makes no sense.
     """
 
     scales: Tuple[float, ...] = (1.0,)
@@ -39,30 +39,22 @@ class Views:
             raise InputError(f"batch {self.batch}: at least 1 window")
 
     @property
-    def plain(self) -> bool:
-        """Whether there is but one view."""
+    def single(self) -> bool:
+        """Whether the picture at its own size is the only view."""
         return set(self.scales) == {1} and not self.flip
 
 
 WHOLE = Views()
 
 
-@dataclass(frozen=True)
-class Segmenter:
-    """A network ready to use: `network` maps prepared pictures to the logits of their pixels.
+class Segmenter(Predictor):
+    """A network that labels pixels: `network` maps a batch of pictures to `(B, classes, H, W)`.
 
-    Arrays are numpy's: `(B, C, H, W)` float32, or `(B, H, W, C)` uint8 for a network that does the
-    normalising itself, to `(B, classes, H, W)`. `runtime` says what runs it.
+    The batch is float32 `(B, C, H, W)`, or uint8 `(B, H, W, C)` where the network normalizes pixels
+    itself.
     """
 
-    network: Callable[[np.ndarray], np.ndarray]
-    manifest: Manifest
-    runtime: str = "mxnet"
-
-    @property
-    def channels(self) -> int:
-        """Those of the pictures: 3 is RGB, 1 grey."""
-        return self.manifest.preprocess.channels
+    required_task = Task.SEGMENT
 
     def classes(self, picture, views=WHOLE):
         """The likeliest class of each pixel: uint8 `(H, W, C)` -> uint8 train ids `(H, W)`.
@@ -71,22 +63,26 @@ class Segmenter:
         """
         if len(self.manifest.class_names) > 255:  # 255 is for what has no class
             raise InputError(f"{self.manifest.model} tells more than 255 classes apart")
-        # Softmax, a tenth of a second for Cityscapes' pictures, keeps the order of one view.
-        scores = self.logits(picture, views) if views.plain else self.probabilities(picture, views)
+        # One view needs no softmax, which keeps the order (and takes 0.1 s for Cityscapes).
+        scores = self.logits(picture, views) if views.single else self.probabilities(picture, views)
         return scores.argmax(axis=0).astype(np.uint8)
 
     def largest(self, classes, top=5):
-        """Those of the most pixels, uint8 `(H, W)`: `[(class name, share of the pixels), ...]`."""
+        """The `top` classes with the most pixels: `[(class name, share of the pixels), ...]`.
+
+        `classes` is uint8 `(H, W)`; a class without a pixel is left out.
+        """
         counts = np.bincount(classes.ravel(), minlength=len(self.manifest.class_names))
         order = (-counts).argsort(kind="stable")[:top]
         names = self.manifest.class_names
         return [(names[i], counts[i] / classes.size) for i in order if counts[i]]
 
     def probabilities(self, picture, views=WHOLE):
-        """Those of the classes, the mean of all views: float32 `(classes, H, W)`.
+        """Probabilities of the classes of each pixel, the mean of all views.
 
-        Each view's are resized to the picture, not its logits: the mean of two pixels' logits can
-        have a third class on top that neither has. Raises InputError as `logits` does.
+        uint8 `(H, W, C)` -> float32 `(classes, H, W)`. What is resized to the picture's size are
+        probabilities and not logits: between two pixels, the mean of logits can favor a third class
+        that neither of them shows. Raises InputError as `logits` does.
         """
         self._check_depth(picture)
         size = picture.shape[:2]
@@ -101,12 +97,12 @@ class Segmenter:
         return total
 
     def logits(self, picture, views=WHOLE):
-        """Those of a picture as it is, whole or by windows: float32 `(classes, H, W)`.
+        """Logits of a picture at its own size, in one pass or by sliding windows.
 
-        `picture` is uint8 `(H, W, C)`. Where windows overlap, their mean; a window that covers the
-        picture is the picture. A network exported for one size sees windows of that size, and the
-        mean colour beside a picture that is smaller. Raises InputError where the picture's size
-        or depth does not fit, and where logits are not finite.
+        uint8 `(H, W, C)` -> float32 `(classes, H, W)`. Where windows overlap, their logits are
+        averaged; a window is at most as large as the picture. A network exported for one size sees
+        windows of that size; a smaller picture is padded with the mean color. Raises InputError
+        where the picture's size or depth does not fit, and where logits are not finite.
         """
         self._check_depth(picture)
         size = picture.shape[:2]
@@ -126,21 +122,21 @@ class Segmenter:
         return total
 
     def _window(self, size, views):
-        """Height and width of what the network sees at once."""
-        only = self._only_size()
-        if only and views.window not in (None, only):
+        """(height, width) of the network's input for a picture of `size`."""
+        fixed = self._fixed_size()
+        if fixed and views.window not in (None, fixed):
             raise InputError(
                 f"window of {_pixels(views.window)}, {self.manifest.model} was exported for "
-                f"{_pixels(only)}: leave the window out, or export with --any-size"
+                f"{_pixels(fixed)}: leave the window out, or export with --any-size"
             )
-        window = only or tuple(map(min, size, views.window or size))
+        window = fixed or tuple(map(min, size, views.window or size))
         spec = spec_of(self.manifest)
         if spec:
             spec.check_input(window)
         return window
 
-    def _only_size(self):
-        """Height and width of an exported network's input, None where they may vary."""
+    def _fixed_size(self):
+        """(height, width) of an exported network's input, None where they may vary."""
         deployment = self.manifest.deployment
         if deployment is None:
             return None
@@ -149,21 +145,24 @@ class Segmenter:
         return None if None in size else size
 
     def _prepare(self, picture, corner, window):
-        """The network's input of a window, which may reach over the picture's end."""
-        preprocess, deployment = self.manifest.preprocess, self.manifest.deployment
+        """The network's input for the window at a corner; it may reach over the picture's end."""
+        preprocess = self.manifest.preprocess
         (top, left), (height, width) = corner, window
         part = picture[top : top + height, left : left + width]
         if part.shape[:2] != window:
-            seen = np.empty((*window, self.channels), np.uint8)
-            seen[:] = np.rint(preprocess.mean)
-            seen[: part.shape[0], : part.shape[1]] = part
-            part = seen
-        if deployment and deployment.takes_pictures:
+            padded = np.empty((*window, self.channels), np.uint8)
+            padded[:] = np.rint(preprocess.mean)
+            padded[: part.shape[0], : part.shape[1]] = part
+            part = padded
+        if self.takes_pictures:
             return part
         return preprocess.normalize(np.ascontiguousarray(part))
 
     def _run(self, inputs, window):
-        """Finite logits `(B, classes, *window)` of B prepared windows."""
+        """Logits `(B, classes, *window)` of B prepared windows.
+
+        Raises InputError where they have another shape or are not finite.
+        """
         logits = self.network(np.stack(inputs))
         expected = (len(inputs), len(self.manifest.class_names), *window)
         if logits.shape != expected:
@@ -183,17 +182,17 @@ class Segmenter:
 
 
 def load_segmenter(model, weights=None, class_names=None, runtime=None) -> Segmenter:
-    """A `load_ready` network that labels pixels. Raises InputError where it can't be had."""
-    ready = load_ready(model, weights, class_names, runtime)
-    if not ready.segments:
-        raise InputError(f"{ready.manifest.model} {ready.does}: give a network that {DOES[1]}")
-    return Segmenter(*ready)
+    """Load a network that labels pixels as `load_predictor` does.
+
+    Raises InputError where it can't be loaded, or does not label pixels.
+    """
+    return Segmenter.of(load_predictor(model, weights, class_names, runtime))
 
 
 def starts(length, window, overlap):
-    """Where windows begin on an axis: in equal steps, the first and the last flush with its ends.
+    """Where windows begin on an axis of `length` pixels, in equal steps, flush with both ends.
 
-    Neighbours share `overlap` of a window or more, to half a pixel.
+    Neighbors share the part `overlap` of a window or more, rounded to half a pixel.
     """
     room = max(0, length - window)
     steps = -(-room // max(1, round(window * (1 - overlap))))
@@ -201,7 +200,7 @@ def starts(length, window, overlap):
 
 
 def _times_seen(length, starts, window):
-    """In how many windows each row or column lies."""
+    """The number of windows that each row or column lies in, float32 `(length,)`."""
     times = np.zeros(length, np.float32)
     for start in starts:
         times[start : start + window] += 1
@@ -209,7 +208,7 @@ def _times_seen(length, starts, window):
 
 
 def _softmax(logits):
-    """Over the first axis, in place."""
+    """Softmax over the first axis; overwrites its argument and returns it."""
     logits -= logits.max(axis=0)
     np.exp(logits, out=logits)
     logits /= logits.sum(axis=0)
@@ -217,10 +216,12 @@ def _softmax(logits):
 
 
 def _resize_plane(plane, size):
+    """One class's probabilities `(h, w)` at another size, bilinear."""
     if plane.shape == size:
         return plane
     return cv2.resize(plane, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
 
 
 def _pixels(size):
+    """A size as text: "8x16"."""
     return "x".join(map(str, size))

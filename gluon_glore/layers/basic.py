@@ -1,7 +1,7 @@
-"""Leaf layers for two or three spatial axes, named as the released parameter files name them.
+"""The layers that units are made of, for two or three spatial axes.
 
-The one owner of BatchNorm's momentum: 0.9, as in the authors' files; its eps is the unit's. Names
-are relative: a unit creates its layers inside its `name_scope()`, whose prefix they take on.
+Parameters have the names of the released files. They are relative: a unit creates its layers inside
+its `name_scope()`, and they take on its prefix.
 """
 
 from mxnet import init
@@ -11,14 +11,14 @@ from ..plan.stages import Pool
 from ..plan.units import BATCH_NORM_EPS, Conv
 from .functional import flatten_locations, plain_copy, rectify
 
-BATCH_NORM_MOMENTUM = 0.9
+BATCH_NORM_MOMENTUM = 0.9  # as in the authors' files
 
 CONVOLUTIONS = {2: nn.Conv2D, 3: nn.Conv3D}
 MAX_POOLS = {2: nn.MaxPool2D, 3: nn.MaxPool3D}
 
 
 def convolution(conv: Conv):
-    """The Gluon layer of `conv`, He-normal weights, parameters `<name>__conv_{weight,bias}`."""
+    """The Gluon layer of a `Conv`: parameters `<name>__conv_{weight,bias}`, He-normal weights."""
     return CONVOLUTIONS[len(conv.kernel)](
         conv.out_channels,
         conv.kernel,
@@ -33,12 +33,25 @@ def convolution(conv: Conv):
     )
 
 
+class UnitBlock(HybridBlock):
+    """A block that users make from options, and a plan from its row: both call `_build(unit)`."""
+
+    @classmethod
+    def from_unit(cls, unit):
+        """The block of a unit of the plan; its parameters begin with the unit's name."""
+        block = cls.__new__(cls)
+        HybridBlock.__init__(block, prefix=f"{unit.name}_")
+        block._build(unit)
+        return block
+
+
 class Norm(HybridBlock):
     """BatchNorm, then ReLU where `relu`: `(B, channels, *space)` in and out.
 
     Parameters `<name>__bn_{gamma,beta,running_mean,running_var}`. With three spatial `axes` it
     works on plain copies: without them a 3-D BatchNorm does not train on MXNet's CPU build.
-    A `stand_in(F, x, norm)` is called in the place of its BatchNorm `norm`, where it is not None.
+    `stand_in(F, x, norm)`, where it is set, is called instead of the BatchNorm `norm`: statistics
+    of several processes are computed so in training.
     """
 
     def __init__(self, name, channels, axes=2, relu=True, zero_gamma=False, eps=BATCH_NORM_EPS):
@@ -46,7 +59,7 @@ class Norm(HybridBlock):
         self._axes = axes
         self._relu = relu
         self.stand_in = None
-        # Named beside this block, not inside it: the files know one level only.
+        # Not inside this block's name_scope(): names in the files have one level below the unit.
         self.norm = nn.BatchNorm(
             epsilon=eps,
             momentum=BATCH_NORM_MOMENTUM,
@@ -65,17 +78,17 @@ class Norm(HybridBlock):
 
 
 def freeze_norm(net):
-    """Make every BatchNorm of a network use its running statistics, in training too."""
+    """Make every BatchNorm of a network use its running statistics in training, too."""
 
     def freeze(block):
         if isinstance(block, nn.BatchNorm):
-            block._kwargs["use_global_stats"] = True  # what the layer hands to its operator
+            block._kwargs["use_global_stats"] = True  # the options of its operator
 
     net.apply(freeze)
 
 
 def is_frozen(norm):
-    """Whether `freeze_norm` made a BatchNorm use its running statistics."""
+    """Whether `freeze_norm` was applied to a BatchNorm."""
     return norm._kwargs["use_global_stats"]
 
 
@@ -93,7 +106,7 @@ class PreActConv(HybridBlock):
 
 
 def max_pool(pool: Pool, name):
-    """The Gluon layer of `pool`."""
+    """The Gluon layer of a `Pool`."""
     return MAX_POOLS[len(pool.kernel)](
         pool.kernel, strides=pool.stride, padding=pool.pad, prefix=f"{name}_"
     )
@@ -102,8 +115,8 @@ def max_pool(pool: Pool, name):
 class GlobalAveragePool(HybridBlock):
     """Average over all locations: `(B, C, *space) -> (B, C)`.
 
-    With `mean_max` set, the mean of average and maximum: see `pool_mean_max`.
-    Three spatial `axes` are flattened: GlobalAvgPool3D fails on MXNet's CPU build once hybridised.
+    With `mean_max` set it is the mean of average and maximum, see `pool_mean_max`. Three spatial
+    `axes` are flattened, because a hybridised GlobalAvgPool3D fails on MXNet's CPU build.
     """
 
     def __init__(self, axes=2, prefix=None):
@@ -122,10 +135,10 @@ class GlobalAveragePool(HybridBlock):
 
 
 def pool_mean_max(net):
-    """Have a network classify the mean of averaged and largest features, for larger pictures.
+    """Make a network classify the mean of its average and its maximum features.
 
-    For evaluation, before the first forward; the DPN work tests so at 320 pixels
-    (https://arxiv.org/abs/1707.01629).
+    For evaluation on pictures larger than in training, as the DPN work does at 320 pixels
+    (https://arxiv.org/abs/1707.01629). Call it before the first forward.
     """
 
     def change(block):

@@ -27,7 +27,7 @@ class DualPath(HybridBlock):
 
 
 class OnResidualPath(HybridBlock):
-    """A unit that sees the first `channels` only; the rest passes by."""
+    """A unit that sees the first `channels` only; the others pass by."""
 
     def __init__(self, unit, channels):
         super().__init__(prefix=f"{unit.name}_path_")

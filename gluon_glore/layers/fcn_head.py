@@ -1,7 +1,7 @@
-"""What a network has that labels pixels: the head's layers, and in training a second head.
+"""The layers of heads that label pixels, and the auxiliary head of training.
 
-Long et al., CVPR 2015 (https://arxiv.org/abs/1411.4038); the auxiliary head after Zhao et al., CVPR
-2017 (https://arxiv.org/abs/1612.01105), section 3.3. `head.py` has the plan.
+Long et al., CVPR 2015 (https://arxiv.org/abs/1411.4038); the auxiliary head is that of Zhao et al.,
+CVPR 2017 (https://arxiv.org/abs/1612.01105), section 3.3. `plan/head.py` has the widths.
 """
 
 from mxnet.gluon import HybridBlock, nn
@@ -25,12 +25,12 @@ class ConvNorm(HybridBlock):
 
 
 def pixel_classifier(name, channels, classes):
-    """1x1 convolution, `(B, channels, H, W) -> (B, classes, H, W)`, named as a dense classifier."""
+    """1x1 convolution `(B, channels, H, W) -> (B, classes, H, W)`, named like a dense one."""
     return nn.Conv2D(classes, 1, in_channels=channels, prefix=f"{name}_")
 
 
 class AuxiliaryHead(nn.HybridSequential):
-    """A small head on the sums `(B, C, H, W)` that a stage gives: logits `(B, classes, H, W)`."""
+    """A small head behind a stage of a `NetSpec`: `(B, C, H, W)` -> logits `(B, classes, H, W)`."""
 
     def __init__(self, spec, classes):
         super().__init__(prefix="")
@@ -43,10 +43,10 @@ class AuxiliaryHead(nn.HybridSequential):
 
 
 class WithAuxiliary(HybridBlock):
-    """A segmentation network and its auxiliary head, for training.
+    """A segmentation network with its auxiliary head, for training.
 
-    `(B, C, H, W) ->` logits and auxiliary logits, `(B, classes, H, W)` each. It shares the
-    parameters of `net`, a `Network` whose spec has `head.auxiliary`, and has none of its own.
+    `(B, C, H, W) ->` logits and auxiliary logits, `(B, classes, H, W)` each. `net` is a `Network`
+    whose spec has `head.auxiliary`; all parameters are its own.
     """
 
     def __init__(self, net):

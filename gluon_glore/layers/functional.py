@@ -1,25 +1,25 @@
-"""The units' parameter-free maths, shared by blocks and symbols: F is `mx.nd` or `mx.sym`.
+"""The units' maths without parameters, shared by blocks and symbols: F is `mx.nd` or `mx.sym`.
 
-Locations are flattened (paper, section 3.5), so 1, 2 and 3 dimensions are one code. Everything
-stays on four axes, (B, C, L, 1) where there are not just two dimensions: 1x1 convolutions of three
-or five axes do not train there on MXNet's CPU (oneDNN) build.
+Locations are flattened (paper, section 3.5), so that inputs of 1, 2 and 3 dimensions take the same
+code. Arrays keep four axes, (B, C, L, 1) where the input has not two dimensions: 1x1 convolutions
+of three or five axes do not train on MXNet's CPU (oneDNN) build.
 """
 
 
 def plain_copy(F, x, axes=3):
-    """x, and backward its gradient, in fresh memory and row-major layout.
+    """x, and in backward its gradient, copied to fresh memory in row-major layout.
 
     x itself where it has two spatial `axes`.
 
-    MXNet's CPU build hands arrays of five axes on in oneDNN's blocked layout to operators that do
-    not know it (BatchNorm; reshape, in place; reshape_like backward): what reads them next fails,
-    or is silently wrong. A slice of everything is never in place and knows no blocks.
+    MXNet's CPU build passes arrays of five axes in oneDNN's blocked layout to operators that do not
+    know it (BatchNorm; reshape, in place; reshape_like in backward). What reads these next fails,
+    or is silently wrong. A slice of the whole array is never in place, and never in blocks.
     """
     return x if axes == 2 else F.slice_axis(x, axis=0, begin=0, end=None)
 
 
 def rectify(F, x, **name):
-    """max(x, 0). F.relu knows no oneDNN layout: it made ResNet-50 1.5 times slower on the CPU."""
+    """max(x, 0), in oneDNN's layout. F.relu leaves it, and ResNet-50 took 1.5 times as long."""
     return F.Activation(x, act_type="relu", **name)
 
 
@@ -31,8 +31,8 @@ def flatten_locations(F, x, axes):
 def restore_locations(F, y, like, axes):
     """(B, C, L, 1) -> (B, C, *space of `like`); y itself where that has two spatial `axes`.
 
-    Use `like` once more behind this: only its shape counts here, so that MXNet would give its
-    memory away before, and trip over what it holds by then.
+    `like` must be used once more after this. Only its shape is read here, and so MXNet would give
+    its memory to another array before, and fail on what it finds there.
     """
     if axes == 2:
         return y
@@ -69,9 +69,10 @@ def broadcast_back(F, nodes, mask):
 
 
 def pool_locations(F, x, like, stride, kind="avg"):
-    """Average or maximum over `stride` locations a dimension, of x as `flatten_locations` left it.
+    """Average or maximum of flattened x, (B, C, L, 1), over `stride` locations a dimension.
 
-    `like` gives the space; a last window that is not full takes what it has.
+    `like`, (B, ?, *space), has the space that x was flattened from. A last window that reaches over
+    the border takes only the locations inside.
     """
     axes = len(stride)
     if axes == 1:  # flat (B, C, L, 1) is all the space there is
@@ -90,7 +91,7 @@ def pool_locations(F, x, like, stride, kind="avg"):
 
 
 def attend(F, queries, keys, values):
-    """Embedded-Gaussian attention: (B, M, H, W), keys and values perhaps pooled -> (B, M, H, W).
+    """Embedded-Gaussian attention: (B, M, H, W), keys and values may be pooled -> (B, M, H, W).
 
     y_i = sum over j of softmax_j(queries_i · keys_j) values_j (Wang et al. 2018, equation 4).
     """
@@ -101,13 +102,13 @@ def attend(F, queries, keys, values):
 
 
 def scale_channels(F, x, weight, axes):
-    """x times a weight a channel: (B, C, *space), (B, C) -> (B, C, *space)."""
+    """x times one weight a channel: (B, C, *space), (B, C) -> (B, C, *space)."""
     weight = F.reshape(weight, shape=(0, 0) + (1,) * axes)
     return plain_copy(F, F.broadcast_mul(plain_copy(F, x, axes), weight), axes)
 
 
 def split_channels(F, x, channels):
-    """(B, C, *space) -> its first `channels` and the rest."""
+    """(B, C, *space) -> its first `channels`, and the others."""
     return (
         F.slice_axis(x, axis=1, begin=0, end=channels),
         F.slice_axis(x, axis=1, begin=channels, end=None),
@@ -117,8 +118,8 @@ def split_channels(F, x, channels):
 def concat_channels(F, *parts):
     """Parts (B, C_i, *space) -> (B, sum of C_i, *space).
 
-    Copied, because the gradient of concat can't cut oneDNN's blocks of 16 channels ("could not
-    construct a sub-memory").
+    The result is copied, because the gradient of concat can't cut oneDNN's blocks of 16 channels
+    ("could not construct a sub-memory").
     """
     return plain_copy(F, F.concat(*parts, dim=1))
 
@@ -134,14 +135,15 @@ def join_paths(F, x, y, residual):
 
 
 def enlarge(F, x, like, stride):
-    """Bilinear interpolation of what lies `stride` pixels apart: (B, C, h, w) -> (B, C, H, W).
+    """Bilinear interpolation of locations `stride` pixels apart: (B, C, h, w) -> (B, C, H, W).
 
     Location i of x is that of pixel `i * stride` of `like`, (B, ?, H, W), as it is for convolutions
-    that are padded by half their kernel, whatever the size: a picture's logits do not move with
-    its borders. What lies behind the last location has its value.
-    Both axes are a product with a matrix of weights: ONNX has all operators of it, for sizes that
-    vary too, and on MXNet's CPU build it took an eighth of the time of BilinearResize2D, forward
-    and backward.
+    that are padded by half their kernel. So a picture's logits do not depend on where its borders
+    are. Pixels behind the last location have its value.
+
+    Each axis is a product with a matrix of weights. ONNX has all operators of that, also for sizes
+    that vary, and on MXNet's CPU build it took an eighth of BilinearResize2D's time, forward and
+    backward.
     """
     weights = [_weights(F, x, like, axis, step) for axis, step in zip((2, 3), stride)]
     x = F.swapaxes(F.dot(F.swapaxes(x, 2, 3), weights[0]), 2, 3)
@@ -149,9 +151,9 @@ def enlarge(F, x, like, stride):
 
 
 def _weights(F, x, like, axis, stride):
-    """What each location of x along an axis gives each pixel of `like`: (h, H)."""
+    """The weight of each location of x, along an axis, in each pixel of `like`: (h, H)."""
     locations = F.contrib.arange_like(x, axis=axis)
     pixels = F.contrib.arange_like(like, axis=axis) / stride
     pixels = F.broadcast_minimum(pixels, F.max(locations))
     apart = F.broadcast_sub(F.expand_dims(locations, axis=1), F.expand_dims(pixels, axis=0))
-    return F.relu(1 + F.negative(F.abs(apart)))  # 1 - x has the ONNX exporter print
+    return F.relu(1 + F.negative(F.abs(apart)))  # the ONNX exporter prints something for 1 - x

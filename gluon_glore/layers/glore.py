@@ -4,10 +4,12 @@ Chen et al., Graph-Based Global Reasoning Networks, CVPR 2019, section 3
 (https://arxiv.org/abs/1811.12814).
 """
 
+import functools
+
 from mxnet.gluon import HybridBlock, nn
 
 from ..plan.units import BATCH_NORM_EPS, GloReUnit
-from .basic import Norm, PreActConv, convolution
+from .basic import Norm, PreActConv, UnitBlock, convolution
 from .functional import (
     broadcast_back,
     concat_channels,
@@ -23,7 +25,7 @@ from .functional import (
 class GraphConvolution(HybridBlock):
     """One layer of reasoning on node features V: `(B, S, N, 1) -> (B, S, N, 1)`.
 
-    U = V + V·Aᵀ, the shortcut being the paper's identity in (I - A); Z = W·U (paper, section 3.3).
+    U = V + V·Aᵀ, where adding V is the identity in the paper's (I - A); Z = W·U (section 3.3).
     """
 
     def __init__(self, adjacency, update, relu, prefix):
@@ -41,7 +43,7 @@ class GraphConvolution(HybridBlock):
 
 
 class Extension(HybridBlock):
-    """States to the input's width, or to that of each path: `(B, S, H, W) -> (B, C, H, W)`."""
+    """States to the channels of the input, or of each path: `(B, S, H, W) -> (B, C, H, W)`."""
 
     def __init__(self, convs):
         super().__init__(prefix="extension_")
@@ -54,13 +56,13 @@ class Extension(HybridBlock):
         return paths[0] if len(paths) == 1 else concat_channels(F, *paths)
 
 
-class GloRe(HybridBlock):
+class GloRe(UnitBlock):
     """Global reasoning unit, out = x + extension(Y): `(B, C, *space) -> (B, C, *space)`.
 
     1. state (B, S, L) and mask (B, N, L): 1x1 convolutions of x, N = mid_channels, S = 2 N
     2. V = state · maskᵀ: (B, S, N), divided by L where `normalize`
     3. U = V + V·Aᵀ over the nodes (A learned), Z = W·U over the states; `graph_layers` times
-    4. Y = Z · mask: (B, S, L); with `extend_first` extension(Z) · mask instead, the same numbers
+    4. Y = Z · mask: (B, S, L); with `extend_first` out = x + extension(Z) · mask, the same numbers
 
     Parameters
     ----------
@@ -70,14 +72,14 @@ class GloRe(HybridBlock):
     arrangement : "pre" (BatchNorm-ReLU before every convolution, for pre-activation networks) or
         "post" (BatchNorm behind the last one, its gamma zero at first, so that the unit starts as
         the identity and can be put into a trained network).
-    normalize : divide the node features by the number of locations; for varying input sizes.
+    normalize : divide the node features by the number of locations; for inputs of any size.
     graph_layers : graph convolution layers g (paper, Table 1).
-    shared_projection : project back with the mask of the way in; else learn a second one.
-    pool_stride : average the way in over that many locations a dimension, to save time.
-    extend_first : extend the nodes, not the locations: cheaper where those are many ("post" only).
-    zero_gamma : start as the identity; False starts the last BatchNorm with gamma one ("post").
-    residual : channels of the residual path of a dual-path network, extended on their own, as are
-        the others ("pre" only); 0 for a network of one path.
+    shared_projection : project back with the mask of the way in; False learns a second mask.
+    pool_stride : average the input of the way in over that many locations a dimension.
+    extend_first : extend the nodes, not the locations: faster where those are many ("post" only).
+    zero_gamma : start as the identity; False starts the last gamma at one ("post" only).
+    residual : channels of the residual path of a dual-path network, whose two paths are extended by
+        a convolution each ("pre" only); 0 for other networks.
     eps : BatchNorm's.
     prefix : prefix of the parameters, as "conv4_B03_extra_".
 
@@ -116,15 +118,12 @@ class GloRe(HybridBlock):
             residual=residual,
             eps=eps,
         )
-        self._normalize = normalize
-        self._extend_first = extend_first
-        self._axes = ndim
-        self._pool_stride = (pool_stride,) * ndim
-        post = arrangement == "post"
+        self._build(unit)
 
-        def conv(row):
-            return convolution(row) if post else PreActConv(row, eps)
-
+    def _build(self, unit):
+        self._unit = unit
+        post = unit.arrangement == "post"
+        conv = convolution if post else functools.partial(PreActConv, eps=unit.eps)
         with self.name_scope():
             self.state = conv(unit.state)
             self.projection = conv(unit.projection)
@@ -137,25 +136,32 @@ class GloRe(HybridBlock):
             self.extension = Extension([conv(row) for row in unit.extensions])
             self.norm = None
             if post:
-                name = unit.extensions[0].name
-                self.norm = Norm(name, in_channels, relu=False, zero_gamma=zero_gamma, eps=eps)
+                self.norm = Norm(
+                    unit.extensions[0].name,
+                    unit.in_channels,
+                    relu=False,
+                    zero_gamma=unit.zero_gamma,
+                    eps=unit.eps,
+                )
 
     def hybrid_forward(self, F, x):
         """`(B, C, *space) -> (B, C, *space)`."""
-        flat = flatten_locations(F, x, self._axes)
+        unit = self._unit
+        flat = flatten_locations(F, x, unit.ndim)
         mask = self.projection(flat)
         way_in, pooled_mask = flat, mask
-        if max(self._pool_stride) > 1:
-            way_in = pool_locations(F, flat, x, self._pool_stride)
-            pooled_mask = pool_locations(F, mask, x, self._pool_stride)
-        v = pool_to_nodes(F, self.state(way_in), pooled_mask, self._normalize)
+        if unit.pool_stride > 1:
+            stride = (unit.pool_stride,) * unit.ndim
+            way_in = pool_locations(F, flat, x, stride)
+            pooled_mask = pool_locations(F, mask, x, stride)
+        v = pool_to_nodes(F, self.state(way_in), pooled_mask, unit.normalize)
         z = self.graph(v)
         if self.reverse is not None:
             mask = self.reverse(flat)
-        if self._extend_first:
+        if unit.extend_first:
             y = broadcast_back(F, self.extension(z), mask)
         else:
             y = self.extension(broadcast_back(F, z, mask))
         if self.norm is not None:
             y = self.norm(y)
-        return x + restore_locations(F, y, x, self._axes)
+        return x + restore_locations(F, y, x, unit.ndim)

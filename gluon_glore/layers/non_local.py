@@ -1,19 +1,26 @@
 """The non-local block (Wang et al., CVPR 2018, https://arxiv.org/abs/1711.07971), the baseline."""
 
-from mxnet.gluon import HybridBlock
-
 from ..plan.units import BATCH_NORM_EPS, NonLocalUnit
-from .basic import Norm, convolution
+from .basic import Norm, UnitBlock, convolution
 from .functional import attend, flatten_locations, pool_locations, restore_locations
 
 
-class NonLocal(HybridBlock):
+class NonLocal(UnitBlock):
     """Embedded-Gaussian non-local block: `(B, C, *space) -> (B, C, *space)`.
 
-    out = x + BatchNorm(W_z · attention(theta, phi, g)); starts as the identity, but with
-    `zero_gamma` False. `mid_channels` is the inner width, half of `in_channels` in the paper;
-    `subsample` max-pools the input of keys and values over that many pixels a spatial dimension;
-    `eps` is BatchNorm's. Raises InputError on values below 1.
+    out = x + BatchNorm(W_z · attention(theta, phi, g)).
+
+    Parameters
+    ----------
+    in_channels : channels C of the input.
+    mid_channels : inner width, half of `in_channels` in the paper.
+    ndim : spatial dimensions of the input, 1, 2 or 3 (time first).
+    subsample : max-pool the input of keys and values over that many pixels a spatial dimension.
+    zero_gamma : start as the identity; False starts BatchNorm's gamma at one.
+    eps : BatchNorm's.
+    prefix : prefix of the parameters, as "conv4_B03_extra_".
+
+    Raises InputError naming the field that is out of range.
     """
 
     def __init__(
@@ -30,20 +37,28 @@ class NonLocal(HybridBlock):
         unit = NonLocalUnit(
             self.name, in_channels, mid_channels, ndim, subsample, zero_gamma, eps=eps
         )
-        self._axes = ndim
-        self._pool = unit.pool if subsample > 1 else None
+        self._build(unit)
+
+    def _build(self, unit):
+        self._unit = unit
         with self.name_scope():
             self.theta = convolution(unit.theta)
             self.phi = convolution(unit.phi)
             self.value = convolution(unit.value)
             self.extension = convolution(unit.extension)
-            name = unit.extension.name
-            self.norm = Norm(name, in_channels, relu=False, zero_gamma=zero_gamma, eps=eps)
+            self.norm = Norm(
+                unit.extension.name,
+                unit.in_channels,
+                relu=False,
+                zero_gamma=unit.zero_gamma,
+                eps=unit.eps,
+            )
 
     def hybrid_forward(self, F, x):
         """`(B, C, *space) -> (B, C, *space)`."""
-        flat = flatten_locations(F, x, self._axes)
-        seen = pool_locations(F, flat, x, self._pool, "max") if self._pool else flat
+        unit = self._unit
+        flat = flatten_locations(F, x, unit.ndim)
+        seen = pool_locations(F, flat, x, unit.pool, "max") if unit.subsample > 1 else flat
         y = attend(F, self.theta(flat), self.phi(seen), self.value(seen))
         y = self.norm(self.extension(y))
-        return x + restore_locations(F, y, x, self._axes)
+        return x + restore_locations(F, y, x, unit.ndim)

@@ -12,7 +12,7 @@ class ChannelAttention(HybridBlock):
 
     def __init__(self, row: SqueezeExcite):
         super().__init__(prefix="se_")
-        # Named beside this block, as every parameter: <unit>_se-fc1_weight.
+        # Not inside this block's name_scope(): <unit>_se-fc1_weight has one level below the unit.
         self._axes = row.axes
         self.pool = GlobalAveragePool(row.axes, prefix="se-pool_")
         self.fc1 = nn.Dense(row.hidden, in_units=row.channels, prefix="se-fc1_")

@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds, counted on the static graph.
+"""Parameters and multiply-adds of a network, counted on its static graph.
 
 A multiply-add is one multiplication and one addition in a convolution, a dense layer or a
 batch_dot, as the paper's GFLOPs count them (Table 2); normalisation, activation and pooling are
@@ -18,8 +18,8 @@ from ..utils.errors import InputError
 
 
 @dataclass(frozen=True)
-class Node:
-    """One operator of the graph: its name, `parameters` it reads, `macs` at batch 1."""
+class OperatorCount:
+    """An operator of the graph, the number of `parameters` it reads, its `macs` at batch 1."""
 
     name: str
     op: str
@@ -28,7 +28,7 @@ class Node:
 
 
 class StageCount(NamedTuple):
-    """A stage with all its units, and what the extra ones (GloRe, non-local) have of it."""
+    """A stage with all its units, and the share that its extra units (GloRe, non-local) have."""
 
     stage: str
     parameters: int
@@ -38,10 +38,10 @@ class StageCount(NamedTuple):
 
 
 def count(symbol, input_shape):
-    """Every counted operator of a logits symbol, as a list of `Node`.
+    """A list of `OperatorCount`: the operators of a symbol that have parameters or multiply-adds.
 
-    `input_shape` is `(channels, *pixels)`. Each parameter counts at its first reader; BatchNorm's
-    running statistics are no parameters.
+    `input_shape` is `(channels, *pixels)`. A parameter that several operators read counts at the
+    first one. BatchNorm's running statistics are no parameters.
     """
     data = {"data": (1, *input_shape)}
     internals = symbol.get_internals()
@@ -66,11 +66,12 @@ def count(symbol, input_shape):
         size = sum(int(np.prod(shape_of[name])) for name in read)
         macs = _macs(node, inputs, lambda index=index: shape((index, 0)))
         if size or macs:
-            counted.append(Node(node["name"], node["op"], size, macs))
+            counted.append(OperatorCount(node["name"], node["op"], size, macs))
     return counted
 
 
 def _macs(node, inputs, output):
+    """Multiply-adds of an operator; `inputs` are its inputs' shapes, `output()` is its own."""
     if node["op"] == "Convolution":  # the weight is (out, in / groups, *kernel)
         return int(np.prod(output())) * int(np.prod(inputs[1][1:]))
     if node["op"] == "FullyConnected":
@@ -82,20 +83,20 @@ def _macs(node, inputs, output):
 
 
 def count_network(net, input_size=None):
-    """`count` of a `Network` at `input_size` pixels (default: its spec's)."""
+    """The operators of a `Network` at `input_size` pixels (default: its spec's), as of `count`."""
     size = input_size or net.spec.input_size
     return count(net(mx.sym.var("data")), (net.spec.in_channels, *size))
 
 
 def totals(nodes):
-    """(parameters, multiply-adds) of a list of `Node`."""
+    """(parameters, multiply-adds) of a list of `OperatorCount` together."""
     return sum(n.parameters for n in nodes), sum(n.macs for n in nodes)
 
 
 def by_unit(net, nodes):
     """`{unit name: (parameters, macs)}` in the plan's order, "stem" first and "head" last.
 
-    `nodes` are `count_network(net)`. Raises InputError on one that is not of this network.
+    `nodes` are `count_network(net)`. Raises InputError on an operator of another network.
     """
     names = UnitNames(net.spec)
     groups = {name: [] for name in names}
@@ -110,8 +111,8 @@ def by_unit(net, nodes):
 def by_stage(net, nodes):
     """A list of `StageCount` in order: "stem", "Res2" and on, "head".
 
-    An extra unit counts in its stage, and is shown as the extra share of it. `nodes` as for
-    `by_unit`.
+    `nodes` are `count_network(net)`. Extra units are counted in their stage, and once more as its
+    extra share.
     """
     costs = by_unit(net, nodes)
     stages = {}

@@ -1,4 +1,8 @@
-"""A symbol's graph, read from its JSON without MXNet: operators, their inputs and attributes."""
+"""The graph of an MXNet symbol, read from its JSON without MXNet, whichever release wrote it.
+
+`read_graph` reads a file, which may be a stranger's: what it holds is bounded, and refused in one
+line where it is no graph. `Node` answers what the attributes of an operator say.
+"""
 
 import json
 from dataclasses import dataclass
@@ -8,24 +12,16 @@ from typing import Dict, Optional, Tuple
 from ..utils.errors import InputError, naming
 
 MAX_BYTES = 8 * 2**20
-
-
 MAX_NODES = 20_000  # the released networks have up to 4,000
+MAX_NAME = 1000  # characters
+LARGEST = 2**20  # number in an attribute
 
-
-MAX_NAME = 1000
-
-
-LARGEST = 2**20  # of any number in it
-
-
+# The operators that have parameters: the inputs behind the data, and the attribute with the width.
 PARAMETERS = {
     "Convolution": ("weight", "bias"),
     "FullyConnected": ("weight", "bias"),
     "BatchNorm": ("gamma", "beta", "running_mean", "running_var"),
 }
-
-
 WIDTHS = {"Convolution": "num_filter", "FullyConnected": "num_hidden"}
 
 
@@ -41,7 +37,7 @@ class Node:
     def numbers(self, key, default):
         """An attribute as a tuple of whole numbers: "(3, 3)" is (3, 3), "2" is (2,).
 
-        Raises InputError where it is something else.
+        Raises InputError where it is something else, or a number is over `LARGEST`.
         """
         text = self.attrs.get(key)
         if text is None:
@@ -49,38 +45,38 @@ class Node:
         try:
             values = tuple(int(part) for part in text.strip("()[] ").split(",") if part.strip())
         except ValueError:
-            values = (LARGEST + 1,)
-        if any(abs(value) > LARGEST for value in values):
+            values = None
+        if values is None or any(abs(value) > LARGEST for value in values):
             raise InputError(
                 f"{self.name}: {key} must be whole numbers up to {LARGEST}, given {text[:80]!r}"
             )
         return values
 
     def number(self, key, default=None):
-        """An attribute as a whole number. Raises InputError where there is none."""
+        """An attribute as one whole number. Raises InputError where it is not one, or not given."""
         values = self.numbers(key, (default,))
         if len(values) != 1 or values[0] is None:
             raise InputError(f"{self.name}: {key} must be one number, given {values[:9]}")
         return values[0]
 
+    def flag(self, key, default):
+        """Whether an attribute says "True" or "1"; `default` where it is not given."""
+        return self.attrs.get(key, str(default)).lower() in ("true", "1")
+
     @property
     def width(self):
-        """The channels or units that a layer gives. Raises InputError where that is no number."""
+        """The channels that a convolution or dense layer gives. Raises InputError below 1."""
         width = self.number(WIDTHS[self.op])
         if width < 1:
             raise InputError(f"{self.name}: {WIDTHS[self.op]} must be at least 1, given {width}")
         return width
 
-    def flag(self, key, default):
-        """Whether an attribute says "True" or "1"; `default` where it is not given."""
-        return self.attrs.get(key, str(default)).lower() in ("true", "1")
-
 
 def read_graph(path) -> Tuple[Node, ...]:
     """The nodes of a symbol file, each behind its inputs.
 
-    Reads what MXNet has written since 2016. Raises InputError where the file is missing, too large,
-    or no symbol.
+    Reads what MXNet has written since 2016. Raises InputError naming the file where it is missing,
+    too large, or no symbol.
     """
     path = Path(path)
     if not path.is_file():
@@ -91,39 +87,41 @@ def read_graph(path) -> Tuple[Node, ...]:
         raise InputError(f"{path}: over {MAX_BYTES >> 20} MiB, a symbol has less")
     try:
         nodes = json.loads(data)["nodes"]
-        if len(nodes) <= MAX_NODES:
-            return parse_nodes(nodes)
+        if len(nodes) > MAX_NODES:
+            raise InputError(f"{len(nodes)} operators, at most {MAX_NODES} are read")
+        return parse_nodes(nodes)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         raise InputError(f"{path}: not an MXNet symbol") from None
-    raise InputError(f"{path}: {len(nodes)} operators, at most {MAX_NODES} are read")
 
 
 def parse_nodes(nodes) -> Tuple[Node, ...]:
-    """The nodes of a symbol's JSON.
+    """The nodes of a symbol's JSON, each behind its inputs.
 
     Raises InputError where one reads a second output of an operator, which none of the networks
-    here has; ValueError and its like where they are no nodes.
+    here does; ValueError, LookupError, TypeError, AttributeError or OverflowError where they are
+    no nodes.
     """
-    parsed = []
-    for place, node in enumerate(nodes):
-        attrs = {}
-        for key in ("attr", "param", "attrs"):  # by the age of the MXNet that wrote it
-            attrs.update(node.get(key) or {})
-        inputs = tuple(int(entry[0]) for entry in node["inputs"])
-        if not all(0 <= i < place for i in inputs):
-            raise ValueError("an operator stands before its input")
-        name, op = str(node["name"]), str(node["op"])
-        if not name.isprintable() or len(name) > MAX_NAME:
-            raise ValueError("a name that is no text")
-        if op in PARAMETERS and len(inputs) < 2:
-            raise ValueError("a layer without parameters")
-        if any(entry[1] for entry in node["inputs"]):
-            raise InputError(f"{name} reads a second output of an operator")
-        attrs = {str(key): str(value) for key, value in attrs.items()}
-        parsed.append(Node(name, op, attrs, inputs))
-    return tuple(parsed)
+    return tuple(_parse_node(node, place) for place, node in enumerate(nodes))
+
+
+def _parse_node(node, place) -> Node:
+    """The node of its JSON, `place` nodes stand before it."""
+    name, op = str(node["name"]), str(node["op"])
+    if not name.isprintable() or len(name) > MAX_NAME:
+        raise ValueError("a name that is no text")
+    inputs = tuple(int(entry[0]) for entry in node["inputs"])
+    if not all(0 <= i < place for i in inputs):
+        raise ValueError("an operator stands before its input")
+    if op in PARAMETERS and len(inputs) < 2:
+        raise ValueError("a layer without parameters")
+    if any(entry[1] for entry in node["inputs"]):
+        raise InputError(f"{name} reads a second output of an operator")
+    attrs = {}
+    for key in ("attr", "param", "attrs"):  # by the age of the MXNet that wrote it
+        attrs.update(node.get(key) or {})
+    return Node(name, op, {str(key): str(value) for key, value in attrs.items()}, inputs)
 
 
 def last_layer(nodes) -> Optional[Node]:
@@ -131,8 +129,11 @@ def last_layer(nodes) -> Optional[Node]:
     return next((node for node in reversed(nodes) if node.op in WIDTHS), None)
 
 
-def pool_window(node):
-    """Kernel, stride and pad of a pool, or "all": an average at stride 1 is as large as its map."""
+def pool_window(node) -> tuple:
+    """What a location of a pool's output is made of: (kernel, stride, pad, rounding convention).
+
+    ("all",) where it is the whole map: an average at stride 1 has the map's size as its kernel.
+    """
     kernel = node.numbers("kernel", ())
     ones, zeros = (1,) * len(kernel), (0,) * len(kernel)
     stride, pad = node.numbers("stride", ones), node.numbers("pad", zeros)

@@ -1,6 +1,5 @@
-"""A network from its spec: stem, walk of the plan, tail, perhaps a head, classifier."""
+"""A network from its spec: stem, the units of the plan, tail, head if there is one, classifier."""
 
-import dataclasses
 import warnings
 
 import mxnet as mx
@@ -16,18 +15,19 @@ from ..layers.residual import Residual
 from ..plan.spec import NetSpec
 from ..utils.errors import InputError
 
-BACKBONE = {"residual": Residual, "dual_path": DualPath, "conv": ConvNorm}
-EXTRAS = {"glore": GloRe, "nonlocal": NonLocal}  # blocks that users build too, from plain options
+BLOCKS = {
+    "residual": Residual,
+    "dual_path": DualPath,
+    "conv": ConvNorm,
+    "glore": GloRe.from_unit,
+    "nonlocal": NonLocal.from_unit,
+}
 
 
 def make_unit(unit):
-    """The block of a unit of the plan."""
-    if unit.kind in BACKBONE:
-        return BACKBONE[unit.kind](unit)
-    options = dataclasses.asdict(unit)
-    name, passing = options.pop("name"), options.pop("passing")
-    block = EXTRAS[unit.kind](prefix=f"{name}_", **options)
-    return OnResidualPath(block, unit.in_channels) if passing else block
+    """The block of a unit of the plan; where channels pass it by, it sees the others only."""
+    block = BLOCKS[unit.kind](unit)
+    return OnResidualPath(block, unit.in_channels) if getattr(unit, "passing", 0) else block
 
 
 class Network(HybridBlock):
@@ -36,10 +36,10 @@ class Network(HybridBlock):
     Where the spec has a head, it labels every pixel: logits `(B, classes, H, W)` of the input's own
     height and width.
 
-    `features` is all before the classifier `output`, as in Gluon's model zoo: it ends in the pooled
-    `(B, feature_channels)`, or in the head's `(B, head.channels, H / 8, W / 8)`. `classes` defaults
-    to the spec's. Raises InputError where it is below 1, and on an input of other channels,
-    dimensions or frames, or too few pixels.
+    As in Gluon's model zoo, `output` is the classifier, and `features` all layers before it. These
+    end in pooled features `(B, feature_channels)`, or with a head in `(B, head.channels, H / 8,
+    W / 8)`. `classes` defaults to the spec's. Raises InputError where it is below 1, and on an
+    input of other channels, dimensions or frames, or of too few pixels.
     """
 
     def __init__(self, spec: NetSpec, classes=None):
@@ -74,9 +74,9 @@ class Network(HybridBlock):
             self.output = nn.Dense(classes, in_units=channels, prefix=f"{classifier}_")
 
     def forward(self, x):
-        """`(B, C, *space) -> (B, classes)`, or of a head `(B, classes, H, W)`.
+        """`(B, C, *space) -> (B, classes)`, or with a head `(B, classes, H, W)`.
 
-        Raises InputError where an array's shape is not one that the network takes.
+        Raises InputError on an array of a shape that the network does not take.
         """
         if isinstance(x, mx.nd.NDArray):
             if x.ndim != self.spec.ndim + 2 or x.shape[1] != self.spec.in_channels:
@@ -87,12 +87,12 @@ class Network(HybridBlock):
             self.spec.check_input(x.shape[2:])
         if not (self.spec.head and self.spec.head.auxiliary):
             return super().forward(x)
-        with warnings.catch_warnings():  # `auxiliary` is for training
+        with warnings.catch_warnings():  # only training runs `auxiliary`
             warnings.filterwarnings("ignore", "Parameter .* is not used by any computation")
             return super().forward(x)
 
     def hybrid_forward(self, F, x):
-        """`(B, C, *space) -> (B, classes)`, or of a head `(B, classes, H, W)`."""
+        """`(B, C, *space) -> (B, classes)`, or with a head `(B, classes, H, W)`."""
         if self.spec.ndim == 1:
             x = flatten_locations(F, x, axes=1)
         y = self.output(self.features(x))

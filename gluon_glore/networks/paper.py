@@ -1,6 +1,8 @@
-"""The networks by name, one row each. Placements are counted from 1; sources in the docstrings.
+"""The networks of the paper by name, a row each; their docstrings say where they are from.
 
-The rows of the smallest are in `small.py`.
+Extra units stand behind the residual units whose numbers are given, counted from 1. The smallest
+networks are rows of `small.py`. Who asks for networks by name takes `get_spec` and `list_models`
+from here: importing this file registers all rows.
 """
 
 import dataclasses
@@ -8,11 +10,10 @@ import dataclasses
 from ..plan.head import as_fcn
 from ..plan.spec import NetSpec
 from ..plan.stages import Stage, Stem
-from ..weights.manifest import clip_of, labels_pixels, spec_of
 from . import small  # noqa: F401 - registers its rows
 from .registry import get_spec, list_models, register_model
 
-__all__ = ["clip_of", "get_spec", "labels_pixels", "list_models", "spec_of"]
+__all__ = ["get_spec", "list_models"]
 
 STRIDES = (1, 2, 2, 2)
 WIDTHS = (256, 512, 1024, 2048)
@@ -22,16 +23,19 @@ PLACES_101 = {"res3": (1, 3), "res4": (6, 12, 18)}
 
 
 def _resnet(*blocks, **options) -> NetSpec:
+    """A ResNet of so many residual units in Res2 to Res5."""
     return NetSpec(stages=tuple(map(Stage, blocks, WIDTHS, STRIDES)), **options)
 
 
 def _resnext(*blocks, groups, width) -> NetSpec:
+    """A ResNeXt of so many residual units a stage, with `groups` of `width` channels in Res2."""
     mids = (groups * width * 2**i for i in range(4))
     rows = zip(blocks, WIDTHS, STRIDES, mids)
     return NetSpec(stages=tuple(Stage(*row, groups=groups) for row in rows))
 
 
 def _dpn(*blocks, width, groups, growth, stem) -> NetSpec:
+    """A DPN of so many units a stage; `width` is that inside the units of Res2."""
     rows = zip(blocks, WIDTHS, STRIDES, (width * 2**i for i in range(4)), growth)
     stages = (Stage(*row, groups=groups, growth=inc) for *row, inc in rows)
     return NetSpec(stages=tuple(stages), stem=Stem(channels=stem), family="dpn")
@@ -191,7 +195,8 @@ def dpn131_glore_2_3():
     return dpn131().with_units("glore", res3=(4, 7), res4=(7, 14, 21))
 
 
-def _video(*blocks):
+def _video(*blocks) -> NetSpec:
+    """A 3-D "lite" ResNet: in Res3 and Res4 each second unit sees neighbouring frames."""
     odd = (tuple(range(1, n + 1, 2)) for n in blocks[1:3])
     temporal = (tuple(range(1, blocks[0] + 1)), *odd, (2,))
     rows = zip(blocks, WIDTHS, ((1, 1, 1), (2, 2, 2), (1, 2, 2), (1, 2, 2)), temporal)
@@ -302,7 +307,8 @@ def fcn_small_glore_1_cityscapes():
     return _fcn_small(units=1, mid_channels=32)
 
 
-def _lite(video):
+def _lite(video) -> NetSpec:
+    """The 2-D network of a 3-D one, with ImageNet's classes."""
     return dataclasses.replace(video.flattened(), dropout=0.0, classes=1000)
 
 

@@ -1,4 +1,7 @@
-"""The registry of network specs: `@register_model`, `list_models`, `get_spec`, `on_register`."""
+"""The registry of network specs by name.
+
+`paper.py` and `small.py` register the rows of this package, users their own.
+"""
 
 import dataclasses
 import difflib
@@ -43,16 +46,19 @@ def list_models(pattern="*"):
 
 
 def check_name(name, allowed=r"[\w.-]+"):
-    """Raise InputError where weights of a network so called could not be a file or folder."""
+    """Raise InputError where a network's name is unfit for a file or folder.
+
+    `allowed` is the regular expression that it must match.
+    """
     if not re.fullmatch(allowed, name):
         raise InputError(f"a network's name has letters, digits, '_', '-' and '.', given {name!r}")
 
 
 def unregistered(spec, name):
-    """The spec, but None where it is that of this package's own row `name`.
+    """The spec that a file about network `name` must hold: None where it is this package's row.
 
-    Files carry it: their name alone would make another network, or where the module that registers
-    a user's row is not imported, none.
+    Files hold any other: a reader who had the name alone would build another network, or none where
+    the module that registers a user's row is not imported.
     """
     own = name in _ROWS and _ROWS[name].__module__.startswith(f"{__package__}.")
     if own and spec_to_fields(get_spec(name)) == spec_to_fields(spec):

@@ -1,4 +1,4 @@
-"""A `NetSpec` as plain fields and back, for the files that carry a network of their own."""
+"""A `NetSpec` as plain fields and back, for files that describe a network."""
 
 import dataclasses
 
@@ -7,11 +7,11 @@ from .head import FCNHead
 from .spec import NetSpec
 from .stages import Placement, Stage, Stem
 
-LARGEST = 2**20  # of any number in it: a plan is walked unit by unit when it is built
+LARGEST = 2**20  # number in a file's fields: a spec walks its plan unit by unit to check it
 
 
 def spec_to_fields(spec):
-    """The spec as dictionaries, lists, numbers and strings, without its name and source."""
+    """A spec as dictionaries, lists, numbers and strings, without its name and source."""
     fields = _plain(dataclasses.asdict(spec))
     del fields["name"], fields["source"]
     for extra in fields["extras"]:
@@ -20,7 +20,7 @@ def spec_to_fields(spec):
 
 
 def spec_from_fields(fields, name="", source="") -> NetSpec:
-    """The spec of `spec_to_fields`. Raises InputError where the fields are not one's."""
+    """The spec that `spec_to_fields` made `fields` of. Raises InputError where they are no spec."""
     try:
         fields = {key: _tuples(value) for key, value in fields.items()}
         _check_size(fields)
@@ -39,12 +39,14 @@ def spec_from_fields(fields, name="", source="") -> NetSpec:
 
 
 def _plain(value):
+    """`value` with lists in the place of tuples, at any depth."""
     if isinstance(value, dict):
         return {key: _plain(v) for key, v in value.items()}
     return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def _tuples(value):
+    """`value` with tuples in the place of lists, at any depth."""
     if isinstance(value, dict):
         return {key: _tuples(v) for key, v in value.items()}
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value

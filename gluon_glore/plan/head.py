@@ -1,8 +1,7 @@
 """The head that makes a network label every pixel: a fully convolutional network (FCN) as data.
 
 Long et al., CVPR 2015 (https://arxiv.org/abs/1411.4038), on dilated convolutions (Yu and Koltun
-2016, https://arxiv.org/abs/1511.07122) with GloRe units in the head (paper, section 4.3). No MXNet
-in this file.
+2016, https://arxiv.org/abs/1511.07122), with GloRe units in the head (paper, section 4.3).
 """
 
 from __future__ import annotations
@@ -14,17 +13,18 @@ from typing import Iterator, Tuple, Union
 from ..utils.errors import InputError
 from .units import ConvUnit, GloReUnit, make_conv, per_axis
 
-DILATED = 2  # stages that keep their resolution: a location of the last one stands for 8 x 8 pixels
+# So many of the last stages keep the resolution: a location of the last one is 8 x 8 pixels.
+DILATED = 2
 
 
 @dataclass(frozen=True)
 class FCNHead:
     """3x3 convolution, GloRe units, 3x3 convolution, dropout, and a classifier of every pixel.
 
-    Convolutions have `channels` filters. The `units` GloRe units have `mid_channels` nodes and
-    twice as many states, normalised by the number of locations, for pictures of any size. With
-    `auxiliary` a second, smaller head learns from that stage (2..5) in training. Raises InputError
-    where a number is out of range.
+    Convolutions have `channels` filters. There are `units` GloRe units of `mid_channels` nodes and
+    twice as many states; their node features are divided by the number of locations, so that
+    pictures may have any size. With `auxiliary` above 0 a second, smaller head learns from that
+    stage (2..5) in training. Raises InputError where a number is out of range.
     """
 
     channels: int = 512
@@ -40,7 +40,7 @@ class FCNHead:
                 )
 
     def plan(self, in_channels, eps) -> Iterator[Union[ConvUnit, GloReUnit]]:
-        """The units between the features `(B, in_channels, H, W)` and the classifier."""
+        """Yield the units between the features `(B, in_channels, H, W)` and the classifier."""
         yield ConvUnit(make_conv("head_conv1", in_channels, self.channels, 3), eps)
         for number in range(1, self.units + 1):
             yield GloReUnit(
@@ -54,7 +54,7 @@ class FCNHead:
         yield ConvUnit(make_conv("head_conv2", self.channels, self.channels, 3), eps)
 
     def auxiliary_unit(self, in_channels, eps) -> ConvUnit:
-        """What stands before the auxiliary classifier, of the stage's `in_channels`."""
+        """The convolution from a stage's `in_channels` to the auxiliary classifier."""
         return ConvUnit(make_conv("auxiliary_conv1", in_channels, max(1, in_channels // 4), 3), eps)
 
 
@@ -72,14 +72,15 @@ def as_fcn(
 ):
     """A 2-D network of a `NetSpec` made fully convolutional: pixels to logits at every pixel.
 
-    The last two stages keep the resolution of the one before: their 3x3 convolutions are dilated
-    by the strides they lost, so that they compute for every location what the network of these
-    weights computes for each fourth. `multi_grid` gives the dilation of each unit of the last stage
-    instead (Chen et al. 2017, https://arxiv.org/abs/1706.05587, section 3.1.2). The other options
-    are `FCNHead`'s and the spec's own; `input_size` is that of training, others will do.
+    The last two stages keep the resolution of the stage before. Their 3x3 convolutions are dilated
+    by the strides that they lose, so that they compute for every location what the classification
+    network of the same weights computes for each second or fourth. `multi_grid` gives the dilation
+    of each unit of the last stage instead (Chen et al. 2017, https://arxiv.org/abs/1706.05587,
+    section 3.1.2). The other options are those of `FCNHead` and `NetSpec`; `input_size` is that of
+    training, and inputs may have another.
 
-    Raises InputError where the network has not two dimensions or a head already, or strides in one
-    direction.
+    Raises InputError where the network has not two dimensions, has a head already, or strides
+    differently along its two axes.
     """
     if spec.ndim != 2 or spec.head is not None:
         raise InputError(
@@ -91,7 +92,7 @@ def as_fcn(
         stride, *others = set(per_axis(stage.stride, spec.ndim))
         if others:
             raise InputError(f"an FCN's strides are alike on both axes, given {stage.stride}")
-        # The first unit reads what lies as close as before, so that trained weights mean the same.
+        # The first unit reads features of the old density: trained weights keep their meaning.
         dilation = (lost, *(lost * stride,) * (stage.blocks - 1))
         stages.append(dataclasses.replace(stage, stride=1, dilation=dilation))
         lost *= stride

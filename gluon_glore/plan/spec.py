@@ -1,7 +1,7 @@
 """Networks as data: every width, stride, kernel and unit position, computed once in plain Python.
 
-`NetSpec.plan()` yields the units of a network in order. `gluon_glore` spells the plan as
-HybridBlocks, `symbols` spells it with `mx.sym`; neither computes a width. No MXNet in this file.
+`NetSpec.plan()` yields the units of a network in order. `gluon_glore` builds HybridBlocks from the
+plan, `symbols` builds symbols; neither computes a width.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from .units import (
     EXTRA_UNITS,
     Conv,
     DualPathUnit,
+    GloReUnit,
+    NonLocalUnit,
     PlanUnit,
     ResidualUnit,
     SqueezeExcite,
@@ -31,21 +33,22 @@ NAMES = {
     "resnet": ("conv1", "conv1", "tail", "classifier"),
     "dpn": ("conv1_x_1", "conv1_x_1__relu-sp", "conv5_x_x__relu-sp", "fc6"),
 }
-# The inner width of an extra unit, as a share of the width it stands at: 128 and 256 nodes at Res3
-# and Res4 of a bottleneck network (paper, section 4.1); half for the non-local block (Wang et al.).
-MID_SHARE = {"glore": 4, "nonlocal": 2}
+# The inner width of an extra unit is that of its stage divided by this: 128 and 256 nodes at Res3
+# and Res4 of a bottleneck network (paper, section 4.1), and half for the non-local block (Wang et
+# al. 2018).
+MID_DIVISOR = {"glore": 4, "nonlocal": 2}
 
 
 @dataclass(frozen=True)
 class NetSpec:
     """A network as a row: `plan()` yields its units. Raises InputError where it can't be built.
 
-    `stages[0]` is Res2. `family` is "resnet" or "dpn". `bottleneck` picks 1x1-3x3-1x1 units (the
-    stride on the 3x3) over 3x3-3x3 ones; `squeeze_excite` is the reduction of channel attention, 0
-    for none. Inputs are `(B, in_channels, *input_size)` pixels. `dropout` is the share dropped
-    before the classifier, `classes` what it has unless told otherwise, `eps` is BatchNorm's. With a
-    `head` the network labels every pixel (see `head.as_fcn`), without it classifies the picture.
-    `source` says where the row is from; the zoo fills in `name` and `source`.
+    `stages[0]` is Res2. `family` is "resnet" or "dpn". `bottleneck` picks 1x1-3x3-1x1 units (with
+    the stride on the 3x3) over 3x3-3x3 ones; `squeeze_excite` is the reduction of channel
+    attention, 0 for none. Inputs are `(B, in_channels, *input_size)` pixels. `dropout` is the share
+    of features dropped before the classifier, `classes` their default number, `eps` is BatchNorm's.
+    With a `head` the network labels every pixel (see `head.as_fcn`), without one it classifies the
+    picture. `source` says where the row is from; the registry fills in `name` and `source`.
     """
 
     stages: Tuple[Stage, ...]
@@ -146,12 +149,12 @@ class NetSpec:
 
     @property
     def frames(self) -> Union[int, None]:
-        """Frames of a clip, for networks with `temporal` stages: as trained, no others."""
+        """Frames of a clip, which networks with `temporal` stages can't vary; None of others."""
         return self.input_size[0] if any(s.temporal is not None for s in self.stages) else None
 
     @property
     def ndim(self) -> int:
-        """The axes of an input, frames counted: 1, 2 or 3."""
+        """Dimensions of an input, time among them: 1, 2 or 3."""
         return len(self.input_size)
 
     @property
@@ -208,18 +211,18 @@ class NetSpec:
         return last.out_channels
 
     def head_plan(self) -> Iterator[PlanUnit]:
-        """Every unit between tail and classifier, in order: none without a `head`."""
+        """Yield every unit between tail and classifier, in order; none without a `head`."""
         return iter(()) if self.head is None else self.head.plan(self.feature_channels, self.eps)
 
     def plan(self) -> Iterator[PlanUnit]:
-        """Every unit between stem and tail, in order, with its full name."""
+        """Yield every unit between stem and tail, in order, with its full name."""
         for _, unit in self.plan_by_stage():
             yield unit
 
     def plan_by_stage(self) -> Iterator[Tuple[int, PlanUnit]]:
         """The plan with the number of each unit's stage: `(2, unit)` stands in Res2.
 
-        An extra unit is of the stage of the unit it follows.
+        An extra unit stands in the stage of the unit that it follows.
         """
         extras = {(e.stage, e.after): e for e in self.extras}
         channels = self.stem.channels
@@ -247,6 +250,7 @@ class NetSpec:
         )
 
     def _residual(self, number, stage, block, in_channels) -> ResidualUnit:
+        """Residual unit `block` (from 1) of stage `number` (from 2)."""
         out, stride = stage.out_channels, stage.stride if block == 1 else 1
         if self.bottleneck:
             names = ("conv-m1", "conv-m2", "conv-m3")
@@ -266,13 +270,14 @@ class NetSpec:
         return ResidualUnit(f"conv{number}_B{block:02d}", convs, shortcut, attention, self.eps)
 
     def _dual_path(self, number, stage, block, in_channels) -> DualPathUnit:
+        """Dual-path unit `block` (from 1) of stage `number` (from 2)."""
         residual, stride = stage.out_channels, stage.stride if block == 1 else 1
         out = residual + stage.growth
         names = ("c1x1-a", "c3x3-b", "c1x1-c")
         convs = self._bottleneck(stage, block, in_channels, out, names, stride)
         projection = None
         if block == 1:
-            across = per_axis(stride, self.ndim)[self.ndim - 1]  # in 3-D named as in 2-D
+            across = per_axis(stride, self.ndim)[self.ndim - 1]  # 3-D names are those of 2-D
             projection = make_conv(
                 f"c1x1-w(s/{across})",
                 in_channels,
@@ -283,13 +288,14 @@ class NetSpec:
             )
         return DualPathUnit(f"conv{number}_x__{block}", residual, convs, projection, self.eps)
 
-    def _extra(self, extra, after, channels, stage):
+    def _extra(self, extra, after, channels, stage) -> Union[GloReUnit, NonLocalUnit]:
+        """The unit of a `Placement`, behind the unit called `after`, which has `channels`."""
         options = dict(extra.options)
         width = stage.out_channels
-        options.setdefault("mid_channels", width // MID_SHARE[extra.kind])
+        options.setdefault("mid_channels", width // MID_DIVISOR[extra.kind])
         if options.pop("both_paths", False):
             paths = {"in_channels": channels, "residual": width}
-        else:  # on dual paths the unit takes and returns the residual one
+        else:  # of dual paths the unit reads and returns the residual one
             paths = {"in_channels": width, "passing": channels - width}
         unit = EXTRA_UNITS[extra.kind](
             f"{after}_extra", ndim=self.ndim, eps=self.eps, **paths, **options
@@ -302,8 +308,8 @@ class NetSpec:
         """This network with `kind` units added behind the numbered residual units (from 1).
 
         `options` are the unit's own, e.g. `arrangement="post"` (see `GloReUnit`). GloRe units of
-        dual-path networks take `both_paths`: they then read and extend to both, as in the released
-        files, not to the residual one alone.
+        dual-path networks also take `both_paths=True`: they then read and extend to both paths, as
+        in the released files, and not to the residual one alone.
         Raises InputError where there is no such kind, stage, residual unit or option.
         """
         _check_kind(kind)
@@ -326,9 +332,9 @@ class NetSpec:
     def flattened(self) -> NetSpec:
         """The 2-D network whose weights `inflate_weights` puts into this 3-D one.
 
-        Kernels, strides, pool and input lose time, their first axis; classes, units, their places
-        and names stay. Only a stage that strides in time alone and keeps its width has a shortcut
-        that the 2-D network lacks. Raises InputError where this network is not 3-D.
+        Kernels, strides, pool and input lose their first axis, time; classes, units, their places
+        and names stay. A stage that strides in time alone and keeps its width has a shortcut that
+        the 2-D network lacks. Raises InputError where this network is not 3-D.
         """
         if self.ndim != 3:
             raise InputError(
@@ -351,7 +357,7 @@ class NetSpec:
 
     @property
     def placement(self) -> str:
-        """Where the extra units stand, e.g. "glore: Res3 1,3; Res4 1,3,5"; "none" of none."""
+        """Where the extra units stand, e.g. "glore: Res3 1,3; Res4 1,3,5", or "none"."""
         parts = []
         for kind in EXTRA_UNITS:
             afters = {}
@@ -367,6 +373,7 @@ class NetSpec:
 
 
 def _without_time(value: PerAxis) -> PerAxis:
+    """A tuple without its first entry; a number, which stands for all axes, as it is."""
     return value[1:] if isinstance(value, tuple) else value
 
 

@@ -1,4 +1,4 @@
-"""The rows that a `NetSpec` is made of: stem, stages, places of extra units. No MXNet here."""
+"""The rows that a `NetSpec` is made of: stem, stages, places of extra units."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Pool:
 
 @dataclass(frozen=True)
 class Stem:
-    """First convolution, and a max pool of kernel `pool` (0: none).
+    """The first convolution of a network, and a max pool of kernel `pool` behind it (0: none).
 
-    A number stands for all axes. The pool has stride 2 on every axis that its kernel spans.
+    A number stands for all axes. The pool has stride 2 on every axis where its kernel is above 1.
     """
 
     channels: int = 64
@@ -32,13 +32,13 @@ class Stem:
 
 @dataclass(frozen=True)
 class Stage:
-    """A run of residual or dual-path units of one width; the first one has the stride.
+    """`blocks` residual or dual-path units of one width, the first of which has the stride.
 
-    `out_channels` is the width of the residual path. `mid_channels` (default: a quarter) is the
-    width inside a bottleneck, `groups` those of its 3x3. `growth` is what each dual-path unit adds
-    to the dense path. `temporal`, in three dimensions (time first), makes every 3x3x3 a 1x3x3 and
-    gives the numbered bottlenecks (from 1) a 3x1x1 in place of their first 1x1x1. `dilation` is
-    that of every 3x3, one number or one for each unit.
+    `out_channels` is the width of the residual path. `mid_channels` (default: a quarter of it) is
+    the width inside a bottleneck, `groups` the number of groups of its 3x3. `growth` is the number
+    of channels that each dual-path unit adds to the dense path. `temporal` is for three dimensions,
+    time first: it makes every 3x3x3 a 1x3x3, and the first 1x1x1 of the bottlenecks that it numbers
+    (from 1) a 3x1x1. `dilation` is that of every 3x3: one number, or one for each unit.
     """
 
     blocks: int
@@ -52,14 +52,17 @@ class Stage:
 
     @property
     def dilations(self) -> Tuple[int, ...]:
-        """One number a unit."""
-        of_all = isinstance(self.dilation, int)
-        return (self.dilation,) * self.blocks if of_all else self.dilation
+        """The dilation of each unit."""
+        same = isinstance(self.dilation, int)
+        return (self.dilation,) * self.blocks if same else self.dilation
 
 
 @dataclass(frozen=True)
 class Placement:
-    """An extra unit behind residual unit `after` (counted from 1) of stage `stage` (2..5)."""
+    """An extra unit behind residual unit `after` (counted from 1) of stage `stage` (2..5).
+
+    `kind` is "glore" or "nonlocal", `options` those of its row, as `(name, value)`.
+    """
 
     kind: str
     stage: int

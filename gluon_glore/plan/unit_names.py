@@ -1,15 +1,15 @@
-"""Which unit of a network an operator belongs to, found by its name. Imports no MXNet."""
+"""Which unit of a network an operator or parameter belongs to, found by its name."""
 
 from .units import EXTRA_UNITS
 
 STEM, HEAD = "stem", "head"
-HEADS = ("head", "auxiliary")  # what the names begin with in heads for segmentation
+HEADS = ("head", "auxiliary")  # how names begin in the heads of segmentation networks
 
 
 class UnitNames:
-    """The units of a `NetSpec`: "stem", those of the plan, "head"; iterates over them in order.
+    """The names of a network's units in order: "stem", those of its plan, "head".
 
-    Of a head for segmentation the extra units stand alone, before "head".
+    Extra units in a head for segmentation have names of their own, before "head".
     """
 
     def __init__(self, spec):
@@ -25,20 +25,20 @@ class UnitNames:
         return iter(self._all)
 
     def of(self, name):
-        """The unit of an operator or parameter, None where its name says nothing.
-
-        An extra unit's name begins with that of the unit it follows: the longest match owns it.
-        """
+        """The unit of an operator or parameter by its `name`, None where that tells nothing."""
         prefixes = [prefix for prefix in self._owners if name.startswith(f"{prefix}_")]
+        # An extra unit's name begins with that of the unit it follows: the longest one fits.
         return self._owners[max(prefixes, key=len)] if prefixes else None
 
     def of_graph(self, operators):
-        """{name: unit} of all operators, `(name, names of those it feeds)` in topological order.
+        """{operator: its unit}, of all operators of a graph.
 
-        What has no unit's name is of the first unit that it feeds, of the head where it feeds none.
+        `operators` are `(name, names of the operators that read it)`, each before its readers. One
+        whose name tells nothing belongs to the first unit that reads it, or to the head where none
+        does.
         """
         found = {}
         for name, readers in reversed(operators):
-            feeds = (found[reader] for reader in readers if reader in found)
-            found[name] = self.of(name) or next(feeds, HEAD)
+            units = (found[reader] for reader in readers if reader in found)
+            found[name] = self.of(name) or next(units, HEAD)
         return found

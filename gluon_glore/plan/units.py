@@ -1,7 +1,7 @@
 """The units that plans are made of: plain rows of widths, strides, kernels and options.
 
-A unit knows its own convolutions; where it stands in a network is `spec.py`'s business. Names are
-relative to the unit. No MXNet in this file.
+A unit knows its own convolutions, whose names are relative to it. Where it stands in a network is
+known to `spec.py` alone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import ClassVar, Tuple, Union
 from ..utils.errors import InputError
 
 ARRANGEMENTS = ("pre", "post")
-BATCH_NORM_EPS = 1e-4  # of the authors' PyTorch files; released MXNet files need not share it
+BATCH_NORM_EPS = 1e-4  # of the authors' PyTorch files; released MXNet files may have another
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ def make_conv(
 
 
 def per_axis(value, ndim):
-    """A kernel or stride, one entry an axis, of one number or a tuple of `ndim`.
+    """A kernel, stride or dilation with one entry an axis, from one number or a tuple of `ndim`.
 
-    One dimension has a second axis of 1. Raises InputError on a tuple of another length.
+    Of one dimension it has a second entry, 1. Raises InputError on a tuple of another length.
     """
     values = value if isinstance(value, tuple) else (value,) * ndim
     if len(values) != ndim:
@@ -77,7 +77,8 @@ def per_axis(value, ndim):
 class SqueezeExcite:
     """Channel attention: two dense layers with bias (Hu et al. 2018), `<unit>_se-fc{1,2}_*`.
 
-    It stands on `axes` spatial axes. Raises InputError where `hidden` is below 1.
+    `hidden` is the width between them, `axes` the number of the input's spatial axes. Raises
+    InputError where `hidden` is below 1.
     """
 
     channels: int
@@ -122,9 +123,10 @@ class ResidualUnit:
 class DualPathUnit:
     """Dual-path unit (Chen et al. 2017): a residual path and a densely growing one, concatenated.
 
-    The first `residual` channels of input and output are the residual path. The last convolution
-    gives both paths' share; `projection`, in the first unit of a stage, makes new paths of x. `eps`
-    is BatchNorm's.
+    The first `residual` channels of input and output are the residual path, the others the dense
+    one. The last convolution computes what is added to the first and appended to the second.
+    `projection`, in the first unit of a stage, makes both paths anew from the input. `eps` is
+    BatchNorm's.
     """
 
     kind: ClassVar[str] = "dual_path"
@@ -141,14 +143,14 @@ class DualPathUnit:
 
     @property
     def out_channels(self) -> int:
-        """The channels of the output, both paths together: the densely growing one is longer."""
+        """The channels of the output, both paths together; the dense one has grown."""
         before = self.projection.out_channels if self.projection else self.in_channels
         return before + self.convs[-1].out_channels - self.residual
 
 
 @dataclass(frozen=True)
 class ConvUnit:
-    """A convolution, then BatchNorm and ReLU: what heads for segmentation are made of.
+    """A convolution, then BatchNorm and ReLU: the layers of heads for segmentation.
 
     Its parameters are `<name>__{conv,bn}_*`. `eps` is BatchNorm's.
     """
@@ -183,23 +185,30 @@ def _check_ndim(unit):
 
 @dataclass(frozen=True)
 class GloReUnit:
-    """Global reasoning unit (paper, section 3), widths and options; `functional.py` has its maths.
+    """Global reasoning unit (paper, section 3): its widths and options.
 
-    N = `mid_channels` nodes with S = 2 N states each. `arrangement` "pre": BatchNorm and ReLU
-    before every convolution, as in the released ImageNet networks; "post": biases, and one
-    BatchNorm with zero-initialised gamma behind the last convolution, as in the released PyTorch
-    unit. `normalize` divides the node features by the number of locations. `graph_layers` is g of
-    the paper's Table 1. `shared_projection`: the way back reuses the way in, else it learns its
-    own. `pool_stride` > 1 averages the input over that many locations a dimension on the way in.
-    `zero_gamma` False starts that last BatchNorm's gamma at one ("post" only): the unit then is not
-    the identity at first.
-    `extend_first` applies the extension to the nodes before they are projected back, the same
-    numbers for less where there are many locations (see `ordered_for`); only in "post", where
-    nothing stands between the two.
-    `passing` channels behind the unit's own go by it untouched (the dense path of a dual-path
-    network); where `residual` is given instead, the unit reads both paths and extends to the first
-    `residual` channels and to the rest on their own, as in the released dual-path networks. `eps`
-    is BatchNorm's. Raises InputError on an impossible value.
+    The graph has N = `mid_channels` nodes with S = 2 N states each.
+
+    - `arrangement` "pre" has BatchNorm and ReLU before every convolution, as the released ImageNet
+      networks. "post" has biases, and one BatchNorm with zero-initialised gamma behind the last
+      convolution, as the released PyTorch unit.
+    - `normalize` divides the node features by the number of locations.
+    - `graph_layers` is g of the paper's Table 1.
+    - `shared_projection`: nodes are projected back with the mask of the way in; else with another,
+      which is learned.
+    - `pool_stride` > 1 averages the input of the way in over that many locations a dimension.
+    - `extend_first` ("post" only) extends the nodes, not the locations that they are projected back
+      to: the same numbers for less where there are many locations (see `ordered_for`).
+    - `zero_gamma` False ("post" only) starts the last gamma at one: the unit then is not the
+      identity at first.
+    - `passing` channels behind the unit's own go by it unchanged: the dense path of a dual-path
+      network.
+    - `residual` ("pre" only) is for a unit that reads both paths of a dual-path network: one
+      convolution extends to the first `residual` channels, another to the others, as in the
+      released dual-path networks.
+    - `eps` is BatchNorm's.
+
+    Raises InputError on an impossible value.
     """
 
     kind: ClassVar[str] = "glore"
@@ -248,7 +257,7 @@ class GloReUnit:
             )
 
     def macs_back(self, locations, extend_first) -> int:
-        """Multiply-adds of projection back and extension together, in either order."""
+        """Multiply-adds of projecting back to `locations` and extending, in either order."""
         if extend_first:
             return self.nodes * self.in_channels * (self.states + locations)
         return self.states * locations * (self.nodes + self.in_channels)
@@ -256,9 +265,9 @@ class GloReUnit:
     def ordered_for(self, locations) -> GloReUnit:
         """This unit with `extend_first` where that is faster for an input of `locations`.
 
-        It is in three dimensions, where it saves a third of the multiply-adds. In two dimensions
-        half of them gained nothing: batch_dot does more of those left, at the speed of a slower
-        matrix product than the convolution's (benchmarks/projection_order.py).
+        That is so in three dimensions, where it saves a third of the multiply-adds or more. In two
+        dimensions saving half of them gained nothing: more of the others are batch_dot's, which is
+        slower than a convolution (benchmarks/projection_order.py).
         """
         first, last = (self.macs_back(locations, extend_first) for extend_first in (True, False))
         faster = self.ndim == 3 and 3 * first <= 2 * last
@@ -281,6 +290,7 @@ class GloReUnit:
 
     @property
     def _bias(self) -> bool:
+        """Whether convolutions have biases."""
         return self.arrangement == "post"
 
     # All convolutions act on flattened locations: they are 2-D and 1x1 in every dimension.
@@ -316,7 +326,7 @@ class GloReUnit:
 
     @property
     def extensions(self) -> Tuple[Conv, ...]:
-        """States back to the width of the input or of each path, (B, S, L, 1) -> (B, C, L, 1)."""
+        """States to the channels of the input, or of each path, (B, S, L, 1) -> (B, C, L, 1)."""
         if not self.residual:
             return (make_conv("fc-2", self.states, self.in_channels),)
         return (
@@ -329,11 +339,11 @@ class GloReUnit:
 class NonLocalUnit:
     """Non-local block, embedded Gaussian (Wang et al. 2018): the paper's baseline.
 
-    Inner width `mid_channels`, half the input's where a network places it; biases, and BatchNorm
-    with zero-initialised gamma behind the last convolution. `subsample` > 1 max-pools what
-    keys and values are made of over that many pixels a spatial dimension, not over time: the
-    subsampling trick of their section 3.3. `zero_gamma`, `passing` and `eps` as in `GloReUnit`.
-    Raises InputError on an impossible value.
+    `mid_channels` is its inner width, by default half the input's. Its convolutions have biases,
+    and BatchNorm with zero-initialised gamma stands behind the last one. `subsample` > 1 max-pools
+    the input of keys and values over that many pixels a spatial dimension, not over time (their
+    section 3.3). `zero_gamma`, `passing` and `eps` are as in `GloReUnit`. Raises InputError on an
+    impossible value.
     """
 
     kind: ClassVar[str] = "nonlocal"
@@ -361,6 +371,7 @@ class NonLocalUnit:
         return self.in_channels
 
     def _embedding(self, name) -> Conv:
+        """A 1x1 convolution to the inner width."""
         return make_conv(name, self.in_channels, self.mid_channels, bias=True)
 
     @property

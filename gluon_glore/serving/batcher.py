@@ -1,4 +1,4 @@
-"""Requests that wait at the same time go through the network as one batch."""
+"""Batches for a network: requests that wait at the same time go through it together."""
 
 import asyncio
 import contextlib
@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 class Batcher:
-    """`await submit(x)` is one row of `run([x, ...])`, a function that runs in a thread of its own.
+    """Collects inputs into batches; `await submit(x)` gives one row of `run([x, ...])`.
 
-    A batch is what waits when the one before is done, up to `size`; where that is less, it waits
-    `wait` seconds for more. `observe(number)` is told the size of each batch. All methods are for
-    the event loop's thread.
+    `run` is called in a thread of its own. A batch has what waits when the one before is done, up
+    to `size` inputs; where fewer wait, they wait `wait` seconds for more. `observe(number)` is
+    called with the size of each batch. All methods are for the event loop's thread.
     """
 
     def __init__(self, run, size, wait, observe):
@@ -24,18 +24,18 @@ class Batcher:
         self._task = asyncio.ensure_future(self._work())
 
     def __len__(self):
-        """How many wait for a batch."""
+        """The number of inputs that wait for a batch."""
         return len(self._waiting)
 
     @property
     def busy_seconds(self):
-        """How long the batch that is under way has taken so far."""
+        """How long the batch that runs now has taken so far; 0 where none runs."""
         return 0.0 if self._since is None else time.monotonic() - self._since
 
     async def submit(self, x):
         """The row of `run` for x. Raises what `run` raises for the batch.
 
-        Who is cancelled while waiting takes no place in a batch.
+        A call that is cancelled while it waits takes no place in a batch.
         """
         future = asyncio.get_running_loop().create_future()
         self._waiting.append((x, future))
@@ -45,7 +45,7 @@ class Batcher:
         return await future
 
     async def close(self):
-        """Give up what waits."""
+        """Stop; inputs that wait get no answer."""
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
@@ -61,6 +61,7 @@ class Batcher:
                 await self._answer(batch)
 
     def _take(self):
+        """The next batch, [(input, future), ...], without calls that were cancelled."""
         batch = []
         while self._waiting and len(batch) < self._size:
             x, future = self._waiting.popleft()
@@ -73,6 +74,7 @@ class Batcher:
         return batch
 
     async def _answer(self, batch):
+        """Run a batch and give each of its futures its row, or the error."""
         self._observe(len(batch))
         self._since = time.monotonic()
         try:
@@ -83,6 +85,6 @@ class Batcher:
             outcomes = [(future.set_exception, error) for _, future in batch]
         finally:
             self._since = None
-        for (_, future), (tell, value) in zip(batch, outcomes):
+        for (_, future), (fulfil, value) in zip(batch, outcomes):
             if not future.done():  # cancelled: its client is gone, or its time is up
-                tell(value)
+                fulfil(value)

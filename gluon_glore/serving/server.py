@@ -1,7 +1,7 @@
-"""The server of a `Service`: it listens, drops who says nothing, and ends without losing a request.
+"""The process around a `Service`: it listens, drops silent clients, and stops without a loss.
 
-The first SIGTERM or SIGINT closes the port and ends the process with 0 when all that is in flight
-has its answer, the second ends it at once.
+After the first SIGTERM or SIGINT it accepts no more connections, and exits with 0 when the requests
+in flight have their answers. The second ends it at once.
 """
 
 import asyncio
@@ -10,17 +10,17 @@ import os
 import signal
 
 from ..utils.errors import InputError
-from .service import Service, web  # it says so where aiohttp is not installed
+from .service import Service, web  # raises InputError where aiohttp is not installed
 
-_GRACE = 0.2  # seconds at the end for requests that are on their way over open connections
-_LINGER = 10  # seconds of a body that is read on, so that its sender sees the refusal
+_GRACE = 0.2  # seconds at the end for requests that are on their way on open connections
+_LINGER = 10  # seconds to read on in a refused body, so that its sender sees the refusal
 _log = logging.getLogger(__name__)
 
 
 def serve(classifier, host, port, settings):
-    """Serve until a signal. Prints the address when it listens; port 0 is any that is free.
+    """Serve a `Classifier` until a signal, as `service.Settings` say. Prints the address first.
 
-    Raises InputError where it can't listen.
+    Port 0 is any that is free. Raises InputError where it can't listen.
     """
     asyncio.run(_serve(classifier, host, port, settings))
 
@@ -31,10 +31,10 @@ async def _serve(classifier, host, port, settings):
     runner = web.AppRunner(
         service.app(),
         access_log=None,
-        auto_decompress=False,  # a bomb otherwise
-        handler_cancellation=True,  # no work for who is gone
-        keepalive_timeout=settings.seconds,
-        lingering_time=min(_LINGER, settings.seconds),
+        auto_decompress=False,  # else a small body could unpack to gigabytes
+        handler_cancellation=True,  # no work for a client that is gone
+        keepalive_timeout=settings.timeout,
+        lingering_time=min(_LINGER, settings.timeout),
         shutdown_timeout=1,
     )
     await runner.setup()
@@ -44,7 +44,7 @@ async def _serve(classifier, host, port, settings):
     except OSError as error:
         raise InputError(f"{host}:{port}: {error.strerror or error}") from None
     stopped = _stopped()
-    sweeper = asyncio.ensure_future(_drop_silent(runner.server, service.spoke, settings.seconds))
+    sweeper = asyncio.ensure_future(_drop_silent(runner.server, service.spoke, settings.timeout))
     address, port = runner.addresses[0][:2]
     print(f"serving {classifier.manifest.model} on http://{address}:{port}", flush=True)
 
@@ -52,8 +52,8 @@ async def _serve(classifier, host, port, settings):
     service.stopping = True
     await site.stop()
     await asyncio.sleep(_GRACE)
-    # Not for cleanup to wait: it reads no more of the bodies that are on their way.
-    deadline = asyncio.get_running_loop().time() + 2 * settings.seconds
+    # Wait here and not in cleanup(), which reads no more of the bodies that are on their way.
+    deadline = asyncio.get_running_loop().time() + 2 * settings.timeout
     while service.in_hand and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.01)
     await runner.cleanup()
@@ -65,7 +65,7 @@ async def _serve(classifier, host, port, settings):
 
 
 def _stopped():
-    """A future that the first signal fulfils; the second ends the process."""
+    """A future that the first signal fulfils. The second signal ends the process."""
     loop = asyncio.get_running_loop()
     stopped = loop.create_future()
 
@@ -80,9 +80,9 @@ def _stopped():
 
 
 async def _drop_silent(server, spoke, seconds):
-    """Close connections on which no request came for so long: aiohttp waits for the first forever.
+    """Close connections that had no request for so many seconds after they were opened.
 
-    `spoke` holds the transports of those that had one.
+    aiohttp would wait for the first request forever. `spoke` has the transports that brought one.
     """
     silent = {}
     while True:

@@ -1,8 +1,8 @@
-"""What a request gets: POST a picture to /predict, its classes come back as JSON.
+"""The HTTP requests that are answered: POST a picture to /predict, and get its classes as JSON.
 
-Also /health, /metrics (Prometheus) and / with a description. What is bounded: bytes and pixels of a
-picture, requests in hand, seconds. Pictures are decoded by some threads and go through the network
-in batches.
+There are also /health, /metrics (for Prometheus) and /, a description. The bytes and pixels of a
+picture, the requests in hand and the seconds that each may take are limited. Threads decode the
+pictures, which go through the network in batches.
 """
 
 import asyncio
@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import __version__
 from ..data.image import decode_image, max_pixels
 from ..inference.classify import top_fields
 from ..utils.errors import InputError
+from ..utils.extras import how_to_install
+from ..utils.version import __version__
 from .batcher import Batcher
 
 try:
@@ -24,34 +25,33 @@ try:
     from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
     from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 except ImportError as error:
-    raise InputError(
-        f"{error.name} is not installed: pip install '.[deploy]' from a checkout of gluon-glore"
-    ) from None
+    raise InputError(f"{error.name} is not installed: {how_to_install('deploy')}") from None
 
-GONE = 499  # status of a request whose client did not wait for its answer; nginx's number
-_BLOCK = 2**16
+GONE = 499  # status of a request whose client did not wait for the answer; nginx's number
+_BLOCK = 2**16  # bytes of a body that are read at once
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a server takes and how it works.
+    """The limits of a server, and how it works.
 
-    `size` is the most bytes of a body, `requests` the most in hand at once (a later one gets 503),
-    `seconds` the time for a body to come, and then for its answer. `batch` pictures go through the
-    network at once; where fewer wait, it waits `wait` seconds for more. `workers` threads decode.
+    A body may have `max_bytes`. At most `queue` requests are in hand, a later one gets a 503. A
+    body may take `timeout` seconds to arrive, and its answer as many again. Up to `batch` pictures
+    go through the network at once; where fewer wait, they wait `wait` seconds for more. `workers`
+    threads decode.
     """
 
-    size: int = 16 * 10**6
-    requests: int = 64
-    seconds: float = 30
+    max_bytes: int = 16 * 10**6
+    queue: int = 64
+    timeout: float = 30
     batch: int = 8
     wait: float = 0.005
     workers: int = 2
 
 
 class Refusal(Exception):
-    """A request that is answered with an error: its status and a line for its sender."""
+    """Raised to answer a request with an error: its HTTP status and a line for the client."""
 
     def __init__(self, status, message, **headers):
         super().__init__(message)
@@ -59,7 +59,10 @@ class Refusal(Exception):
 
 
 class Service:
-    """Answers requests with a `Classifier`; to be made where an event loop runs."""
+    """Answers requests with a `Classifier`. Make it where an event loop runs.
+
+    Set `stopping` before the end: each connection is then closed after its answer.
+    """
 
     def __init__(self, classifier, settings):
         self.classifier, self.settings = classifier, settings
@@ -87,20 +90,20 @@ class Service:
         return app
 
     async def warm_up(self):
-        """Send batches of the smallest and largest size through the network."""
+        """Send a batch of the smallest and one of the largest size through the network."""
         preprocess = self.classifier.manifest.preprocess
         black = self.classifier.prepare(np.zeros((*preprocess.size, preprocess.channels), np.uint8))
         for number in (1, self.settings.batch):
             await asyncio.gather(*[self.batcher.submit(black) for _ in range(number)])
 
     async def close(self):
-        """Answer what is in hand, then let the threads end."""
+        """Stop the batches and let the threads end."""
         await self.batcher.close()
         self._decoders.shutdown(wait=False)
 
     @web.middleware
     async def _answer(self, request, handler):
-        """Errors as JSON, every answer counted; on the way out connections are closed."""
+        """Answer a request: errors become JSON, and every answer is counted."""
         if request.transport is not None:
             self.spoke.add(request.transport)
         resource = request.match_info.route.resource
@@ -115,7 +118,7 @@ class Service:
                 except web.HTTPException as error:
                     allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
                     response = _error(error.status, error.reason, allow)
-                except ConnectionError:  # within its body: nothing to log
+                except ConnectionError:  # while its body was read: nothing to log
                     response = _error(GONE, "the client is gone")
                 except Exception:
                     _log.exception("%s %s failed", request.method, request.path)
@@ -128,7 +131,7 @@ class Service:
             self.metrics.requests.labels(path, status).inc()
 
     async def describe(self, _):
-        """What runs here and its limits, as JSON."""
+        """The model that runs here and the server's limits, as JSON."""
         manifest = self.classifier.manifest
         return web.json_response(
             {
@@ -137,18 +140,18 @@ class Service:
                 "runtime": self.classifier.runtime,
                 "version": __version__,
                 "limits": {
-                    "bytes": self.settings.size,
+                    "bytes": self.settings.max_bytes,
                     "pixels": max_pixels(),
-                    "seconds": self.settings.seconds,
+                    "seconds": self.settings.timeout,
                 },
                 "predict": "POST /predict?top=5, the body a picture or a form with a file",
             }
         )
 
     async def health(self, _):
-        """200 while requests are answered; 503 on the way out, or when a batch does not end."""
+        """200 while requests are answered, 503 while it stops or when a batch does not end."""
         status = "ok"
-        if self.batcher.busy_seconds > self.settings.seconds:
+        if self.batcher.busy_seconds > self.settings.timeout:
             status = "stuck"
         elif self.stopping:
             status = "stopping"
@@ -160,14 +163,14 @@ class Service:
         return web.json_response(fields, status=200 if status == "ok" else 503)
 
     async def exposition(self, _):
-        """The metrics, as Prometheus reads them."""
+        """The metrics in the text format of Prometheus."""
         text = generate_latest(self.metrics.registry)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def predict(self, request):
         """The likeliest classes of the picture in a request, as JSON. Raises Refusal."""
         top = self._top(request)
-        if self.in_hand >= self.settings.requests:
+        if self.in_hand >= self.settings.queue:
             message = f"{self.in_hand} requests in hand, try again"
             raise Refusal(503, message, **{"Retry-After": "1"})
         self.in_hand += 1
@@ -183,21 +186,23 @@ class Service:
         return web.json_response({"model": self.classifier.manifest.model, "top": top_fields(best)})
 
     def _top(self, request):
-        most = len(self.classifier.manifest.class_names)
+        """How many classes a request asks for. Raises Refusal where that is no number above 0."""
+        classes = len(self.classifier.manifest.class_names)
         text = request.query.get("top", "5")
         if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
-            raise Refusal(400, f"top is a whole number from 1 to {most}, given {text[:20]!r}")
+            raise Refusal(400, f"top is a whole number from 1 to {classes}, given {text[:20]!r}")
         return int(text)
 
     async def _in_time(self, work, status, message):
+        """What `work` gives. Raises Refusal where it takes more than `timeout` seconds."""
         try:
-            return await asyncio.wait_for(work, self.settings.seconds)
+            return await asyncio.wait_for(work, self.settings.timeout)
         except asyncio.TimeoutError:
-            raise Refusal(status, f"{message} within {self.settings.seconds} s") from None
+            raise Refusal(status, f"{message} within {self.settings.timeout} s") from None
 
     async def _body(self, request):
         """The bytes of the picture: the body, or the first file of a form."""
-        if (request.content_length or 0) > self.settings.size:
+        if (request.content_length or 0) > self.settings.max_bytes:
             raise self._too_large()
         if request.headers.get("Content-Encoding", "identity") != "identity":
             raise Refusal(415, "send the picture without Content-Encoding")
@@ -209,23 +214,27 @@ class Service:
             raise Refusal(400, "not a readable body") from None
 
     async def _file(self, request):
+        """The chunks of the first file of a form. Raises Refusal where it has none."""
         async for part in await request.multipart():
             if getattr(part, "filename", None) is not None:
                 return _chunks(part)
         raise Refusal(400, "no file in the form")
 
     async def _limited(self, chunks):
+        """The bytes of all chunks. Raises Refusal as soon as they are too many."""
         data = bytearray()
         async for chunk in chunks:
             data += chunk
-            if len(data) > self.settings.size:
+            if len(data) > self.settings.max_bytes:
                 raise self._too_large()
         return data
 
     def _too_large(self):
-        return Refusal(413, f"at most {self.settings.size} bytes are taken")
+        """The Refusal of a body that is too large."""
+        return Refusal(413, f"at most {self.settings.max_bytes} bytes are taken")
 
     async def _logits(self, data):
+        """The logits `(classes,)` of an encoded picture. Raises Refusal where it can't be used."""
         loop = asyncio.get_running_loop()
         try:
             prepared = await loop.run_in_executor(self._decoders, self._prepare, data)
@@ -234,11 +243,12 @@ class Service:
         return await self.batcher.submit(prepared)
 
     def _prepare(self, data):
+        """The network's input for an encoded picture. Runs in a decoding thread."""
         return self.classifier.prepare(decode_image(data, self.classifier.channels))
 
 
 class Metrics:
-    """What Prometheus is told, in a registry of its own."""
+    """The metrics of one `Service`, in a registry of their own."""
 
     def __init__(self):
         self.registry = registry = CollectorRegistry()
@@ -260,9 +270,11 @@ class Metrics:
 
 
 async def _chunks(part):
+    """Yield the bytes of a part of a form."""
     while chunk := await part.read_chunk(_BLOCK):
         yield chunk
 
 
 def _error(status, message, headers=None):
+    """The response to a request that failed."""
     return web.json_response({"error": message}, status=status, headers=headers)

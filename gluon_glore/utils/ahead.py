@@ -9,14 +9,14 @@ _END = object()
 
 
 class Ahead:
-    """Iterate over `function(item)` in the order of `items`, made by `threads` threads.
+    """Iterate over `function(item)` in the order of `items`, computed by `threads` threads.
 
-    One more thread asks for the items. At most `ahead` of them are in hand at a time: asked for,
-    and their result not yet taken. The work begins at once. What asking for an item or the
-    work on it raises is raised where the result would have come. All threads are daemons, so that
-    none that waits for a pipe holds up the end of the process.
+    The work begins at once. One more thread iterates over `items`, and never has more than `ahead`
+    of them whose results are not taken yet. An error of `items` or of `function` is raised in the
+    place of the result. All threads are daemons, so that one that waits for a pipe does not keep
+    the process from ending.
 
-    Who stops before the end calls `stop`, or `close` where files or buffers must be free after it.
+    To leave before the end, call `stop`; or `close`, where files or buffers must be free after it.
     """
 
     def __init__(self, function, items, threads, ahead):
@@ -40,9 +40,10 @@ class Ahead:
         return taken[0].result()
 
     def take(self, most):
-        """Futures of the next results, up to `most` that are asked for by now; none at the end.
+        """Futures of the next results, from 1 to `most` of them; none at the end.
 
-        Waits for one. Those of a slow source don't wait for others.
+        Waits until there is one, and takes others only where their items are there already: an item
+        of a slow source does not wait for the next one.
         """
         taken = []
         with contextlib.suppress(queue.Empty):
@@ -56,17 +57,18 @@ class Ahead:
         return taken
 
     def stop(self):
-        """Ask for no more items, and drop those that no thread has begun."""
+        """Take no other items, and cancel those that no thread has begun."""
         self._stopped.set()
         self._room.release()
 
     def close(self):
-        """Stop, and wait for the work that was begun."""
+        """Stop, and wait until the work that was begun has ended."""
         self.stop()
         for thread in self._workers:
             thread.join()
 
     def _ask(self, items):
+        """Put all items in both queues, while there is room and no stop; then `_END`."""
         items = iter(items)
         try:
             while self._room.acquire() and not self._stopped.is_set():
@@ -89,9 +91,10 @@ class Ahead:
 
     def _work(self):
         while self._do(self._todo.get()):
-            pass  # and hold no result while waiting for the next item
+            pass  # in a function of its own, so that no result is kept alive while this waits
 
     def _do(self, task):
+        """Do the work on one item. Returns whether other tasks may follow."""
         if task is _END:
             return False
         item, future = task
@@ -106,10 +109,10 @@ class Ahead:
 
 
 def ordered_map(function, items, threads, ahead):
-    """Yield `function(item)` in the order of `items`, up to `ahead` of them made ahead by threads.
+    """Yield `function(item)` in the order of `items`, up to `ahead` of them computed ahead.
 
-    Where it is left early, it waits for the work that was begun. Raises what asking for an item or
-    the work on it raises.
+    `threads` threads compute them. A caller that leaves early waits for the work that was begun.
+    Raises the errors of `items` and of `function`.
     """
     work = Ahead(function, items, threads, ahead)
     try:

@@ -1,4 +1,7 @@
-"""Types of command-line options, for argparse's `type`."""
+"""Types of command-line options: functions of an option's text for argparse's `type`.
+
+Where they raise ValueError, argparse says "invalid NAME value", NAME being the function's.
+"""
 
 
 def positive_int(text):
@@ -10,25 +13,25 @@ def positive_int(text):
 
 
 def amount(text):
-    """An argparse type: a whole number above 0, with K, M or G for thousands, millions, ..."""
+    """An argparse type: a whole number above 0, perhaps with K, M or G for 10^3, 10^6 or 10^9."""
     scale = {"K": 10**3, "M": 10**6, "G": 10**9}.get(text[-1:].upper())
     return positive_int(text[:-1]) * scale if scale else positive_int(text)
 
 
 def numbers(text):
-    """An argparse type: whole numbers, as 0,3,7."""
+    """An argparse type: a tuple of whole numbers, as of 0,3,7."""
     return tuple(map(int, text.split(",")))
 
 
 def pixels(text):
-    """An argparse type: (height, width) of 512 or 512x768."""
+    """An argparse type: (height, width) in pixels, of 512 or 512x768."""
     sides = [positive_int(side) for side in text.split("x")]
     height, width = sides * 2 if len(sides) == 1 else sides
     return height, width
 
 
 def port(text):
-    """An argparse type: a TCP port, or 0."""
+    """An argparse type: a TCP port, or 0 for any that is free."""
     number = int(text)
     if not 0 <= number < 2**16:
         raise ValueError
@@ -36,7 +39,7 @@ def port(text):
 
 
 def milliseconds(text):
-    """An argparse type: a time that is not negative."""
+    """An argparse type: a time in milliseconds, at least 0 and finite."""
     number = float(text)
     if not 0 <= number < float("inf"):
         raise ValueError

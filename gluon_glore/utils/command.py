@@ -10,9 +10,9 @@ from .extras import how_to_install
 def exit_code(command, tells=lambda error: True) -> int:
     """Run `command()`; returns its exit code: what it returned, or 0.
 
-    2 after an InputError, which is one line on stderr where `tells(error)` (of several processes
-    one speaks), and 130 after Ctrl-C. MXNet that is missing is told as an InputError is. A reader
-    of stdout that has seen enough, as `| head`, is no error.
+    2 after an InputError, which is printed as one line on stderr where `tells(error)` is true (of
+    several processes only one prints it), and 130 after Ctrl-C. MXNet that is not installed is told
+    in the same way. Where the reader of stdout ends first, as `| head` does, that is no error.
     """
     try:
         code = command() or 0

@@ -1,4 +1,7 @@
-"""The environment that MXNet's CPU operators need. Imports no MXNet: it reads it when it loads."""
+"""The processor: its cores, its features, and the environment that MXNet's CPU operators need.
+
+MXNet reads the environment when it is imported: `prepare_cpu` comes before that.
+"""
 
 import os
 from pathlib import Path
@@ -13,20 +16,21 @@ _KERNELS = {
 def prepare_cpu():
     """Give this process its cores and the processor's own matrix kernels.
 
-    Sets, where the user has not, OMP_NUM_THREADS to cores / ranks on this host (MXNet alone takes
-    half the cores), and OPENBLAS_CORETYPE: the OpenBLAS in MXNet's wheel does not know processors
-    newer than itself and falls back to kernels of 2004. To be called before MXNet is imported.
+    Sets two variables where the user has not. OMP_NUM_THREADS becomes the cores of this host for
+    each of its ranks, because MXNet alone takes half the cores. OPENBLAS_CORETYPE names the best
+    kernels, because the OpenBLAS in MXNet's wheel takes kernels of 2004 for a processor that is
+    newer than itself. To be called before MXNet is imported.
     """
     ranks = os.environ.get("HOROVOD_LOCAL_SIZE") or os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE")
-    cores = len(os.sched_getaffinity(0)) // int(ranks or 1)
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores)))
+    threads = max(1, cores() // int(ranks or 1))
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     kernels = openblas_kernels(processor_flags())
     if kernels:
         os.environ.setdefault("OPENBLAS_CORETYPE", kernels)
 
 
 def processor_flags():
-    """The processor's features as Linux names them; empty where it does not say."""
+    """The processor's features by Linux's names, a set; empty where Linux does not tell."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""How this project refuses what it is given."""
+"""How this project refuses what it is given: `InputError`, in one line."""
 
 import contextlib
 
@@ -12,9 +12,9 @@ class InputError(ValueError):
 
 @contextlib.contextmanager
 def naming(path):
-    """What the system refuses inside, a full disk or no right to write, as an InputError.
+    """Raise the system's errors in the body, as of a full disk, as InputErrors that name a file.
 
-    Raises it naming the file that the system named, or else `path`.
+    It is the file that the system names, or else `path`.
     """
     try:
         yield
@@ -23,6 +23,6 @@ def naming(path):
 
 
 def listed(problems, most=5):
-    """The first `most` of several problems in one line, and how many more there are."""
+    """The first `most` of several problems in one line, and how many others there are."""
     more = len(problems) - most
     return "; ".join(problems[:most]) + (f"; and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""Files and folders that are whole or absent: written beside their place, renamed."""
+"""Files and folders that appear whole or not at all: written beside their place, then renamed."""
 
 import contextlib
 import hashlib
@@ -11,7 +11,10 @@ from .errors import naming
 
 @contextlib.contextmanager
 def atomic_path(path):
-    """Yield a temporary path beside `path`; on success it takes its place, on an error it goes."""
+    """Yield a temporary path beside `path`, to be written.
+
+    After the body it is renamed to `path`; where the body raises, it is deleted.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -29,7 +32,7 @@ def atomic_path(path):
 
 
 def put_in_place(temporary, path):
-    """Rename a whole file to `path`, its bytes and its name on the disk when this returns."""
+    """Rename a file to `path`; when this returns, its bytes and its name are on the disk."""
     with open(temporary, "rb") as file:
         os.fsync(file.fileno())
     os.replace(temporary, path)
@@ -39,7 +42,7 @@ def put_in_place(temporary, path):
 
 
 def write_text(path, text):
-    """Write a whole text file or none."""
+    """Write `text` to a file in UTF-8, whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -54,17 +57,18 @@ def sha256(path) -> str:
 
 
 def is_taken(directory):
-    """Whether something stands where a new folder is wanted: a file, or a folder with files."""
+    """Whether a new folder can't be made here: a file is there, or a folder that is not empty."""
     directory = Path(directory)
     return directory.exists() and (not directory.is_dir() or any(directory.iterdir()))
 
 
 @contextlib.contextmanager
 def new_folder(directory, replace=False):
-    """Yield a folder beside `directory` that takes its place on success; on an error it goes.
+    """Yield a new folder beside `directory`, to be filled.
 
-    With `replace` another folder may stand there, and stays until then. Raises InputError where it
-    can't be written.
+    After the body it is renamed to `directory`; where the body raises, it is deleted. With
+    `replace` a folder that is there already is kept until then, and replaced. Raises InputError
+    where the folder can't be written.
     """
     directory = Path(directory)
     with naming(directory):

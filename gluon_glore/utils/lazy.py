@@ -5,9 +5,9 @@ import sys
 
 
 def lazily(package, home):
-    """`__getattr__`, `__dir__` and `__all__` of a `package` whose names live in the modules `home`.
+    """`__getattr__`, `__dir__` and `__all__` for a package that imports its names on first use.
 
-    `home` maps a name to its module, relative to the package.
+    `home` maps each name to the module that has it, relative to the `package`.
     """
 
     def get(name):

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, a line now and then elsewhere."""
+"""A progress bar on stderr: it moves on a terminal, and is a line now and then in a log file."""
 
 import sys
 
@@ -6,13 +6,13 @@ from tqdm import tqdm
 
 
 class Lines:
-    """A stream for a bar where there is no terminal: each state is a line of its own."""
+    """A stream that writes each state of a bar as a line of its own, for what is no terminal."""
 
     def __init__(self, stream):
         self._stream = stream
 
     def write(self, text):
-        """Write a state of the bar as a line; nothing for what only moves the cursor."""
+        """Write a state of the bar as a line, and nothing where it only moves the cursor."""
         if text.strip():
             self._stream.write(text.strip() + "\n")
 
@@ -22,7 +22,10 @@ class Lines:
 
 
 def bar(items=None, **options):
-    """tqdm's progress bar on stderr, of `items` or to be updated; lines where no terminal is."""
+    """tqdm's progress bar on stderr, iterating over `items`, or without them updated by hand.
+
+    `options` are tqdm's own. It is drawn every 0.2 seconds on a terminal, else every 10.
+    """
     terminal = sys.stderr.isatty()
     return tqdm(
         items,

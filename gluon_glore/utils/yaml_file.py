@@ -1,19 +1,19 @@
-"""YAML files that may be a stranger's: read fast, and no few bytes become gigabytes or hours."""
+"""YAML files, also a stranger's: a few bytes of them can't take gigabytes of memory, or hours."""
 
 from pathlib import Path
 
 import yaml
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where PyYAML has it
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's fast one, where PyYAML has it
 DEEPEST = 20  # levels of nesting
 
 
 def read_yaml(path, aliases=True):
     """What a YAML file holds: dictionaries, lists, words and numbers.
 
-    Without `aliases` no part may stand for another; they multiply what follows them. Raises
-    OSError and UnicodeDecodeError where it can't be read, yaml.YAMLError where it is no YAML,
-    ValueError where it nests deep or has aliases that are not allowed.
+    Without `aliases` no part may stand for another: aliases of aliases multiply what they stand
+    for. Raises OSError and UnicodeDecodeError where the file can't be read, yaml.YAMLError where it
+    is no YAML, ValueError where it nests more than `DEEPEST` levels or has a forbidden alias.
     """
     text = Path(path).read_text(encoding="utf-8")
     depth = 0

@@ -1,4 +1,4 @@
-"""The classes of a picture's pixels as pictures: colours, label ids, colours over the picture."""
+"""The classes of a picture's pixels as pictures: colors, label ids, colors over the picture."""
 
 import colorsys
 
@@ -7,17 +7,17 @@ import numpy as np
 
 from ..data.cityscapes import LABELS
 from ..data.image import write_png
-from .output_folder import NamedFolder
+from .output_folder import OutputFolder
 
-_STRENGTH = 0.5  # of the colours over a picture
-_GOLDEN = 0.618034  # of a circle: hues in such steps never come close to the last ones
+_OPACITY = 0.5  # of the colors over a picture
+_GOLDEN = 0.618034  # hues this part of a circle apart never come close to the last few
 
 
 class Palette:
-    """What the classes of a network look like, uint8 train ids `(H, W)` in all that follows.
+    """The color and label id of each class; classes are train ids, uint8 `(H, W)`.
 
-    Cityscapes' classes have its colours, others colours that depend on their number alone; what is
-    no class is black. `cityscapes` says whether all are Cityscapes'.
+    Classes of Cityscapes have its colors, others colors that depend on their number alone; pixels
+    without a class are black. `cityscapes` tells whether all classes are Cityscapes'.
     """
 
     def __init__(self, class_names):
@@ -33,27 +33,28 @@ class Palette:
                 self._ids[i] = labels[name].id
 
     def color(self, classes):
-        """The colours, RGB uint8 `(H, W, 3)`."""
+        """The classes' colors: `(H, W)` -> RGB uint8 `(H, W, 3)`."""
         return self._colors[classes]
 
     def label_ids(self, classes):
-        """uint8 `(H, W)` label ids, where the classes are Cityscapes', else their numbers."""
+        """Cityscapes' label ids where all classes are Cityscapes', else the train ids: `(H, W)`."""
         return self._ids[classes]
 
     def overlay(self, picture, classes):
-        """The colours over a picture, uint8 `(H, W, 3)` or grey `(H, W, 1)`: RGB `(H, W, 3)`."""
+        """The colors over a picture, uint8 `(H, W, 3)` or grey `(H, W, 1)`: RGB `(H, W, 3)`."""
         if picture.shape[2] == 1:
             picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
-        return cv2.addWeighted(picture, 1 - _STRENGTH, self.color(classes), _STRENGTH, 0)
+        return cv2.addWeighted(picture, 1 - _OPACITY, self.color(classes), _OPACITY, 0)
 
 
 def _color(number):
+    """[red, green, blue] of class `number`; neighbors differ in brightness too."""
     hue = number * _GOLDEN % 1
     rgb = colorsys.hsv_to_rgb(hue, (0.9, 0.6)[number % 2], (1, 0.8, 0.6)[number % 3])
     return [round(255 * part) for part in rgb]
 
 
-class PaintedFolder(NamedFolder):
+class LabelMapFolder(OutputFolder):
     """Takes three PNG files of each picture: NAME_overlay, NAME_color, NAME_labelIds."""
 
     def __init__(self, folder, class_names):
@@ -66,12 +67,12 @@ class PaintedFolder(NamedFolder):
         Raises InputError where they can't be written.
         """
         palette = self._palette
-        painted = {
+        maps = {
             "overlay": palette.overlay(picture, classes),
             "color": palette.color(classes),
             "labelIds": palette.label_ids(classes),
         }
-        paths = {kind: self.path / f"{name}_{kind}.png" for kind in painted}
+        paths = {kind: self.path / f"{name}_{kind}.png" for kind in maps}
         for kind, path in paths.items():
-            write_png(path, painted[kind])
+            write_png(path, maps[kind])
         return paths

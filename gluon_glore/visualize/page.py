@@ -1,4 +1,4 @@
-"""The page of `show`: all that was seen as numbers in one HTML file, which needs nothing else."""
+"""The page of `show`: all its pictures and numbers in one HTML file, which loads nothing else."""
 
 import base64
 import json
@@ -9,45 +9,46 @@ import numpy as np
 from ..data.image import encode_png
 
 _TEMPLATE = Path(__file__).with_name("page.html")
-_PLACE = "/*DATA*/null"  # of the numbers in the template
+_PLACEHOLDER = "/*DATA*/null"  # in the template, where the numbers belong
 
 
-def make_page(model, sights, shown):
-    """HTML of some `show.Sight`s of the network `model`: text.
+def make_page(model, pictures, shown):
+    """The HTML text for some `show.PictureView`s of the network `model`.
 
-    `shown` has the numbers of the nodes that stand first, a list for each picture's units.
+    `shown[i][j]` lists the nodes that the page shows first for unit j of picture i.
     """
     data = {
         "model": model,
-        "units": [_unit(view) for view in sights[0].units],
-        "pictures": [_picture(*pair) for pair in zip(sights, shown)],
+        "units": [_unit(view) for view in pictures[0].units],
+        "pictures": [_picture(*pair) for pair in zip(pictures, shown)],
     }
     # "</script>" in a class's name must not end the script.
     numbers = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    return _TEMPLATE.read_text(encoding="utf-8").replace(_PLACE, numbers)
+    return _TEMPLATE.read_text(encoding="utf-8").replace(_PLACEHOLDER, numbers)
 
 
 def _unit(view):
-    """What does not depend on the picture."""
+    """What the page knows of a unit, whatever the picture."""
     adjacency = [quantized(weights, np.int16) for weights in view.adjacency]
     return {"name": view.name, "nodes": view.nodes, "adjacency": adjacency}
 
 
-def _picture(sight, shown):
-    png = base64.b64encode(
-        encode_png(np.squeeze(sight.seen, 2) if sight.seen.shape[2] == 1 else sight.seen)
-    )
+def _picture(picture, shown):
+    """What the page knows of a picture and of each unit in it."""
+    pixels = picture.pixels
+    png = base64.b64encode(encode_png(np.squeeze(pixels, 2) if pixels.shape[2] == 1 else pixels))
     return {
-        "name": sight.place.name,
+        "name": picture.place.name,
         "image": f"data:image/png;base64,{png.decode()}",
-        "size": sight.seen.shape[:2],
-        "top": [[name, round(number, 4)] for name, number in sight.top],
-        "figure": sight.figure,
-        "units": [_seen(*pair) for pair in zip(sight.units, shown)],
+        "size": pixels.shape[:2],
+        "top": [[name, round(number, 4)] for name, number in picture.top],
+        "figure": picture.figure,
+        "units": [_unit_in_picture(*pair) for pair in zip(picture.units, shown)],
     }
 
 
-def _seen(view, shown):
+def _unit_in_picture(view, shown):
+    """What the page knows of a unit in one picture."""
     maps = {"mask": quantized(view.mask, np.int8, each=True)}
     if view.reverse is not None:
         maps["reverse"] = quantized(view.reverse, np.int8, each=True)
@@ -60,15 +61,15 @@ def _seen(view, shown):
 
 
 def quantized(values, kind, each=False):
-    """Numbers as integers of a `kind`, little-endian in base64, and what one of them is worth.
+    """Numbers as integers of a `kind`, in base64, little-endian, and the `scale` to multiply by.
 
-    The largest of either sign is the kind's own largest; with `each` for every row of the first
-    axis apart, and `scale` is a list.
+    The largest number, whatever its sign, becomes the largest integer of that kind. With `each`,
+    every row of the first axis has a scale of its own, and `scale` is a list.
     """
     values = np.asarray(values, np.float64)
-    most = np.iinfo(kind).max
+    largest = np.iinfo(kind).max
     axes = tuple(range(1, values.ndim)) if each else None
-    scale = np.abs(values).max(axis=axes, keepdims=True) / most
+    scale = np.abs(values).max(axis=axes, keepdims=True) / largest
     whole = np.rint(values / np.where(scale > 0, scale, 1)).astype(np.dtype(kind).newbyteorder("<"))
     scale = [float(f"{s:.6g}") for s in scale.ravel()]
     return {

@@ -1,4 +1,4 @@
-"""`show`: what a network's GloRe units see in pictures, as pictures and one page to look around."""
+"""What a network's GloRe units see in pictures: written as pictures and as one page to explore."""
 
 import contextlib
 import math
@@ -12,7 +12,7 @@ from ..data.sources import Place, open_sources
 from ..inference.classify import likeliest, softmax
 from ..utils.errors import InputError, naming
 from ..utils.files import write_text
-from .output_folder import NamedFolder
+from .output_folder import OutputFolder
 from .page import make_page
 from .unit_pictures import paint_adjacency, paint_graph, paint_maps
 from .unit_view import UnitView
@@ -21,36 +21,37 @@ PAGE = "index.html"
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What a network made of a picture: `seen` is uint8 `(H, W, C)`, `top` its first classes.
+class PictureView:
+    """What a network made of a picture: `top` are its first classes, `units` what its units saw.
 
-    `figure` says what is told of these: their probability, or their share of the picture.
+    `pixels` is the part of the picture that the network sees, uint8 `(H, W, C)`. `figure` names the
+    numbers in `top`: "probability", or "share" of the picture's pixels.
     """
 
     place: Place
-    seen: np.ndarray
+    pixels: np.ndarray
     top: List[Tuple[str, float]]
     figure: str
     units: List[UnitView]
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Which nodes are shown first: those of the numbers `nodes`, else the `strongest` ones."""
+class NodeChoice:
+    """Which nodes are shown first: the given `nodes`, else the `strongest` so many."""
 
     strongest: int = 8
     nodes: Optional[Tuple[int, ...]] = None
 
     def of(self, view) -> List[int]:
-        """The nodes of a `UnitView`. Raises InputError where it has no node of that number."""
+        """The chosen nodes of a `UnitView`. Raises InputError where it has no such node."""
         return view.strongest(self.strongest) if self.nodes is None else view.pick(self.nodes)
 
 
 def crop_to(picture, preprocess, cover):
-    """What the network sees of a picture uint8 `(H, W, C)`, a `Preprocess`'s share of it.
+    """The part of a picture that the network sees: resized and cropped, uint8 `(H, W, C)`.
 
-    With `cover` a picture is resized further where it would be too small for that. Raises
-    InputError on a wrong size or depth.
+    With `cover`, a picture is enlarged where it would be too small for the crop. Raises InputError
+    on a wrong size or depth.
     """
     if cover:
         sides = picture.shape[:2]
@@ -61,9 +62,9 @@ def crop_to(picture, preprocess, cover):
 
 
 def find_units(net, name=None):
-    """The units to show of a `Network`, all or the one called `name`: `{name: block}`.
+    """The GloRe units of a `Network`, all or the one called `name`: `{name: block}`.
 
-    Raises InputError where the network is none of pictures, has no units, or none of that name.
+    Raises InputError where it is not a network of pictures, has no units, or none of that name.
     """
     from .unit_activations import glore_units
 
@@ -80,76 +81,81 @@ def find_units(net, name=None):
     return {name: units[name]}
 
 
-def see(net, manifest, units, item, size=None, top=5) -> Sight:
-    """A `Sight` of a picture (sources.Item), of the `size` (H, W) that the network sees.
+def view_picture(net, manifest, units, item, size=None, top=5) -> PictureView:
+    """Run a network on a picture (sources.Item), of which it sees `size` (H, W) pixels.
 
-    `units` are some of `find_units`. Raises InputError, naming the picture, where it can't.
+    `units` are some of `find_units`. Raises InputError, naming the picture, where it can't be used.
     """
-    from .unit_activations import look
+    from .unit_activations import record_units
 
     preprocess = manifest.preprocess.resized(size) if size else manifest.preprocess
-    # Else a network that labels pixels would see but the middle of a picture that comes as it is.
+    # A network that labels pixels does not resize pictures: of a large one it would see the middle.
     cover = size is not None or net.spec.head is not None
-    with _said_of(item.place):
-        seen = crop_to(item.read(preprocess.channels), preprocess, cover)
-        output, views = look(net, preprocess.normalize(np.ascontiguousarray(seen)), units)
+    with _naming_picture(item.place):
+        pixels = crop_to(item.read(preprocess.channels), preprocess, cover)
+        x = preprocess.normalize(np.ascontiguousarray(pixels))
+        output, views = record_units(net, x, units)
     if output.ndim == 1:
         figure, shares = "probability", softmax(output)
     else:
         labels = output.argmax(axis=0).ravel()
         figure, shares = "share", np.bincount(labels, minlength=len(output)) / labels.size
-    return Sight(item.place, seen, likeliest(shares, manifest.class_names, top), figure, views)
+    best = likeliest(shares, manifest.class_names, top)
+    return PictureView(item.place, pixels, best, figure, views)
 
 
 def show(net, manifest, names, out, unit=None, choice=None, size=None, top=5):
     """Write pictures of what GloRe units see, and a page of them, into the folder `out`.
 
-    `net` and `manifest` are `load_network`'s, `names` pictures and folders of them, `unit` one of
-    the network's (default: all), `choice` a `Choice`, `size` that of what the network sees, (H, W)
-    in pixels. Returns lines of text: each picture, its units' first nodes, and the page's path.
-    Raises InputError, before anything is written, where something can't be used.
+    `net` and `manifest` come from `load_network`; `names` are pictures and folders of them, `unit`
+    is the name of one of the network's units (default: all), `choice` a `NodeChoice`, `size` (H, W)
+    how many pixels of a picture the network sees. Returns lines of text: each picture, its units'
+    first nodes, and the page's path. Raises InputError, before anything is written, where something
+    can't be used.
     """
-    choice = choice or Choice()
+    choice = choice or NodeChoice()
     units = find_units(net, unit)
     places, items = open_sources(names)
     if places is None:
         raise InputError("show takes pictures and folders of them, no videos and no streams")
     net.spec.check_input(size or manifest.preprocess.size)
-    sights = [see(net, manifest, units, item, size, top) for item in items]
-    shown = [[choice.of(view) for view in sight.units] for sight in sights]
-    folder = NamedFolder(out)
+    pictures = [view_picture(net, manifest, units, item, size, top) for item in items]
+    shown = [[choice.of(view) for view in picture.units] for picture in pictures]
+    folder = OutputFolder(out)
     files = []
-    for sight in sights:
-        with _said_of(sight.place):
-            files.append(folder.name(sight.place))
-    for view in sights[0].units:
+    for picture in pictures:
+        with _naming_picture(picture.place):
+            files.append(folder.name(picture.place))
+    for view in pictures[0].units:
         write_png(folder.path / f"{view.name}_adjacency.png", paint_adjacency(view))
     lines = []
-    for sight, file, picks in zip(sights, files, shown):
-        caption = f"{sight.top[0][0]} {sight.top[0][1]:.1%}"
-        for view, nodes in zip(sight.units, picks):
-            maps = paint_maps(view, sight.seen, nodes, sight.place.name, caption)
+    for picture, file, nodes_of in zip(pictures, files, shown):
+        name, (best, number) = picture.place.name, picture.top[0]
+        caption = f"{best} {number:.1%}"
+        lines.append(f"{name}  {caption}")
+        for view, nodes in zip(picture.units, nodes_of):
+            maps = paint_maps(view, picture.pixels, nodes, name, caption)
             write_png(folder.path / f"{file}_{view.name}_maps.png", maps)
-            graph = paint_graph(view, sight.seen, nodes)
+            graph = paint_graph(view, picture.pixels, nodes)
             write_png(folder.path / f"{file}_{view.name}_graph.png", graph)
-        lines.append(f"{sight.place.name}  {caption}")
-        lines += (_told(*pair) for pair in zip(sight.units, picks))
+            lines.append(_line(view, nodes))
     page = folder.path / PAGE
     with naming(page):
-        write_text(page, make_page(manifest.model, sights, shown))
+        write_text(page, make_page(manifest.model, pictures, shown))
     return [*lines, f"written: {page}"]
 
 
 @contextlib.contextmanager
-def _said_of(place):
-    """Name the picture in what is refused inside."""
+def _naming_picture(place):
+    """Name the picture in an InputError that is raised inside."""
     try:
         yield
     except InputError as error:
         raise InputError(f"{place.file}: {error}") from None
 
 
-def _told(view, nodes, most=8):
-    """The first nodes of a unit in words."""
-    words = ", ".join(f"{node} {view.strength[node]:.1%}" for node in nodes[:most])
+def _line(view, nodes, limit=8):
+    """The first nodes of a unit and their strengths as a line of text."""
+    strength = view.strength
+    words = ", ".join(f"{node} {strength[node]:.1%}" for node in nodes[:limit])
     return f"  {view.name}  nodes {words}"

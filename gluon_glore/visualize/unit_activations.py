@@ -1,4 +1,4 @@
-"""A network's GloRe units at work: what they computed in a forward, taken as they computed it."""
+"""What a network's GloRe units compute in a forward pass, recorded by hooks on their layers."""
 
 import contextlib
 
@@ -11,7 +11,7 @@ from .unit_view import UnitView
 
 
 def glore_units(net):
-    """The GloRe units of a network, `{name: block}` in its order.
+    """The GloRe units of a network, `{name: block}` in the network's order.
 
     Raises InputError where it has none.
     """
@@ -22,33 +22,33 @@ def glore_units(net):
     return {block.prefix.rstrip("_"): block for block in blocks}
 
 
-def look(net, x, units):
-    """Outputs of a network of two dimensions for one picture, and what its `units` made of it.
+def record_units(net, x, units):
+    """Run a network of pictures on one picture and record what its `units` compute.
 
     `x` is the prepared picture, float32 `(C, H, W)`, `units` some of `glore_units`. Returns the
-    output as numpy `(classes, ...)` and a list of `UnitView`s. The network no longer is hybridised
-    after that, so that its parts can be watched. Raises InputError where numbers of a unit or the
-    output are not finite.
+    output as numpy `(classes, ...)` and a `UnitView` for each unit. The network is not hybridized
+    any more afterwards: hooks on its layers are called only so. Raises InputError where numbers of
+    a unit or of the output are not finite.
     """
     net.hybridize(False)
     with contextlib.ExitStack() as stack:
-        seen = {name: stack.enter_context(_watched(unit)) for name, unit in units.items()}
+        records = {name: stack.enter_context(_recording(unit)) for name, unit in units.items()}
         device = next(iter(net.collect_params().values())).list_ctx()[0]
         output = net(mx.nd.array(x[None], ctx=device))[0].asnumpy()
-    views = [_view(name, unit, seen[name]) for name, unit in units.items()]
+    views = [_view(name, unit, records[name]) for name, unit in units.items()]
     if not np.isfinite(output).all():
         raise InputError("the network's outputs are not finite: its weights are no good")
     return output, views
 
 
 @contextlib.contextmanager
-def _watched(unit):
-    """Yield a dictionary that takes what the unit's blocks are given and give in a forward."""
-    seen = {}
+def _recording(unit):
+    """Yield a dictionary that a forward pass fills: {part of the unit: (its input, its output)}."""
+    record = {}
 
     def keep(part):
-        def hook(_, given, result):
-            seen[part] = given[0], result
+        def hook(_, inputs, output):
+            record[part] = inputs[0], output
 
         return hook
 
@@ -59,15 +59,18 @@ def _watched(unit):
         if block is not None
     ]
     try:
-        yield seen
+        yield record
     finally:
         for hook in hooks:
             hook.detach()
 
 
-def _view(name, unit, seen):
-    features, states = (array[0, :, :, 0].asnumpy().T for array in seen["graph"])
-    maps = {part: seen[part][1][0].asnumpy() for part in ("projection", "reverse") if part in seen}
+def _view(name, unit, record):
+    """The `UnitView` of what was recorded. Raises InputError where a number is not finite."""
+    features, states = (array[0, :, :, 0].asnumpy().T for array in record["graph"])
+    maps = {
+        part: record[part][1][0].asnumpy() for part in ("projection", "reverse") if part in record
+    }
     for array in (features, states, *maps.values()):
         if not np.isfinite(array).all():
             raise InputError(f"{name}: its numbers are not finite: the weights are no good")
@@ -76,7 +79,7 @@ def _view(name, unit, seen):
 
 
 def _adjacency(layer):
-    """A of a graph convolution, (N, N): the weight of its convolution over the nodes."""
+    """A of a graph convolution, `(N, N)`: the weight of its convolution over the nodes."""
     weights = [
         p for name, p in layer.adjacency.collect_params().items() if name.endswith("_conv_weight")
     ]

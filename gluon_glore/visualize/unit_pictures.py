@@ -1,45 +1,49 @@
 """Pictures of what a GloRe unit sees: maps over the picture, its graph, its adjacency matrix.
 
-Figure 7 of Chen et al., CVPR 2019 (https://arxiv.org/abs/1811.12814). One code of signs for all:
-red is positive, green negative, dark none.
+Figure 7 of Chen et al., CVPR 2019 (https://arxiv.org/abs/1811.12814). In all of them red is
+positive, green negative, and dark zero.
+
+They are drawn with OpenCV, which the base installation has, and not with matplotlib: they are tiles
+of pixels and arrows, without the axes and ticks that it would be for.
 """
 
 import cv2
 import numpy as np
 
-from .text import fitting, write
+from .text import draw_text, shorten
 
 POSITIVE, NEGATIVE = (255, 72, 56), (46, 214, 96)
-_BACK, _NONE = (17, 19, 24), (30, 33, 40)  # behind all; a matrix's zero
-_INK, _SOFT = (233, 236, 241), (146, 153, 164)
-_DIM = 0.36  # of a picture beneath a map
-_TILE, _GAP, _HEAD, _LABEL = 232, 14, 62, 28  # pixels: map, space between, over all, beneath maps
+_BACKGROUND, _ZERO = (17, 19, 24), (30, 33, 40)  # behind all; of a weight of 0
+_INK, _SOFT = (233, 236, 241), (146, 153, 164)  # of text: strong, weak
+_DIM = 0.36  # brightness of a picture below a map
+# In pixels: a map, the space between maps, the title's height, the labels' height.
+_TILE, _GAP, _HEAD, _LABEL = 232, 14, 62, 28
 _COLUMNS = 4
 _GRAPH, _NODE = 900, 128  # sides of a graph's picture and of a node in it
 _MATRIX, _LIST = 512, 230  # side of a matrix, width of the list beside it
-EDGES = 16  # drawn in a graph, listed beside a matrix
+EDGES = 16  # how many are drawn in a graph, listed beside a matrix
 
 
 def overlay(picture, values):
     """A map `(h, w)` over a darkened picture, uint8 `(H, W, 3 or 1)`: RGB `(H, W, 3)`.
 
-    The map's largest number of either sign is brightest.
+    The map's largest number is brightest, whatever its sign.
     """
     height, width = picture.shape[:2]
     rgb = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB) if picture.shape[2] == 1 else picture
-    return _mix(rgb * np.float32(_DIM), _share(spread(values, (height, width))))
+    return _mix(rgb * np.float32(_DIM), _relative(spread(values, (height, width))))
 
 
 def colored(values):
-    """Signed numbers `(h, w)` as colours, uint8 `(h, w, 3)`: the largest is brightest."""
-    share = _share(values)
-    return _mix(np.broadcast_to(np.float32(_NONE), (*share.shape, 3)), share)
+    """Signed numbers `(h, w)` as colors, uint8 `(h, w, 3)`: the largest is brightest."""
+    return _mix(np.broadcast_to(np.float32(_ZERO), (*values.shape, 3)), _relative(values))
 
 
 def spread(values, size):
-    """A map `(h, w)` at every pixel of a picture of `size` (H, W), between locations bilinear.
+    """A map `(h, w)` interpolated to every pixel of a picture of `size` (H, W), bilinear.
 
-    Location i is that of pixel `i * H / h`, as it is for convolutions padded by half their kernel.
+    Row i of the map lies at pixel `i * H / h`, where a convolution that is padded by half its
+    kernel is centred.
     """
     rows, columns = (
         np.minimum(np.arange(pixels, dtype=np.float32) * (n / pixels), n - 1)
@@ -49,27 +53,28 @@ def spread(values, size):
     return cv2.remap(values.astype(np.float32), *at, cv2.INTER_LINEAR)
 
 
-def _share(values):
-    """Of the largest number, with its sign."""
+def _relative(values):
+    """Signed numbers divided by the largest of them: -1 to 1."""
     return values / max(float(np.abs(values).max()), 1e-30)
 
 
-def _mix(below, share):
-    """Colours of `share` (-1 to 1) over float RGB, through which that still shines: uint8."""
-    much = np.abs(share)[..., None]
-    above = np.where(share[..., None] > 0, np.float32(POSITIVE), np.float32(NEGATIVE))
-    return np.rint(np.minimum(below * (1 - much / 2) + above * much, 255)).astype(np.uint8)
+def _mix(below, values):
+    """Colors of `values` (-1 to 1) over float RGB `below`, which shines through: uint8."""
+    opacity = np.abs(values)[..., None]
+    above = np.where(values[..., None] > 0, np.float32(POSITIVE), np.float32(NEGATIVE))
+    return np.rint(np.minimum(below * (1 - opacity / 2) + above * opacity, 255)).astype(np.uint8)
 
 
 def paint_maps(view, picture, nodes, title, caption):
     """Maps of the `nodes` of a `UnitView` over the picture, uint8 `(H, W, C)`: RGB.
 
-    The picture stands in front of them. Where the unit has a projection of its own for the way back
-    that is beneath the one of the way in. `title` is of the picture, `caption` what was made of it.
+    The picture itself stands on the left, with its name, `title`, and the classes found in it,
+    `caption`. Where the unit has a projection of its own for the way back, a node has two maps: the
+    way in, and below it the way back.
     """
-    ways = [view.mask] if view.reverse is None else [view.mask, view.reverse]
+    projections = [view.mask] if view.reverse is None else [view.mask, view.reverse]
     tall, wide = _fit(picture, _TILE).shape[:2]
-    across, down = wide + _GAP, len(ways) * (tall + _GAP // 2) + _LABEL
+    across, down = wide + _GAP, len(projections) * (tall + _GAP // 2) + _LABEL
     columns = min(_COLUMNS, len(nodes))
     rows = -(-len(nodes) // columns)
     large = _fit(picture, max(tall, wide) * 3 // 2)
@@ -77,38 +82,38 @@ def paint_maps(view, picture, nodes, title, caption):
     height = max(rows * down, large.shape[0] + 4 * _LABEL)
     canvas = _canvas(_HEAD + height + _GAP, left + columns * across)
     half = canvas.shape[1] // 2 - 2 * _GAP
-    write(canvas, fitting(title, half, 1.3), _GAP, 38, _INK, 1.3)
+    draw_text(canvas, shorten(title, half, 1.3), _GAP, 38, _INK, 1.3)
     words = f"{view.name}: {len(nodes)} of {view.nodes} nodes"
-    write(canvas, fitting(words, half, 1.1), canvas.shape[1] - _GAP, 38, _SOFT, 1.1, "right")
+    draw_text(canvas, shorten(words, half, 1.1), canvas.shape[1] - _GAP, 38, _SOFT, 1.1, "right")
     _paste(canvas, large, _HEAD, _GAP)
-    beneath = _HEAD + large.shape[0] + 20
-    write(canvas, fitting(caption, large.shape[1], 1.05), _GAP, beneath, _INK, 1.05)
-    _legend(canvas, beneath + 30, large.shape[1])
+    below = _HEAD + large.shape[0] + 20
+    draw_text(canvas, shorten(caption, large.shape[1], 1.05), _GAP, below, _INK, 1.05)
+    _legend(canvas, below + 30, large.shape[1])
     for i, node in enumerate(nodes):
         top, x = _HEAD + i // columns * down, left + i % columns * across
-        for way in ways:
-            _paste(canvas, _fit(overlay(picture, way[node]), _TILE), top, x)
+        for maps in projections:
+            _paste(canvas, _fit(overlay(picture, maps[node]), _TILE), top, x)
             top += tall + _GAP // 2
-        write(canvas, f"node {node}", x, top + 13, _INK)
-        write(canvas, f"{view.strength[node]:.1%}", x + wide, top + 13, _SOFT, 1, "right")
+        draw_text(canvas, f"node {node}", x, top + 13, _INK)
+        draw_text(canvas, f"{view.strength[node]:.1%}", x + wide, top + 13, _SOFT, 1, "right")
     return canvas
 
 
 def _legend(canvas, top, width):
-    """What colours and per cents mean."""
+    """Draw what the colors and the per cents mean."""
     _paste(canvas, colored(np.tile(np.linspace(-1, 1, width), (8, 1))), top, _GAP)
     ends = ("-", _GAP, "left"), ("0", _GAP + width // 2, "middle"), ("+", _GAP + width, "right")
     for text, x, align in ends:
-        write(canvas, text, x, top + 24, _SOFT, 1, align)
-    words = fitting("%: of the energy that all nodes give back", width, 0.95)
-    write(canvas, words, _GAP, top + 48, _SOFT, 0.95)
+        draw_text(canvas, text, x, top + 24, _SOFT, 1, align)
+    words = shorten("%: of the energy that all nodes give back", width, 0.95)
+    draw_text(canvas, words, _GAP, top + 48, _SOFT, 0.95)
 
 
 def paint_graph(view, picture, nodes):
-    """The `nodes` of a `UnitView`, each its map, joined by the strongest edges between them: RGB.
+    """The `nodes` of a `UnitView` as maps in a circle, and the strongest edges between them: RGB.
 
-    An edge points to the node that receives, as wide as its weight is large. The layers of a graph
-    of several stand side by side.
+    An edge points to the node that receives, and is as wide as its weight is large. Where the graph
+    has several layers, they stand side by side.
     """
     reach = 0 if len(nodes) == 1 else _GRAPH / 2 - _NODE * 0.8
     side = min(_NODE, round(4.4 * reach / len(nodes)) or _NODE)
@@ -128,78 +133,90 @@ def paint_graph(view, picture, nodes):
             top, left = round(y - tile.shape[0] / 2), round(x - tile.shape[1] / 2)
             _paste(canvas, tile, top, left)
             _frame(canvas, tile.shape, top, left)
-            write(canvas, f"node {node}", x, top + tile.shape[0] + 18, _INK, 1, "middle")
-        more = f", layer {layer + 1}" if len(view.adjacency) > 1 else ""
-        words = f"{view.name}: strongest edges between these nodes{more}"
-        write(canvas, fitting(words, _GRAPH - 2 * _GAP, 1.1), _GAP, 34, _INK, 1.1)
+            draw_text(canvas, f"node {node}", x, top + tile.shape[0] + 18, _INK, 1, "middle")
+        which = f", layer {layer + 1}" if len(view.adjacency) > 1 else ""
+        words = f"{view.name}: strongest edges between these nodes{which}"
+        draw_text(canvas, shorten(words, _GRAPH - 2 * _GAP, 1.1), _GAP, 34, _INK, 1.1)
         if edges:
             words = f"widest: {edges[0].weight:+.3f}"
-            write(canvas, words, _GRAPH - _GAP, canvas.shape[0] - _GAP, _SOFT, 1, "right")
+            draw_text(canvas, words, _GRAPH - _GAP, canvas.shape[0] - _GAP, _SOFT, 1, "right")
         canvases.append(canvas)
     return np.hstack(canvases)
 
 
 def paint_adjacency(view):
-    """The matrices of a `UnitView`'s graph, their strongest edges marked and listed: RGB."""
+    """The adjacency matrices of a `UnitView`, one below the other: RGB.
+
+    The strongest edges of each are marked in it and listed beside it.
+    """
     return np.vstack([_matrix(view, layer) for layer in range(len(view.adjacency))])
 
 
 def _matrix(view, layer):
+    """The picture of one layer's matrix, uint8 RGB."""
     weights = view.adjacency[layer]
     cell = max(1, _MATRIX // view.nodes)
     side = cell * view.nodes
     tall = max(side, _MATRIX)
     left = 3 * _GAP
     canvas = _canvas(_HEAD + tall + 2 * _LABEL, left + side + _LIST + 2 * _GAP)
-    more = f", layer {layer + 1}" if len(view.adjacency) > 1 else ""
-    words = f"{view.name}: adjacency{more}"
-    write(canvas, fitting(words, canvas.shape[1] - 2 * _GAP, 1.1), _GAP, 34, _INK, 1.1)
+    which = f", layer {layer + 1}" if len(view.adjacency) > 1 else ""
+    words = f"{view.name}: adjacency{which}"
+    draw_text(canvas, shorten(words, canvas.shape[1] - 2 * _GAP, 1.1), _GAP, 34, _INK, 1.1)
     _paste(canvas, np.kron(colored(weights), np.ones((cell, cell, 1), np.uint8)), _HEAD, left)
-    write(canvas, "to", _GAP, _HEAD + side // 2, _SOFT)
-    write(canvas, "from", left + side // 2, _HEAD + side + 20, _SOFT, 1, "middle")
+    draw_text(canvas, "to", _GAP, _HEAD + side // 2, _SOFT)
+    draw_text(canvas, "from", left + side // 2, _HEAD + side + 20, _SOFT, 1, "middle")
     x = left + side + 2 * _GAP
-    write(canvas, "strongest edges", x, _HEAD + 12, _SOFT)
+    draw_text(canvas, "strongest edges", x, _HEAD + 12, _SOFT)
     for i, (source, to, weight) in enumerate(view.edges(EDGES, layer)):
         middle = tuple(round((n + 0.5) * cell) + at for n, at in ((source, left), (to, _HEAD)))
         cv2.circle(canvas, middle, max(5, round(0.8 * cell)), _INK, 1, cv2.LINE_AA)
         y = _HEAD + 42 + 26 * i
-        write(canvas, f"{source} -> {to}", x, y, _INK)
-        write(canvas, f"{weight:+.3f}", x + _LIST - 3 * _GAP, y, _color(weight), 1, "right")
+        draw_text(canvas, f"{source} -> {to}", x, y, _INK)
+        draw_text(canvas, f"{weight:+.3f}", x + _LIST - 3 * _GAP, y, _color(weight), 1, "right")
     return canvas
 
 
 def _arrow(canvas, start, end, gap, share, color):
-    """From a node to `gap` before another, off their line so that the way back lies beside it."""
+    """Draw an edge from `start` to `gap` pixels before `end`; `share` of the largest is its width.
+
+    It lies 9 pixels off the straight line, so that the edge back lies beside it.
+    """
     ahead = (end - start) / np.hypot(*(end - start))
     aside = np.array([-ahead[1], ahead[0]])
     width = max(1, round(9 * share))
     head = 6 + width
     tip = end - ahead * gap + 9 * aside
     neck = tip - ahead * head
-    much = 0.35 + 0.65 * share
-    color = [round(c * much + b * (1 - much)) for c, b in zip(color, _BACK)]
+    opacity = 0.35 + 0.65 * share
+    color = [round(c * opacity + b * (1 - opacity)) for c, b in zip(color, _BACKGROUND)]
     cv2.line(canvas, _point(start + 9 * aside), _point(neck), color, width, cv2.LINE_AA)
     corners = [tip, neck + 0.7 * head * aside, neck - 0.7 * head * aside]
     cv2.fillConvexPoly(canvas, np.array([_point(p) for p in corners]), color, cv2.LINE_AA)
 
 
 def _point(place):
+    """A place as OpenCV takes it: whole pixels (x, y)."""
     return tuple(round(float(n)) for n in place)
 
 
 def _color(weight):
+    """The color of a weight's sign."""
     return POSITIVE if weight > 0 else NEGATIVE
 
 
 def _canvas(height, width):
-    return np.full((height, width, 3), _BACK, np.uint8)
+    """An empty picture, uint8 RGB."""
+    return np.full((height, width, 3), _BACKGROUND, np.uint8)
 
 
 def _paste(canvas, picture, top, left):
+    """Put a picture into the canvas."""
     canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
 
 
 def _frame(canvas, shape, top, left):
+    """Draw a thin frame around a tile of `shape`."""
     corner = left + shape[1] - 1, top + shape[0] - 1
     cv2.rectangle(canvas, (left, top), corner, _SOFT, 1, cv2.LINE_AA)
 

@@ -1,4 +1,4 @@
-"""What a GloRe unit makes of one picture: numbers to look at. No MXNet in this file."""
+"""What a GloRe unit makes of one picture, as numpy arrays. Imports no MXNet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..utils.errors import InputError
 
 
 class Edge(NamedTuple):
-    """Node `to` receives `weight` times what node `source` has to give."""
+    """An edge of the graph: node `to` receives `weight` times the features of node `source`."""
 
     source: int
     to: int
@@ -20,12 +20,13 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True)
 class UnitView:
-    """A unit of N nodes and S states at one picture, float32 throughout.
+    """A unit of N nodes with S states on one picture, float32 throughout.
 
-    `mask` is the projection, `(N, h, w)`, as its convolution gives it, of either sign; `reverse`
-    the projection of the way back where the unit has its own, else None. `features` are the nodes
-    on the way in, V `(N, S)`, `states` after the graph, Z `(N, S)`. `adjacency` has A of each graph
-    layer, `(N, N)`, a row the node that receives: U = V + A V.
+    `mask` is the projection of pixels to nodes, `(N, h, w)`, as its convolution computes it, of
+    either sign; `reverse` the projection back to pixels where the unit has one of its own, else
+    None. `features` are the nodes before the graph, V `(N, S)`, `states` after it, Z `(N, S)`.
+    `adjacency` has the matrix A of each graph layer, `(N, N)`; its rows are the nodes that receive:
+    U = V + A V (section 3.3 of the paper).
     """
 
     name: str
@@ -37,22 +38,23 @@ class UnitView:
 
     @property
     def nodes(self) -> int:
-        """N."""
+        """N, the number of nodes."""
         return len(self.mask)
 
     @property
     def back(self) -> np.ndarray:
-        """The projection that gives the nodes back to the picture, `(N, h, w)`."""
+        """The projection of the nodes back to the picture, `(N, h, w)`."""
         return self.mask if self.reverse is None else self.reverse
 
     @property
     def strength(self) -> np.ndarray:
         """Each node's share of the energy that the nodes give back to the picture, `(N,)`.
 
-        What node n gives back is its states at every location, weighted with its map: the outer
-        product of z_n and m_n, whose energy (sum of squares) is that of z_n times that of m_n.
-        Unlike the size of the map alone it does not change where the projection is scaled up and
-        the states down. That nodes cancel each other out is not counted. 0 where all are.
+        Node n gives back its states at every location, weighted by its map: the outer product of
+        z_n and m_n, whose energy (sum of squares) is that of z_n times that of m_n. Unlike the
+        energy of the map alone, it stays the same where the projection is scaled up and the states
+        down. Nodes that cancel each other out are counted in full. All shares are 0 where no node
+        gives anything back.
         """
         energy = np.square(self.states, dtype=float).sum(1)
         energy *= np.square(self.back, dtype=float).sum((1, 2))
@@ -63,16 +65,16 @@ class UnitView:
         return (-self.strength).argsort(kind="stable")[:count].tolist()
 
     def pick(self, nodes) -> List[int]:
-        """The nodes of these numbers, each once. Raises InputError where the unit has no such."""
+        """The given nodes, each once. Raises InputError where the unit has no such node."""
         for node in nodes:
             if not 0 <= node < self.nodes:
                 raise InputError(f"{self.name}: nodes are 0 to {self.nodes - 1}, given {node}")
         return list(dict.fromkeys(nodes))
 
     def edges(self, count, layer=0, among=None) -> List[Edge]:
-        """The `count` edges of largest weight, of either sign, between two of the nodes `among`.
+        """The `count` edges of largest weight, of either sign, between the nodes `among` (all).
 
-        Default: all nodes. A node's edge to itself is left out.
+        A node's edge to itself is left out.
         """
         return strongest_edges(self.adjacency[layer], count, among)
 

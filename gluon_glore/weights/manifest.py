@@ -15,14 +15,14 @@ from typing import Dict, Optional, Tuple
 
 import yaml
 
-from .. import __version__
 from ..data.clips import Clip
 from ..data.image import Preprocess
-from ..networks.registry import get_spec, list_models
+from ..networks.paper import get_spec, list_models
 from ..plan.fields import spec_from_fields, spec_to_fields
 from ..plan.spec import NetSpec
 from ..utils.errors import InputError
 from ..utils.files import sha256, write_text
+from ..utils.version import __version__
 from ..utils.yaml_file import read_yaml
 from .card import Card, read_card
 from .deployment import Deployment, read_deployment

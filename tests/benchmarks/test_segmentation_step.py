@@ -68,7 +68,7 @@ def test_ratios_of_time_are_formed_within_a_round():
         WITH: [turn(2, 150), turn(4, 220), turn(8, 150)],
     }
     first = {WITHOUT: [turn(0, 80)], WITH: [turn(0, 120)]}
-    rows = segmentation_step.summarise(answers, first)
+    rows = segmentation_step.summarize(answers, first)
     own = rows[WITH]
     assert own["seconds"] == 4 and own["seconds_ratio"] == 2
     assert own["peak_mib"] == 220 and own["peak_ratio"] == pytest.approx(1.1)
@@ -78,7 +78,7 @@ def test_ratios_of_time_are_formed_within_a_round():
 
 def test_memory_that_is_not_known_is_a_dash():
     answers = {name: [turn(1, None)] for name in TIMED}
-    row = segmentation_step.summarise(answers, answers)[WITH]
+    row = segmentation_step.summarize(answers, answers)[WITH]
     assert row["peak_mib"] is row["peak_ratio"] is row["one_step_ratio"] is None
     assert report.number(row["peak_ratio"], 2) == "–"
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import report, video_forward
 from benchmarks.paired import RESULTS
-from benchmarks.video_forward import COMPETITORS, GLORE, LIMIT, OURS, THEIRS, summarise
+from benchmarks.video_forward import COMPETITORS, GLORE, LIMIT, OURS, THEIRS, summarize
 from gluon_glore import get_spec
 from gluon_glore.plan.stages import Stage
 from tests.helpers.networks import relative_error
@@ -110,7 +110,7 @@ def test_ratios_are_formed_within_a_round():
         OURS: [turn(1, 100), turn(2, 200), turn(8, 100)],
         THEIRS: [turn(2, 150), turn(4, 220), turn(8, 150)],
     }
-    row = summarise(answers)[THEIRS]
+    row = summarize(answers)[THEIRS]
     assert row["seconds"] == 4 and row["ours_over_it"] == 0.5 and row["peak_mib"] == 220
 
 

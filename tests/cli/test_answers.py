@@ -13,7 +13,7 @@ import pytest
 from benchmarks.networks import settle
 from gluon_glore import InputError, Network
 from gluon_glore.__main__ import main
-from gluon_glore.cli.answers import predict_sources, segment_sources
+from gluon_glore.cli.answers import classify_sources, print_answers, segment_sources
 from gluon_glore.data.clips import Clip
 from gluon_glore.data.image import Preprocess
 from gluon_glore.export import export_model
@@ -55,7 +55,7 @@ def command(*arguments, **options):
 def test_lines_of_a_table_and_of_json_say_the_same(classifier, folder, tmp_path, capsys):
     video = write_video(tmp_path / "v.avi")
     for style in ("table", "json"):
-        predict_sources(classifier, [folder, video], top=1, every=10, style=style)
+        print_answers(*classify_sources(classifier, [folder, video], top=1, every=10), style)
     lines = capsys.readouterr().out.splitlines()
     table, rows = lines[:23], [json.loads(line) for line in lines[23:]]
     assert len(rows) == 23
@@ -151,7 +151,7 @@ def test_segmented_pictures_are_painted_and_their_largest_classes_told(tmp_path,
     video, out = write_video(tmp_path / "v.avi"), tmp_path / "out"
     sources = [tmp_path / "in", video]
     for style in ("table", "json"):
-        segment_sources(segmenter(), sources, out, Views(), every=10, style=style)
+        print_answers(*segment_sources(segmenter(), sources, out, Views(), every=10), style)
     lines = capsys.readouterr().out.splitlines()
     table, rows = lines[: len(lines) // 2], [json.loads(x) for x in lines[len(lines) // 2 :]]
     assert len(table) == len(rows) == 5
@@ -171,7 +171,7 @@ def test_segmented_pictures_are_painted_and_their_largest_classes_told(tmp_path,
 
 def test_top_is_of_the_classes_in_a_line(tmp_path, capsys):
     picture = shade(tmp_path / "a.png", 0.75)
-    segment_sources(segmenter(), [picture], tmp_path / "out", Views(), top=1)
+    print_answers(*segment_sources(segmenter(), [picture], tmp_path / "out", Views(), top=1))
     assert capsys.readouterr().out == "a.png  sky 0.7500\n"
 
 
@@ -184,7 +184,7 @@ def test_a_bad_picture_among_segmented_ones_is_named_and_the_rest_goes_on(tmp_pa
     full, last = shade(tmp_path / "full.png", 1), shade(tmp_path / "last.png", 0.25)
     sources = [tmp_path / "bad.png", good, other, full, last, tmp_path / "none.png"]
     with pytest.raises(InputError, match="4 of 6 could not be used"):
-        segment_sources(segmenter(some_nan), sources, tmp_path / "out", Views())
+        print_answers(*segment_sources(segmenter(some_nan), sources, tmp_path / "out", Views()))
     out, err = capsys.readouterr()
     assert [line.split()[0] for line in out.splitlines()] == ["a.png", "last.png"]
     assert err.splitlines() == [
@@ -201,7 +201,7 @@ def test_a_bad_picture_among_segmented_ones_is_named_and_the_rest_goes_on(tmp_pa
 def test_an_output_folder_among_the_pictures_is_refused(tmp_path, out):
     shade(tmp_path / "in" / "a.png", 0.5)
     with pytest.raises(InputError, match=f"{out} lies in .*in, of which all pictures are asked"):
-        segment_sources(segmenter(), [tmp_path / "in"], tmp_path / out, Views())
+        print_answers(*segment_sources(segmenter(), [tmp_path / "in"], tmp_path / out, Views()))
     assert os.listdir(tmp_path / "in") == ["a.png"]
 
 

@@ -3,13 +3,14 @@ import signal
 import subprocess
 import sys
 import tarfile
+from pathlib import Path
 
 import cv2
 import mxnet as mx
 import numpy as np
 import pytest
 
-from gluon_glore import get_model, get_spec, list_models, save_weights
+from gluon_glore import __version__, get_model, get_spec, list_models, save_weights
 from gluon_glore.__main__ import main
 from gluon_glore.cli.tables import networks_table
 from gluon_glore.weights.manifest import read_manifest
@@ -217,6 +218,72 @@ def test_errors_are_one_line_and_exit_2(tmp_path, model, image, capsys):
         assert message in err
         assert err.startswith("error: ") and len(err.splitlines()) == 1, err
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize(
+    ("start", "name"),
+    [
+        (["-m", "gluon_glore"], "python -m gluon_glore"),
+        ([str(Path(sys.executable).with_name("gluon-glore"))], "gluon-glore"),
+    ],
+    ids=["module", "script"],
+)
+def test_usage_names_the_command_that_was_typed(start, name):
+    if not start[0].startswith("-") and not Path(start[0]).is_file():
+        pytest.skip("the package is not installed")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for arguments, usage in (
+        (["--help"], f"usage: {name} "),
+        (["list", "--help"], f"usage: {name} list "),
+        (["predict"], f"usage: {name} predict "),
+    ):
+        done = subprocess.run(
+            [sys.executable, *start, *arguments],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            env=environment,
+        )
+        assert (done.stdout + done.stderr).startswith(usage)
+
+
+def test_the_version_is_the_packages():
+    assert run("--version") == (0, f"gluon-glore {__version__}\n", "")
+
+
+def test_help_needs_neither_mxnet_nor_opencv():
+    code = (
+        "import sys\nfrom gluon_glore.__main__ import main\n"
+        "try: main(['list', '--help'])\n"
+        "finally: print({'mxnet', 'cv2', 'numpy'} & set(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "set()\n")
+
+
+def without(modules, *arguments):
+    """The command line where these modules are not installed: (exit code, stderr)."""
+    code = (
+        f"import sys\nfor name in {modules}: sys.modules[name] = None\n"
+        "from gluon_glore.__main__ import main\nsys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True
+    )
+    return done.returncode, done.stderr
+
+
+def test_predict_and_show_need_nothing_but_the_base_installation(image, tmp_path):
+    extras = ["matplotlib", "av", "aiohttp", "onnx", "onnxruntime", "openvino", "sklearn", "torch"]
+    for command in (["predict"], ["show", "--out", tmp_path / "out"]):
+        assert without(extras, *command, image, "--model", "tiny_glore_0_1") == (0, "")
+
+
+@pytest.mark.parametrize("package", ["aiohttp", "prometheus_client"])
+def test_serve_without_its_packages_names_the_extra_in_one_line(package):
+    code, err = without([package], "serve", "tiny_glore_0_1")
+    hint = "pip install '.[deploy]' from a checkout of gluon-glore"
+    assert (code, err) == (2, f"error: {package} is not installed: {hint}\n")
 
 
 def test_help_and_errors_come_from_a_process_without_a_traceback(tmp_path, model, image):

@@ -46,7 +46,7 @@ def test_a_batch_gives_what_each_picture_gives_alone(tmp_path):
         assert [p for _, p in batch] == pytest.approx([p for _, p in alone], abs=1e-5)
 
 
-def test_a_network_that_normalises_itself_gets_pixels():
+def test_a_network_that_normalizes_itself_gets_pixels():
     preprocess = Preprocess(size=(4, 4), resize=4, mean=(0.0,), scale=1.0)
     deployment = Deployment((None, 4, 4, 1), "NHWC", "uint8")
     manifest = Manifest("m", ("dark", "bright"), preprocess, deployment=deployment)

@@ -8,9 +8,9 @@ from gluon_glore import InputError
 from gluon_glore.data.sources import Item, Place, open_sources
 from gluon_glore.inference.classify import Classifier, load_classifier
 from gluon_glore.inference.pipeline import classify_items, recognize_videos, segment_items
-from gluon_glore.inference.recognize import Recognition
+from gluon_glore.inference.recognize import ClipViews, Recognition
 from gluon_glore.inference.segment import Views
-from gluon_glore.visualize.label_maps import PaintedFolder
+from gluon_glore.visualize.label_maps import LabelMapFolder
 from gluon_glore.weights.manifest import Manifest
 from tests.helpers.pictures import GREY, MODEL, segmenter, write_twenty
 
@@ -149,7 +149,7 @@ def test_segmented_pictures_come_in_order_and_few_are_read_ahead(tmp_path):
         for asked in range(1, 31):
             yield item(asked)
 
-    folder = PaintedFolder(tmp_path, ("road", "sky"))
+    folder = LabelMapFolder(tmp_path, ("road", "sky"))
     answers = []
     for answer in segment_items(segmenter(), items(), folder, Views(), workers=4):
         answers.append(answer)
@@ -166,7 +166,7 @@ def test_few_videos_are_read_ahead():
     class Asked:
         """A recognizer that is asked for videos, and watches none."""
 
-        def begin(self, file, **look):
+        def begin(self, file, views):
             nonlocal asked
             asked += 1
 
@@ -175,7 +175,7 @@ def test_few_videos_are_read_ahead():
 
     places = [Place(str(i), str(i)) for i in range(20)]
     answered = []
-    for answer in recognize_videos(Asked(), places, {}, workers=3):
+    for answer in recognize_videos(Asked(), places, ClipViews(), workers=3):
         answered.append(answer.place)
         most = max(most, asked - len(answered))
     assert answered == places and asked == 20 and most == 2

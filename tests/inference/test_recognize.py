@@ -14,7 +14,7 @@ from gluon_glore.data.image import Preprocess
 from gluon_glore.data.video import Video
 from gluon_glore.export import export_model
 from gluon_glore.inference.classify import load_classifier, softmax
-from gluon_glore.inference.recognize import Recognizer, load_recognizer
+from gluon_glore.inference.recognize import ClipViews, Recognizer, load_recognizer
 from gluon_glore.inference.segment import load_segmenter
 from gluon_glore.model_zoo.load import load_network
 from gluon_glore.weights import save_weights
@@ -67,14 +67,14 @@ class Frames:
     """What a Video is, of frames in memory."""
 
     def __init__(self, pictures, rate=10.0):
-        self.pictures, self.rate, self.read_in = pictures, rate, set()
+        self.pictures, self.rate, self.read_in = pictures, rate, []
         self.size = pictures.shape[1:3]
 
     def __len__(self):
         return len(self.pictures)
 
     def frames(self, indices, channels=3):
-        self.read_in.add(threading.current_thread().name)
+        self.read_in.append(threading.current_thread().name)
         for i in sorted(set(map(int, indices))):
             yield i, self.pictures[i]
 
@@ -173,10 +173,23 @@ def test_at_most_a_batch_is_seen_at_once_and_it_is_read_elsewhere():
 
 def test_no_more_than_a_batch_is_read_ahead():
     frames = Frames(grey(range(100)))
-    begun = toy().begin(frames, clips=9, batch=1)
+    begun = toy().begin(frames, ClipViews(clips=9, batch=1))
     first = next(begun)
     time.sleep(0.1)
     assert len(first.views) == 1 and len(frames.read_in) == 2
+    begun.stop()
+
+
+def test_a_network_that_fails_leaves_no_thread_that_reads_on():
+    before = threading.active_count()
+    frames = Frames(grey(range(100)))
+    with pytest.raises(InputError, match="outputs are not finite"):
+        toy(lambda x: np.nan * brightness(x)).watch(frames, clips=50, batch=1)
+    for _ in range(1000):
+        if threading.active_count() == before:
+            break
+        time.sleep(0.01)
+    assert threading.active_count() == before and len(frames.read_in) <= 2
 
 
 def test_what_can_not_be_watched_is_refused(tmp_path):

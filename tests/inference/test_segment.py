@@ -13,7 +13,7 @@ PIXELS = Preprocess(size=(8, 8), resize=0, mean=(10.0, 20.0, 30.0), scale=0.1)
 
 
 def local(x):
-    """Logits of each pixel by its colour alone: windows can't change them."""
+    """Logits of each pixel by its color alone: windows can't change them."""
     r, g, b = np.moveaxis(x, 1, 0)
     return np.stack([r - g, np.sin(g) + b, r * b / 50], axis=1).astype(np.float32)
 
@@ -150,7 +150,7 @@ def test_logits_too_large_for_exp_give_probabilities():
     assert np.allclose(p, np.float32([0, 0.5, 0.5])[:, None, None])
 
 
-def test_a_network_exported_for_one_size_sees_windows_of_it_and_the_mean_colour_beyond():
+def test_a_network_exported_for_one_size_sees_windows_of_it_and_the_mean_color_beyond():
     def network(x):
         assert x.shape[1:] == (3, 16, 16)
         return local(x)
@@ -170,7 +170,7 @@ def test_a_network_exported_for_one_size_sees_windows_of_it_and_the_mean_colour_
     segmenter(beyond, Deployment((None, 3, 16, 16))).logits(picture(5, 16))
 
 
-def test_a_network_that_normalises_itself_gets_pixels():
+def test_a_network_that_normalizes_itself_gets_pixels():
     def network(x):
         assert (x.dtype, x.shape[3]) == (np.uint8, 3)
         return local(np.stack([prepared(one) for one in x]))

@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 from mxnet import autograd
 
-from gluon_glore import GloRe, InputError, Network, get_spec
+from gluon_glore import GloRe, GloReUnit, InputError, Network, NonLocal, get_spec
 from gluon_glore.convert.pytorch_names import our_name
 from gluon_glore.plan.fields import spec_from_fields, spec_to_fields
+from gluon_glore.plan.units import NonLocalUnit
 from tests.helpers.networks import open_gates, relative_error
 from tests.helpers.places import GOLDEN
 from tests.helpers.units import OPTIONS, SPACES
@@ -145,6 +146,27 @@ def test_every_option_trains_in_every_dimension_hybridised_or_not(ndim, arrangem
         assert relative_error(hybrid_y, y) < 1e-4
         for name, gradient in grads.items():
             assert relative_error(hybrid_grads[name], gradient) < 1e-3
+
+
+@pytest.mark.parametrize("kind", ["glore", "nonlocal"])
+def test_a_block_of_a_row_is_the_block_of_its_options(kind):
+    """Parameters, their first values, the graph; `test_symbols.py` has that of every option."""
+    block, row = {"glore": (GloRe, GloReUnit), "nonlocal": (NonLocal, NonLocalUnit)}[kind]
+    options = {"arrangement": "post"} if kind == "glore" else {"subsample": 2}
+    options = {**options, "ndim": 3, "zero_gamma": False, "eps": 0.125}
+    made = []
+    for unit in (
+        block(8, 2, prefix="a_", **options),
+        block.from_unit(row("a", 8, 2, **options)),
+    ):
+        with mx.name.NameManager():
+            graph = unit(mx.sym.var("data")).tojson()
+        mx.random.seed(1)
+        unit.initialize(mx.init.Normal(0.5))
+        made.append((graph, {k: p.data().asnumpy() for k, p in unit.collect_params().items()}))
+    (graph, weights), (other_graph, others) = made
+    assert graph == other_graph and list(weights) == list(others)
+    assert all(np.array_equal(weights[name], others[name]) for name in weights)
 
 
 def test_post_unit_starts_as_the_identity_and_pre_does_not():

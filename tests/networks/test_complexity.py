@@ -5,7 +5,7 @@ import pytest
 
 from gluon_glore import InputError, NetSpec, Network, Stage, Stem, get_model, list_models
 from gluon_glore.networks.complexity import (
-    Node,
+    OperatorCount,
     StageCount,
     by_stage,
     by_unit,
@@ -189,4 +189,4 @@ def test_a_three_dimensional_network_by_hand():
 def test_operators_of_no_unit_are_refused():
     net = get_model("tiny")
     with pytest.raises(InputError, match="operator conv2_B02_x is of no unit of tiny"):
-        by_unit(net, [Node("conv2_B02_x", "Convolution", 1, 1)])
+        by_unit(net, [OperatorCount("conv2_B02_x", "Convolution", 1, 1)])

@@ -50,7 +50,7 @@ def served(scenario, **settings):
 
     async def main():
         classifier = Classifier(network, Manifest("digits", CLASSES, preprocess))
-        service = Service(classifier, Settings(**{"seconds": 30, "wait": 0.001, **settings}))
+        service = Service(classifier, Settings(**{"timeout": 30, "wait": 0.001, **settings}))
         await service.warm_up()
         server = TestServer(service.app(), auto_decompress=False, handler_cancellation=True)
         async with TestClient(server) as client:
@@ -127,7 +127,7 @@ def test_what_is_wrong_with_a_request_is_said_in_one_line():
                 assert (answer.status, list(await answer.json())) == (status, ["error"])
         assert (await posted(client, png()))[0] == 200
 
-    served(scenario, size=1000)
+    served(scenario, max_bytes=1000)
 
 
 def test_a_body_of_unknown_length_is_read_up_to_the_limit():
@@ -148,7 +148,7 @@ def test_a_body_of_unknown_length_is_read_up_to_the_limit():
             given = await posted(client, endless(start), **options)
             assert given == (413, {"error": "at most 100000 bytes are taken"})
 
-    served(scenario, size=100_000)
+    served(scenario, max_bytes=100_000)
     assert sent < 10**8
 
 
@@ -186,7 +186,7 @@ def test_more_requests_than_are_taken_in_hand_are_told_to_come_again():
         assert [status for status, _ in await asyncio.gather(*tasks)] == [200] * 3
         assert (await posted(client, png()))[0] == 200
 
-    served(scenario, requests=3)
+    served(scenario, queue=3)
 
 
 def test_a_network_that_fails_costs_its_batch_and_no_more(caplog):
@@ -216,7 +216,7 @@ def test_health_tells_a_network_that_does_not_end_and_requests_do_not_wait_for_i
         async with client.post("/predict", data=png()) as answer:  # answered, but the last
             assert (answer.status, answer.headers["Connection"]) == (200, "close")
 
-    served(scenario, seconds=0.1)
+    served(scenario, timeout=0.1)
 
 
 def test_a_body_that_does_not_come_is_not_waited_for():
@@ -228,7 +228,7 @@ def test_a_body_that_does_not_come_is_not_waited_for():
         given = await posted(client, slowly())
         assert given == (408, {"error": "the body did not come within 0.2 s"})
 
-    served(scenario, seconds=0.2)
+    served(scenario, timeout=0.2)
 
 
 def test_the_description_says_what_is_served():

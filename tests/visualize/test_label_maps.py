@@ -8,7 +8,7 @@ from gluon_glore import InputError
 from gluon_glore.data.cityscapes import CLASS_NAMES, CLASSES, IGNORE, to_ids
 from gluon_glore.data.image import encode_png, write_png
 from gluon_glore.data.sources import Place
-from gluon_glore.visualize.label_maps import PaintedFolder, Palette
+from gluon_glore.visualize.label_maps import LabelMapFolder, Palette
 
 EVERY = np.arange(len(CLASS_NAMES), dtype=np.uint8).reshape(1, -1)
 
@@ -18,7 +18,7 @@ def read(path):
     return picture[..., ::-1] if picture.ndim == 3 else picture
 
 
-def test_cityscapes_classes_have_its_colours_and_label_ids():
+def test_cityscapes_classes_have_its_colors_and_label_ids():
     palette = Palette(CLASS_NAMES)
     assert palette.cityscapes
     assert palette.color(EVERY)[0].tolist() == [list(label.color) for label in CLASSES]
@@ -28,14 +28,14 @@ def test_cityscapes_classes_have_its_colours_and_label_ids():
     assert palette.color(ignored)[0, 1].tolist() == [0, 0, 0]
 
 
-def test_some_of_cityscapes_classes_in_another_order_keep_their_colours_and_ids():
+def test_some_of_cityscapes_classes_in_another_order_keep_their_colors_and_ids():
     palette = Palette(("sky", "road"))
     assert palette.cityscapes
     assert palette.label_ids(np.uint8([[0, 1, IGNORE]])).tolist() == [[23, 7, 0]]
     assert palette.color(np.uint8([[0, 1]])).tolist() == [[[70, 130, 180], [128, 64, 128]]]
 
 
-def test_other_classes_have_colours_of_their_own_that_stay_and_their_numbers_as_ids():
+def test_other_classes_have_colors_of_their_own_that_stay_and_their_numbers_as_ids():
     names = tuple(map(str, range(60)))
     palette, classes = Palette(names), np.arange(60, dtype=np.uint8).reshape(6, 10)
     colors = palette.color(classes).reshape(-1, 3)
@@ -48,7 +48,7 @@ def test_other_classes_have_colours_of_their_own_that_stay_and_their_numbers_as_
     assert mixed.color(np.uint8([[1]])).tolist() == [[[128, 64, 128]]]
 
 
-def test_an_overlay_is_half_picture_half_colour_also_of_grey():
+def test_an_overlay_is_half_picture_half_color_also_of_grey():
     palette = Palette(CLASS_NAMES)
     classes = np.zeros((2, 2), np.uint8)
     for channels in (1, 3):
@@ -58,7 +58,7 @@ def test_an_overlay_is_half_picture_half_colour_also_of_grey():
 
 
 def test_three_files_are_written_and_read_back(tmp_path):
-    folder = PaintedFolder(tmp_path / "new" / "out", CLASS_NAMES)
+    folder = LabelMapFolder(tmp_path / "new" / "out", CLASS_NAMES)
     place = Place("/pictures/sub/a.b.jpg", "sub/a.b.jpg")
     picture = np.random.RandomState(0).randint(0, 256, (1, 19, 3)).astype("uint8")
     paths = folder.write(folder.name(place), picture, EVERY)
@@ -74,13 +74,13 @@ def test_three_files_are_written_and_read_back(tmp_path):
 
 
 def test_frames_are_told_apart_by_their_number(tmp_path):
-    folder = PaintedFolder(tmp_path, CLASS_NAMES)
+    folder = LabelMapFolder(tmp_path, CLASS_NAMES)
     assert folder.name(Place("/x/v.avi", "v.avi", 12, 0.5)) == "v_000012"
     assert folder.name(Place("-", "-", 3)) == "stdin_000003"
 
 
 def test_files_of_two_pictures_that_would_be_called_alike_are_refused(tmp_path):
-    folder = PaintedFolder(tmp_path, CLASS_NAMES)
+    folder = LabelMapFolder(tmp_path, CLASS_NAMES)
     folder.name(Place("/x/a.jpg", "a.jpg"))
     folder.name(Place("/x/a.jpg", "a.jpg"))  # the same once more
     folder.name(Place("/x/sub/a.jpg", "sub/a.jpg"))
@@ -97,7 +97,7 @@ def test_files_of_two_pictures_that_would_be_called_alike_are_refused(tmp_path):
 def test_a_folder_that_can_not_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(InputError, match="file: File exists"):
-        PaintedFolder(tmp_path / "file", CLASS_NAMES)
+        LabelMapFolder(tmp_path / "file", CLASS_NAMES)
 
 
 def test_on_a_full_disk_the_file_before_stays(mount):

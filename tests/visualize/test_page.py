@@ -7,7 +7,7 @@ import pytest
 
 from gluon_glore.data.sources import Place
 from gluon_glore.visualize.page import make_page, quantized
-from gluon_glore.visualize.show import Sight
+from gluon_glore.visualize.show import PictureView
 from gluon_glore.visualize.unit_view import UnitView
 
 BROWSER = next(
@@ -27,8 +27,8 @@ def unit(name, nodes, layers, reverse, seed):
 
 def page_of(names=("a.png", "b.png"), top=(("cat", 0.75), ("dog", 0.25))):
     """A page of pictures, black and grey, and units: one of 6 nodes, one of 5 and two layers."""
-    sights = [
-        Sight(
+    pictures = [
+        PictureView(
             Place(name, name),
             np.full((64, 64, 3), 90 * i, np.uint8),
             list(top),
@@ -37,7 +37,7 @@ def page_of(names=("a.png", "b.png"), top=(("cat", 0.75), ("dog", 0.25))):
         )
         for i, name in enumerate(names)
     ]
-    return make_page("net", sights, [[[0, 1, 2], [0, 1, 2]] for _ in names])
+    return make_page("net", pictures, [[[0, 1, 2], [0, 1, 2]] for _ in names])
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def visit(browser, tmp_path):
 
 
 def pixel(page, canvas="map", x=0.5, y=0.5):
-    """The colour of a canvas at a share of its width and height."""
+    """The color of a canvas at a share of its width and height."""
     script = """([id, x, y]) => { const c = document.getElementById(id);
         return [...c.getContext("2d").getImageData(x * c.width, y * c.height, 1, 1).data] }"""
     return page.evaluate(script, [canvas, x, y])[:3]

@@ -14,7 +14,7 @@ from gluon_glore.__main__ import main
 from gluon_glore.data.image import Preprocess
 from gluon_glore.networks.network import Network
 from gluon_glore.utils.errors import InputError
-from gluon_glore.visualize.show import Choice, crop_to, find_units, show
+from gluon_glore.visualize.show import NodeChoice, crop_to, find_units, show
 from gluon_glore.weights.manifest import Manifest
 from tests.helpers.exports import TINY, exported
 from tests.helpers.places import ROOT
@@ -185,7 +185,7 @@ def test_shares_of_the_picture_are_told_of_a_network_that_labels_pixels(tmp_path
     manifest = Manifest(spec.name, names, Preprocess(size=(64, 96), resize=0))
     cv2.imwrite(str(tmp_path / "a.png"), np.random.randint(0, 256, (128, 192, 3), np.uint8))
     out = tmp_path / "out"
-    assert len(show(net, manifest, [tmp_path / "a.png"], out, choice=Choice(4), top=99)) == 3
+    assert len(show(net, manifest, [tmp_path / "a.png"], out, choice=NodeChoice(4), top=99)) == 3
     [picture] = data_of(out)["pictures"]
     assert picture["figure"] == "share" and picture["size"] == [64, 96]
     assert sum(share for _, share in picture["top"]) == pytest.approx(1, abs=2e-3)
@@ -193,8 +193,8 @@ def test_shares_of_the_picture_are_told_of_a_network_that_labels_pixels(tmp_path
 
 
 def test_drawing_needs_no_mxnet():
-    modules = "unit_view", "show_pictures", "show_page", "show", "lettering"
-    code = "import sys; " + "; ".join(f"import gluon_glore.{module}" for module in modules)
+    modules = "unit_view", "unit_pictures", "page", "show", "text"
+    code = f"import sys; from gluon_glore.visualize import {', '.join(modules)}"
     subprocess.run(
         [sys.executable, "-c", f"{code}; assert 'mxnet' not in sys.modules"], cwd=ROOT, check=True
     )

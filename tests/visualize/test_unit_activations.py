@@ -9,7 +9,7 @@ from gluon_glore import GloRe, InputError, get_model
 from gluon_glore.convert.pytorch_names import our_name
 from gluon_glore.layers.functional import broadcast_back, pool_locations, pool_to_nodes
 from gluon_glore.model_zoo.load import load_network
-from gluon_glore.visualize.unit_activations import glore_units, look
+from gluon_glore.visualize.unit_activations import glore_units, record_units
 from tests.helpers.families import small
 from tests.helpers.networks import open_gates, relative_error
 from tests.helpers.places import GOLDEN, ROOT
@@ -39,7 +39,7 @@ def test_a_view_has_the_numbers_of_the_authors_unit(case):
         return np.tensordot(weight, x, 1) + theirs.get(f"{name}.bias", np.zeros(1))[:, None]
 
     for x, expected in zip(golden["x"], golden["y_eval"]):
-        output, [view] = look(unit, x, glore_units(unit))
+        output, [view] = record_units(unit, x, glore_units(unit))
         flat = x.reshape(len(x), -1)
         mask, state = conv("conv_proj", flat), conv("conv_state", flat)
         features = mask @ state.T / (flat.shape[1] if normalize else 1)
@@ -60,7 +60,7 @@ def test_maps_and_nodes_give_the_units_own_numbers_to_the_last_bit(options, arra
     unit.initialize(mx.init.Normal(0.5))
     open_gates(unit)
     x = np.random.RandomState(0).normal(size=(8, 9, 7)).astype("float32")
-    output, [view] = look(unit, x, glore_units(unit))
+    output, [view] = record_units(unit, x, glore_units(unit))
     batch, mask, back = (mx.nd.array(a[None]) for a in (x, view.mask, view.back))
     way_in, pooled = batch, mask
     if options.get("pool_stride"):
@@ -78,7 +78,7 @@ def test_maps_and_nodes_give_the_units_own_numbers_to_the_last_bit(options, arra
 def test_the_nodes_shares_of_the_energy_are_those_of_what_they_give_back():
     net = get_model("tiny_glore_0_1", pretrained=True)
     x = np.random.RandomState(0).normal(size=(1, 64, 64)).astype("float32")
-    _, [view] = look(net, x, glore_units(net))
+    _, [view] = record_units(net, x, glore_units(net))
     given = view.states[:, :, None, None] * view.back[:, None]  # (N, S, h, w)
     energy = np.square(given, dtype=float).sum((1, 2, 3))
     assert relative_error(view.strength, energy / energy.sum()) < 1e-6
@@ -93,18 +93,18 @@ def test_units_of_a_network_are_found_in_order_also_on_dual_paths():
     x = mx.nd.random.normal(shape=(4, 2, 9, 7))
     settle(net, x)
     [name] = [unit.name for unit in net.spec.plan() if unit.kind == "glore"]
-    output, [view] = look(net, x[1].asnumpy(), glore_units(net))
+    output, [view] = record_units(net, x[1].asnumpy(), glore_units(net))
     assert view.name == name
     assert relative_error(output, net(x)[1].asnumpy()) < 1e-5
 
 
-def test_a_hybridised_network_is_seen_too_and_left_without_hooks():
+def test_a_hybridized_network_is_seen_too_and_left_without_hooks():
     net = get_model("tiny_glore_0_1", pretrained=True)
     net.hybridize(static_alloc=True, static_shape=True)
     x = np.random.RandomState(0).normal(size=(2, 1, 64, 64)).astype("float32")
     expected = net(mx.nd.array(x)).asnumpy()
     for picture, logits in zip(x, expected):
-        output, [view] = look(net, picture, glore_units(net))
+        output, [view] = record_units(net, picture, glore_units(net))
         assert relative_error(output, logits) < 1e-5 and view.mask.shape == (64, 8, 8)
     [unit] = glore_units(net).values()
     assert not unit.projection._forward_hooks and not unit.graph._forward_hooks
@@ -118,11 +118,11 @@ def test_networks_without_units_and_numbers_that_overflow_are_refused():
         mx.nd.full((64, 96, 1, 1), 1e38)
     )
     with pytest.raises(InputError, match="conv4_B01_extra: its numbers are not finite"):
-        look(net, np.ones((1, 64, 64), np.float32), glore_units(net))
+        record_units(net, np.ones((1, 64, 64), np.float32), glore_units(net))
     net = get_model("tiny_glore_0_1", pretrained=True)
     net.output.bias.set_data(mx.nd.array([np.inf, 0]))
     with pytest.raises(InputError, match="the network's outputs are not finite"):
-        look(net, np.ones((1, 64, 64), np.float32), glore_units(net))
+        record_units(net, np.ones((1, 64, 64), np.float32), glore_units(net))
 
 
 def test_what_the_page_tells_of_the_network_that_comes_with_the_package_is_so():
@@ -133,7 +133,7 @@ def test_what_the_page_tells_of_the_network_that_comes_with_the_package_is_so():
     near = np.ones((9, 9), np.uint8)  # 4 pixels around the ink
     ratios, shares, first = [], [], []
     for picture, _ in draw_pictures(load_digits()[1], 200, [0, 1]):
-        _, (view,) = look(net, manifest.preprocess.normalize(picture[:, :, None]), units)
+        _, (view,) = record_units(net, manifest.preprocess.normalize(picture[:, :, None]), units)
         energy = np.einsum("n,nhw->hw", view.strength, np.square(normed(view.back)))
         energy = cv2.resize(energy, picture.shape[::-1], interpolation=cv2.INTER_LINEAR)
         digits = cv2.dilate((picture > 0).astype(np.uint8), near) > 0

@@ -77,7 +77,7 @@ def arrows(weight):
     return red, green
 
 
-def test_an_edge_has_the_colour_of_its_sign():
+def test_an_edge_has_the_color_of_its_sign():
     assert arrows(2)[0] > 4 and arrows(2)[1] == 0
     assert arrows(-2)[1] > 4 and arrows(-2)[0] == 0
 
@@ -100,7 +100,7 @@ def test_graphs_and_matrices_of_any_size_are_drawn_a_layer_each(nodes, layers):
     assert matrix.shape == (single.shape[0] * layers, single.shape[1], 3)
 
 
-def test_a_matrix_has_the_weights_colours_a_row_the_node_that_receives():
+def test_a_matrix_has_the_weights_colors_a_row_the_node_that_receives():
     one = view(4)
     one.adjacency[0][:] = 0
     one.adjacency[0][3, 1] = -1

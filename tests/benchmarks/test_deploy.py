@@ -64,7 +64,7 @@ def test_ratios_are_formed_within_a_round():
         "PyTorch channels-last fp32": [turn(9.0), turn(9.0), turn(9.0)],
     }
     macs = PEAK_SIZE**3 // 4
-    rows, peak = deploy.summarise(answers, batch=2, macs=macs)
+    rows, peak = deploy.summarize(answers, batch=2, macs=macs)
     assert peak["library"] == "matrix product, numpy"
     own = rows["MXNet Gluon fp32"]
     assert own["over_pytorch_fp32"] == 2  # in each round, though all the machine slowed down

@@ -1,0 +1,103 @@
+"""`export` and `check`: a folder that runs without this package, and whether it runs right."""
+
+from ..utils.arguments import positive_int
+from ..weights.deployment import PRECISIONS
+from .options import add_class_names, add_weights
+
+
+def add_commands(commands):
+    """Add `export` and `check` to the parser's commands."""
+    command = commands.add_parser("export", help="write a folder that runs anywhere")
+    command.add_argument("model", help="a training run's directory, or a network's name")
+    command.add_argument("--out", required=True, help="directory to write")
+    command.add_argument("--onnx", action="store_true", help="an ONNX file too")
+    command.add_argument("--precision", choices=PRECISIONS, default="fp32")
+    command.add_argument(
+        "--calibrate", metavar="FILE.rec", help="pictures that int8 and bf16 are fitted to"
+    )
+    command.add_argument(
+        "--calibration-method",
+        choices=("minmax", "entropy"),
+        default="entropy",
+        help="how int8 finds the ranges of activations (entropy)",
+    )
+    command.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.1,
+        help="error that lower precision may make, as a share of a picture's largest logit (0.1)",
+    )
+    command.add_argument(
+        "--with-preprocess", action="store_true", help="the graph takes uint8 pictures"
+    )
+    command.add_argument(
+        "--input-size", nargs=2, type=positive_int, metavar=("H", "W"), help="(the network's)"
+    )
+    command.add_argument("--any-size", action="store_true", help="height and width may vary")
+    command.add_argument(
+        "--plain", action="store_true", help="not optimised: fit to train on and to import"
+    )
+    command.add_argument("--force", action="store_true", help="replace an exported folder")
+    add_weights(command)
+    add_class_names(command)
+    command.set_defaults(command=export)
+
+    command = commands.add_parser("check", help="run an exported folder's golden pair everywhere")
+    command.add_argument("folder")
+    command.add_argument(
+        "--data", metavar="FILE.rec", help="measure every runtime's accuracy on it"
+    )
+    command.set_defaults(command=check)
+
+
+def export(args):
+    """Write a network as a folder that runs without this package, and print what it costs."""
+    from dataclasses import replace
+
+    from ..export import export_model
+    from ..model_zoo.load import load_network
+    from ..weights.manifest import read_manifest
+
+    net, manifest = load_network(args.model, args.weights, args.class_names)
+    if args.input_size:
+        preprocess = manifest.preprocess.resized(tuple(args.input_size))
+        manifest = replace(manifest, preprocess=preprocess)
+    folder = export_model(
+        net,
+        args.out,
+        manifest,
+        precision=args.precision,
+        onnx=args.onnx,
+        preprocess=args.with_preprocess,
+        any_size=args.any_size,
+        force=args.force,
+        calibrate=args.calibrate,
+        method=args.calibration_method,
+        tolerance=args.tolerance,
+        plain=args.plain,
+    )
+    print_checks(folder, read_manifest(folder))
+
+
+def print_checks(folder, manifest):
+    """Print the error of each runtime that ran an exported folder, and what stayed in float32."""
+    deployment = manifest.deployment
+    print(f"{folder}: {manifest.model}, {deployment.precision}")
+    for name, figures in deployment.checked.items():
+        print(f"{name:12} differs by {figures['error']:.1e} of the largest logit")
+        if "pictures" in figures:
+            print(
+                f"{'':12} on {figures['pictures']} other pictures by "
+                f"{figures['pictures_error']:.1e} on average, same class on "
+                f"{figures['pictures_top1_agreement']:.1%}, accuracy {figures['accuracy']:.1%} "
+                f"(float32 {figures['float32_accuracy']:.1%})".replace("%", " %")
+            )
+    for file, units in deployment.float32.items():
+        print(f"{file}: in float32 {', '.join(units) or 'no unit'}")
+
+
+def check(args):
+    """Run an exported folder in every runtime there is and compare with its golden outputs."""
+    from ..export.check import check
+
+    check(args.folder, args.data)

@@ -1,0 +1,96 @@
+"""Marks that say what a test does, found in its code: nobody sets them by hand.
+
+`process`: it starts a process. `training`: it runs a trainer. `sweep`: it is one of a walk over
+many registered networks, and not over one of the `REPRESENTATIVES`. `slow`: slow.txt has it.
+"""
+
+import types
+from collections import defaultdict
+
+import pytest
+
+from gluon_glore import list_models
+from tests.helpers.places import ROOT
+
+REPRESENTATIVES = {
+    "tiny_glore_0_1",
+    "resnet18_glore_0_1",
+    "se_resnet50_glore_0_3",
+    "dpn92_glore_2_3",
+    "fcn_small_glore_1_cityscapes",
+    "resnet50_3d_glore_2_3_kinetics400",
+}
+MANY = 12  # networks that one test function walks over: a sweep
+SLOW = ROOT / "tests/slow.txt"
+STARTS = {("subprocess", name) for name in ("run", "Popen", "check_output")} | {("os", "fork")}
+TRAINERS = {
+    (f"train.{task}", "main") for task in ("imagenet", "cityscapes", "kinetics", "paper.study")
+} | {("train.engine.trainer", "run"), ("train.engine.trainer", "train")}
+
+
+def mark(items):
+    """Mark the collected tests by what they do."""
+    slow = {line for line in SLOW.read_text().splitlines() if not line.startswith("#")}
+    walked = defaultdict(set)
+    for item in items:
+        walked[_function_id(item)] |= _networks(item)
+    for item in items:
+        used = _used(item)
+        networks = _networks(item)
+        marks = {
+            "process": used & STARTS,
+            "training": used & TRAINERS,
+            "sweep": len(walked[_function_id(item)]) >= MANY and networks - REPRESENTATIVES,
+            "slow": item.nodeid in slow,
+        }
+        for name, holds in marks.items():
+            if holds:
+                item.add_marker(getattr(pytest.mark, name))
+
+
+def _function_id(item):
+    return item.nodeid.partition("[")[0]
+
+
+def _networks(item):
+    """The registered networks among a test's parameters."""
+    values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return {value for value in values if isinstance(value, str)} & set(list_models())
+
+
+def _used(item):
+    """(module, name) of all that a test and its fixtures reach in modules, through our helpers."""
+    fixtures = [
+        definition.func
+        for definitions in item._fixtureinfo.name2fixturedefs.values()
+        for definition in definitions
+    ]
+    used, seen = set(), set()
+    waiting = [item.function, *fixtures]
+    while waiting:
+        function = waiting.pop()
+        function = getattr(function, "__wrapped__", function)
+        if function in seen or not isinstance(function, types.FunctionType):
+            continue
+        seen.add(function)
+        used.add((function.__module__, function.__name__))
+        names = set(_names(function.__code__))
+        for name in names:
+            value = function.__globals__.get(name)
+            if isinstance(value, types.ModuleType):
+                used |= {(value.__name__, other) for other in names}
+            elif isinstance(value, type) and value.__module__.startswith("tests."):
+                waiting += [part for part in vars(value).values() if callable(part)]
+            elif isinstance(value, types.FunctionType):
+                used.add((value.__module__, value.__name__))
+                if value.__module__.startswith("tests."):
+                    waiting.append(value)
+    return used
+
+
+def _names(code):
+    """Every global name and attribute in a function's code, and in functions inside it."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names(constant)
