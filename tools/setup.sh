@@ -36,7 +36,7 @@ install --requirement "$venv/requirements.txt"
 install --no-deps gluoncv cityscapesscripts
 
 log=$venv/horovod.log
-echo "setup: building Horovod, two to five minutes; the compiler's lines go to $log"
+echo "setup: building Horovod, which takes minutes; the compiler's lines go to $log"
 share() {  # on a terminal, cmake's `[ 42%] Building ...` as one line that counts
   sed -un 's/^.*\[ *\([0-9]*\)%\].*/\1/p' | while read -r percent; do
     [ "$bar" = off ] || printf '\rsetup: %s %%' "$percent"
