@@ -117,8 +117,8 @@ def test_what_the_pages_and_messages_say_to_install_is_there():
     text = "\n".join(path.read_text(encoding="utf-8") for path in files)
     assert "gluon-glore[" not in text, "it is on no index"
     named = re.findall(r"pip install '\.\[([\w,]+)\]'", text)
-    named += re.findall(r'require\("[\w.]+", "(\w+)"\)|how_to_install\("(\w+)"\)', text)
-    extras = {extra for found in named for extra in "".join(found).split(",")}
+    named += re.findall(r"""(?:require\("[\w.]+", |how_to_install\()['"](\w+)['"]""", text)
+    extras = {extra for found in named for extra in found.split(",")}
     assert {"cpu", "deploy", "onnx", "pytorch", "video"} <= extras <= EXTRAS
 
 

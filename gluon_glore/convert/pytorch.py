@@ -66,9 +66,11 @@ def _check_zip(path):
 
 def _load(path):
     try:
-        torch = require("torch", "pytorch")
+        require("torch", "pytorch")
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    import torch
+
     version = torch.__version__
     if version < _OLDEST_TORCH:
         raise InputError(

@@ -282,8 +282,10 @@ class _Pictures:
 
 def _library():
     """The module `av`. Raises InputError where PyAV is not installed."""
-    av = require("av", "video")
-    require("av.video.reformatter", "video")  # which `import av` leaves out
+    require("av", "video")
+    import av
+    import av.video.reformatter  # noqa: F401
+
     return av
 
 

@@ -65,7 +65,10 @@ def _quiet():
 
 def import_onnx():
     """The onnx package. Raises InputError, saying how to get it, where it is missing."""
-    return require("onnx", "onnx")
+    require("onnx", "onnx")
+    import onnx
+
+    return onnx
 
 
 def _set_right(model, shape):

@@ -1,24 +1,22 @@
-"""Packages that only some of the library needs: the extras of pyproject.toml."""
+"""Optional packages, which pyproject.toml lists as extras of this one."""
 
-import importlib
+import importlib.util
 
 from .errors import InputError
 
 
-def require(module, extra):
-    """Import and return a module. Raises InputError, naming the extra, where it is missing.
+def require(module, extra, purpose=None):
+    """Raise InputError where the package that has `module` is not installed.
 
-    A folder of that name that happens to lie where Python looks is no such module.
+    In one line it names the `extra` that brings the package and, if given, the `purpose` it is
+    needed for. The package is not imported: that may take a second.
     """
-    try:
-        found = importlib.import_module(module)
-    except ImportError:
-        found = None
-    if getattr(found, "__file__", None) is None:
-        raise InputError(f"{module} is not installed: {how_to_install(extra)}")
-    return found
+    found = importlib.util.find_spec(module)
+    if found is None or found.origin is None:  # without origin it is a folder of that name
+        need = f"{purpose} needs the package {module}" if purpose else f"{module} is not installed"
+        raise InputError(f"{need}: {how_to_install(extra)}")
 
 
 def how_to_install(extra):
-    """The command that brings an extra, the end of a message."""
+    """The end of a message: the command that brings an extra."""
     return f"pip install '.[{extra}]' from a checkout of gluon-glore"

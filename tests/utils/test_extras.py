@@ -1,4 +1,4 @@
-"""What a missing extra leads to, caused by hiding its packages from a process of its own."""
+"""What a missing extra leads to, caused by hiding its package from a process of its own."""
 
 import subprocess
 import sys
@@ -9,24 +9,41 @@ from gluon_glore import InputError
 from gluon_glore.utils.extras import require
 from tests.helpers.places import ROOT
 
-HIDE = "import sys\nfor name in {hidden}: sys.modules[name] = None\n"
-# What needs an extra: its packages, and a statement that uses one of them.
+HINT = r"pip install '\.\[train\]' from a checkout of gluon-glore"
+# What needs an extra: one of its packages, and a statement that uses it.
 USES = {
-    "onnx": (["onnx"], "from gluon_glore.export.onnx_file import import_onnx\nimport_onnx()"),
-    "video": (["av"], "from gluon_glore.data.video import Video\nVideo('README.md')"),
-    "pytorch": (
-        ["torch"],
-        "from gluon_glore.convert.pytorch import _load\n_load('network.pth')",
-    ),
-    "deploy": (["aiohttp"], "import gluon_glore.serving.server"),
+    "onnx": ("onnx", "from gluon_glore.export.onnx_file import import_onnx\nimport_onnx()"),
+    "video": ("av", "from gluon_glore.data.video import Video\nVideo('README.md')"),
+    "pytorch": ("torch", "from gluon_glore.convert.pytorch import _load\n_load('network.pth')"),
+    "deploy": ("aiohttp", "import gluon_glore.serving.server"),
 }
+SCRIPT = """
+import sys
+hidden, statement = sys.argv[1:]
+sys.modules[hidden] = None  # as if it were not installed
+from gluon_glore import InputError
+try:
+    exec(statement)
+except InputError as error:
+    print(error)
+"""
 
 
-def test_what_is_there_is_imported():
-    assert require("json", "train").dumps([1]) == "[1]"
+def test_a_package_that_is_there_is_not_imported():
+    before = set(sys.modules)
+    require("wave", "train")
+    assert "wave" not in set(sys.modules) - before
 
 
-def test_a_folder_is_no_module(tmp_path, monkeypatch):
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(monkeypatch):
+    with pytest.raises(InputError, match=f"^no_such_package is not installed: {HINT}$"):
+        require("no_such_package", "train")
+    monkeypatch.setitem(sys.modules, "wave", None)  # as where its import is blocked
+    with pytest.raises(InputError, match=f"^sounds needs the package wave: {HINT}$"):
+        require("wave", "train", "sounds")
+
+
+def test_a_folder_is_no_package(tmp_path, monkeypatch):
     (tmp_path / "nothing_but_a_folder").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InputError, match="nothing_but_a_folder is not installed"):
@@ -34,12 +51,9 @@ def test_a_folder_is_no_module(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("extra", USES)
-def test_a_missing_extra_is_one_line_that_names_it(extra):
+def test_what_needs_an_extra_says_so_in_one_line(extra):
     hidden, statement = USES[extra]
-    script = HIDE.format(hidden=hidden) + (
-        f"from gluon_glore import InputError\ntry:\n    exec({statement!r})\n"
-        "except InputError as error:\n    print(error)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    command = [sys.executable, "-c", SCRIPT, hidden, statement]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     (line,) = done.stdout.splitlines()
-    assert f"{hidden[0]} is not installed: pip install '.[{extra}]'" in line, done.stderr
+    assert f"{hidden} is not installed: pip install '.[{extra}]'" in line, done.stderr
