@@ -7,6 +7,7 @@ DATA := data/digit_pairs
 VIDEOS := data/moving_digits
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+ACTIVATE = @echo "To use the environment in this shell:  . $(VENV)/bin/activate"
 
 .PHONY: help setup train test lint format study moving-digits moving-study bench clean
 
@@ -20,6 +21,7 @@ help:
 	@echo "make moving-study    the same plain, with a non-local block and with a unit, three seeds each"
 
 setup: $(READY)
+	$(ACTIVATE)
 
 $(READY): requirements.txt constraints.txt tools/setup.sh pyproject.toml
 	@bash tools/setup.sh $(VENV)
@@ -40,6 +42,7 @@ train: $(READY) $(DATA)/train.rec
 	awk '{print $$1, $$2}' $(RUN)/exported.txt | cmp - $(RUN)/gluon.classes
 	@cat $(RUN)/exported.txt
 	@echo "Gluon and the exported network say the same. The model is in $(RUN)/export."
+	$(ACTIVATE)
 
 test: lint
 	$(BIN)/python -m pytest --cov --cov-config=pyproject.toml

@@ -1,6 +1,7 @@
 """tools/setup.sh says in one line what a machine lacks, before it installs anything."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -55,3 +56,31 @@ def test_make_leaves_the_users_python_to_the_setup(tmp_path):
     environment = {**os.environ, "PYTHON": "/opt/mine"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
     assert done.stdout == "/opt/mine\n", done.stderr
+
+
+def test_the_setup_says_first_what_it_fetches(tmp_path):
+    # A Python that fits and can't make a virtual environment ends it right behind that line.
+    python = tmp_path / "python"
+    python.write_text(
+        '#!/bin/sh\ncase "$1" in -c) exit;; --version) echo Python 3.11.0;; *) exit 3;; esac\n'
+    )
+    python.chmod(0o755)
+    done = subprocess.run(
+        ["bash", str(ROOT / "tools/setup.sh"), str(tmp_path / "venv")],
+        env={**os.environ, "PYTHON": str(python)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 3
+    (line,) = done.stdout.splitlines()
+    assert re.search(r"; fetches about \d+ MB, takes [\d.]+ GB of disk$", line)
+
+
+def test_make_ends_with_the_line_that_activates_the_environment(tmp_path):
+    (tmp_path / ".ready").touch()
+    command = ["make", "--silent", f"VENV={tmp_path}", "setup"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1].endswith(f". {tmp_path}/bin/activate"), done.stderr
+    command = ["make", "--dry-run", f"VENV={tmp_path}", "train"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert f". {tmp_path}/bin/activate" in done.stdout.splitlines()[-1], done.stderr

@@ -22,26 +22,34 @@ for tool in c++ make cmake; do
 done
 [ "$(uname -sm)" = "Linux x86_64" ] || fail "Linux on x86_64 needed, mxnet 1.9.1 has no other wheels; this is $(uname -sm)"
 
-echo "setup: $("$python" --version) in $venv"
+echo "setup: $("$python" --version) in $venv; fetches about 390 MB, takes 1.5 GB of disk"
 "$python" -m venv --clear "$venv"
+# A bar for each download where somebody watches, a line for each elsewhere.
+bar=off; if [ -t 1 ]; then bar=on; fi
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
-row() { grep -o "^$1==[^ ]*" requirements.txt; }
+install() { pip install --progress-bar "$bar" --constraint constraints.txt --no-build-isolation "$@"; }
 
-grep -vE '^(gluoncv|cityscapesscripts|horovod)==' requirements.txt > "$venv/requirements.txt"
+install setuptools wheel
+grep -vxE 'gluoncv|cityscapesscripts|horovod' requirements.txt > "$venv/requirements.txt"
 ln -sf "$PWD/constraints.txt" "$venv/constraints.txt"
-pip install --quiet -r "$venv/requirements.txt"
-pip install --quiet --no-deps "$(row gluoncv)" "$(row cityscapesscripts)"
+install --requirement "$venv/requirements.txt"
+install --no-deps gluoncv cityscapesscripts
 
-echo "setup: building $(row horovod), about two minutes"
 log=$venv/horovod.log
+echo "setup: building Horovod, which takes minutes; the compiler's lines go to $log"
+share() {  # on a terminal, cmake's `[ 42%] Building ...` as one line that counts
+  sed -un 's/^.*\[ *\([0-9]*\)%\].*/\1/p' | while read -r percent; do
+    [ "$bar" = off ] || printf '\rsetup: %s %%' "$percent"
+  done
+  [ "$bar" = off ] || echo
+}
 # The last variable lets cmake 4 read project files written for cmake 2.
 HOROVOD_WITH_MXNET=1 HOROVOD_WITH_GLOO=1 HOROVOD_WITHOUT_MPI=1 \
 HOROVOD_WITHOUT_TENSORFLOW=1 HOROVOD_WITHOUT_PYTORCH=1 CMAKE_POLICY_VERSION_MINIMUM=3.5 \
 PATH="$PWD/$venv/bin:$PATH" \
-  pip install --no-deps --no-build-isolation "$(row horovod)" > "$log" 2>&1 \
+  install --verbose --no-deps horovod 2>&1 | tee "$log" | share \
   || { tail -n 20 "$log" >&2; fail "Horovod did not build, see $log"; }
 
-pip install --quiet --no-deps --no-build-isolation --editable .
 "$venv/bin/python" -c 'import mxnet, gluoncv, horovod.mxnet, cv2, gluon_glore' \
   || fail "the environment does not import"
 echo "setup: done"

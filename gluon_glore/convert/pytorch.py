@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 from ..utils.errors import InputError, naming
+from ..utils.extras import require
 from .pytorch_network import FLOATS, recognize
 from .recognized import Recognized
 
@@ -68,13 +69,12 @@ def _check_zip(path):
 def _load(path):
     """What PyTorch reads in a file, as tensors and plain values alone. Raises InputError."""
     try:
-        import torch
+        require("torch", "pytorch")
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    import torch
 
-        version = torch.__version__
-    except (ImportError, AttributeError):  # any folder named torch can be imported
-        raise InputError(
-            f'{path}: reading PyTorch files needs torch: pip install "gluon-glore[pytorch]"'
-        ) from None
+    version = torch.__version__
     if version < _OLDEST_TORCH:
         raise InputError(
             f"{path}: reading PyTorch files needs torch 2.6 or newer, given {version}: "

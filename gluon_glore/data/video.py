@@ -20,6 +20,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from ..utils.errors import InputError
+from ..utils.extras import require
 from .image import max_pixels
 
 # Containers of videos alone: FFmpeg would also open playlists, which name other files, or text.
@@ -281,11 +282,10 @@ class _Pictures:
 
 def _library():
     """The module `av`. Raises InputError where PyAV is not installed."""
-    try:
-        import av
-        import av.video.reformatter  # noqa: F401
-    except ImportError:
-        raise InputError("reading videos needs PyAV (pip install av)") from None
+    require("av", "video")
+    import av
+    import av.video.reformatter  # noqa: F401
+
     return av
 
 

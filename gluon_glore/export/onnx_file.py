@@ -5,7 +5,7 @@ import logging
 import os
 import warnings
 
-from ..utils.errors import InputError
+from ..utils.extras import require
 from ..utils.files import atomic_path
 
 OPSET = 13  # of MXNet 1.9's converters; the file names that of the installed onnx package
@@ -64,10 +64,9 @@ def _quiet():
 
 def import_onnx():
     """The onnx package. Raises InputError, saying how to get it, where it is missing."""
-    try:
-        import onnx
-    except ImportError:
-        raise InputError("ONNX needs the onnx package: pip install 'gluon-glore[onnx]'") from None
+    require("onnx", "onnx")
+    import onnx
+
     return onnx
 
 

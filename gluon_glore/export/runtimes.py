@@ -15,6 +15,7 @@ import numpy as np
 
 from ..utils.cpu import processor_flags
 from ..utils.errors import InputError
+from ..utils.extras import how_to_install
 from .files import read_files
 
 # A processor has the instructions where it has one of these flags.
@@ -186,8 +187,11 @@ def load_runtime(folder, name=None, threads=None):
 def start_runtime(files, name=None, threads=None):
     """`load_runtime` for verified files. Raises InputError where `name` can't run them."""
     found = usable(files)
-    if name is None:
+    if name is None and found:
         name = found[0]
+    elif name is None:
+        lacking = "; ".join(f"{name} {lack(files, name)}" for name in RUNTIMES)
+        raise InputError(f"{files.folder}: nothing runs it: {lacking}")
     elif name not in RUNTIMES:
         raise InputError(f"unknown runtime {name!r}, known: {', '.join(RUNTIMES)}")
     elif name not in found:
@@ -205,7 +209,8 @@ def usable(files):
 def lack(files, name):
     """Why a runtime can't run these files, a clause without subject; empty where it can."""
     if importlib.util.find_spec(RUNTIMES[name].package) is None:
-        return "is not installed"
+        extra = "cpu" if name == "mxnet" else "deploy"
+        return f"is not installed: {how_to_install(extra)}"
     if name != "mxnet" and not files.has(files.onnx):
         return f"needs {files.onnx.name}: export with --onnx"
     return ""

@@ -16,6 +16,7 @@ import numpy as np
 from ..data.image import decode_image, max_pixels
 from ..inference.classify import top_fields
 from ..utils.errors import InputError
+from ..utils.extras import how_to_install
 from ..utils.version import __version__
 from .batcher import Batcher
 
@@ -24,9 +25,7 @@ try:
     from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
     from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 except ImportError as error:
-    raise InputError(
-        f"{error.name} is not installed: pip install '.[deploy]' from a checkout of gluon-glore"
-    ) from None
+    raise InputError(f"{error.name} is not installed: {how_to_install('deploy')}") from None
 
 GONE = 499  # status of a request whose client did not wait for the answer; nginx's number
 _BLOCK = 2**16  # bytes of a body that are read at once

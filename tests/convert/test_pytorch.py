@@ -1,4 +1,5 @@
 import builtins
+import importlib.machinery
 import os
 import pickle
 import sys
@@ -355,10 +356,12 @@ def test_missing_and_old_torch_are_told(tmp_path, monkeypatch):
     path = tmp_path / "x.pth"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x/data.pkl", b"")
-    for none in (None, type(sys)("torch")):  # not installed; a folder of that name
+    folder = type(sys)("torch")
+    folder.__spec__ = importlib.machinery.ModuleSpec("torch", None)
+    for none in (None, folder):  # not installed; a folder of that name
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, "torch", none)
-            refuse(path, r'needs torch: pip install "gluon-glore\[pytorch\]"')
+            refuse(path, r"torch is not installed: pip install '\.\[pytorch\]'")
     torch = pytest.importorskip("torch", reason="needs torch, of any version")
     monkeypatch.setattr(torch, "__version__", type(torch.__version__)("2.5.1+cpu"))
     refuse(path, r"needs torch 2.6 or newer, given 2.5.1\+cpu")

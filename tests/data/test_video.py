@@ -364,7 +364,7 @@ def test_frames_of_a_damaged_video_are_those_of_the_sequence(tmp_path):
 def test_without_pyav_the_message_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "a.mp4").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(InputError, match=r"needs PyAV \(pip install av\)"):
+    with pytest.raises(InputError, match=r"av is not installed: pip install '\.\[video\]'"):
         Video(tmp_path / "a.mp4")
 
 

@@ -12,6 +12,7 @@ def readme(after):
     assert np.isfinite(unit["y"].asnumpy()).all()
     assert networks["symbol"].list_outputs() == ["classifier_output"]
     assert isinstance(networks["symbol"], mx.sym.Symbol)
+    assert networks["traced"].list_arguments() == networks["symbol"].list_arguments()
     assert networks["net"].classes == 10
     assert networks["spec"].placement == "glore: Res4 2,4"
     assert weights["new"].classes == 10
@@ -22,9 +23,10 @@ def readme(after):
 
 
 def networks(after):
-    named, spelled, gluoncv = after
+    named, traced, spelled, gluoncv = after
     assert named["net"].classes == 1000
     assert spelled["symbol"].list_outputs() == ["classifier_output"]
+    assert traced["symbol"].list_arguments() == spelled["symbol"].list_arguments()
     assert gluoncv["net"].spec.name == "resnet18_glore_0_1"
     written = sorted(path.name for path in Path().glob("resnet18_glore_0_1*"))
     assert written == ["resnet18_glore_0_1-0000.params", "resnet18_glore_0_1-symbol.json"]

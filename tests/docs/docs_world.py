@@ -54,6 +54,7 @@ REWRITTEN = (
     (r"\bNAME\b", "tiny_glore_0_1"),
     (r"localhost:\d+", "localhost:$PORT"),  # one that is free
     (r" --set model\.pretrained=\S+", ""),  # weights of the real network, not of the small one
+    (r"^\. \.venv/bin/activate", "true"),  # the environment that runs the tests is there
     (r"^make ", f"make -n -C {shlex.quote(str(ROOT))} "),  # CI and users run the targets
 )
 # Servers run until their block is done.

@@ -126,7 +126,7 @@ def check_command(words):
         assert importlib.util.find_spec(module), f"there is no module {module}"
         subcommand = words[3:4] if module == "gluon_glore" else []
         check_options(words[3:], (sys.executable, "-m", module, *subcommand))
-    for extras in re.findall(r"gluon-glore\[(.*?)\]", " ".join(words)):
+    for extras in re.findall(r"\.\[(.*?)\]", " ".join(words)):
         for extra in extras.split(","):
             assert re.search(rf"^{extra} = \[", text_of("pyproject.toml"), re.M), extra
     for word in words:

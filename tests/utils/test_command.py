@@ -1,3 +1,4 @@
+import importlib
 import subprocess
 import sys
 
@@ -44,3 +45,20 @@ def test_a_reader_that_has_seen_enough_is_no_error():
         ["bash", "-c", command, "bash", script], cwd=ROOT, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "x\n", "")
+
+
+def test_mxnet_that_is_missing_is_one_line_that_names_the_extra():
+    script = (
+        "import sys\nsys.modules['mxnet'] = None  # importing it raises ModuleNotFoundError\n"
+        "from gluon_glore.utils.command import exit_code\n"
+        "def command():\n    import mxnet\n"
+        "sys.exit(exit_code(command))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    told = "error: mxnet is not installed: pip install '.[cpu]' from a checkout of gluon-glore\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
+def test_another_module_that_is_missing_is_a_fault():
+    with pytest.raises(ModuleNotFoundError, match="no_such_module"):
+        exit_code(lambda: importlib.import_module("no_such_module"))

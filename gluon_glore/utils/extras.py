@@ -1,0 +1,22 @@
+"""Optional packages, which pyproject.toml lists as extras of this one."""
+
+import importlib.util
+
+from .errors import InputError
+
+
+def require(module, extra, purpose=None):
+    """Raise InputError where the package that has `module` is not installed.
+
+    In one line it names the `extra` that brings the package and, if given, the `purpose` it is
+    needed for. The package is not imported: that may take a second.
+    """
+    found = importlib.util.find_spec(module)
+    if found is None or found.origin is None:  # without origin it is a folder of that name
+        need = f"{purpose} needs the package {module}" if purpose else f"{module} is not installed"
+        raise InputError(f"{need}: {how_to_install(extra)}")
+
+
+def how_to_install(extra):
+    """The end of a message: the command that brings an extra."""
+    return f"pip install '.[{extra}]' from a checkout of gluon-glore"

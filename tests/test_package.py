@@ -1,0 +1,158 @@
+"""What is built of a checkout, without a network: a wheel of the library alone, and an sdist."""
+
+import email
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+import pytest
+from packaging.requirements import Requirement
+
+from gluon_glore import __version__
+from tests.helpers.places import ROOT
+
+# A checkout, less what is made in it.
+MADE = ("build", "data", "dist", "runs", "*.egg-info", ".venv", ".git", ".*_cache", ".coverage*")
+BUILD = """
+from setuptools import build_meta
+build_meta.build_sdist("dist")
+build_meta.build_wheel("dist")
+"""
+# What an sdist must have beside the library.
+PARTS = (".ci", "benchmarks", "configs", "docs", "symbols", "tests", "tools", "train")
+FILES = ("CHANGELOG.md", "LICENSE", "Makefile", "constraints.txt", "requirements.txt")
+EXTRAS = {"cpu", "gpu", "train", "deploy", "onnx", "video", "pytorch", "dev"}
+
+
+def run(*command, cwd, **environment):
+    done = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A copy of the checkout, both in its `dist`, and what building them printed."""
+    source = tmp_path_factory.mktemp("package") / "source"
+
+    def skip(folder, names):
+        made = shutil.ignore_patterns(*MADE)(folder, names) if folder == str(ROOT) else set()
+        return {*made, *(name for name in names if name == "__pycache__")}
+
+    shutil.copytree(ROOT, source, ignore=skip)
+    return source, run(sys.executable, "-c", BUILD, cwd=source)
+
+
+@pytest.fixture(scope="module")
+def wheel(built):
+    with zipfile.ZipFile(built[0] / f"dist/gluon_glore-{__version__}-py3-none-any.whl") as file:
+        yield file
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel):
+    text = wheel.read(f"gluon_glore-{__version__}.dist-info/METADATA").decode()
+    return email.message_from_string(text)
+
+
+@pytest.fixture(scope="module")
+def requirements(metadata):
+    """{name: Requirement} of the package and its extras."""
+    found = map(Requirement, metadata.get_all("Requires-Dist"))
+    return {requirement.name: requirement for requirement in found}
+
+
+def test_the_build_warns_of_nothing_that_will_end(built):
+    _, printed = built
+    assert not re.findall(r".*(?:[Dd]eprecat|is absent from|Warning:).*", printed)
+
+
+def test_the_wheel_is_the_library_and_nothing_else(wheel):
+    ours = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "gluon_glore").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    described = {name for name in wheel.namelist() if ".dist-info/" in name}
+    assert set(wheel.namelist()) - described == ours
+    assert {"gluon_glore/py.typed", "gluon_glore/visualize/page.html"} < ours
+    assert f"gluon_glore-{__version__}.dist-info/licenses/LICENSE" in described
+
+
+def test_the_metadata_says_what_it_is(metadata):
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata["Author"] in (ROOT / "LICENSE").read_text()
+    assert set(metadata.get_all("Provides-Extra")) == EXTRAS
+    assert metadata.get_all("Project-URL") and metadata.get_all("Classifier")
+
+
+def test_numpy_is_any_that_mxnet_can_take(requirements):
+    allowed = requirements["numpy"].specifier
+    versions = ("1.20.3", "1.21.6", "1.22.4", "1.23.5", "1.24.0", "2.0.0")
+    assert list(allowed.filter(versions)) == ["1.21.6", "1.22.4", "1.23.5"]
+
+
+def test_the_pinned_versions_are_allowed_ones(requirements):
+    rows = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = dict(row.lower().split("==") for row in rows if not row.startswith("#"))
+    for name, requirement in requirements.items():
+        if name in ("mxnet-cu112", "torch", "gluon-glore"):  # not in the environment
+            continue
+        assert pinned[name.lower()] in requirement.specifier, name
+
+
+def test_what_the_pages_and_messages_say_to_install_is_there():
+    files = [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        *(ROOT / "gluon_glore").rglob("*.py"),
+        *(ROOT / "train").rglob("*.py"),
+    ]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    assert "gluon-glore[" not in text, "it is on no index"
+    named = re.findall(r"pip install '\.\[([\w,]+)\]'", text)
+    named += re.findall(r"""(?:require\("[\w.]+", |how_to_install\()['"](\w+)['"]""", text)
+    extras = {extra for found in named for extra in found.split(",")}
+    assert {"cpu", "deploy", "onnx", "pytorch", "video"} <= extras <= EXTRAS
+
+
+def test_the_wheel_works_beside_folders_of_the_same_names_as_ours(wheel, tmp_path):
+    wheel.extractall(tmp_path / "site")
+    theirs = tmp_path / "theirs"
+    (theirs / "symbols").mkdir(parents=True)
+    for name in ("train.py", "symbols/__init__.py"):
+        (theirs / name).write_text("raise SystemExit('somebody else')\n")
+    told = run(
+        *(sys.executable, "-m", "gluon_glore", "verify", "tiny_glore_0_1"),
+        cwd=theirs,
+        PYTHONPATH=str(tmp_path / "site"),
+        GLORE_HOME=str(tmp_path / "weights"),
+    )
+    assert "as recorded" in told
+
+
+def test_the_sdist_is_the_checkout_and_tests_run_from_it(built, tmp_path):
+    source, _ = built
+    with tarfile.open(source / f"dist/gluon_glore-{__version__}.tar.gz") as file:
+        file.extractall(tmp_path)
+    (unpacked,) = tmp_path.iterdir()
+    for part in PARTS:
+        held, ours = (
+            sorted(path.relative_to(top) for path in (top / part).rglob("*"))
+            for top in (unpacked, source)
+        )
+        assert held == ours, part
+    assert all((unpacked / name).is_file() for name in FILES)
+    tests = (
+        "tests/plan/test_fields.py",
+        "tests/utils/test_yaml_file.py",
+        "tests/data/test_clips.py",
+    )
+    command = (sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", *tests)
+    run(*command, cwd=unpacked, PYTHONPATH=str(unpacked))
