@@ -34,7 +34,7 @@ Kinetics. What was trained instead is [at the end](#what-was-trained-here).
   be had, not one that is missing in the paper. Sources: [paper.yaml](paper.yaml).
 - **counted**: on the network's graph, as `python -m gluon_glore info NAME` does; bold where it does
   not round to what is printed. Each bold one is a strict xfail with its reason in
-  `tests/test_complexity.py`.
+  `tests/networks/test_complexity.py`.
 - **claimed**: by the README of the [authors' release](https://github.com/facebookresearch/GloRe).
   Its weights could not be downloaded here: nobody checked these. With an asterisk: by those who
   made the plain network, with another recipe.
@@ -97,7 +97,7 @@ def section(table):
     ]
     if sources:
         lines += ["", f"\\* {', '.join(sources)}"]
-    needs = f"<!-- needs: {NEEDS[table.folder]}, GPU -->"  # as tests/docs_world.py reads it
+    needs = f"<!-- needs: {NEEDS[table.folder]}, GPU -->"  # as tests/docs/docs_world.py reads it
     lines += ["", needs, "```sh", command(table), "```"]
     return "\n".join(lines)
 
