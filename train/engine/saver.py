@@ -7,8 +7,9 @@ import dataclasses
 
 from gluon_glore.utils.errors import naming
 
-from . import checkpoint, loop
+from . import checkpoint
 from .comm import together
+from .norm_statistics import average_statistics
 from .stop import Stopped
 
 
@@ -46,7 +47,7 @@ class Saver:
         if (epoch, step) == self._saved:
             return
         # In place: the run that goes on and the one that is resumed from here hold the same.
-        loop.average_statistics(self._net, self._comm)
+        average_statistics(self._net, self._comm)
         manifest = dataclasses.replace(self._manifest, epoch=epoch, step=step, score=score)
         on_rank_0(
             self._comm,

@@ -55,7 +55,7 @@ from ..reporting.runs import METRICS, rewind_metrics
 from ..reporting.tensorboard import require_tensorboard
 from . import checkpoint, loop, saver
 from .comm import Elsewhere, Here, make_comm, together
-from .norm_statistics import measure_statistics
+from .norm_statistics import average_statistics, measure_statistics
 from .optimizer import learning_rate, make_optimizer, set_multipliers
 from .precision import set_precision
 from .preflight import check_out
@@ -178,7 +178,7 @@ def train(task, config, net, datasets, out, resume, comm):
         def settle_statistics(epoch):
             """BatchNorm's, after an epoch's steps: alike on all ranks."""
             if not config.optim.precise_norm:
-                loop.average_statistics(net, comm)
+                average_statistics(net, comm)
                 return
             mine = task.training_batches(training_set, config, epoch, comm.rank, comm.size)
             first = itertools.islice(mine, config.optim.precise_norm)

@@ -134,21 +134,3 @@ def test_top_5_counts_over_a_rank_that_has_no_samples():
     meter = loop.evaluate(net, [], OtherRankHasAll(), mx.cpu())
     assert meter.samples == 4
     assert meter.figures == {"top1": 0.5, "top5": 0.75}
-
-
-def test_running_statistics_are_averaged_over_the_ranks():
-    net, trainer = make()
-    loop.train_one_epoch(
-        net,
-        trainer,
-        enumerate(batches(2)),
-        LocalComm(),
-        mx.cpu(),
-        lambda _: 0.1,
-        1,
-        lambda *_: None,
-    )
-    before = {k: v.data().asnumpy() for k, v in net.collect_params().items()}
-    loop.average_statistics(net, TwoRanks())
-    for name, param in net.collect_params().items():
-        assert np.allclose(param.data().asnumpy(), before[name], rtol=1e-6), name
