@@ -7,11 +7,9 @@ See `train.engine.trainer` for what DIR gets; scenes are evaluated whole, at the
 header says where its numbers are from.
 """
 
-import collections
 import dataclasses
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import mxnet as mx
 import numpy as np
@@ -23,6 +21,7 @@ from gluon_glore.layers.fcn_head import WithAuxiliary
 from gluon_glore.networks.network import Network
 from gluon_glore.networks.paper import get_spec
 from gluon_glore.networks.registry import unregistered
+from gluon_glore.utils.ahead import ordered_map
 from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.manifest import Manifest
 
@@ -77,9 +76,9 @@ class Segmentation:
             graph.hybridize(static_alloc=True, static_shape=True)
         if config.model.sync_norm and comm.size > 1 and not config.model.freeze_norm:
             graph = Synchronised(graph or net, comm)
-        return make_step(config, net, comm, loss=config.loss.make(), graph=graph)
+        return make_step(config, net, comm, loss=PixelLoss(**vars(config.loss)), graph=graph)
 
-    def training_batches(self, dataset, config, epoch, rank, ranks, start=0):
+    def training_batches(self, dataset, bad, config, epoch, rank, ranks, start=0):
         """Yield `(pixels (b, 3, H, W), train ids uint8 (b, H, W))` of one rank from `start` on."""
         data = config.data
         normalize = make_preprocess(data).normalize
@@ -91,9 +90,11 @@ class Segmentation:
             return label
 
         shape = (3, *data.size)
-        return batches.training_batches(dataset, view, shape, config, epoch, rank, ranks, start)
+        return batches.training_batches(
+            dataset, bad, view, shape, config, epoch, rank, ranks, start
+        )
 
-    def evaluate(self, net, dataset, config, comm, ctx, stop):
+    def evaluate(self, net, dataset, bad, config, comm, ctx, stop):
         """Mean IoU and loss of whole scenes over all ranks; of some where a stop is asked for.
 
         Raises InputError where no pixel of them has a label.
@@ -101,7 +102,7 @@ class Segmentation:
         data, loss = config.data, PixelLoss()
         normalize = make_preprocess(data).normalize
         confusion, losses, count, started = Confusion(net.classes), 0.0, 0, time.perf_counter()
-        scenes = scenes_in_turn(dataset, data.threads, comm.rank, comm.size, stop)
+        scenes = scenes_in_turn(dataset, bad, data.threads, comm.rank, comm.size, stop)
         for picture, label in scenes:
             logits = net(mx.nd.array(normalize(picture)[None], ctx=ctx))
             logits = logits.astype("float32", copy=False)
@@ -139,36 +140,29 @@ def make_network(config) -> Network:
     return Network(spec, len(CLASS_NAMES))
 
 
-def scenes_in_turn(dataset, threads, rank, ranks, stop):
+def scenes_in_turn(dataset, bad, threads, rank, ranks, stop):
     """Yield one rank's scenes, `(picture, train ids)` of any size, decoded ahead by threads.
 
-    Over all ranks each comes exactly once. Bad ones are left out, and in `dataset.bad.known` after
-    the last. Ends where `stop()` holds, on this rank alone. Raises InputError, after the last,
-    where more are bad than allowed.
+    Over all ranks each comes exactly once. Bad ones are left out; after the last `bad.known` has
+    them. Ends where `stop()` holds, on this rank alone. Raises InputError, after the last, where
+    more are bad than allowed.
     """
-    bad = np.zeros(len(dataset))
 
     def attempt(index):
         try:
             return dataset[index]
         except BadRecord as error:
-            dataset.bad.meet(index, error)
+            bad.meet(index, error)
 
-    with ThreadPoolExecutor(threads) as pool:
-        waiting = collections.deque()
-        mine = iter(range(rank, len(dataset), ranks))
-        while not stop():
-            while len(waiting) < AHEAD and (index := next(mine, None)) is not None:
-                waiting.append((index, pool.submit(attempt, index)))
-            if not waiting:
-                break
-            index, future = waiting.popleft()
-            scene = future.result()
-            if scene is None:
-                bad[index] = 1
-            else:
-                yield scene
-    dataset.bad.agree(np.arange(len(dataset)), bad, attempt)
+    mine, found_bad = range(rank, len(dataset), ranks), np.zeros(len(dataset))
+    for index, scene in zip(mine, ordered_map(attempt, mine, threads, AHEAD)):
+        if stop():
+            break
+        if scene is None:
+            found_bad[index] = 1
+        else:
+            yield scene
+    bad.agree(np.arange(len(dataset)), found_bad, attempt)
 
 
 def main(argv=None):

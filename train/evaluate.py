@@ -37,16 +37,16 @@ def prepare(args):
     net.spec.check_input(config.data.size)
     dataset = RecordDataset(config.data.val, net.classes)
 
-    def evaluate(comm):
+    def evaluate(comm, bad):
         ctx = place(net, comm)
-        loaded = evaluation_batches(dataset, config, comm.rank, comm.size)
+        loaded = evaluation_batches(dataset, bad, config, comm.rank, comm.size)
         meter = loop.evaluate(net, loaded, comm, ctx)
         own = {
             "pooling": args.pooling,
             "size": list(config.data.size),
             "resize": config.data.resize,
         }
-        return result_of(manifest.model, dataset, meter, own)
+        return result_of(manifest.model, dataset, bad, meter, own)
 
     return dataset, config, evaluate
 

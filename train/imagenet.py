@@ -66,9 +66,9 @@ class Classification:
         fresh = net.output.collect_params() if config.model.new_classifier else ()
         load_weights(net, pretrained(config.model).params, fresh=fresh)
 
-    def evaluate(self, net, dataset, config, comm, ctx, stop):
+    def evaluate(self, net, dataset, bad, config, comm, ctx, stop):
         """Evaluate over all ranks, or a part of the set where a stop is asked for."""
-        batches = input.evaluation_batches(dataset, config, comm.rank, comm.size, stop)
+        batches = input.evaluation_batches(dataset, bad, config, comm.rank, comm.size, stop)
         return loop.evaluate(net, batches, comm, ctx)
 
 

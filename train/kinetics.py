@@ -71,7 +71,7 @@ class Recognition:
 
         load_pretrained(net, source, is_new, skip_classifier=model.new_classifier)
 
-    def training_batches(self, dataset, config, epoch, rank, ranks, start=0):
+    def training_batches(self, dataset, bad, config, epoch, rank, ranks, start=0):
         """Yield `(clips (b, C, T, H, W), labels (b,))` of one rank from step `start` on."""
         preprocess, clip = make_preprocess(config.data), config.clip
 
@@ -86,11 +86,13 @@ class Recognition:
             return dataset.label(index)
 
         shape = clip_shape(config)
-        return batches.training_batches(dataset, view, shape, config, epoch, rank, ranks, start)
+        return batches.training_batches(
+            dataset, bad, view, shape, config, epoch, rank, ranks, start
+        )
 
-    def evaluate(self, net, dataset, config, comm, ctx, stop):
+    def evaluate(self, net, dataset, bad, config, comm, ctx, stop):
         """Evaluate centre clips over all ranks, or a part of them where a stop is asked for."""
-        loaded = views_in_turn(dataset, config, comm.rank, comm.size, stop=stop)
+        loaded = views_in_turn(dataset, bad, config, comm.rank, comm.size, stop=stop)
         return loop.evaluate(net, ((x[:, 0], y) for x, y in loaded), comm, ctx)
 
 
@@ -99,7 +101,7 @@ def clip_shape(config):
     return (len(config.data.mean), config.clip.frames, *config.data.size)
 
 
-def views_in_turn(dataset, config, rank, ranks, clips=1, crops=1, stop=lambda: False):
+def views_in_turn(dataset, bad, config, rank, ranks, clips=1, crops=1, stop=lambda: False):
     """Yield one rank's `(views (b, clips * crops, C, T, H, W), labels (b,))`, each video once.
 
     Evaluation's: `clips` evenly in time, of 1 the centre, in `crops` crops. Ends after the batch at
@@ -114,7 +116,7 @@ def views_in_turn(dataset, config, rank, ranks, clips=1, crops=1, stop=lambda: F
         return dataset.label(index)
 
     shape = (clips * crops, *clip_shape(config))
-    return batches.evaluation_batches(dataset, view, shape, config, rank, ranks, stop)
+    return batches.evaluation_batches(dataset, bad, view, shape, config, rank, ranks, stop)
 
 
 def make_network(config):

@@ -22,8 +22,7 @@ def measure(folder, data, batch=32, threads=2):
     with naming(data):
         dataset, config, evaluate = prepare(parse_args(arguments))
         comm = LocalComm()
-        dataset.bad = BadRecords(dataset, config.data.max_bad, comm)
-        result = evaluate(comm)
+        result = evaluate(comm, BadRecords(dataset, comm, config.data.max_bad))
         path = Path(data).absolute()
         name = f"{path.parent.name}/{path.name} (sha256 {sha256(data)[:8]})"
     return {"data": name, **{key: result[key] for key in KEPT if key in result}}

@@ -5,8 +5,7 @@ from typing import Tuple
 
 from gluon_glore.utils.errors import InputError
 
-from ..engine.pixel_loss import PixelLoss
-from .checks import above_0, check_pixels, not_below_0, rising
+from .checks import above_0, check_pixel_loss, check_pixels, not_below_0, rising
 from .sections import Checkpoint, Horovod, Optim
 
 
@@ -63,11 +62,7 @@ class Loss:
     def check(self):
         """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
         not_below_0({f"loss.{name}": value for name, value in vars(self).items()})
-        self.make()
-
-    def make(self) -> PixelLoss:
-        """The loss. Raises InputError where a value is out of range."""
-        return PixelLoss(hard_below=self.hard_below, keep=self.keep, auxiliary=self.auxiliary)
+        check_pixel_loss(**vars(self))
 
 
 @dataclass(frozen=True)

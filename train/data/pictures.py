@@ -1,4 +1,4 @@
-"""Labelled pictures of a `RecordDataset` as a network sees them, in `train.data.batches`."""
+"""Labelled pictures of a `RecordDataset`, prepared for a network, in `train.data.batches`."""
 
 from gluon_glore.data.image import Preprocess, decode_image
 
@@ -6,10 +6,10 @@ from . import batches
 from .picture_augment import augment
 
 
-def training_batches(dataset, config, epoch, rank, ranks, start=0):
+def training_batches(dataset, bad, config, epoch, rank, ranks, start=0):
     """Yield an epoch's `(pictures (b, C, H, W), labels (b,))` of one rank from step `start` on.
 
-    Raises InputError where more records are bad than `dataset.bad` allows.
+    Raises InputError where more records are bad than `bad` allows.
     """
     preprocess = make_preprocess(config.data)
 
@@ -20,10 +20,10 @@ def training_batches(dataset, config, epoch, rank, ranks, start=0):
         return label
 
     shape = (preprocess.channels, *preprocess.size)
-    return batches.training_batches(dataset, view, shape, config, epoch, rank, ranks, start)
+    return batches.training_batches(dataset, bad, view, shape, config, epoch, rank, ranks, start)
 
 
-def evaluation_batches(dataset, config, rank, ranks, stop=lambda: False):
+def evaluation_batches(dataset, bad, config, rank, ranks, stop=lambda: False):
     """Yield one rank's part of the set, in order; over all ranks each sample comes exactly once.
 
     Ends after the batch at which `stop()` holds. Raises InputError, after the last batch, where
@@ -37,7 +37,7 @@ def evaluation_batches(dataset, config, rank, ranks, stop=lambda: False):
         return label
 
     shape = (preprocess.channels, *preprocess.size)
-    return batches.evaluation_batches(dataset, view, shape, config, rank, ranks, stop)
+    return batches.evaluation_batches(dataset, bad, view, shape, config, rank, ranks, stop)
 
 
 def make_preprocess(data) -> Preprocess:

@@ -12,7 +12,6 @@ from gluon_glore.data.image import decode_image
 from gluon_glore.data.records import BadRecord
 from gluon_glore.utils.errors import InputError, naming
 
-from .bad_records import BadRecords
 from .spot_check import spot_check
 
 PICTURES, LABELS = "leftImg8bit", "gtFine"
@@ -28,8 +27,7 @@ class Scenes:
     train ids. `path` is the split's folder, `pictures` and `labels` (None) its files in order of
     their names. Raises InputError where a folder or a label is missing, naming it; on reading,
     BadRecord, naming the file, where one can't be read or is damaged, a label is not one channel
-    of 8 bits or holds an id that is no label's, or picture and label differ in size. `bad` keeps
-    count of those; as made here, the first ends the run.
+    of 8 bits or holds an id that is no label's, or picture and label differ in size.
     """
 
     def __init__(self, root, split, labelled=True):
@@ -50,7 +48,6 @@ class Scenes:
                     f"{missing[0]}: no such file, "
                     f"{len(missing)} of {len(scenes)} pictures have no label"
                 )
-        self.bad = BadRecords(self)
 
     def __len__(self):
         return len(self.pictures)

@@ -7,7 +7,6 @@ from gluon_glore.data.sources import VIDEOS
 from gluon_glore.data.video import Video
 from gluon_glore.utils.errors import InputError
 
-from .bad_records import BadRecords
 from .class_lists import label_files, list_files, number_names
 from .packed_videos import PackedVideos
 from .spot_check import spot_check
@@ -20,8 +19,7 @@ class Videos:
     integer label) whose relative paths are below `root` (default: its folder), or a .rec of
     `train.pack_video` beside its .idx and .classes.txt. `class_names`: in label order, as those of
     the training set for a validation set; default: of packed videos their own, else the classes
-    sorted, or "0", "1", ... where all of a list's are integers. `bad` keeps count of videos that
-    can't be used; as made here, the first ends the run.
+    sorted, or "0", "1", ... where all of a list's are integers.
 
     Raises InputError for a list, an index or a class of no use, naming it. A list's files are not
     looked for before they are opened.
@@ -35,7 +33,6 @@ class Videos:
         )
         #: A tuple, in label order.
         self.class_names = self._videos.class_names
-        self.bad = BadRecords(self)
 
     def __len__(self):
         return len(self._videos)

@@ -6,6 +6,8 @@ from mxnet import autograd, nd
 
 from gluon_glore.utils.errors import InputError
 
+from ..config.checks import check_pixel_loss
+
 
 class PixelLoss:
     """`loss(logits (B, C, H, W), labels (B, H, W))` -> losses `(B,)`, float32.
@@ -28,13 +30,7 @@ class PixelLoss:
     """
 
     def __init__(self, ignore=255, hard_below=0.0, keep=0.0, auxiliary=0.0):
-        for name, value in (("hard_below", hard_below), ("keep", keep)):
-            if not 0 <= value <= 1:
-                raise InputError(f"{name} is a share, from 0 to 1, given {value}")
-        if keep and not hard_below:
-            raise InputError(f"keep {keep} needs hard_below above 0, given {hard_below}")
-        if auxiliary < 0:
-            raise InputError(f"auxiliary must not be below 0, given {auxiliary}")
+        check_pixel_loss(hard_below, keep, auxiliary)
         self._ignore = ignore
         self._hard_below = hard_below
         self._keep = keep

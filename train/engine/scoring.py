@@ -33,16 +33,15 @@ def options(module, doc, data):
 def score(prepare, out, unit="pictures"):
     """Evaluate on one process or, under horovodrun, on several; print and write what came of it.
 
-    `prepare()` gives the data set of `unit`, its configuration and `evaluate(comm)`, which returns
-    what `result_of` does, and may raise InputError. Returns the exit code: 0, or 2 for what can't
-    be used.
+    `prepare()` gives the data set of `unit`, its configuration and `evaluate(comm, bad)`, which
+    returns what `result_of` does and may raise InputError. Returns the exit code: 0, or 2 for
+    what can't be used.
     """
     comm = None
     try:
         dataset, config, evaluate = prepare()
         comm = make_comm()
-        dataset.bad = BadRecords(dataset, config.data.max_bad, comm)
-        result = evaluate(comm)
+        result = evaluate(comm, BadRecords(dataset, comm, config.data.max_bad))
     except InputError as error:
         if os.environ.get("HOROVOD_LOCAL_RANK", "0") == "0":
             print(f"error: {error}", file=sys.stderr)
@@ -68,7 +67,7 @@ def place(net, comm):
     return net.output.weight.list_ctx()[0]
 
 
-def result_of(model, dataset, meter, own):
+def result_of(model, dataset, bad, meter, own):
     """An evaluation as a dictionary: loss, accuracy, speed, counts, and its `own` settings."""
     return {
         "model": model,
@@ -78,7 +77,7 @@ def result_of(model, dataset, meter, own):
         **{key: float(value) for key, value in meter.figures.items() if value is not None},
         "images_per_second": round(meter.images_per_second, 2),
         "samples": meter.samples,
-        "bad_records": len(dataset.bad.known),
+        "bad_records": len(bad.known),
     }
 
 

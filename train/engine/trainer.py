@@ -144,9 +144,11 @@ def train(task, config, net, datasets, out, resume, comm):
         )
     if not resume and checkpoints(out):
         raise InputError(f"{out} holds a run: give --resume, or another --out")
-    for dataset in datasets:
-        dataset.bad = BadRecords(dataset, config.data.max_bad, comm, out / "bad_records.txt")
     training_set, validation_set = datasets
+    bad_training, bad_validation = (
+        BadRecords(dataset, comm, config.data.max_bad, out / "bad_records.txt")
+        for dataset in datasets
+    )
     steps = batches.steps_per_epoch(len(training_set), config.optim.batch_size)
     comm.agree("steps of an epoch", steps)
     comm.agree("validation pictures", len(validation_set))
@@ -170,9 +172,11 @@ def train(task, config, net, datasets, out, resume, comm):
 
         def evaluate(epoch, epochs_done, steps_done):
             """Evaluate, and report it as that of `epoch`; saves at the given place if stopped."""
-            meter = task.evaluate(net, validation_set, config, comm, ctx, lambda: stop.asked)
+            meter = task.evaluate(
+                net, validation_set, bad_validation, config, comm, ctx, lambda: stop.asked
+            )
             save.stop_if_asked(epochs_done, steps_done)
-            report_evaluation(reporter, epoch, meter, validation_set, comm)
+            report_evaluation(reporter, epoch, meter, validation_set, bad_validation, comm)
             return float(meter.figures[task.measures.score])
 
         def settle_statistics(epoch):
@@ -180,14 +184,16 @@ def train(task, config, net, datasets, out, resume, comm):
             if not config.optim.precise_norm:
                 average_statistics(net, comm)
                 return
-            mine = task.training_batches(training_set, config, epoch, comm.rank, comm.size)
+            mine = task.training_batches(
+                training_set, bad_training, config, epoch, comm.rank, comm.size
+            )
             first = itertools.islice(mine, config.optim.precise_norm)
             measure_statistics(net, first, comm, ctx, config.optim.accumulate, take.segments)
 
         for epoch in range(first_epoch, epochs):
             done = first_step if epoch == first_epoch else 0
             mine = task.training_batches(
-                training_set, config, epoch, comm.rank, comm.size, start=done
+                training_set, bad_training, config, epoch, comm.rank, comm.size, start=done
             )
             loop.train_one_epoch(
                 net,
@@ -210,9 +216,9 @@ def train(task, config, net, datasets, out, resume, comm):
     reporter.finish()
 
 
-def report_evaluation(reporter, epoch, meter, dataset, comm):
+def report_evaluation(reporter, epoch, meter, dataset, bad, comm):
     """Report a whole evaluation, and what was left out of it."""
-    left_out = len(dataset.bad.known)
+    left_out = len(bad.known)
     if meter.samples != len(dataset) - left_out:
         raise RuntimeError(f"evaluated {meter.samples} of {len(dataset)} samples")
     if left_out and comm.rank == 0:

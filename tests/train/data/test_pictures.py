@@ -5,6 +5,7 @@ import pytest
 
 from gluon_glore import InputError
 from gluon_glore.data.records import RecordDataset, write_records
+from tests.helpers.damaged_records import count_bad
 from tests.helpers.places import ROOT
 from train.config.load import load_config
 from train.config.sections import Augment
@@ -23,7 +24,7 @@ def training(config):
 
 
 def epoch(dataset, config, number=0, rank=0, ranks=1):
-    return list(pipeline.training_batches(dataset, config, number, rank, ranks))
+    return list(pipeline.training_batches(dataset, count_bad(dataset), config, number, rank, ranks))
 
 
 def test_a_step_sees_the_same_pictures_however_many_ranks_share_it(training, config):
@@ -54,11 +55,12 @@ def test_an_epoch_begins_where_it_is_told_and_decodes_nothing_before(training, c
             read.append(i)
             return super().__getitem__(i)
 
-    late = list(pipeline.training_batches(Watched(config.data.train, 2), config, 0, 0, 1, start=4))
+    watched, bad = Watched(config.data.train, 2), count_bad(training)
+    late = list(pipeline.training_batches(watched, bad, config, 0, 0, 1, start=4))
     assert len(late) == 2 and len(read) == 64
     for (a, y), (b, z) in zip(whole[4:], late):
         assert np.array_equal(a, b) and np.array_equal(y, z)
-    assert list(pipeline.training_batches(training, config, 0, 0, 1, start=6)) == []
+    assert list(pipeline.training_batches(training, bad, config, 0, 0, 1, start=6)) == []
 
 
 def reseeded(config):
@@ -80,7 +82,8 @@ def test_evaluation_sees_every_sample_exactly_once(config, tmp_path, samples, ra
     dataset = RecordDataset(tmp_path / "n.rec", 1)
     seen = []
     for rank in range(ranks):
-        for pictures, _ in pipeline.evaluation_batches(dataset, config, rank, ranks):
+        bad = count_bad(dataset)
+        for pictures, _ in pipeline.evaluation_batches(dataset, bad, config, rank, ranks):
             seen += list(np.round(pictures[:, 0, 0, 0] / config.data.scale + config.data.mean[0]))
     assert sorted(seen) == list(range(samples))
 
@@ -96,4 +99,4 @@ def test_pictures_that_are_damaged_or_of_another_size_are_named(config, tmp_path
         with pytest.raises(InputError, match=message):
             epoch(dataset, config)
         with pytest.raises(InputError, match=message):
-            list(pipeline.evaluation_batches(dataset, config, 0, 1))
+            list(pipeline.evaluation_batches(dataset, count_bad(dataset), config, 0, 1))

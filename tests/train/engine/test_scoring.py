@@ -18,8 +18,8 @@ METER = Meter(np.float32(0.5), 3, 2.0, {"top1": np.float64(0.25), "top5": None})
 
 
 def prepared(dataset):
-    def evaluate(comm):
-        return result_of("tiny", dataset, METER, {"size": [8, 8]})
+    def evaluate(comm, bad):
+        return result_of("tiny", dataset, bad, METER, {"size": [8, 8]})
 
     return lambda: (dataset, Config(), evaluate)
 
