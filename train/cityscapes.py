@@ -47,8 +47,8 @@ class Segmentation:
     prog = "python -m train.cityscapes"
     description = "Train a segmentation network; under horovodrun on several processes."
     config_class = SceneConfig
-    measures = SEGMENTATION
-    right = staticmethod(pixel_accuracy)
+    metrics = SEGMENTATION
+    accuracy = staticmethod(pixel_accuracy)
 
     def prepare(self, config, comm):
         """The network, and (training, validation) sets. Raises InputError."""

@@ -35,10 +35,10 @@ class Classification:
     prog = "python -m train.imagenet"
     description = "Train a classification network; under horovodrun on several processes."
     config_class = Config
-    measures = CLASSIFICATION
+    metrics = CLASSIFICATION
     make_step = staticmethod(make_step)
     training_batches = staticmethod(input.training_batches)
-    right = staticmethod(loop.right)
+    accuracy = staticmethod(loop.top1)
 
     def prepare(self, config, comm):
         """The network, and (training, validation) sets. Raises InputError."""

@@ -35,9 +35,9 @@ class Recognition:
     prog = "python -m train.kinetics"
     description = "Train an action recognition network; under horovodrun on several processes."
     config_class = VideoConfig
-    measures = CLASSIFICATION
+    metrics = CLASSIFICATION
     make_step = staticmethod(make_step)
-    right = staticmethod(loop.right)
+    accuracy = staticmethod(loop.top1)
 
     def prepare(self, config, comm):
         """The network, and (training, validation) sets. Raises InputError."""

@@ -10,16 +10,18 @@ before videos are drawn, so that no digit of a test video was ever seen in train
 
 import argparse
 import io
-import itertools
-import os
-from concurrent.futures import ThreadPoolExecutor
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from gluon_glore.utils.ahead import ordered_map
 from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.command import exit_code
+from gluon_glore.utils.cpu import cores
 from gluon_glore.utils.errors import InputError
+from gluon_glore.utils.extras import require
 from gluon_glore.utils.files import is_taken, new_folder
 
 from .digit_pairs import load_digits
@@ -87,6 +89,7 @@ def write_moving_digits(directory, train=2000, test=400, seed=0):
     """
     if is_taken(directory):
         raise InputError(f"{directory}: there are files in it; give a new directory")
+    require("av", "video", "moving digits")
     (train_digits, _), (test_digits, _) = load_digits(seed)
     with new_folder(directory) as folder:
         for name, digits, count, offset in (
@@ -100,14 +103,13 @@ def write_moving_digits(directory, train=2000, test=400, seed=0):
 
 def write_part(folder, videos):
     """Encode `(frames, label)` into the folders of their classes, as many at once as cores."""
-    cores = len(os.sched_getaffinity(0))
-    numbered = enumerate(videos)
-    with ThreadPoolExecutor(cores) as pool:
-        while some := list(itertools.islice(numbered, 64 * cores)):  # not all in memory at once
-            paths = [folder / CLASS_NAMES[label] / f"{i:04d}.mp4" for i, (_, label) in some]
-            encoded = pool.map(encode_video, [frames for _, (frames, _) in some])
-            for path, data in zip(paths, encoded):
-                path.write_bytes(data)
+
+    def encode(numbered):
+        i, (frames, label) = numbered
+        return folder / CLASS_NAMES[label] / f"{i:04d}.mp4", encode_video(frames)
+
+    for path, data in ordered_map(encode, enumerate(videos), cores(), 8 * cores()):
+        path.write_bytes(data)
 
 
 def main():
@@ -118,12 +120,14 @@ def main():
     parser.add_argument("--test", type=positive_int, default=400, help="test videos (400)")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    try:
+
+    def command():
         write_moving_digits(Path(args.directory), args.train, args.test, args.seed)
-    except InputError as error:
-        parser.error(str(error))
-    print(f"{args.directory}: {args.train} training videos, {args.test} videos of unseen digits")
+        counts = f"{args.train} training videos, {args.test} videos of unseen digits"
+        print(f"{args.directory}: {counts}")
+
+    return exit_code(command)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -144,18 +144,27 @@ def make_comm(options=None):
 
 
 class Here(InputError):
-    """An error that this rank is the one to say."""
+    """An error that this rank is the one to print."""
 
 
 class Elsewhere(InputError):
-    """Another rank found the error, and says it."""
+    """An error that another rank found, and prints."""
+
+
+def tells(error):
+    """Whether this process is the one to print an error; `exit_code` asks.
+
+    What all ranks find by themselves is printed once, by the first of each host.
+    """
+    first = os.environ.get("HOROVOD_LOCAL_RANK", "0") == "0"
+    return isinstance(error, Here) or first and not isinstance(error, Elsewhere)
 
 
 def together(comm, check, elsewhere="see rank {}"):
-    """Run `check()` on every rank; an InputError on one ends all, and is said once.
+    """Run `check()` on every rank; an InputError on one ends all, and is printed once.
 
-    Returns what it returns. Raises Here on the first rank that has an error, Elsewhere on others,
-    whose message is `elsewhere` of that rank.
+    Returns what it returns. Raises Here on the first rank that has an error and Elsewhere on the
+    others, with the message `elsewhere`, in which {} stands for the number of that rank.
     """
     result = error = None
     try:

@@ -13,13 +13,14 @@ import sys
 from pathlib import Path
 
 from gluon_glore.networks.paper import get_spec
+from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import InputError, naming
 
 from ..config.network import model_spec
 from ..config.sections import Model
 from ..reporting.curves import pyplot, save
 from ..reporting.metrics import CLASSIFICATION, TITLES
-from ..reporting.runs import CONFIG, read_run
+from ..reporting.runs import CONFIG_FILE, read_run
 from ..reporting.size import counted, run_size, run_spec
 from .scatter import Panel, Point
 from .study_report import read_rows
@@ -45,7 +46,7 @@ UNITS = {None: "plain", "glore": "with GloRe units", "nonlocal": "with non-local
 
 
 def main(argv=None):
-    """Returns the exit code: 0, or 2 for a folder or file that can't be used."""
+    """Draw the picture; returns the exit code: 0, or 2 for what can't be used."""
     parser = argparse.ArgumentParser(
         prog="python -m train.paper.accuracy_cost",
         description="Draw accuracy against multiply-adds: the paper's Figure 4, and our own.",
@@ -55,17 +56,16 @@ def main(argv=None):
     )
     parser.add_argument("--out", required=True, metavar="FILE.png", help="the picture")
     args = parser.parse_args(argv)
-    try:
+
+    def command():
         left, right = published(), measured()
         for path in args.runs:
             point, classes = of_run(path)
             (left if classes == IMAGENET else right).append(point)
         with naming(args.out):
             draw(left, right, args.out)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return exit_code(command)
 
 
 def published():
@@ -102,8 +102,8 @@ def of_run(path):
     Raises InputError where there is no run, it measures something else or is not evaluated yet.
     """
     run = read_run(path)
-    if run.measures != CLASSIFICATION:
-        score = TITLES[run.measures.score]
+    if run.metrics != CLASSIFICATION:
+        score = TITLES[run.metrics.score]
         raise InputError(f"{path}: measures {score}, only runs that measure top-1 are drawn")
     if not run.evaluations:
         raise InputError(f"{path}: not evaluated yet")
@@ -111,7 +111,7 @@ def of_run(path):
     try:
         kind, sizes = kind_of(run_spec(run.config)), run_size(run.config)
     except InputError as error:
-        raise InputError(f"{path}/{CONFIG}: {error}") from None
+        raise InputError(f"{path}/{CONFIG_FILE}: {error}") from None
     point = Point(Path(path).name, model["name"], kind, "", *sizes, top1, run=True)
     return point, model["classes"]
 

@@ -18,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gluon_glore.utils.arguments import positive_int
-from gluon_glore.utils.errors import InputError
+from gluon_glore.utils.command import exit_code
+from gluon_glore.utils.cpu import cores
 from gluon_glore.utils.files import write_text
 from gluon_glore.weights.run_folder import checkpoints
 
@@ -45,24 +46,23 @@ def main():
 
     # Seeds outermost: a study that is cut short has all rows, of fewer seeds.
     jobs = [(name, seed) for seed in seeds for name in study.variants]
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         codes = list(pool.map(lambda job: run(study, config, *job, path(*job)), jobs))
     failed = [str(path(*job)) for job, code in zip(jobs, codes) if code]
     if failed:
         print(f"error: {', '.join(failed)}: see log.txt there", file=sys.stderr)
         return 1
-    try:
+
+    def write():
         rows = {
-            name: summarise(variant, [path(name, seed) for seed in seeds])
+            name: summarize(variant, [path(name, seed) for seed in seeds])
             for name, variant in study.variants.items()
         }
         result = {"seeds": len(seeds), "config": recipe(path(*jobs[0])), "rows": rows}
         write_text(args.report / f"{args.study}.json", json.dumps(result, indent=1) + "\n")
         study.draw_examples(path(study.shown, 0), args.report / f"{args.study}-examples.png")
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return exit_code(write)
 
 
 def run(study, config, name, seed, out):
@@ -87,7 +87,7 @@ def run(study, config, name, seed, out):
         return subprocess.run(command, stdout=log, stderr=log, env=environment).returncode
 
 
-def summarise(variant, paths):
+def summarize(variant, paths):
     """A variant's row: what it is and costs, and what its runs, a seed each, came to.
 
     `top1` is the last evaluation's, `curves` those of all epochs, in per cent; `losses` are the

@@ -13,6 +13,7 @@ import statistics
 import sys
 from pathlib import Path
 
+from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import InputError
 from gluon_glore.utils.files import write_text
 
@@ -32,19 +33,19 @@ def main():
         "--report", type=Path, default=REPORT, help="where `train.paper.study` wrote to"
     )
     args = parser.parse_args()
-    try:
-        results = read_results(args.report)
-        pages = {page: fill((ROOT / page).read_text(), results) for page in PAGES}
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return exit_code(lambda: write(args.report))
+
+
+def write(report):
+    """Draw the pictures into `report` and fill in the pages. Raises InputError."""
+    results = read_results(report)
+    pages = {page: fill((ROOT / page).read_text(), results) for page in PAGES}
     for name, result in results.items():
         for table, ablation in STUDIES[name].tables.items():
             title = f"{STUDIES[name].question}\n{ablation.title}"
-            draw(rows_of(result, ablation), title, args.report / f"{name}-{table}.png")
+            draw(rows_of(result, ablation), title, report / f"{name}-{table}.png")
     for page, text in pages.items():
         write_text(ROOT / page, text)
-    return 0
 
 
 def read_results(report=REPORT):
@@ -72,7 +73,7 @@ def read_rows(path):
 
 
 def rows_of(result, ablation):
-    """The rows of a table, as `train.paper.study.summarise` made them."""
+    """The rows of a table, as `train.paper.study.summarize` made them."""
     return [result["rows"][name] for name in ablation.rows]
 
 

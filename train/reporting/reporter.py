@@ -15,7 +15,7 @@ from gluon_glore.utils.progress_bar import bar
 
 from ..config.load import to_dict
 from .curves import draw_curves
-from .runs import CONFIG, METRICS, read_run
+from .runs import CONFIG_FILE, METRICS_FILE, read_run
 from .table import table
 from .tensorboard import EventFile
 from .waiting import Waiting
@@ -36,9 +36,9 @@ class Reporter:
         self._waiting, self._waited = None, 0.0
         self._metrics = self._events = self._bar = None
         if comm.rank == 0:
-            self._metrics = out / METRICS
+            self._metrics = out / METRICS_FILE
             with naming(out):
-                write_text(out / CONFIG, yaml.safe_dump(to_dict(config), sort_keys=False))
+                write_text(out / CONFIG_FILE, yaml.safe_dump(to_dict(config), sort_keys=False))
                 if first_step == 0:  # of a run that ended before its first checkpoint
                     self._metrics.unlink(missing_ok=True)
                 if config.tensorboard:

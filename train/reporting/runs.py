@@ -13,10 +13,10 @@ import yaml
 from gluon_glore.utils.errors import InputError, naming
 from gluon_glore.utils.files import write_text
 
-from .metrics import CLASSIFICATION, Measures, measures_of
+from .metrics import CLASSIFICATION, Metrics, metrics_of
 
-CONFIG = "config.yaml"
-METRICS = "metrics.jsonl"
+CONFIG_FILE = "config.yaml"
+METRICS_FILE = "metrics.jsonl"
 # What each kind of row has, beside what it measures; the first counts the rows.
 KEYS = {"train": ("step", "epoch", "loss", "lr"), "eval": ("epoch", "loss")}
 
@@ -35,13 +35,13 @@ class Run:
     evaluations: List[dict]
 
     @property
-    def measures(self) -> Measures:
-        """What its task measures."""
-        return measures_of((self.steps + self.evaluations)[0])
+    def metrics(self) -> Metrics:
+        """The keys of its task's figures."""
+        return metrics_of((self.steps + self.evaluations)[0])
 
     def training_by_epoch(self):
         """The training rows' means by epoch: epoch, loss, what is right of the pictures, lr."""
-        keys = ("loss", self.measures.trained, "lr")
+        keys = ("loss", self.metrics.trained, "lr")
         epochs = {}
         for row in self.steps:
             epochs.setdefault(row["epoch"], []).append(row)
@@ -59,17 +59,17 @@ class Run:
         `images_per_second` over all processes and `waiting`, the share of time without a batch to
         compute, are of training alone.
         """
-        measures = self.measures
+        metrics = self.metrics
         last = self.evaluations[-1] if self.evaluations else {}
-        best = max(self.evaluations, key=lambda row: row[measures.score], default={})
+        best = max(self.evaluations, key=lambda row: row[metrics.score], default={})
         timed = [row for row in self.steps if row.get("seconds")]
         trained = sum(row["seconds"] for row in timed)
         tested = sum(row.get("seconds", 0) for row in self.evaluations)
         images = sum(row["images_per_second"] * row["seconds"] for row in timed)
         waited = sum(row["waiting"] * row["seconds"] for row in timed)
         return {
-            **{key: last.get(key) for key in measures.tested},
-            **{f"best_{key}": best.get(key) for key in measures.tested},
+            **{key: last.get(key) for key in metrics.tested},
+            **{f"best_{key}": best.get(key) for key in metrics.tested},
             "best_epoch": best["epoch"] + 1 if best else None,
             "images_per_second": images / trained if trained else None,
             "waiting": waited / trained if trained else None,
@@ -86,16 +86,16 @@ def read_run(path) -> Run:
     if not path.is_dir():
         raise InputError(f"{path}: no such directory")
     try:
-        config = yaml.safe_load((path / CONFIG).read_text(encoding="utf-8"))
+        config = yaml.safe_load((path / CONFIG_FILE).read_text(encoding="utf-8"))
         config["model"]["name"], config["data"]["size"]
     except OSError as error:
-        raise InputError(f"{path}: no run in it, {CONFIG}: {error.strerror}") from None
+        raise InputError(f"{path}: no run in it, {CONFIG_FILE}: {error.strerror}") from None
     except (UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
-        raise InputError(f"{path / CONFIG}: damaged") from None
-    steps, evaluations = read_metrics(path / METRICS)
+        raise InputError(f"{path / CONFIG_FILE}: damaged") from None
+    steps, evaluations = read_metrics(path / METRICS_FILE)
     run = Run(str(path), config, steps, evaluations)
-    if run.measures == CLASSIFICATION and "classes" not in config["model"]:
-        raise InputError(f"{path / CONFIG}: damaged")
+    if run.metrics == CLASSIFICATION and "classes" not in config["model"]:
+        raise InputError(f"{path / CONFIG_FILE}: damaged")
     return run
 
 
@@ -107,14 +107,14 @@ def read_metrics(path):
     """
     with naming(path):
         *lines, _ = path.read_bytes().split(b"\n")
-    rows, measures = {"train": {}, "eval": {}}, None
+    rows, metrics = {"train": {}, "eval": {}}, None
     for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
             kind = row["kind"]
             counter, *others = KEYS[kind]
-            measures = measures or measures_of(row)
-            sum(row[key] for key in (*others, measures.key(kind)))  # they are there, and numbers
+            metrics = metrics or metrics_of(row)
+            sum(row[key] for key in (*others, metrics.key(kind)))  # they are there, and numbers
             rows[kind][row[counter]] = row
         except (ValueError, KeyError, TypeError):
             raise InputError(f"{path} line {number}: damaged") from None

@@ -8,7 +8,7 @@ from .size import run_size
 
 def table(runs):
     """A Markdown table, a column a `Run`, its lines aligned; a dash where nothing is known."""
-    measured = list(dict.fromkeys(key for run in runs for key in run.measures.tested))
+    measured = list(dict.fromkeys(key for run in runs for key in run.metrics.tested))
     columns = [_column(run, measured) for run in runs]
     rows = [["run", *(run.name for run in runs)]]
     rows += [[key, *(column[key] for column in columns)] for key in columns[0]]

@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from gluon_glore import InputError, get_model
 from gluon_glore.data.image import decode_image
 from gluon_glore.data.records import RecordDataset, write_records
 from tests.helpers.horovod import horovodrun, needs_horovod
+from tests.helpers.places import ROOT
 from tests.helpers.runs import CONFIG, options
 from train.data.spot_check import check_records
 from train.digit_pairs import encode_png
@@ -58,6 +61,27 @@ def test_a_disk_that_is_full_is_refused(mount):
     (place / "all").write_bytes(bytes(1 << 20))
     with pytest.raises(InputError, match=r"mount.*: No space left on device"):
         check_out(place / "run", get_model("tiny"))
+
+
+BLOCKED = """
+import sys
+sys.modules["matplotlib"] = None
+from train.imagenet import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_run_that_could_draw_no_curves_ends_before_its_first_step(tmp_path, settings):
+    arguments = ["--config", CONFIG, "--out", str(tmp_path / "run"), *options(settings)]
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED, *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: curves.png needs the package matplotlib: "
+        "pip install '.[train]' in a checkout of this project\n"
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def dataset(path, samples, classes=2):

@@ -112,7 +112,7 @@ def pixel_loss(pair, y):
 class Pixels:
     prog, description = "pixels", "Is a pixel above 0?"
     config_class = Config
-    measures = SEGMENTATION
+    metrics = SEGMENTATION
     scores = (0.5, 0.75, 0.25)  # of the epochs
 
     def prepare(self, config, comm):
@@ -135,7 +135,7 @@ class Pixels:
             dataset, bad, dataset.view, shape, config, epoch, rank, ranks, start
         )
 
-    def right(self, logits, y):
+    def accuracy(self, logits, y):
         return (logits.argmax(axis=1) == y).mean(axis=(1, 2))
 
     def evaluate(self, net, dataset, bad, config, comm, ctx, stop):

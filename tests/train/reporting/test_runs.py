@@ -8,14 +8,14 @@ from train.reporting.runs import read_metrics, read_run
 
 def test_a_run_of_segmentation_is_known_by_its_rows(tmp_path):
     run = read_run(write_run(tmp_path, scene_rows()))
-    assert run.measures == SEGMENTATION
+    assert run.metrics == SEGMENTATION
     figures = run.figures()
     assert (figures["miou"], figures["best_miou"], figures["best_epoch"]) == (0.375, 0.375, 2)
     assert (figures["accuracy"], figures["best_accuracy"]) == (0.75, 0.75)
     assert "top1" not in figures
     assert [row["accuracy"] for row in run.training_by_epoch()] == [0.5, 1.0]
     early = read_run(write_run(tmp_path, scene_rows()[:1]))
-    assert early.measures == SEGMENTATION and early.figures()["miou"] is None
+    assert early.metrics == SEGMENTATION and early.figures()["miou"] is None
 
 
 def test_rows_of_another_task_are_damage(tmp_path):
