@@ -21,8 +21,7 @@ from gluon_glore.weights.manifest import Manifest
 
 from .config.network import model_spec
 from .config.sections import Config
-from .data import pictures as input
-from .data.spot_check import check_records
+from .data import pictures
 from .engine import loop, trainer
 from .engine.preflight import check_channels
 from .engine.step import make_step
@@ -37,7 +36,7 @@ class Classification:
     config_class = Config
     metrics = CLASSIFICATION
     make_step = staticmethod(make_step)
-    training_batches = staticmethod(input.training_batches)
+    training_batches = staticmethod(pictures.training_batches)
     accuracy = staticmethod(loop.top1)
 
     def prepare(self, config, comm):
@@ -46,10 +45,12 @@ class Classification:
         datasets = load_data(config, net.spec)
         class_names(config)
         if comm.rank == 0:
-            preprocess = input.make_preprocess(config.data)
+            preprocess = pictures.make_preprocess(config.data)
             decode = functools.partial(decode_image, channels=preprocess.channels)
-            check_records(datasets[0], decode, config.data.max_bad)
-            check_records(datasets[1], lambda data: preprocess(decode(data)), config.data.max_bad)
+            pictures.check_records(datasets[0], decode, config.data.max_bad)
+            pictures.check_records(
+                datasets[1], lambda data: preprocess(decode(data)), config.data.max_bad
+            )
         return net, datasets
 
     def manifest(self, config, net):
@@ -57,7 +58,7 @@ class Classification:
         return Manifest(
             config.model.name,
             tuple(class_names(config)),
-            input.make_preprocess(config.data),
+            pictures.make_preprocess(config.data),
             spec=unregistered(net.spec, config.model.name),
         )
 
@@ -68,7 +69,7 @@ class Classification:
 
     def evaluate(self, net, dataset, bad, config, comm, ctx, stop):
         """Evaluate over all ranks, or a part of the set where a stop is asked for."""
-        batches = input.evaluation_batches(dataset, bad, config, comm.rank, comm.size, stop)
+        batches = pictures.evaluation_batches(dataset, bad, config, comm.rank, comm.size, stop)
         return loop.evaluate(net, batches, comm, ctx)
 
 

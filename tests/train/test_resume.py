@@ -86,17 +86,17 @@ def test_a_run_that_dies_loses_the_steps_since_the_last_save_alone(tmp_path, sma
 
 
 def test_a_stop_within_an_evaluation_repeats_the_evaluation(tmp_path, small, monkeypatch):
-    from train.data import pictures as input
+    from train.data import pictures
 
     def ask_amid(*arguments, **options):
         for batch in original(*arguments, **options):
             yield batch
             ask()
 
-    original = input.evaluation_batches
+    original = pictures.evaluation_batches
     assert train(tmp_path / "whole", small) == 0
     with monkeypatch.context() as patch:
-        patch.setattr(input, "evaluation_batches", ask_amid)
+        patch.setattr(pictures, "evaluation_batches", ask_amid)
         assert train(tmp_path / "parts", small) == STOPPED
     assert [path.name for path in checkpoints(tmp_path / "parts")] == ["epoch-0000-step-000006"]
     assert train(tmp_path / "parts", small, "--resume") == 0

@@ -1,9 +1,15 @@
 """Labelled pictures of a `RecordDataset`, prepared for a network, in `train.data.batches`."""
 
 from gluon_glore.data.image import Preprocess, decode_image
+from gluon_glore.data.records import BadRecord
+from gluon_glore.utils.errors import InputError
 
 from . import batches
 from .picture_augment import augment
+from .spot_check import spot_check, spread
+
+READ = 1000  # records of a set to check: a second on a disk, and only rank 0 reads them
+DECODED = 10  # pictures
 
 
 def training_batches(dataset, bad, config, epoch, rank, ranks, start=0):
@@ -38,6 +44,28 @@ def evaluation_batches(dataset, bad, config, rank, ranks, stop=lambda: False):
 
     shape = (preprocess.channels, *preprocess.size)
     return batches.evaluation_batches(dataset, bad, view, shape, config, rank, ranks, stop)
+
+
+def check_records(dataset, use, max_bad):
+    """Read records spread over a `RecordDataset`, and `use(encoded picture)` of some.
+
+    Raises InputError where too many are damaged or have a label that is no class of the network, as
+    `spot_check` counts, or where `use` refuses every picture: then the settings do not fit the set.
+    """
+    spot_check(dataset, dataset.__getitem__, max_bad, "record", most=READ)
+    used, refused = 0, []
+    for index in spread(dataset, DECODED):
+        try:
+            picture, _ = dataset[index]
+        except BadRecord:
+            continue
+        used += 1
+        try:
+            use(picture)
+        except InputError as error:
+            refused.append(f"{dataset.name(index)}: {error}")
+    if used and len(refused) == used:
+        raise InputError(refused[0])
 
 
 def make_preprocess(data) -> Preprocess:
