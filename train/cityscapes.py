@@ -2,9 +2,9 @@
 
     horovodrun -np N python -m train.cityscapes --config FILE --out DIR [--resume] [--set key=value]
 
-See `train.engine.trainer` for what DIR gets; scenes are evaluated whole, at the end of each epoch.
-`python -m train.evaluate_cityscapes DIR` scores a run with Cityscapes' own evaluator. A config's
-header says where its numbers are from.
+`train.engine.trainer` says what is written to DIR. Each epoch ends with an evaluation of whole
+scenes; `python -m train.evaluate_cityscapes DIR` scores a run with Cityscapes' own evaluator. A
+config's header says where its numbers are from.
 """
 
 import dataclasses
@@ -35,14 +35,14 @@ from .engine.loop import Meter
 from .engine.pixel_loss import PixelLoss, pixel_accuracy
 from .engine.pretrained import load_pretrained
 from .engine.step import make_step
-from .engine.sync_norm import Synchronised
+from .engine.sync_norm import Synchronized
 from .reporting.metrics import SEGMENTATION
 
 AHEAD = 4  # scenes decoded while the network computes
 
 
 class Segmentation:
-    """One label a pixel: the task as `train.engine.trainer` takes it."""
+    """One label a pixel: a `train.engine.task.Task`."""
 
     prog = "python -m train.cityscapes"
     description = "Train a segmentation network; under horovodrun on several processes."
@@ -70,12 +70,12 @@ class Segmentation:
         load_pretrained(net, source, lambda name: name.startswith(NEW), skip_classifier=True)
 
     def make_step(self, config, net, comm):
-        """The step, through a graph of its own where BatchNorm or the heads differ in training."""
+        """The step; it trains another graph where BatchNorm or the heads differ in training."""
         graph = WithAuxiliary(net) if config.loss.auxiliary else None
         if graph:
             graph.hybridize(static_alloc=True, static_shape=True)
         if config.model.sync_norm and comm.size > 1 and not config.model.freeze_norm:
-            graph = Synchronised(graph or net, comm)
+            graph = Synchronized(graph or net, comm)
         return make_step(config, net, comm, loss=PixelLoss(**vars(config.loss)), graph=graph)
 
     def training_batches(self, dataset, bad, config, epoch, rank, ranks, start=0):
@@ -95,7 +95,7 @@ class Segmentation:
         )
 
     def evaluate(self, net, dataset, bad, config, comm, ctx, stop):
-        """Mean IoU and loss of whole scenes over all ranks; of some where a stop is asked for.
+        """Mean IoU and loss of whole scenes over all ranks, of some of them once `stop()` holds.
 
         Raises InputError where no pixel of them has a label.
         """
@@ -118,11 +118,11 @@ class Segmentation:
         return Meter(mean, int(count), time.perf_counter() - started, figures)
 
 
-NEW = ("head", "auxiliary", "classifier")  # what no classification network has to give
+NEW = ("head", "auxiliary", "classifier")  # parameters that no classification network has
 
 
 def make_preprocess(data) -> Preprocess:
-    """How a `SceneData` section has pictures prepared: normalised, neither resized nor cropped."""
+    """The preprocessing of a `SceneData` section: normalized, neither resized nor cropped."""
     return Preprocess(data.size, resize=0, mean=data.mean, scale=data.scale)
 
 

@@ -2,7 +2,8 @@
 
     horovodrun -np N python -m train.imagenet --config FILE --out DIR [--resume] [--set key=value]
 
-See `train.engine.trainer` for what DIR gets. A config's header says where its numbers are from.
+`train.engine.trainer` says what is written to DIR. A config's header says where its numbers are
+from.
 """
 
 import functools
@@ -29,7 +30,7 @@ from .reporting.metrics import CLASSIFICATION
 
 
 class Classification:
-    """One label a picture: the task as `train.engine.trainer` takes it."""
+    """One label a picture: a `train.engine.task.Task`."""
 
     prog = "python -m train.imagenet"
     description = "Train a classification network; under horovodrun on several processes."
@@ -63,25 +64,25 @@ class Classification:
         )
 
     def load_weights(self, config, net):
-        """Fill the network, all but the classifier where that is to be a new one."""
+        """Fill the network; with `model.new_classifier` all but its classifier."""
         fresh = net.output.collect_params() if config.model.new_classifier else ()
         load_weights(net, pretrained(config.model).params, fresh=fresh)
 
     def evaluate(self, net, dataset, bad, config, comm, ctx, stop):
-        """Evaluate over all ranks, or a part of the set where a stop is asked for."""
+        """Evaluate over all ranks, a part of the set once `stop()` holds."""
         batches = pictures.evaluation_batches(dataset, bad, config, comm.rank, comm.size, stop)
         return loop.evaluate(net, batches, comm, ctx)
 
 
 def make_network(model):
-    """The network, as its pretrained weights have it where there are any. Raises InputError."""
+    """The network; with pretrained weights the one that their file describes. Raises InputError."""
     if not model.pretrained:
         return Network(model_spec(model), model.classes)
     return Network(found_spec(model.name, pretrained(model)), model.classes)
 
 
 def pretrained(model):
-    """Where the weights to start from lie. Of the processes of a host one downloads them."""
+    """The files of the weights to start from; one process of each host downloads them."""
     return find_weights(model.name, model.pretrained == "zoo" or model.pretrained)
 
 

@@ -2,8 +2,8 @@
 
     horovodrun -np N python -m train.kinetics --config FILE --out DIR [--resume] [--set key=value]
 
-See `train.engine.trainer` for what DIR gets. A sample is one clip of a video, at a random place in
-training; the evaluation at an epoch's end sees the centre crop of the centre clip. `python -m
+`train.engine.trainer` says what is written to DIR. A sample is one clip of a video: in training at
+a random time, in the evaluation at an epoch's end the centre crop of the centre clip. `python -m
 train.evaluate_kinetics DIR` scores whole videos. A config's header says where its numbers are from.
 """
 
@@ -30,7 +30,7 @@ from .reporting.metrics import CLASSIFICATION
 
 
 class Recognition:
-    """One label a video: the task as `train.engine.trainer` takes it."""
+    """One label a video: a `train.engine.task.Task`."""
 
     prog = "python -m train.kinetics"
     description = "Train an action recognition network; under horovodrun on several processes."
@@ -61,7 +61,7 @@ class Recognition:
         )
 
     def load_weights(self, config, net):
-        """Fill the network, all but new units and, where it is to be a new one, the classifier."""
+        """Fill the network but for new units, and with `model.new_classifier` the classifier."""
         model = config.model
         source = model.name if model.pretrained == "zoo" else model.pretrained
         classifier = {param.name for param in net.output.collect_params().values()}
@@ -91,7 +91,7 @@ class Recognition:
         )
 
     def evaluate(self, net, dataset, bad, config, comm, ctx, stop):
-        """Evaluate centre clips over all ranks, or a part of them where a stop is asked for."""
+        """Evaluate centre clips over all ranks, a part of them once `stop()` holds."""
         loaded = views_in_turn(dataset, bad, config, comm.rank, comm.size, stop=stop)
         return loop.evaluate(net, ((x[:, 0], y) for x, y in loaded), comm, ctx)
 
@@ -104,8 +104,9 @@ def clip_shape(config):
 def views_in_turn(dataset, bad, config, rank, ranks, clips=1, crops=1, stop=lambda: False):
     """Yield one rank's `(views (b, clips * crops, C, T, H, W), labels (b,))`, each video once.
 
-    Evaluation's: `clips` evenly in time, of 1 the centre, in `crops` crops. Ends after the batch at
-    which `stop()` holds. Raises InputError, after the last, where more videos are bad than allowed.
+    The clips of an evaluation: `clips` evenly in time, a single one at the centre, each in `crops`
+    crops. Ends after the batch at which `stop()` holds. Raises InputError, after the last, where
+    more videos are bad than allowed.
     """
     preprocess, clip = make_preprocess(config.data), config.clip
 

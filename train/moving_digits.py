@@ -2,10 +2,10 @@
 
 Two of scikit-learn's scanned digits move along opposite borders of a 64x64 canvas, each steadily
 one way; the label says whether both go the same way or opposite ways. Each way is as likely in
-either class, so who looks at one digit, or at one frame, knows nothing: same or opposite is an
-exclusive or, and only a network that relates the two regions can tell. Digits that leave at one
-end come back at the other: where a digit is says nothing about where it goes. They are split
-before videos are drawn, so that no digit of a test video was ever seen in training.
+either class, so one digit alone, or one frame alone, tells nothing: the label is the exclusive or
+of two directions, and only a network that relates the two regions can learn it. Digits that leave
+at one end come back at the other, so that a digit's place tells nothing about its direction. The
+digits are split before videos are drawn: none of a test video was ever seen in training.
 """
 
 import argparse
@@ -32,7 +32,7 @@ FRAMES = 24
 RATE = 25  # frames a second
 SPEEDS = (0.75, 1.5)  # pixels a frame, each digit its own
 CLASS_NAMES = ("opposite", "same")
-KEY_FRAMES = 12  # frames from one that stands for itself to the next
+KEY_FRAMES = 12  # frames from one key frame to the next
 QUALITY = 18  # x264's constant rate factor; 0 is lossless
 
 

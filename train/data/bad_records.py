@@ -58,6 +58,7 @@ class BadRecords:
             )
 
     def _name(self, lines):
+        """Print new bad records, and write down those that the log does not have yet."""
         for line in lines:
             tqdm.write(f"skipped {line}", file=sys.stderr)  # beside a progress bar, not into it
         if self._log:

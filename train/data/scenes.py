@@ -17,7 +17,7 @@ from .spot_check import spot_check
 PICTURES, LABELS = "leftImg8bit", "gtFine"
 _PICTURE, _LABEL = "_leftImg8bit.png", "_gtFine_labelIds.png"
 _PNG = b"\x89PNG\r\n\x1a\n"
-_GREY = b"\x08\x00"  # bits of a channel and kind of colour, at byte 24 of a PNG
+_GRAY = b"\x08\x00"  # bits of a channel and kind of colour, at byte 24 of a PNG
 
 
 class Scenes:
@@ -100,6 +100,7 @@ def _visible(folder):
 
 
 def _contents(folder):
+    """What a folder has in it, in words."""
     entries = sorted(_visible(folder), key=lambda entry: entry.name)
     names = [entry.name for entry in entries if entry.is_dir()]
     names += [f"{entry.name} (not unpacked)" for entry in entries if entry.name.endswith(".zip")]
@@ -107,6 +108,7 @@ def _contents(folder):
 
 
 def _read(path, decode):
+    """What `decode` makes of a file. Raises BadRecord naming it."""
     try:
         return decode(path.read_bytes())
     except OSError as error:
@@ -119,6 +121,6 @@ def _decode_label(data):
     """A label file's content -> train ids uint8 `(H, W)`. Raises InputError."""
     ids = decode_image(data, 1)[..., 0]
     # The decoder makes grey of anything, so the header says whether these are ids.
-    if not (data.startswith(_PNG) and data[24:26] == _GREY):
+    if not (data.startswith(_PNG) and data[24:26] == _GRAY):
         raise InputError("a label file is a PNG of one channel of 8 bits, this is not")
     return to_train_ids(ids)

@@ -1,4 +1,4 @@
-"""Labelled videos: a folder of class folders, a list file, or packed ones."""
+"""Labelled videos: of class folders, of a list file, or packed as records."""
 
 from pathlib import Path
 
@@ -58,8 +58,8 @@ class Videos:
         return self._videos.open(i)
 
 
-def check_videos(videos, max_bad, see=lambda frame: None):
-    """Read a frame of videos spread over a `Videos`, and `see` it.
+def check_videos(videos, max_bad, use=lambda frame: None):
+    """Read a frame of videos spread over a `Videos`, and `use(frame)`.
 
     Raises InputError where too many are bad, as `spot_check` counts.
     """
@@ -67,7 +67,7 @@ def check_videos(videos, max_bad, see=lambda frame: None):
     def attempt(index):
         videos.label(index)
         with videos.open(index) as video:
-            see(*video.read([len(video) // 2]))
+            use(*video.read([len(video) // 2]))
 
     spot_check(videos, attempt, max_bad, "video")
 

@@ -21,7 +21,7 @@ from ..config.sections import Model
 from ..reporting.curves import pyplot, save
 from ..reporting.metrics import CLASSIFICATION, TITLES
 from ..reporting.runs import CONFIG_FILE, read_run
-from ..reporting.size import counted, run_size, run_spec
+from ..reporting.size import network_size, run_size, run_spec
 from .scatter import Panel, Point
 from .study_report import read_rows
 from .tables import ROOT, tables
@@ -74,9 +74,10 @@ def published():
 
 
 def _published(row):
+    """The `Point` of a `Row` of a table."""
     units = row.network[len(row.plain) :].replace("_glore_", "").replace("_", ", ")
     label = f"({units})" if units else FAMILIES[row.plain][0]
-    kind, sizes = kind_of(get_spec(row.network)), counted(row.network)
+    kind, sizes = kind_of(get_spec(row.network)), network_size(row.network)
     return Point(label, row.network, kind, row.plain, *sizes, row.accuracy, makers=row.makers)
 
 
@@ -124,7 +125,7 @@ def kind_of(spec):
 def draw(left, right, path):
     """Draw the points of both panels as PNG; returns the `Panel`s and their texts, for tests."""
     figure, axes = pyplot().subplots(1, 2, figsize=(14, 6.5), dpi=100, width_ratios=(3, 2))
-    families = {family: colour for family, (_, colour) in FAMILIES.items()}
+    families = {family: color for family, (_, color) in FAMILIES.items()}
     panels = [
         Panel(axes[0], left, families, unit=1e9, area=6e-6),
         Panel(axes[1], right, OURS, unit=1e6, area=4e-4),
@@ -150,7 +151,7 @@ def draw(left, right, path):
 
 
 def _legends(axes, points):
-    """Left what marks stand for, right which data have which colour."""
+    """Left what marks stand for, right which data have which color."""
     for label, point in {_mark(point): point for point in points}.items():
         axes[0].scatter([], [], s=90, label=label, **point.style("grey"))
     axes[0].legend(loc="lower right", title="area: parameters. (2, 3): units in Res3, Res4")
@@ -160,6 +161,7 @@ def _legends(axes, points):
 
 
 def _mark(point):
+    """What a point's mark stands for, in words."""
     return (
         ("run, " if point.run else "")
         + UNITS.get(point.units, f"with {point.units} units")

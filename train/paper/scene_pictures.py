@@ -1,4 +1,4 @@
-"""Scenes side by side as they are labelled and as networks see them, for a README.
+"""Scenes with their labels and the classes that networks predict, side by side, for a README.
 
     python -m train.paper.scene_pictures MODEL... --data ROOT --out FILE.png [--split val] \
         [--scenes 4] [--width 960]

@@ -1,9 +1,9 @@
-"""`make study`: train the networks of a study on several seeds each, and note what came of it.
+"""`make study`: train the networks of a study on several seeds each, and write the results down.
 
     python -m train.paper.study NAME --out DIR --report DIR [--seeds N] [--config FILE]
 
 One run a core at a time. A run that is finished is not run again, one that was stopped goes on.
-Writes NAME.json, of which `train.paper.study_report` makes tables and pictures, and
+Writes NAME.json, from which `train.paper.study_report` makes tables and pictures, and
 NAME-examples.png.
 """
 
@@ -33,7 +33,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("study", choices=STUDIES)
     parser.add_argument("--out", type=Path, required=True, help="directory of the runs")
-    parser.add_argument("--report", type=Path, required=True, help="directory of what comes of it")
+    parser.add_argument("--report", type=Path, required=True, help="directory of the results")
     parser.add_argument("--seeds", type=positive_int, help="of each network (the study's)")
     parser.add_argument("--config", help="another configuration than the study's")
     args = parser.parse_args()
@@ -88,7 +88,7 @@ def run(study, config, name, seed, out):
 
 
 def summarize(variant, paths):
-    """A variant's row: what it is and costs, and what its runs, a seed each, came to.
+    """A variant's row: its network and size, and the results of its runs, one a seed.
 
     `top1` is the last evaluation's, `curves` those of all epochs, in per cent; `losses` are the
     evaluations', None where one is not finite; `seconds` are of one core.

@@ -62,7 +62,7 @@ def read_results(report=REPORT):
 
 
 def read_rows(path):
-    """The rows of a results file that set kinds of networks side by side: of a list, all.
+    """The rows of a results file: those of its table `kind`, or all where it has only a list.
 
     Raises ValueError, KeyError or TypeError where it is damaged.
     """
@@ -78,9 +78,9 @@ def rows_of(result, ablation):
 
 
 def fill(text, results):
-    """A page with its tables as the results have them.
+    """A page with its tables filled in from the results.
 
-    Raises InputError where it asks for a table that no study has, or that is not measured.
+    Raises InputError where it names a table that no study has, or whose study was not run.
     """
 
     def block(match):
@@ -95,7 +95,7 @@ def fill(text, results):
 
 
 def markdown(rows, reference):
-    """The rows as a Markdown table; the others are tested against the row `reference`."""
+    """The rows as a Markdown table; all others are tested against the row `reference`."""
     lines = [
         "| network | parameters | multiply-adds | accuracy on unseen digits | difference | p |",
         "|---|---:|---:|---:|---:|---:|",
@@ -131,14 +131,14 @@ def draw(rows, title, path):
     plt = pyplot()
     figure, (curves, ends) = plt.subplots(1, 2, figsize=(10, 3.8), dpi=110, width_ratios=(3, 2))
     for number, row in enumerate(rows):
-        colour = f"C{number}"
+        color = f"C{number}"
         epochs = range(1, 1 + len(row["curves"][0]))
         for curve in row["curves"]:
-            curves.plot(epochs, curve, color=colour, alpha=0.3, linewidth=0.8)
+            curves.plot(epochs, curve, color=color, alpha=0.3, linewidth=0.8)
         means = [statistics.mean(values) for values in zip(*row["curves"])]
-        curves.plot(epochs, means, color=colour, linewidth=2, label=row["name"])
-        ends.plot(row["top1"], [number] * len(row["top1"]), "o", color=colour, alpha=0.5)
-        ends.plot([row["mean"]], [number], "|", color=colour, markersize=22, markeredgewidth=2.5)
+        curves.plot(epochs, means, color=color, linewidth=2, label=row["name"])
+        ends.plot(row["top1"], [number] * len(row["top1"]), "o", color=color, alpha=0.5)
+        ends.plot([row["mean"]], [number], "|", color=color, markersize=22, markeredgewidth=2.5)
     curves.set(xlabel="epoch", ylabel="accuracy on unseen digits, %")
     curves.xaxis.get_major_locator().set_params(integer=True)
     curves.legend(fontsize=8)

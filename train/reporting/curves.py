@@ -1,4 +1,4 @@
-"""Pictures of results, drawn without a display."""
+"""Curves of runs as a picture, drawn without a display."""
 
 from gluon_glore.utils.extras import require
 from gluon_glore.utils.files import atomic_path
@@ -29,9 +29,9 @@ def save(figure, path):
 
 
 def draw_curves(runs, path):
-    """Loss, what is measured and learning rate by epoch of some `Run`, a colour a run, as PNG.
+    """Draw loss, figures and learning rate of each `Run` by epoch, a colour a run, as PNG.
 
-    Solid lines are evaluations, dashed ones the training pictures as they were trained on.
+    Solid lines are evaluations, dashed ones means over the training steps.
     """
     of_all = (run.metrics for run in runs)
     measured = dict.fromkeys(key for m in of_all for key in (m.score, m.trained))

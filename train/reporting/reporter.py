@@ -1,4 +1,4 @@
-"""What a run tells while it goes: a progress bar, metrics.jsonl, TensorBoard; its summary."""
+"""The reports of a running training: progress bar, metrics.jsonl, TensorBoard, summary."""
 
 import json
 import platform
@@ -20,14 +20,14 @@ from .table import table
 from .tensorboard import EventFile
 from .waiting import Waiting
 
-COUNTERS = ("kind", "epoch", "step", "samples", "seconds")  # in a row, but no curves
+COUNTERS = ("kind", "epoch", "step", "samples", "seconds")  # no curves in TensorBoard
 
 
 class Reporter:
     """Rank 0 writes into the run's folder `out` and draws the bar on stderr; the others are silent.
 
-    `first_step` is the step of the whole run that comes first, above 0 in a resumed one. Raises
-    InputError where a file can't be written.
+    `first_step` is the first step to be taken, counted over the whole run: above 0 where the run is
+    resumed. Raises InputError where a file can't be written.
     """
 
     def __init__(self, out, comm, config, steps_per_epoch, first_step=0):
@@ -56,12 +56,12 @@ class Reporter:
             self._events.close()
 
     def watch(self, batches):
-        """The same training batches; how long this rank waits for them is told with each row."""
+        """The same training batches; the rows of `train` say how long this rank waited for them."""
         self._waiting, self._waited = Waiting(batches), 0.0
         return self._waiting
 
     def train(self, step, lr, meter):
-        """After training step `step` of the run, counted from 0."""
+        """Report the `Meter` of the steps up to `step`, counted from 0 over the run."""
         speed, waited = meter.images_per_second, self._waiting.seconds
         waiting = min(1.0, (waited - self._waited) / meter.seconds)
         self._waited = waited
@@ -83,7 +83,7 @@ class Reporter:
             self._bar.update(step + 1 - self._bar.n)
 
     def evaluation(self, epoch, meter):
-        """After an evaluation at the end of `epoch`, counted from 0."""
+        """Report the `Meter` of the evaluation at the end of `epoch`, counted from 0."""
         self._write(
             (epoch + 1) * self._steps_per_epoch - 1,
             kind="eval",
@@ -120,7 +120,7 @@ class Reporter:
         print(table([run]))
 
     def _write(self, last, **row):
-        """A row of metrics.jsonl; what it measures also for TensorBoard, at step `last`."""
+        """Write a row of metrics.jsonl, and its figures for TensorBoard at step `last`."""
         if self._metrics is None:
             return
         with naming(self._metrics), open(self._metrics, "a", encoding="utf-8") as file:

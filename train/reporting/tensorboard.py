@@ -46,6 +46,7 @@ class EventFile:
         self._writer.close()
 
     def _write(self, **fields):
+        """Append an event of these fields, and flush."""
         event = self._event(wall_time=time.time(), **fields)
         self._writer.write(event.SerializeToString())
         self._writer.flush()
