@@ -102,7 +102,7 @@ def _checked(params, manifest) -> Found:
 
 
 def verified_entry(folder) -> Found:
-    """`verified` for an entry in the root, whose error says what to do."""
+    """`verified` for an entry in the root. Raises InputError, which says what to do."""
     try:
         return verified(folder)
     except InputError as error:
