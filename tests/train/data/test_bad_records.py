@@ -31,9 +31,21 @@ def on_damaged(settings, damaged):
     return [*settings, f"data.train={damaged}", f"data.val={damaged}"]
 
 
+class Watched(RecordDataset):
+    """A data set that notes in `read` which of its records were read."""
+
+    def __init__(self, path, classes):
+        super().__init__(path, classes)
+        self.read = []
+
+    def __getitem__(self, i):
+        self.read.append(i)
+        return super().__getitem__(i)
+
+
 def open_set(path, max_bad, **options):
     """A data set, and the count of its bad records."""
-    dataset = RecordDataset(path, classes=2)
+    dataset = Watched(path, classes=2)
     return dataset, count_bad(dataset, max_bad, **options)
 
 
@@ -69,8 +81,11 @@ def test_known_records_are_read_no_more_and_change_nothing(damaged, config):
     dataset, bad = open_set(damaged, 0.01)
     first = list(pipeline.training_batches(dataset, bad, config, 0, 0, 1))
     list(pipeline.evaluation_batches(dataset, bad, config, 0, 1))
-    assert bad.known == set(BAD)
+    assert bad.known == set(BAD) < set(dataset.read)
+    dataset.read.clear()
+    list(pipeline.evaluation_batches(dataset, bad, config, 0, 1))
     again = list(pipeline.training_batches(dataset, bad, config, 0, 0, 1))
+    assert dataset.read and not set(BAD) & set(dataset.read)
     assert all(np.array_equal(a, b) for (a, _), (b, _) in zip(first, again))
 
 
@@ -115,7 +130,8 @@ def test_a_set_without_a_good_record_ends_at_once(tmp_path, config):
     path = write_damaged(tmp_path / "damaged.rec", bad=range(SAMPLES))
     dataset, bad = open_set(path, 0.9)
     with pytest.raises(InputError, match="more than 270 of 300 records are bad"):
-        list(pipeline.training_batches(dataset, bad, config, 0, 0, 1))
+        next(pipeline.training_batches(dataset, bad, config, 0, 0, 1))
+    assert len(dataset.read) < 2 * SAMPLES  # not the whole set for each picture of a batch
 
 
 def test_damage_to_the_container_costs_that_record_only(damaged, config):
