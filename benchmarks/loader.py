@@ -28,15 +28,18 @@ def ours(path, batch, threads):
 
     from gluon_glore.data.records import RecordDataset
     from train.config.sections import Augment, Config, Data, Optim
+    from train.data.bad_records import BadRecords
     from train.data.pictures import training_batches
+    from train.engine.comm import LocalComm
 
     dataset = RecordDataset(path, classes=1)
+    bad = BadRecords(dataset, LocalComm())
     config = Config(
         data=Data(size=SIZE, threads=threads), augment=Augment(), optim=Optim(batch_size=batch)
     )
 
     def step():
-        for pictures, _ in training_batches(dataset, config, 0, 0, 1):
+        for pictures, _ in training_batches(dataset, bad, config, 0, 0, 1):
             mx.nd.array(pictures).wait_to_read()
 
     return step

@@ -42,16 +42,19 @@ def ours(listing, clip, batch, threads):
 
     from train.config.kinetics import VideoConfig, VideoData
     from train.config.sections import Optim
+    from train.data.bad_records import BadRecords
     from train.data.videos import Videos
+    from train.engine.comm import LocalComm
     from train.kinetics import Recognition
 
     videos = Videos(listing)
+    bad = BadRecords(videos, LocalComm())
     config = VideoConfig(
         data=VideoData(size=SIZE, threads=threads), clip=clip, optim=Optim(batch_size=batch)
     )
 
     def step():
-        for clips, _ in Recognition().training_batches(videos, config, 0, 0, 1):
+        for clips, _ in Recognition().training_batches(videos, bad, config, 0, 0, 1):
             mx.nd.array(clips).wait_to_read()
 
     return step

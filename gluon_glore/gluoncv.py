@@ -3,13 +3,13 @@
 `import gluon_glore.gluoncv`, once, and `gluoncv.model_zoo.get_model(name)` makes them all, those
 registered later too.
 
-A name that GluonCV has stays GluonCV's; ours then is `gluon_glore_<name>`. Of the zoo that is
-`resnext101_32x4d` alone, which GluonCV has in post-activation. GluonCV reads names without regard
-to case, so of two that differ in case only the second one gets the prefix.
+A name that GluonCV has already stays GluonCV's, and ours is `gluon_glore_<name>`. That concerns one
+network of this package, `resnext101_32x4d`, which GluonCV has in post-activation. GluonCV ignores
+the case of names, so of two names that differ in case alone the second one gets the prefix.
 
 Options are those of `gluon_glore.get_model`: `classes`, `pretrained` (True, a path, an address or
-the first digits of a sha256), `ctx`, `root`. Others raise InputError; only `use_se`, which
-GluonCV's scripts pass to every `resnext...`, is let through where it says what the network is.
+the first digits of a sha256), `ctx`, `root`. Others raise InputError, but `use_se`, which GluonCV's
+scripts pass to every `resnext...`, is accepted where it agrees with the network.
 GluonCV's `save_parameters` files load with `net.load_parameters`, not with `pretrained`.
 `pretrained_model_list()` names GluonCV's only.
 
@@ -21,8 +21,8 @@ GluonCV's `save_parameters` files load with `net.load_parameters`, not with `pre
   `gluon_glore.export_model`.
 - With the default preprocessing the channels and size of `data_shape` are not checked.
 - It hybridises the network it is given and moves it to its own `ctx`, by default the CPU.
-- The preprocessing's constants lie in the parameter file, which therefore is no file for
-  `pretrained`; with `preprocess=None` it is one.
+- The parameter file also holds the constants of the preprocessing, and so can't be given as
+  `pretrained`; with `preprocess=None` it can.
 """
 
 import inspect

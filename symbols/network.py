@@ -3,7 +3,7 @@
 import mxnet as mx
 
 import gluon_glore
-from gluon_glore.layers.functional import enlarge, flatten_locations
+from gluon_glore.layers.functional import flatten_locations, upsample
 from gluon_glore.utils.errors import InputError
 
 from .layers import convolution, global_average_pool, max_pool, norm
@@ -68,7 +68,7 @@ def spell_network(spec, num_classes):
     if not spec.head:
         return mx.sym.FullyConnected(x, num_hidden=num_classes, name=classifier)
     x = mx.sym.Convolution(x, num_filter=num_classes, kernel=(1, 1), name=classifier)
-    return enlarge(mx.sym, x, data, spec.total_stride)
+    return upsample(mx.sym, x, data, spec.total_stride)
 
 
 def _check_image_shape(spec, image_shape):

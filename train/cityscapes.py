@@ -2,16 +2,14 @@
 
     horovodrun -np N python -m train.cityscapes --config FILE --out DIR [--resume] [--set key=value]
 
-See `train.engine.trainer` for what DIR gets; scenes are evaluated whole, at the end of each epoch.
-`python -m train.evaluate_cityscapes DIR` scores a run with Cityscapes' own evaluator. A config's
-header says where its numbers are from.
+`train.engine.trainer` says what is written to DIR. Each epoch ends with an evaluation of whole
+scenes; `python -m train.evaluate_cityscapes DIR` scores a run with Cityscapes' own evaluator. A
+config's header says where its numbers are from.
 """
 
-import collections
 import dataclasses
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import mxnet as mx
 import numpy as np
@@ -23,6 +21,7 @@ from gluon_glore.layers.fcn_head import WithAuxiliary
 from gluon_glore.networks.network import Network
 from gluon_glore.networks.paper import get_spec
 from gluon_glore.networks.registry import unregistered
+from gluon_glore.utils.ahead import ordered_map
 from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.manifest import Manifest
 
@@ -36,20 +35,20 @@ from .engine.loop import Meter
 from .engine.pixel_loss import PixelLoss, pixel_accuracy
 from .engine.pretrained import load_pretrained
 from .engine.step import make_step
-from .engine.sync_norm import Synchronised
+from .engine.sync_norm import Synchronized
 from .reporting.metrics import SEGMENTATION
 
 AHEAD = 4  # scenes decoded while the network computes
 
 
 class Segmentation:
-    """One label a pixel: the task as `train.engine.trainer` takes it."""
+    """One label a pixel: a `train.engine.task.Task`."""
 
     prog = "python -m train.cityscapes"
     description = "Train a segmentation network; under horovodrun on several processes."
     config_class = SceneConfig
-    measures = SEGMENTATION
-    right = staticmethod(pixel_accuracy)
+    metrics = SEGMENTATION
+    accuracy = staticmethod(pixel_accuracy)
 
     def prepare(self, config, comm):
         """The network, and (training, validation) sets. Raises InputError."""
@@ -71,15 +70,15 @@ class Segmentation:
         load_pretrained(net, source, lambda name: name.startswith(NEW), skip_classifier=True)
 
     def make_step(self, config, net, comm):
-        """The step, through a graph of its own where BatchNorm or the heads differ in training."""
+        """The step; it trains another graph where BatchNorm or the heads differ in training."""
         graph = WithAuxiliary(net) if config.loss.auxiliary else None
         if graph:
             graph.hybridize(static_alloc=True, static_shape=True)
         if config.model.sync_norm and comm.size > 1 and not config.model.freeze_norm:
-            graph = Synchronised(graph or net, comm)
-        return make_step(config, net, comm, loss=config.loss.make(), graph=graph)
+            graph = Synchronized(graph or net, comm)
+        return make_step(config, net, comm, loss=PixelLoss(**vars(config.loss)), graph=graph)
 
-    def training_batches(self, dataset, config, epoch, rank, ranks, start=0):
+    def training_batches(self, dataset, bad, config, epoch, rank, ranks, start=0):
         """Yield `(pixels (b, 3, H, W), train ids uint8 (b, H, W))` of one rank from `start` on."""
         data = config.data
         normalize = make_preprocess(data).normalize
@@ -91,17 +90,19 @@ class Segmentation:
             return label
 
         shape = (3, *data.size)
-        return batches.training_batches(dataset, view, shape, config, epoch, rank, ranks, start)
+        return batches.training_batches(
+            dataset, bad, view, shape, config, epoch, rank, ranks, start
+        )
 
-    def evaluate(self, net, dataset, config, comm, ctx, stop):
-        """Mean IoU and loss of whole scenes over all ranks; of some where a stop is asked for.
+    def evaluate(self, net, dataset, bad, config, comm, ctx, stop):
+        """Mean IoU and loss of whole scenes over all ranks, of some of them once `stop()` holds.
 
         Raises InputError where no pixel of them has a label.
         """
         data, loss = config.data, PixelLoss()
         normalize = make_preprocess(data).normalize
         confusion, losses, count, started = Confusion(net.classes), 0.0, 0, time.perf_counter()
-        scenes = scenes_in_turn(dataset, data.threads, comm.rank, comm.size, stop)
+        scenes = scenes_in_turn(dataset, bad, data.threads, comm.rank, comm.size, stop)
         for picture, label in scenes:
             logits = net(mx.nd.array(normalize(picture)[None], ctx=ctx))
             logits = logits.astype("float32", copy=False)
@@ -117,11 +118,11 @@ class Segmentation:
         return Meter(mean, int(count), time.perf_counter() - started, figures)
 
 
-NEW = ("head", "auxiliary", "classifier")  # what no classification network has to give
+NEW = ("head", "auxiliary", "classifier")  # parameters that no classification network has
 
 
 def make_preprocess(data) -> Preprocess:
-    """How a `SceneData` section has pictures prepared: normalised, neither resized nor cropped."""
+    """The preprocessing of a `SceneData` section: normalized, neither resized nor cropped."""
     return Preprocess(data.size, resize=0, mean=data.mean, scale=data.scale)
 
 
@@ -139,36 +140,29 @@ def make_network(config) -> Network:
     return Network(spec, len(CLASS_NAMES))
 
 
-def scenes_in_turn(dataset, threads, rank, ranks, stop):
+def scenes_in_turn(dataset, bad, threads, rank, ranks, stop):
     """Yield one rank's scenes, `(picture, train ids)` of any size, decoded ahead by threads.
 
-    Over all ranks each comes exactly once. Bad ones are left out, and in `dataset.bad.known` after
-    the last. Ends where `stop()` holds, on this rank alone. Raises InputError, after the last,
-    where more are bad than allowed.
+    Over all ranks each comes exactly once. Bad ones are left out; after the last `bad.known` has
+    them. Ends where `stop()` holds, on this rank alone. Raises InputError, after the last, where
+    more are bad than allowed.
     """
-    bad = np.zeros(len(dataset))
 
     def attempt(index):
         try:
             return dataset[index]
         except BadRecord as error:
-            dataset.bad.meet(index, error)
+            bad.meet(index, error)
 
-    with ThreadPoolExecutor(threads) as pool:
-        waiting = collections.deque()
-        mine = iter(range(rank, len(dataset), ranks))
-        while not stop():
-            while len(waiting) < AHEAD and (index := next(mine, None)) is not None:
-                waiting.append((index, pool.submit(attempt, index)))
-            if not waiting:
-                break
-            index, future = waiting.popleft()
-            scene = future.result()
-            if scene is None:
-                bad[index] = 1
-            else:
-                yield scene
-    dataset.bad.agree(np.arange(len(dataset)), bad, attempt)
+    mine, found_bad = range(rank, len(dataset), ranks), np.zeros(len(dataset))
+    for index, scene in zip(mine, ordered_map(attempt, mine, threads, AHEAD)):
+        if stop():
+            break
+        if scene is None:
+            found_bad[index] = 1
+        else:
+            yield scene
+    bad.agree(np.arange(len(dataset)), found_bad, attempt)
 
 
 def main(argv=None):

@@ -17,7 +17,9 @@ import numpy as np
 from gluon_glore.data.image import encode_png
 from gluon_glore.data.records import write_records
 from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import InputError, naming
+from gluon_glore.utils.extras import require
 
 CANVAS = 64  # pixels; a digit is 3/8 of it, and lies within 1/16 of it of its border
 CLASS_NAMES = {2: ("different", "same"), 3: ("all-different", "two-alike", "all-alike")}
@@ -29,8 +31,10 @@ SAMPLES = 12  # test pictures written as PNG, to look at and to predict
 def load_digits(seed=0):
     """scikit-learn's 1,797 digits as ((pictures, labels) to train, (pictures, labels) to test).
 
-    Pictures are uint8 `(n, 8, 8)`. Each class is split alike.
+    Pictures are uint8 `(n, 8, 8)`. Each class is split alike. Raises InputError where scikit-learn
+    is not installed.
     """
+    require("sklearn", "train", "digit data")
     import sklearn.datasets
     import sklearn.model_selection
 
@@ -105,11 +109,11 @@ def write_digits(directory, train=10000, test=2000, seed=0, digits=2, of=10, can
     """
     if canvas < SMALLEST:
         raise InputError(f"a canvas has at least {SMALLEST} pixels, given {canvas}")
+    train_digits, test_digits = load_digits(seed)
     directory = Path(directory)
     (directory / "pictures").mkdir(parents=True, exist_ok=True)
     names = CLASS_NAMES[digits]
     (directory / "classes.txt").write_text("\n".join(names) + "\n")
-    train_digits, test_digits = load_digits(seed)
     for name, data, count, offset in (
         ("val", test_digits, test, 1),
         ("train", train_digits, train, 2),
@@ -134,14 +138,13 @@ def main():
     parser.add_argument("--canvas", type=positive_int, default=CANVAS, help="pixels (%(default)s)")
     args = parser.parse_args()
     counts, drawn = (args.train, args.test, args.seed), (args.digits, args.of, args.canvas)
-    try:
+
+    def command():
         with naming(args.directory):
             write_digits(args.directory, *counts, *drawn)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{args.directory}: {args.train} pictures to train, {args.test} of unseen digits")
-    return 0
+        print(f"{args.directory}: {args.train} pictures to train, {args.test} of unseen digits")
+
+    return exit_code(command)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     python -m train.evaluate RUN --size 320 --pooling mean_max [--data val.rec]
 
-The DPN work's way of testing: larger pictures, mean-max pooling before the classifier. Runs on one
-process or, under horovodrun, on several.
+Larger pictures and mean-max pooling before the classifier are how the authors of DPN test. Runs on
+one process or, under horovodrun, on several.
 """
 
 import sys
@@ -37,22 +37,22 @@ def prepare(args):
     net.spec.check_input(config.data.size)
     dataset = RecordDataset(config.data.val, net.classes)
 
-    def evaluate(comm):
+    def evaluate(comm, bad):
         ctx = place(net, comm)
-        loaded = evaluation_batches(dataset, config, comm.rank, comm.size)
+        loaded = evaluation_batches(dataset, bad, config, comm.rank, comm.size)
         meter = loop.evaluate(net, loaded, comm, ctx)
         own = {
             "pooling": args.pooling,
             "size": list(config.data.size),
             "resize": config.data.resize,
         }
-        return result_of(manifest.model, dataset, meter, own)
+        return result_of(manifest.model, dataset, bad, meter, own)
 
     return dataset, config, evaluate
 
 
 def parse_args(argv):
-    """The options; those that a run or its checkpoint knows are None where not given."""
+    """The options; those that default to the run's own are None where not given."""
     data = ("FILE.rec", "(the run's own validation set)")
     parser = options("train.evaluate", __doc__, data)
     parser.add_argument("--size", type=positive_int, help="pixels of the crop (as trained)")

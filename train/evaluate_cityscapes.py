@@ -10,7 +10,6 @@ import argparse
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mxnet as mx
@@ -19,7 +18,9 @@ from gluon_glore.cli.options import add_views, views
 from gluon_glore.data.image import encode_png
 from gluon_glore.data.records import BadRecord
 from gluon_glore.inference.segment import load_segmenter
+from gluon_glore.utils.ahead import ordered_map
 from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.cpu import cores
 from gluon_glore.utils.errors import InputError, naming
 from gluon_glore.utils.files import is_taken, new_folder
@@ -34,22 +35,21 @@ from .engine.scoring import write_result
 def main(argv=None):
     """Evaluate as the command line says. Returns the exit code: 0, or 2 for what can't be used."""
     args = parse_args(argv)
-    try:
+
+    def command():
         with mx.gpu() if mx.context.num_gpus() else mx.cpu():
             segmenter = load_segmenter(args.model, runtime=args.runtime)
             result = evaluate(segmenter, args.data, args.split, views(args), args.submit)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    if "miou" in result:
-        print(scores_table(result))
-    return write_result(args.out, result) if args.out else 0
+        if "miou" in result:
+            print(scores_table(result))
+        if args.out:
+            write_result(args.out, result)
+
+    return exit_code(command)
 
 
 def parse_args(argv):
-    """The options; those of how to look at a scene are None where not given."""
+    """The options; those of scales, mirroring and windows are None where not given."""
     parser = argparse.ArgumentParser(
         prog="python -m train.evaluate_cityscapes", description=__doc__.splitlines()[0]
     )
@@ -117,7 +117,7 @@ def evaluate(segmenter, root, split, views, submit=None):
 def check(scenes):
     """Read all scenes and name those that can't be used. Raises InputError where there are any.
 
-    A score that leaves some out is none to compare with, and hours of prediction would be in vain.
+    Scores that leave scenes out can't be compared, and hours of prediction would be lost.
     """
 
     def fault(i):
@@ -126,9 +126,8 @@ def check(scenes):
         except BadRecord as error:
             return str(error)
 
-    with ThreadPoolExecutor(cores()) as threads:
-        found = threads.map(fault, range(len(scenes)))
-        faults = [text for text in bar(found, total=len(scenes), desc="read", unit="scene") if text]
+    found = ordered_map(fault, range(len(scenes)), cores(), 2 * cores())
+    faults = [text for text in bar(found, total=len(scenes), desc="read", unit="scene") if text]
     for text in faults:
         print(f"bad {text}", file=sys.stderr)
     if faults:

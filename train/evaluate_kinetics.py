@@ -70,12 +70,12 @@ def prepare(args):
     check_videos(dataset, data.max_bad)  # a wrong --root is found before every video is named
     settings = {"clips": args.clips, "crops": args.crops, "size": list(preprocess.size)}
 
-    def evaluate(comm):
+    def evaluate(comm, bad):
         config = VideoConfig(data=data, clip=manifest.clip, optim=Optim(batch_size=comm.size))
-        loaded = views_in_turn(dataset, config, comm.rank, comm.size, args.clips, args.crops)
+        loaded = views_in_turn(dataset, bad, config, comm.rank, comm.size, args.clips, args.crops)
         ctx = place(net, comm)
         videos = ((mean_probabilities(net, x[0], args.batch, ctx), int(y[0])) for x, y in loaded)
-        return result_of(manifest.model, dataset, score_videos(videos, comm), settings)
+        return result_of(manifest.model, dataset, bad, score_videos(videos, comm), settings)
 
     return dataset, VideoConfig(data=data), evaluate
 

@@ -2,7 +2,8 @@
 
     horovodrun -np N python -m train.imagenet --config FILE --out DIR [--resume] [--set key=value]
 
-See `train.engine.trainer` for what DIR gets. A config's header says where its numbers are from.
+`train.engine.trainer` says what is written to DIR. A config's header says where its numbers are
+from.
 """
 
 import functools
@@ -21,8 +22,7 @@ from gluon_glore.weights.manifest import Manifest
 
 from .config.network import model_spec
 from .config.sections import Config
-from .data import pictures as input
-from .data.spot_check import check_records
+from .data import pictures
 from .engine import loop, trainer
 from .engine.preflight import check_channels
 from .engine.step import make_step
@@ -30,15 +30,15 @@ from .reporting.metrics import CLASSIFICATION
 
 
 class Classification:
-    """One label a picture: the task as `train.engine.trainer` takes it."""
+    """One label a picture: a `train.engine.task.Task`."""
 
     prog = "python -m train.imagenet"
     description = "Train a classification network; under horovodrun on several processes."
     config_class = Config
-    measures = CLASSIFICATION
+    metrics = CLASSIFICATION
     make_step = staticmethod(make_step)
-    training_batches = staticmethod(input.training_batches)
-    right = staticmethod(loop.right)
+    training_batches = staticmethod(pictures.training_batches)
+    accuracy = staticmethod(loop.top1)
 
     def prepare(self, config, comm):
         """The network, and (training, validation) sets. Raises InputError."""
@@ -46,10 +46,12 @@ class Classification:
         datasets = load_data(config, net.spec)
         class_names(config)
         if comm.rank == 0:
-            preprocess = input.make_preprocess(config.data)
+            preprocess = pictures.make_preprocess(config.data)
             decode = functools.partial(decode_image, channels=preprocess.channels)
-            check_records(datasets[0], decode, config.data.max_bad)
-            check_records(datasets[1], lambda data: preprocess(decode(data)), config.data.max_bad)
+            pictures.check_records(datasets[0], decode, config.data.max_bad)
+            pictures.check_records(
+                datasets[1], lambda data: preprocess(decode(data)), config.data.max_bad
+            )
         return net, datasets
 
     def manifest(self, config, net):
@@ -57,30 +59,30 @@ class Classification:
         return Manifest(
             config.model.name,
             tuple(class_names(config)),
-            input.make_preprocess(config.data),
+            pictures.make_preprocess(config.data),
             spec=unregistered(net.spec, config.model.name),
         )
 
     def load_weights(self, config, net):
-        """Fill the network, all but the classifier where that is to be a new one."""
+        """Fill the network; with `model.new_classifier` all but its classifier."""
         fresh = net.output.collect_params() if config.model.new_classifier else ()
         load_weights(net, pretrained(config.model).params, fresh=fresh)
 
-    def evaluate(self, net, dataset, config, comm, ctx, stop):
-        """Evaluate over all ranks, or a part of the set where a stop is asked for."""
-        batches = input.evaluation_batches(dataset, config, comm.rank, comm.size, stop)
+    def evaluate(self, net, dataset, bad, config, comm, ctx, stop):
+        """Evaluate over all ranks, a part of the set once `stop()` holds."""
+        batches = pictures.evaluation_batches(dataset, bad, config, comm.rank, comm.size, stop)
         return loop.evaluate(net, batches, comm, ctx)
 
 
 def make_network(model):
-    """The network, as its pretrained weights have it where there are any. Raises InputError."""
+    """The network; with pretrained weights the one that their file describes. Raises InputError."""
     if not model.pretrained:
         return Network(model_spec(model), model.classes)
     return Network(found_spec(model.name, pretrained(model)), model.classes)
 
 
 def pretrained(model):
-    """Where the weights to start from lie. Of the processes of a host one downloads them."""
+    """The files of the weights to start from; one process of each host downloads them."""
     return find_weights(model.name, model.pretrained == "zoo" or model.pretrained)
 
 

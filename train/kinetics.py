@@ -2,8 +2,8 @@
 
     horovodrun -np N python -m train.kinetics --config FILE --out DIR [--resume] [--set key=value]
 
-See `train.engine.trainer` for what DIR gets. A sample is one clip of a video, at a random place in
-training; the evaluation at an epoch's end sees the centre crop of the centre clip. `python -m
+`train.engine.trainer` says what is written to DIR. A sample is one clip of a video: in training at
+a random time, in the evaluation at an epoch's end the centre crop of the centre clip. `python -m
 train.evaluate_kinetics DIR` scores whole videos. A config's header says where its numbers are from.
 """
 
@@ -30,14 +30,14 @@ from .reporting.metrics import CLASSIFICATION
 
 
 class Recognition:
-    """One label a video: the task as `train.engine.trainer` takes it."""
+    """One label a video: a `train.engine.task.Task`."""
 
     prog = "python -m train.kinetics"
     description = "Train an action recognition network; under horovodrun on several processes."
     config_class = VideoConfig
-    measures = CLASSIFICATION
+    metrics = CLASSIFICATION
     make_step = staticmethod(make_step)
-    right = staticmethod(loop.right)
+    accuracy = staticmethod(loop.top1)
 
     def prepare(self, config, comm):
         """The network, and (training, validation) sets. Raises InputError."""
@@ -61,7 +61,7 @@ class Recognition:
         )
 
     def load_weights(self, config, net):
-        """Fill the network, all but new units and, where it is to be a new one, the classifier."""
+        """Fill the network but for new units, and with `model.new_classifier` the classifier."""
         model = config.model
         source = model.name if model.pretrained == "zoo" else model.pretrained
         classifier = {param.name for param in net.output.collect_params().values()}
@@ -71,7 +71,7 @@ class Recognition:
 
         load_pretrained(net, source, is_new, skip_classifier=model.new_classifier)
 
-    def training_batches(self, dataset, config, epoch, rank, ranks, start=0):
+    def training_batches(self, dataset, bad, config, epoch, rank, ranks, start=0):
         """Yield `(clips (b, C, T, H, W), labels (b,))` of one rank from step `start` on."""
         preprocess, clip = make_preprocess(config.data), config.clip
 
@@ -86,11 +86,13 @@ class Recognition:
             return dataset.label(index)
 
         shape = clip_shape(config)
-        return batches.training_batches(dataset, view, shape, config, epoch, rank, ranks, start)
+        return batches.training_batches(
+            dataset, bad, view, shape, config, epoch, rank, ranks, start
+        )
 
-    def evaluate(self, net, dataset, config, comm, ctx, stop):
-        """Evaluate centre clips over all ranks, or a part of them where a stop is asked for."""
-        loaded = views_in_turn(dataset, config, comm.rank, comm.size, stop=stop)
+    def evaluate(self, net, dataset, bad, config, comm, ctx, stop):
+        """Evaluate centre clips over all ranks, a part of them once `stop()` holds."""
+        loaded = views_in_turn(dataset, bad, config, comm.rank, comm.size, stop=stop)
         return loop.evaluate(net, ((x[:, 0], y) for x, y in loaded), comm, ctx)
 
 
@@ -99,11 +101,12 @@ def clip_shape(config):
     return (len(config.data.mean), config.clip.frames, *config.data.size)
 
 
-def views_in_turn(dataset, config, rank, ranks, clips=1, crops=1, stop=lambda: False):
+def views_in_turn(dataset, bad, config, rank, ranks, clips=1, crops=1, stop=lambda: False):
     """Yield one rank's `(views (b, clips * crops, C, T, H, W), labels (b,))`, each video once.
 
-    Evaluation's: `clips` evenly in time, of 1 the centre, in `crops` crops. Ends after the batch at
-    which `stop()` holds. Raises InputError, after the last, where more videos are bad than allowed.
+    The clips of an evaluation: `clips` evenly in time, a single one at the centre, each in `crops`
+    crops. Ends after the batch at which `stop()` holds. Raises InputError, after the last, where
+    more videos are bad than allowed.
     """
     preprocess, clip = make_preprocess(config.data), config.clip
 
@@ -114,7 +117,7 @@ def views_in_turn(dataset, config, rank, ranks, clips=1, crops=1, stop=lambda: F
         return dataset.label(index)
 
     shape = (clips * crops, *clip_shape(config))
-    return batches.evaluation_batches(dataset, view, shape, config, rank, ranks, stop)
+    return batches.evaluation_batches(dataset, bad, view, shape, config, rank, ranks, stop)
 
 
 def make_network(config):

@@ -2,24 +2,26 @@
 
 Two of scikit-learn's scanned digits move along opposite borders of a 64x64 canvas, each steadily
 one way; the label says whether both go the same way or opposite ways. Each way is as likely in
-either class, so who looks at one digit, or at one frame, knows nothing: same or opposite is an
-exclusive or, and only a network that relates the two regions can tell. Digits that leave at one
-end come back at the other: where a digit is says nothing about where it goes. They are split
-before videos are drawn, so that no digit of a test video was ever seen in training.
+either class, so one digit alone, or one frame alone, tells nothing: the label is the exclusive or
+of two directions, and only a network that relates the two regions can learn it. Digits that leave
+at one end come back at the other, so that a digit's place tells nothing about its direction. The
+digits are split before videos are drawn: none of a test video was ever seen in training.
 """
 
 import argparse
 import io
-import itertools
-import os
-from concurrent.futures import ThreadPoolExecutor
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from gluon_glore.utils.ahead import ordered_map
 from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.command import exit_code
+from gluon_glore.utils.cpu import cores
 from gluon_glore.utils.errors import InputError
+from gluon_glore.utils.extras import require
 from gluon_glore.utils.files import is_taken, new_folder
 
 from .digit_pairs import load_digits
@@ -30,7 +32,7 @@ FRAMES = 24
 RATE = 25  # frames a second
 SPEEDS = (0.75, 1.5)  # pixels a frame, each digit its own
 CLASS_NAMES = ("opposite", "same")
-KEY_FRAMES = 12  # frames from one that stands for itself to the next
+KEY_FRAMES = 12  # frames from one key frame to the next
 QUALITY = 18  # x264's constant rate factor; 0 is lossless
 
 
@@ -87,6 +89,7 @@ def write_moving_digits(directory, train=2000, test=400, seed=0):
     """
     if is_taken(directory):
         raise InputError(f"{directory}: there are files in it; give a new directory")
+    require("av", "video", "moving digits")
     (train_digits, _), (test_digits, _) = load_digits(seed)
     with new_folder(directory) as folder:
         for name, digits, count, offset in (
@@ -100,14 +103,13 @@ def write_moving_digits(directory, train=2000, test=400, seed=0):
 
 def write_part(folder, videos):
     """Encode `(frames, label)` into the folders of their classes, as many at once as cores."""
-    cores = len(os.sched_getaffinity(0))
-    numbered = enumerate(videos)
-    with ThreadPoolExecutor(cores) as pool:
-        while some := list(itertools.islice(numbered, 64 * cores)):  # not all in memory at once
-            paths = [folder / CLASS_NAMES[label] / f"{i:04d}.mp4" for i, (_, label) in some]
-            encoded = pool.map(encode_video, [frames for _, (frames, _) in some])
-            for path, data in zip(paths, encoded):
-                path.write_bytes(data)
+
+    def encode(numbered):
+        i, (frames, label) = numbered
+        return folder / CLASS_NAMES[label] / f"{i:04d}.mp4", encode_video(frames)
+
+    for path, data in ordered_map(encode, enumerate(videos), cores(), 8 * cores()):
+        path.write_bytes(data)
 
 
 def main():
@@ -118,12 +120,14 @@ def main():
     parser.add_argument("--test", type=positive_int, default=400, help="test videos (400)")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    try:
+
+    def command():
         write_moving_digits(Path(args.directory), args.train, args.test, args.seed)
-    except InputError as error:
-        parser.error(str(error))
-    print(f"{args.directory}: {args.train} training videos, {args.test} videos of unseen digits")
+        counts = f"{args.train} training videos, {args.test} videos of unseen digits"
+        print(f"{args.directory}: {counts}")
+
+    return exit_code(command)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

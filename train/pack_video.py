@@ -101,6 +101,7 @@ def pack_videos(
 
 @contextlib.contextmanager
 def _naming(videos, index):
+    """Let an InputError inside name the video."""
     try:
         yield
     except InputError as error:

@@ -2,14 +2,14 @@
 
     python -m train.report RUN... [--out FILE.png]
 
-prints a Markdown table, a column a run. Runs that go on, or were killed, are shown as far as they
-came.
+prints a Markdown table, a column a run. Runs that are not finished are shown as far as they came.
 """
 
 import argparse
 import sys
 
-from gluon_glore.utils.errors import InputError, naming
+from gluon_glore.utils.command import exit_code
+from gluon_glore.utils.errors import naming
 
 from .reporting.curves import draw_curves
 from .reporting.runs import read_run
@@ -17,7 +17,7 @@ from .reporting.table import table
 
 
 def main(argv=None):
-    """Returns the exit code: 0, or 2 for a folder or file that can't be used."""
+    """Print and draw the runs; returns the exit code: 0, or 2 for what can't be used."""
     parser = argparse.ArgumentParser(
         prog="python -m train.report",
         description="Lay training runs side by side, as a Markdown table and as curves.",
@@ -25,16 +25,15 @@ def main(argv=None):
     parser.add_argument("runs", nargs="+", metavar="RUN", help="directory of a run")
     parser.add_argument("--out", metavar="FILE.png", help="draw the curves over each other")
     args = parser.parse_args(argv)
-    try:
+
+    def command():
         runs = [read_run(path) for path in args.runs]
         print(table(runs))
         if args.out:
             with naming(args.out):
                 draw_curves(runs, args.out)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return exit_code(command)
 
 
 if __name__ == "__main__":

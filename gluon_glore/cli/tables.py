@@ -5,7 +5,7 @@ import re
 
 from ..model_zoo.cache import default_root, installed
 from ..model_zoo.catalogue import find_row, releases, rows, shipped
-from ..model_zoo.find_weights import brought
+from ..model_zoo.find_weights import cached
 from ..model_zoo.load import get_model
 from ..networks.complexity import StageCount, count_network, totals
 from ..networks.paper import list_models
@@ -109,7 +109,7 @@ def _weights(name, row):
         return f"{flat}", "not"
     if row and row.packaged:
         return f"{row.origin}, with the package", row.checked
-    here = brought(name)
+    here = cached(name)
     if row and not here:
         return f"{row.origin}, to download", row.checked
     by_hash = next(iter(installed(name)), None)

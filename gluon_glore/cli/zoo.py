@@ -55,8 +55,7 @@ def import_file(args):
     card = Card(**{"source": args.file, **fields}) if fields else None
     folder = import_weights(args.file, args.out, args.name, card, compare=not args.no_compare)
     if args.data:
-        from ..model_zoo.entry import add_measurement
-        from ..model_zoo.measure import measure
+        from ..model_zoo.entry import add_measurement, measure
 
         add_measurement(folder, measure(folder, args.data))
     print_entry(folder)

@@ -1,1 +1,1 @@
-"""Other people's files of weights, read and laid onto the networks here."""
+"""Conversion: other people's files of weights, matched with the networks here."""

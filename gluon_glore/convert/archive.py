@@ -1,8 +1,8 @@
-"""The one network in a released archive, or in an unpacked folder.
+"""The network in a released archive, or in an unpacked folder.
 
 The authors' archives hold code and a trained network, `PREFIX-symbol.json` and
-`PREFIX-0123.params`, somewhere in folders. Those two are picked by name and written under names of
-ours: no path of an archive decides where anything is written.
+`PREFIX-0123.params`, somewhere in folders. Those two are picked by their names and written under
+fixed names: no path in an archive decides where anything is written.
 """
 
 import contextlib
@@ -18,11 +18,11 @@ SYMBOL_LIMIT = 32 * 2**20
 
 
 def extract_release(path, directory, limit=LIMIT):
-    """Symbol and parameter file of a released .tar, also .gz, .bz2 or .xz, in `directory`.
+    """Extract symbol and parameter file of a released .tar, also .gz, .bz2 or .xz.
 
     Returns `(directory/symbol.json, directory/weights.params)`. They are the two that share a
     prefix, of the highest epoch; or, whatever their names, the only symbol and the only
-    parameters. The whole archive is looked through first, up to `limit` bytes unpacked.
+    parameters. The whole archive is read once before that, up to `limit` bytes unpacked.
 
     Raises InputError, and writes no file, where the archive is missing, damaged or hostile, has
     none or several networks, or the disk does not take them.
@@ -39,9 +39,9 @@ def extract_release(path, directory, limit=LIMIT):
 
 
 def find_release(directory):
-    """Symbol and parameter file in an unpacked folder or those in it, chosen as of an archive.
+    """The paths of symbol and parameter file below an unpacked folder, chosen as in an archive.
 
-    Links are passed over. Raises InputError where it is no folder, or has none or several networks.
+    Links are ignored. Raises InputError where it is no folder, or has none or several networks.
     """
     directory = Path(directory)
     with naming(directory), _refusing(directory):
@@ -62,6 +62,7 @@ def find_release(directory):
 
 @contextlib.contextmanager
 def _refusing(path):
+    """Make an InputError that names `path` of what is Refused inside."""
     try:
         yield
     except Refused as reason:
@@ -73,7 +74,7 @@ def _is_plain(path):
 
 
 def _needed(member):
-    """Whether a member may be one of the two; raises Refused where that can't be taken."""
+    """Whether a member may be one of the two files. Raises Refused where it must not be read."""
     symbol = _is_symbol(member.name)
     if not (symbol or _is_params(member.name)):
         return False
@@ -87,6 +88,7 @@ def _needed(member):
 
 
 def _write(chosen, source, directory):
+    """Write the two members of the names `chosen`, both or neither; returns their paths."""
     places = directory / "symbol.json", directory / "weights.params"
     with atomic_path(places[0]) as symbol, atomic_path(places[1]) as params:
         targets = dict(zip(chosen, (symbol, params)))
@@ -101,7 +103,7 @@ def _write(chosen, source, directory):
 
 
 def _base(name):
-    """The last part of a path; none of what macOS adds beside a file, as `._x`."""
+    """The last part of a path; empty for what macOS adds beside a file, as `._x`."""
     base = PurePosixPath(name).name
     return "" if base.startswith("._") else base
 

@@ -1,7 +1,7 @@
-"""A released symbol, run as it is: the reference that imported weights are compared with.
+"""The logits of a released symbol as it is, with which those of imported weights are compared.
 
-MXNet's oneDNN build can't run the released graphs, its plain operators can (slowly). They are
-chosen by the environment, so this is a process of its own, which also may die of a damaged file:
+MXNet's oneDNN operators can't run the released graphs, its plain ones can, slowly. The environment
+chooses them, so the symbol runs in a process of its own, which a damaged file may also kill:
 
     python -m gluon_glore.convert.compare SYMBOL PARAMS INPUT.npy LOGITS.npy
 """

@@ -1,8 +1,8 @@
-"""MXNet's symbol files, read without MXNet: what every layer computes of what.
+"""What every layer of a graph computes, so that the layers of two graphs can be matched.
 
-Two graphs of different spelling are compared by `Meaning`: shapes, order and names of operators do
-not count, what is computed does. So layers, and with them parameters, find each other whatever
-they are called.
+`Meaning` gives each layer a digest, its meaning. Names, order and shapes of operators don't count
+in it, what is computed does. So layers of two spellings of a network, and with them their
+parameters, find each other whatever they are called.
 """
 
 from collections import defaultdict
@@ -12,7 +12,9 @@ from typing import Dict, NamedTuple, Optional
 from ..networks.graph import PARAMETERS, Node, pool_window
 from ..utils.errors import InputError
 
-MAX_PARTS = 500  # of a sum or concatenation, doubled again they have no end; and readers of one
+# Of a sum or concatenation, and of the readers of one value: a hostile graph that doubles them at
+# every operator would have no end.
+MAX_PARTS = 500
 _SAME = {  # operators that leave the values and the order of the channels as they are
     *("Reshape", "reshape", "reshape_like", "Flatten", "flatten", "expand_dims", "squeeze"),
     *("identity", "_copy", "Dropout", "BlockGrad"),
@@ -30,7 +32,7 @@ class Layer(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """Neighbouring channels that have one meaning; `width` None where it is not known."""
+    """Neighbouring channels with one meaning; `width` is how many, None where that is not known."""
 
     meaning: str
     width: Optional[int]
@@ -39,20 +41,21 @@ class Segment(NamedTuple):
 class Meaning:
     """What a graph computes: `layers` has its operators with parameters by their meaning.
 
-    A meaning is a digest of the operator and of the meanings of its inputs, down to the data, and
-    in `layers`, of what reads it next: two BatchNorms of one tensor differ in that alone. The
-    operators `_SAME` are left out, so are the orders of sums and products, nested concatenations
-    and slices of them, the spelling of one operator as another (a dense layer, a 1x1 convolution in
-    one, two or three dimensions), and values: weights, and BatchNorm's eps and momentum. Raises
-    InputError where an attribute is none, or there are over `MAX_PARTS` of a sum's or
-    concatenation's parts, or of the layers that read one value.
+    A meaning is a digest of the operator and of the meanings of its inputs, down to the data. In
+    `layers` it is also of the layers that read it next: two BatchNorms of one tensor differ in
+    nothing else. Left out are the operators `_SAME`, the order of sums and products, the nesting of
+    concatenations and slices of them, the spelling of one operator as another (a dense layer, a 1x1
+    convolution in one, two or three dimensions), and values: weights, BatchNorm's eps and momentum.
+
+    Raises InputError where an attribute can't be read, or where a sum or concatenation has more
+    than `MAX_PARTS` parts, or a value as many readers.
     """
 
     def __init__(self, nodes):
         self.nodes = nodes
         self.layers = defaultdict(list)
-        self._terms = {}  # of sums
-        self._swapped = {}  # what was swapped
+        self._terms = {}  # the meanings of a sum's terms, by the sum's
+        self._swapped = {}  # the meaning before a swap of axes, by that behind it
         self._layer_at = {}  # (meaning, Layer) by the place of its node
         values = []
         for place, node in enumerate(nodes):
@@ -62,7 +65,7 @@ class Meaning:
             self.layers[_digest(meaning, *sorted(readers[place]))].append(layer)
 
     def _readers(self):
-        """Of each node, the meanings of the layers that read it next."""
+        """For each node, the set of the meanings of the layers that read it next."""
         readers = [set() for _ in self.nodes]
         for place, node in reversed(list(enumerate(self.nodes))):
             is_layer = place in self._layer_at
@@ -75,7 +78,7 @@ class Meaning:
         return readers
 
     def _value(self, place, node, inputs):
-        """A node's channels, a tuple of segments, from those of its inputs."""
+        """The channels that a node gives, a tuple of segments; `inputs` are those it reads."""
         op = node.op
         if not inputs:
             return (Segment(_digest(*_spelling(node)), None),)
@@ -97,6 +100,7 @@ class Meaning:
         return (Segment(_digest(*_spelling(node), *meanings), _width(inputs[0])),)
 
     def _layer(self, place, node, value):
+        """The channels of a node with parameters, which is noted as a layer."""
         if node.op == "BatchNorm":
             spelling, width = ("BatchNorm", node.number("axis", 1)), _width(value)
         else:
@@ -105,13 +109,14 @@ class Meaning:
         meaning = _digest(*spelling, _whole(value))
         roles = PARAMETERS[node.op]
         names = [self.nodes[i].name for i in node.inputs[1:]]
-        if len(names) < len(roles) and node.op == "BatchNorm":  # statistics were no nodes once
+        # Old files have no nodes for the statistics.
+        if len(names) < len(roles) and node.op == "BatchNorm":
             names += [f"{node.name}_moving_{which}" for which in ("mean", "var")]
         self._layer_at[place] = (meaning, Layer(node, dict(zip(roles, names))))
         return (Segment(meaning, width),)
 
     def _sum(self, node, inputs):
-        """Sums of sums are sums; of concatenations, the concatenation of the sums."""
+        """The channels of a sum: of sums it is one sum, of concatenations their sums in turn."""
         widths = {_width(value) for value in inputs}
         if None in widths or len(widths) > 1:
             return (self._add(node, [Segment(_whole(value), _width(value)) for value in inputs]),)
@@ -122,6 +127,7 @@ class Meaning:
         )
 
     def _add(self, node, segments):
+        """The sum of segments of the same width, a segment."""
         terms = [t for s in segments for t in self._terms.get(s.meaning, (s.meaning,))]
         terms = sorted(_few(node, terms))
         meaning = _digest("sum", *terms)
@@ -129,6 +135,7 @@ class Meaning:
         return Segment(meaning, segments[0].width)
 
     def _slice(self, node, value):
+        """The channels that a slice leaves of `value`."""
         begin, width = node.number("begin"), _width(value)
         to_the_end = node.attrs.get("end", "None") == "None"
         if node.number("axis") == 0 and begin == 0 and to_the_end:
@@ -139,7 +146,7 @@ class Meaning:
         return _cut(value, begin, end)
 
     def _swap(self, node, value):
-        """A swap of the axes 1 and 2; two of them are none."""
+        """The channels of a transposition; two swaps of the axes 1 and 2 cancel each other."""
         if node.op == "SwapAxis":
             axes = tuple(sorted((node.number("dim1", 0), node.number("dim2", 0))))
         else:
@@ -155,7 +162,7 @@ class Meaning:
 
 
 def _linear(node):
-    """How a convolution or dense layer is spelled: alike where both are one matrix product."""
+    """What a convolution or dense layer computes: the same where both are one matrix product."""
     if node.op == "FullyConnected":
         return ("linear",)
     if node.attrs.get("layout", "None")[-1:] == "C":
@@ -170,7 +177,7 @@ def _linear(node):
 
 
 def _spelling(node):
-    """What an operator without parameters does, alike for all its names."""
+    """What an operator without parameters computes, the same for all its names."""
     if node.op in ("Activation", "relu", "sigmoid"):
         return (node.attrs.get("act_type", node.op),)
     if node.op == "null":
@@ -185,13 +192,14 @@ def _spelling(node):
 
 
 def _few(node, parts):
-    """The parts of a sum or concatenation. Raises InputError where they are too many."""
+    """The parts of a sum or concatenation, a tuple. Raises InputError where they are too many."""
     if len(parts) > MAX_PARTS:
         raise InputError(f"{node.name} has {len(parts)} parts, at most {MAX_PARTS} are read")
     return tuple(parts)
 
 
 def _digest(*parts):
+    """A meaning: the sha1 hex digest of what it is made of."""
     return sha1(repr(parts).encode()).hexdigest()
 
 
@@ -202,11 +210,13 @@ def _whole(value):
 
 
 def _width(value):
+    """How many channels there are, None where that is not known."""
     widths = [segment.width for segment in value]
     return None if None in widths else sum(widths)
 
 
 def _ends(value):
+    """The channel behind each segment, counted from the first one's start."""
     end, ends = 0, []
     for segment in value:
         end += segment.width

@@ -1,8 +1,8 @@
 """The authors' released MXNet networks: a symbol and a parameter file, onto the networks here.
 
-What the graph says counts, not the file's name: the spec is read off its convolutions, a network is
-built from it, and each layer must then compute what a layer of the file's graph computes
-(`graph.Meaning`). Names of layers say only which unit a convolution belongs to.
+The graph decides, not the file's name: the spec is read off its convolutions, a network is built
+from it, and each of its layers must then compute what a layer of the file's graph computes
+(`meaning.Meaning`). Names of layers tell only which unit a convolution belongs to.
 """
 
 import dataclasses
@@ -51,8 +51,8 @@ def read_release(symbol, params) -> Recognized:
 def recognize(nodes) -> NetSpec:
     """The spec of a released graph.
 
-    BatchNorm's eps is the smallest there is. Raises InputError where the graph has not the units of
-    the released networks.
+    BatchNorm's eps is the smallest in the graph. Raises InputError where the graph does not have
+    the units of the released networks.
     """
     # By the names of their weights: Gluon's exports call the operators otherwise.
     convolutions = {nodes[node.inputs[1]].name: node for node in nodes if node.op == "Convolution"}
@@ -84,7 +84,7 @@ def recognize(nodes) -> NetSpec:
 
 
 def _units(family, convolutions):
-    """Convolutions by leaf name, by (stage, block): those of the units, those of the extra ones."""
+    """({(stage, block): {leaf name: convolution}} of residual units, the same of extra units)."""
     body, extras = defaultdict(dict), defaultdict(dict)
     for name, node in convolutions.items():
         match = _UNIT[family].fullmatch(name)
@@ -95,6 +95,7 @@ def _units(family, convolutions):
 
 
 def _stage(family, number, body):
+    """The `Stage` Res`number` of the residual units `body`."""
     blocks = sorted(block for stage, block in body if stage == number)
     if blocks != list(range(1, len(blocks) + 1)):
         raise InputError(f"Res{number} must have units 1, 2 and so on, given {blocks}")
@@ -118,7 +119,7 @@ def _stage(family, number, body):
 
 
 def _stem(conv, pools):
-    """Only what one number says: the kernels and strides of the released stems are square."""
+    """The `Stem`; its kernels and strides are square, as in all released networks."""
     pool = next((p for p in pools if p.attrs.get("pool_type", "max") == "max"), None)
     return Stem(
         channels=conv.width,
@@ -129,12 +130,14 @@ def _stem(conv, pools):
 
 
 def _one(values):
+    """The one number that all values are. Raises InputError where they differ."""
     if len(set(values)) != 1 or values[0] < 1:
         raise InputError(f"kernels and strides must be square, given {values[:9]}")
     return values[0]
 
 
 def _placement(stage, block, unit, stages):
+    """The `Placement` of an extra unit. Raises InputError where it is no GloRe unit."""
     if "conv-proj" not in unit or not 2 <= stage < 2 + len(stages):
         raise InputError(f"the extra unit {block} of Res{stage} is no released GloRe unit")
     nodes, options = unit["conv-proj"].width, {}
@@ -146,7 +149,7 @@ def _placement(stage, block, unit, stages):
 
 
 def _classifier(family, nodes):
-    """The last layer, dense or a convolution; the unit's own are none."""
+    """The last layer, dense or a convolution. Raises InputError where it is one of a unit."""
     layer = last_layer(nodes)
     if _UNIT[family].fullmatch(nodes[layer.inputs[1]].name):
         raise InputError("no classifier in it")
@@ -154,7 +157,7 @@ def _classifier(family, nodes):
 
 
 def _squeeze_excite(family, nodes, first_stage, others):
-    """The reduction of channel attention: its first layer is the first that no unit explains."""
+    """The reduction of channel attention, 0 without: its first layer is the first of no unit."""
     for node in nodes:
         if node.op not in WIDTHS or node in others:
             continue
@@ -164,6 +167,7 @@ def _squeeze_excite(family, nodes, first_stage, others):
 
 
 def _eps(node):
+    """A BatchNorm's eps. Raises InputError where it is no sensible number."""
     text = node.attrs.get("eps", DEFAULT_EPS)
     try:
         eps = float(text)
@@ -175,7 +179,7 @@ def _eps(node):
 
 
 def _input_size(pool, stride):
-    """What the last pool was made for; None where it takes any size."""
+    """The input size that the last pool was made for; None where it takes any."""
     if pool_window(pool) != ("all",) or pool.flag("global_pool", False):
         return None
     size = tuple(_one(pool.numbers("kernel", ())) * s for s in stride)
@@ -241,7 +245,11 @@ def match(spec, nodes, arrays) -> Recognized:
 
 
 def _pairs(ours, theirs):
-    """Layers of one meaning; several, as keys and queries of attention, are told apart by name."""
+    """Pairs of our and their layers of one meaning, in a list.
+
+    Where several have it, as keys and queries of attention do, names tell them apart. Raises
+    InputError where they can't.
+    """
     if len(ours) == 1:
         return list(zip(ours, theirs))
     by_name = {layer.node.name: layer for layer in theirs}
@@ -252,7 +260,7 @@ def _pairs(ours, theirs):
 
 
 def as_in_file(name, arrays):
-    """A parameter of the graph as the file calls it: statistics are "moving" or "running"."""
+    """The name in the file of a parameter of the graph: "moving" or "running" statistics."""
     other = name.replace("_moving_", "_running_")
     if other == name:
         other = name.replace("_running_", "_moving_")
@@ -260,7 +268,7 @@ def as_in_file(name, arrays):
 
 
 def _longer_axes(shape):
-    """The axes that count: a graph convolution's weight is (N, N, 1), a dense layer's (N, C)."""
+    """The sizes other than 1: a weight is (N, C, 1) in a convolution, (N, C) in a dense layer."""
     return [size for size in shape if size != 1]
 
 

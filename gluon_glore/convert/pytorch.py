@@ -1,4 +1,4 @@
-"""Reading the files of the authors' PyTorch release, without executing what is in them.
+"""Files of the authors' PyTorch release, read without executing code in them.
 
 Files of https://github.com/facebookresearch/GloRe: 3-D networks for Kinetics and their 2-D
 backbones, in the format of PyTorch 0.5 or today's. PyTorch is imported where a file is read.
@@ -41,6 +41,7 @@ def read_pytorch(path) -> Recognized:
 
 
 def _check_container(path):
+    """Raise InputError where a file is in neither of PyTorch's formats."""
     with naming(path), open(path, "rb") as file:
         start = file.read(len(_LEGACY))
     if not start.startswith((_ZIP, _LEGACY)):
@@ -50,6 +51,7 @@ def _check_container(path):
 
 
 def _check_zip(path):
+    """Raise InputError where a zip file is damaged or compressed."""
     size = path.stat().st_size
     try:
         with zipfile.ZipFile(path) as file:
@@ -65,6 +67,7 @@ def _check_zip(path):
 
 
 def _load(path):
+    """What PyTorch reads in a file, as tensors and plain values alone. Raises InputError."""
     try:
         require("torch", "pytorch")
     except InputError as error:
@@ -89,6 +92,7 @@ def _load(path):
 
 
 def _array(name, tensor, path):
+    """A tensor as a numpy array. Raises InputError where it can't be one."""
     try:
         return tensor.detach().numpy()
     except (AttributeError, TypeError, RuntimeError):  # no tensor; a sparse one; a bfloat16

@@ -2,7 +2,7 @@
 
 The names are those of the 3-D residual networks with GloRe units; their release is linked from the
 paper (https://arxiv.org/abs/1811.12814). Shapes differ by axes of size 1 behind the channels, in
-the units alone. No MXNet and no PyTorch in this file.
+the units alone. This file imports neither MXNet nor PyTorch.
 """
 
 import re

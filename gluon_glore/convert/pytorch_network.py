@@ -1,7 +1,7 @@
 """The authors' PyTorch networks, recognised from the names and shapes of their parameters.
 
-What those don't tell, strides first of all, is that of the authors' networks. No PyTorch in this
-file.
+What names and shapes don't tell, as strides, is taken from the authors' networks. This file does
+not import PyTorch.
 """
 
 import re
@@ -18,7 +18,7 @@ from ..weights.parameters import fit_as_is
 from .pytorch_names import NORM_LEAVES, our_name, their_name
 from .recognized import Recognized
 
-# The authors' networks, by the axes of the first kernel: what a file doesn't tell is theirs.
+# The authors' networks that give what a file doesn't tell, by the axes of the first kernel.
 LIKE = {2: "resnet50_lite", 3: "resnet50_3d_kinetics400"}
 FLOATS = ("float16", "float32", "float64")
 _BLOCK = re.compile(r"(conv\d_B)\d+_(?!extra_)")
@@ -26,7 +26,7 @@ _UNIT = re.compile(r"conv([2-5])_B([0-9]{2,3})_extra_conv-proj__conv_weight")
 
 
 def recognize(state: Dict[str, np.ndarray], path) -> Recognized:
-    """The network whose parameters `state` holds by the authors' names, as of the file `path`.
+    """The network whose parameters `state`, from the file `path`, holds by the authors' names.
 
     Names may start with `module.`; units' 1x1 kernels may have 1 to 3 spatial axes. Raises
     InputError naming the first parameters that are missing, of another shape or of no layer.
@@ -93,6 +93,7 @@ def _spec(shapes: Dict[str, Tuple[int, ...]]) -> NetSpec:
 
 
 def _stage(prefix, like, shapes, axes) -> Stage:
+    """A stage as its parameters' shapes tell; its stride is that of the authors' stage `like`."""
     mid, per_group, *kernel = _shape(shapes, f"{prefix}01_conv-m2__conv_weight", axes)
     out = _shape(shapes, f"{prefix}01_conv-m3__conv_weight", axes)[0]
     # Of every parameter in them, so that the one missing is named, not the last block.
@@ -113,6 +114,7 @@ def _stage(prefix, like, shapes, axes) -> Stage:
 
 
 def _placement(stage, after, stages, shapes) -> Placement:
+    """The GloRe unit behind block `after` of a stage."""
     name = f"conv{stage}_B{after}_extra_conv-proj__conv_weight"
     nodes = _shape(shapes, name, 3, 4, 5)[0]
     options = (("arrangement", "post"),)
@@ -122,7 +124,7 @@ def _placement(stage, after, stages, shapes) -> Placement:
 
 
 def _shape(shapes, name, *axes):
-    """The shape of a parameter that can't be done without, of as many axes as one of `axes`."""
+    """The shape of a required parameter. Raises InputError where it has not one of `axes` axes."""
     if name not in shapes:
         raise InputError(f"{their_name(name)} is missing")
     if len(shapes[name]) not in axes or 0 in shapes[name]:
@@ -181,6 +183,7 @@ def _fit(arrays, shapes):
 
 
 def _notes(state, spec):
+    """Yield a line for each thing left out, changed or assumed."""
     counters = sum(map(_counts_batches, state))
     if counters:
         yield f"left out: {counters} num_batches_tracked, which MXNet has not"

@@ -1,7 +1,7 @@
-"""A walk through a .tar that nobody vouches for: forward, in small pieces, up to a limit.
+"""The members of a .tar that may be hostile, read forward, in small pieces, up to a limit.
 
-`tarfile` takes a damaged header for the end, follows chains of headers by recursion and reads them
-whole, however long; so only its parser of a single header is used here.
+By hand, for `tarfile` takes a damaged header for the end of an archive, follows chains of headers
+by recursion and reads them whole, however long. Only its parser of one header is used here.
 """
 
 import bz2
@@ -12,8 +12,11 @@ import tarfile
 import zlib
 from typing import NamedTuple
 
-MAX_HEADERS = 100_000  # a member has one, and one more for a long name or further attributes
-_MAX_EXTENSION = 1 << 16  # bytes of such a further header
+# What a compressed file begins with.
+GZIP, BZIP2, XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"
+
+MAX_HEADERS = 100_000  # of members and their extension headers: a long name, attributes
+_MAX_EXTENSION = 1 << 16  # bytes of an extension header
 _PIECE = 1 << 20
 _XZ_MEMORY = 128 << 20  # `xz -9` needs 65 MiB, a stream may ask for 4 GiB
 
@@ -24,7 +27,7 @@ _UNUSED = (tarfile.XGLTYPE, tarfile.GNUTYPE_LONGLINK)
 
 
 class Refused(Exception):
-    """Why something is not taken, in one line that does not name the archive."""
+    """Why an archive is refused, in one line that does not name it."""
 
 
 class Member(NamedTuple):
@@ -37,20 +40,20 @@ class Member(NamedTuple):
 
 
 class Unpacked:
-    """The bytes of an open archive, plain, .gz, .bz2 or .xz, once from start to end.
+    """The unpacked bytes of an open archive, plain, .gz, .bz2 or .xz, read once from the start.
 
-    Refuses more than `limit` of them.
+    Raises Refused at more than `limit` of them.
     """
 
     def __init__(self, file, limit):
         file.seek(0)
         magic = file.read(6)
         file.seek(0)
-        if magic.startswith(b"\x1f\x8b"):
+        if magic.startswith(GZIP):
             file = gzip.GzipFile(fileobj=file)
-        elif magic.startswith(b"BZh"):
+        elif magic.startswith(BZIP2):
             file = bz2.BZ2File(file)
-        elif magic == b"\xfd7zXZ\0":
+        elif magic == XZ:
             file = io.BufferedReader(_Xz(file))
         self._file, self.limit, self.position = file, limit, 0
 
@@ -80,7 +83,7 @@ class Unpacked:
 
 
 class _Xz(io.RawIOBase):
-    """What an .xz stream holds; the standard library's reader sets its memory no bound."""
+    """The unpacked bytes of an .xz stream. The standard library's reader can't bound its memory."""
 
     def __init__(self, file):
         self._file = file
@@ -101,10 +104,10 @@ class _Xz(io.RawIOBase):
 
 
 def members(source):
-    """Yield each Member of an Unpacked; what is not read of its data is passed over.
+    """Yield each Member of an Unpacked; data of it that the caller does not read is skipped.
 
-    Raises Refused where it is damaged, ends early, passes a limit, or holds what no honest archive
-    of weights does: devices, pipes, sparse files, paths that lead out of it.
+    Raises Refused where the archive is damaged, ends early, exceeds a limit, or holds what no
+    honest archive of weights does: devices, pipes, sparse files, paths that lead out of it.
     """
     extension = {}
     for _ in range(MAX_HEADERS):
@@ -143,7 +146,7 @@ def _header(source):
 
 
 def _extension(source, header):
-    """What a further header says of the next member, by the keys of pax."""
+    """What an extension header says of the next member, by the keys of pax."""
     if header.size > _MAX_EXTENSION:
         raise Refused(f"a header of {header.size} bytes, at most {_MAX_EXTENSION} are allowed")
     data = source.read(_padded(header.size))[: header.size]
@@ -172,6 +175,7 @@ def _attributes(data):
 
 
 def _member(header, extension):
+    """The Member of a header and of the extensions before it. Raises Refused as `members`."""
     name = extension.get("path", header.name)
     is_file = header.type in _FILES
     size = extension.get("size", header.size) if is_file else 0
@@ -191,9 +195,10 @@ def _text(data):
 
 
 def _padded(size):
+    """A size rounded up to whole blocks."""
     return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
 
 
 def shown(name):
-    """A path of an archive as a message can bear it."""
+    """A path of an archive as it can be put in a message of one line."""
     return name if name.isprintable() and len(name) <= 200 else ascii(name[:200])

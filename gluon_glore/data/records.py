@@ -9,7 +9,6 @@ from pathlib import Path
 import mxnet as mx
 
 from gluon_glore.utils.errors import InputError
-from train.data.bad_records import BadRecords
 
 
 def write_records(path, samples):
@@ -46,15 +45,14 @@ def write_records(path, samples):
 
 
 class BadRecord(InputError):
-    """A sample that can't be used; only the process that drew it knows."""
+    """A sample that can't be read. Raised by data sets; who reads them skips it or ends."""
 
 
 class RecordDataset:
     """`dataset[i]` -> (encoded picture, label); safe to read from several threads.
 
     Raises InputError where the file or its index is missing, empty or damaged; on reading,
-    BadRecord where a record is damaged or its label is not in 0..classes-1. `bad` keeps count of
-    those; as made here, the first ends the run.
+    BadRecord where a record is damaged or its label is not in 0..classes-1.
     """
 
     def __init__(self, path, classes):
@@ -72,7 +70,6 @@ class RecordDataset:
             raise InputError(f"{index}: damaged index") from None
         self._keys = self._records.keys
         self._lock = threading.Lock()
-        self.bad = BadRecords(self)
 
     def __len__(self):
         return len(self._keys)

@@ -1,7 +1,8 @@
 """The ranges of a network's activations, for integers to represent: observed on pictures.
 
-Either the smallest and largest value, or the range that loses least of their distribution: values
-beyond it are clipped, which buys a finer step (Migacz, 8-bit inference with TensorRT, GTC 2017).
+Either from the smallest to the largest value ("minmax"), or the range that changes their
+distribution least ("entropy"): values beyond it are clipped, which buys a finer step (Migacz, 8-bit
+inference with TensorRT, GTC 2017).
 """
 
 import warnings
@@ -12,9 +13,9 @@ import numpy as np
 from ..utils.errors import InputError
 
 BINS = 2048
-SAMPLE = 100_000  # values of a batch
+SAMPLE = 100_000  # values of a batch that are counted, about
 LEVELS = 128  # of an integer's positive half
-CLIPPED = 1e-3  # at most, of the values that are not zero
+CLIPPED = 1e-3  # share of the values that are not zero, at most
 METHODS = ("minmax", "entropy")
 
 
@@ -25,9 +26,9 @@ def refuse_method(method):
 
 
 class Histogram:
-    """Smallest and largest of all that is added to it, and how their magnitudes are distributed.
+    """The smallest and largest of all values added to it, and a histogram of their magnitudes.
 
-    The distribution is that of a sample. Zeros are left out of it: integers have a zero.
+    Of a sample of them; zeros are not counted, for integers represent them exactly.
     """
 
     def __init__(self):
@@ -36,7 +37,7 @@ class Histogram:
         self._width = 0.0
 
     def add(self, values):
-        """Count an array of any shape; of its magnitudes, a sample evenly spread."""
+        """Add an array of any shape; an evenly spread sample of its magnitudes is counted."""
         low, high = float(values.min()), float(values.max())
         self.low, self.high = min(self.low, low), max(self.high, high)
         largest = max(-low, high)
@@ -59,10 +60,10 @@ class Histogram:
 
 
 def _most_faithful(counts):
-    """How many bins to keep, for the divergence of what `LEVELS` make of them to be the least.
+    """How many bins to keep, so that their distribution in `LEVELS` levels diverges least.
 
-    No more than a share of `CLIPPED` is clipped: alone the divergence gives a spike all the levels
-    and the rest of a distribution none.
+    No more than the share `CLIPPED` is cut off: by the divergence alone, a spike would get all the
+    levels and the rest of a distribution none.
     """
     best, kept = np.inf, BINS
     least = int(np.searchsorted(counts.cumsum(), (1 - CLIPPED) * counts.sum())) + 1
@@ -105,7 +106,7 @@ def observe(symbol, arrays, names, inputs, method, batch=4):
 
 
 def _block(outputs, arrays):
-    """A block of some outputs of a symbol. An executor's own fusion fails on inner ones."""
+    """A block of inner outputs of a symbol: on those an executor's own fusion fails."""
     arrays = {name[4:]: array for name, array in arrays.items()}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Cannot decide type")  # of data: it follows the input

@@ -1,13 +1,12 @@
-"""Is an exported folder what its manifest says, and do the runtimes here agree on it?"""
+"""Check of an exported folder: its files are the manifest's, the runtimes here agree on it."""
+
+import functools
 
 from ..utils.errors import InputError, listed
+from ..weights.golden import GOLDEN, read_golden, relative_error, top1_agreement
 from ..weights.manifest import labels_pixels
-from .calibration import BATCH, Pictures, in_batches
 from .files import read_files
-from .golden import GOLDEN, read_golden, relative_error, top1_agreement
 from .runtimes import RUNTIMES, lack, start_runtime
-
-AT_ONCE = 16 * BATCH  # pictures in memory
 
 
 def check(folder, data=None):
@@ -27,7 +26,7 @@ def check(folder, data=None):
         outputs += tuple(n for n, axis in zip(x.shape, deployment.layout) if axis in "HW")
     if not deployment.accepts(x) or expected.shape != outputs:
         raise InputError(f"{files.folder / GOLDEN}: {x.shape} -> {expected.shape} do not fit")
-    pictures = Pictures(data, files.manifest) if data else None
+    measure = _accuracy_on(data, files.manifest) if data else None
     figures, disagree = {}, []
     for name in RUNTIMES:
         if lack(files, name):
@@ -44,19 +43,27 @@ def check(folder, data=None):
         )
         if not agrees:
             disagree.append(name)
-        if pictures:
-            figures[name]["accuracy"] = accuracy(network, pictures)
-            share = f"{figures[name]['accuracy']:.2%}".replace("%", " %")
-            print(f"{'':12} top-1 {share} on {len(pictures)} pictures")
+        if measure:
+            found = measure(network)
+            figures[name]["accuracy"] = found.top1
+            share = f"{found.top1:.2%}".replace("%", " %")
+            print(f"{'':12} top-1 {share} on {found.samples} pictures")
     if disagree:
         raise InputError(f"{folder}: {listed(disagree)} gives other outputs than the golden pair")
     return figures
 
 
-def accuracy(network, pictures):
-    """The share of the pictures whose likeliest class is their label."""
-    right = 0
-    for start in range(0, len(pictures), AT_ONCE):
-        inputs, labels = pictures.read(range(start, min(start + AT_ONCE, len(pictures))))
-        right += int((in_batches(network, inputs).argmax(axis=1) == labels).sum())
-    return right / len(pictures)
+def _accuracy_on(data, manifest):
+    """A function from a runtime to its `Accuracy` on the pictures in `data`, indexed RecordIO."""
+    # Imported here, for reading records takes MXNet, and checking a folder does not.
+    from ..data.accuracy import measure_accuracy
+    from .calibration import BATCH, in_batches, open_records
+
+    records = open_records(data, manifest)
+    return lambda network: measure_accuracy(
+        functools.partial(in_batches, network),
+        records,
+        manifest.preprocess,
+        normalized=not manifest.deployment.takes_pictures,
+        batch=BATCH,
+    )

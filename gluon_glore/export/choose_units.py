@@ -20,11 +20,11 @@ class Choice:
 def choose_float32(units, error_of, limit):
     """The `Choice` that lowers the most of `units` with an error of at most `limit`.
 
-    `error_of(float32)` runs the network with these units in float32 and the others lowered, and
-    compares its outputs. Each unit's own effect is measured, and the worst stay in float32. Were
-    the errors independent, the sum of their squares would say how many; a network may also magnify
-    what comes in, so that the number is searched by running it. All units stay where no other
-    choice is good enough.
+    `error_of(float32)` is the error of the outputs with these units in float32 and the others
+    lowered. The error of each unit alone is measured, and the worst stay in float32. Were errors
+    independent, the sum of their squares would say how many must; as a network may magnify them,
+    the number is found by bisection, running it. All units stay where no other choice is good
+    enough.
     """
     units = tuple(units)
     error = error_of(())
@@ -49,7 +49,7 @@ def choose_float32(units, error_of, limit):
 
 
 def _predicted(effects, limit):
-    """How many of the largest effects must go for the rest to stay within the limit."""
+    """How many of the largest effects must go, were they independent, to keep within the limit."""
     for count in range(len(effects)):
         if math.hypot(*effects[count:]) <= limit:
             return count

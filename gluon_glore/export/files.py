@@ -1,4 +1,4 @@
-"""An exported folder, read: which files it has, and what its manifest says."""
+"""The files of an exported folder, found and verified."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -7,35 +7,44 @@ from pathlib import Path
 from ..networks.paper import get_spec
 from ..plan.unit_names import UnitNames
 from ..utils.errors import InputError
+from ..weights.golden import BATCH
 from ..weights.manifest import Manifest, read_manifest
 
 
 @dataclass(frozen=True)
 class Files:
-    """The files of an exported folder and what its manifest says of them."""
+    """An exported folder and its manifest, which names its files and says what runs of them."""
 
     folder: Path
     manifest: Manifest
 
     @property
     def symbol(self):
-        """The path of the network for MXNet."""
+        """The path of MXNet's symbol."""
         return self.folder / f"{self.manifest.model}-symbol.json"
 
     @property
     def params(self):
-        """The path of its parameters."""
+        """The path of the symbol's parameters."""
         return self.folder / f"{self.manifest.model}-0000.params"
 
     @property
     def onnx(self):
-        """The path of the network for the other runtimes; it need not be there."""
+        """The path of the ONNX file for the other runtimes; it need not be there."""
         return self.folder / f"{self.manifest.model}.onnx"
 
     @property
     def units(self):
         """The units of the network, a `UnitNames`."""
         return UnitNames(self.manifest.spec or get_spec(self.manifest.model))
+
+    @property
+    def sample_shape(self):
+        """A shape that the input may have: a batch of 2, varying height and width as trained."""
+        deployment = self.manifest.deployment
+        own = dict(zip("WH", reversed(self.manifest.preprocess.size)))
+        axes = zip(deployment.shape, deployment.layout)
+        return tuple(n or own.get(axis, BATCH) for n, axis in axes)
 
     def with_deployment(self, **changes):
         """The same files, the manifest's deployment changed."""
@@ -44,7 +53,7 @@ class Files:
         return dataclasses.replace(self, manifest=manifest)
 
     def has(self, path):
-        """Whether a file belongs to the folder: its manifest, once written, knows it."""
+        """Whether the manifest lists a file; before it is written, whether the file is there."""
         known = self.manifest.sha256
         return path.name in known if known else path.is_file()
 

@@ -1,8 +1,8 @@
-"""An exported folder in bfloat16 or 8-bit integers, as far as its outputs stand it.
+"""An exported folder in bfloat16 or 8-bit integers, as far as its outputs stay what they are.
 
-A way is how one of the folder's files computes with fewer bits: it knows the `units` that it can
-lower and the `runtime` that shows the effect, and writes the file with some of them in float32.
-`choose.py` finds which those must be.
+There is a class for each way in which one of the folder's files computes with fewer bits. It knows
+the `units` that it can lower and the `runtime` that shows the effect, and writes the `file` with
+some of them in float32; `choose_units` finds which those must be.
 """
 
 import os
@@ -12,14 +12,14 @@ import mxnet as mx
 
 from ..utils.cpu import processor_flags
 from ..utils.errors import InputError
+from ..weights.golden import typical_error
 from .activation_ranges import observe
 from .calibration import in_batches
 from .choose_units import choose_float32
-from .golden import typical_error
-from .quantize_onnx import convolutions, quantise
+from .quantize_onnx import convolutions, quantize
 from .runtimes import BFLOAT16_FLAGS, INT8_FLAGS, NO_INT8, lack, start_runtime
 
-LIMIT = 0.1  # of a picture's largest logit, on average
+LIMIT = 0.1  # the default of the allowed `typical_error`
 
 
 class BFloat16:
@@ -32,8 +32,7 @@ class BFloat16:
         self.units = tuple(files.units)
 
     def write(self, float32):
-        """Do nothing: what stays in float32 is the manifest's to say, and the runtime's to do."""
-        pass
+        """Do nothing: the runtime reads the units that stay in float32 from the manifest."""
 
 
 class Integers:
@@ -60,7 +59,7 @@ class Integers:
         import onnx
 
         chosen = {output for output, unit in self._unit_of.items() if unit not in float32}
-        onnx.save(quantise(self._model, self._ranges, chosen), self._path)
+        onnx.save(quantize(self._model, self._ranges, chosen), self._path)
 
 
 class SymbolIntegers:
@@ -69,13 +68,13 @@ class SymbolIntegers:
     file = runtime = "mxnet"
 
     def __init__(self, files, symbol, arrays, inputs, method):
-        from .quantize_symbol import SymbolQuantiser
+        from .quantize_symbol import SymbolQuantizer
 
         names = files.units
         self.units = tuple(names)
         self._files = files
         self._float32 = symbol, arrays
-        self._quantiser = SymbolQuantiser(
+        self._quantizer = SymbolQuantizer(
             symbol,
             arrays,
             names,
@@ -85,13 +84,13 @@ class SymbolIntegers:
     def write(self, float32):
         """Write symbol and parameters, all units but those of `float32` in integers."""
         everything = len(float32) == len(self.units)
-        symbol, arrays = self._float32 if everything else self._quantiser(set(float32))
+        symbol, arrays = self._float32 if everything else self._quantizer(set(float32))
         symbol.save(os.fspath(self._files.symbol))
         mx.nd.save(os.fspath(self._files.params), arrays)
 
 
 def refuse_lowering(precision, onnx, calibrate):
-    """Raise InputError where a precision can't be had here, or not of what is given."""
+    """Raise InputError where a precision needs another processor, or options that are not given."""
     if precision == "bf16" and not BFLOAT16_FLAGS & processor_flags():
         raise InputError(
             "this processor has no bfloat16 (avx512_bf16 or amx_bf16) to choose layers with: "
@@ -105,17 +104,19 @@ def refuse_lowering(precision, onnx, calibrate):
         print(NO_INT8, file=sys.stderr)
 
 
-def lower(files, symbol, arrays, network, inputs, used, method, limit):
+def lower(files, symbol, arrays, network, calibration, method, limit):
     """Write a folder's files in its manifest's precision; returns {file: units in float32}.
 
-    `network` gives the float32 logits of a batch of the folder's input. Units are tried on
-    `inputs`; ranges are those of the inputs `used`, by `method`. Raises InputError where no unit
-    can be lowered with an error of at most `limit`, or no runtime can show it.
+    `network` gives the float32 logits of a batch of the folder's input. The ranges of activations
+    are those of the inputs `calibration.used`, by `method`; units are tried on
+    `calibration.tried`. Raises InputError where no unit can be lowered with an error of at most
+    `limit`, or no runtime can show it.
     """
     deployment = files.manifest.deployment
+    inputs = calibration.tried
     expected = in_batches(network, inputs)
     kept = {}
-    for way in _ways(files, symbol, arrays, used, method):
+    for way in _ways(files, symbol, arrays, calibration.used, method):
 
         def error_of(float32, way=way):
             way.write(float32)
@@ -136,6 +137,7 @@ def lower(files, symbol, arrays, network, inputs, used, method, limit):
 
 
 def _ways(files, symbol, arrays, inputs, method):
+    """The ways to lower a folder's files, a list. Raises InputError where a runtime is missing."""
     onnx = files.onnx.is_file()
     if files.manifest.deployment.precision == "bf16":
         if lack(files, "openvino"):

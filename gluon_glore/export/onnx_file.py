@@ -1,4 +1,4 @@
-"""An MXNet symbol as an ONNX file, by MXNet's own exporter and set right afterwards."""
+"""An MXNet symbol as an ONNX file, by MXNet's own exporter and corrected afterwards."""
 
 import contextlib
 import logging
@@ -8,33 +8,32 @@ import warnings
 from ..utils.extras import require
 from ..utils.files import atomic_path
 
-OPSET = 13  # of MXNet 1.9's converters, whatever the installed onnx package would write
-IR_VERSION = 8  # the oldest that readers of opset 13 are sure to know
+OPSET = 13  # of MXNet 1.9's converters; the file names that of the installed onnx package
+IR_VERSION = 8  # all readers of opset 13 know it
 
 
-def write_onnx(path, symbol, arrays, deployment, sizes):
+def write_onnx(path, symbol, arrays, deployment, sample_shape):
     """Write `symbol` with its `arrays` ("arg:NAME", "aux:NAME") as ONNX, opset 13, checked.
 
-    `sizes` stand in for the axes of the deployment's input that may vary. Raises InputError where
-    the onnx package is missing, RuntimeError where an operator has no counterpart.
+    `sample_shape` is one that the deployment's input may have. Raises InputError where the onnx
+    package is missing, RuntimeError where an operator has no counterpart.
     """
     onnx = import_onnx()
     import mxnet as mx
     import numpy as np
 
     arrays = {name[4:]: array for name, array in arrays.items()}
-    known = (2, *sizes[1:])
     shape = tuple(
         axis.lower() if n is None else n for n, axis in zip(deployment.shape, deployment.layout)
     )
     with atomic_path(path) as temporary:
         with warnings.catch_warnings(), _quiet():
-            warnings.simplefilter("ignore")  # of types not given, of what numpy deprecates
+            warnings.simplefilter("ignore")  # about types not given, about numpy's deprecations
             try:
                 mx.onnx.export_model(
                     symbol,
                     arrays,
-                    [known],
+                    [sample_shape],
                     [np.dtype(deployment.dtype)],
                     os.fspath(temporary),
                     dynamic=True,
@@ -44,8 +43,8 @@ def write_onnx(path, symbol, arrays, deployment, sizes):
                 raise RuntimeError(f"no ONNX for this network: {error}") from error
         model = onnx.load(os.fspath(temporary))
         weights = {name: array.shape for name, array in arrays.items()}
-        _, (output,), _ = symbol.infer_shape(data=known, **weights)
-        _set_right(model, (shape[0], *output[1:]))
+        _, (output,), _ = symbol.infer_shape(data=sample_shape, **weights)
+        _correct(model, (shape[0], *output[1:]))
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, os.fspath(temporary))
     return path
@@ -53,7 +52,7 @@ def write_onnx(path, symbol, arrays, deployment, sizes):
 
 @contextlib.contextmanager
 def _quiet():
-    """Without the exporter's own warnings: that `dot` is MatMul, which is right as it is used."""
+    """Without the exporter's warnings that `dot` becomes MatMul, which is right as used here."""
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -71,8 +70,8 @@ def import_onnx():
     return onnx
 
 
-def _set_right(model, shape):
-    """Opset and version as the nodes were made for, weights that are no inputs, `shape` put out."""
+def _correct(model, shape):
+    """Give a model the opset of its nodes, inputs without weights, and its output's `shape`."""
     del model.opset_import[:]
     model.opset_import.add(domain="", version=OPSET)
     model.ir_version = IR_VERSION

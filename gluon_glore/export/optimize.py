@@ -1,9 +1,9 @@
 """A traced network for inference only: the same outputs from fewer and cheaper operators.
 
-A graph is a dict from the names of operators and variables to their `Node`s, each behind its
-inputs, which are names here. A pass takes a graph and its arrays and returns both anew. What comes
-out has standard operators only, so that it loads, exports and quantises as the network itself;
-operators that belong to one kind of processor are fused when it is loaded: `fuse_for_cpu`.
+A graph is a dict from the names of operators and variables to their `Node`s, in an order in which
+each comes after its inputs; those are names here. A pass takes a graph and its arrays and returns
+new ones. The result has standard operators only, so that it loads, exports and quantises as the
+network itself does. Operators of one kind of processor are fused when it is loaded: `fuse_for_cpu`.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ class Graph(NamedTuple):
     heads: Tuple[str, ...]
 
     def readers(self):
-        """Of each node, the names of those that read it."""
+        """{node: the names of the nodes that read it}."""
         readers = {name: [] for name in self.nodes}
         for name, node in self.nodes.items():
             for source in node.inputs:
@@ -57,10 +57,10 @@ def optimize(symbol, arrays):
 
 
 def fuse_for_cpu(symbol, arrays):
-    """(symbol, arrays) with operators of oneDNN's in the place of several each.
+    """(symbol, arrays) with oneDNN's fused operators, each in the place of several.
 
-    A convolution takes in the ReLU behind it and the sum, BatchNorm the ReLU. For inference in this
-    process, on MXNet's CPU build: such a symbol is neither stored nor run elsewhere.
+    A convolution takes in the sum and the ReLU that follow it, a BatchNorm the ReLU. For inference
+    in this process, on MXNet's CPU build: such a symbol is neither stored nor run elsewhere.
     """
     graph, _ = fuse_rectifiers(read_symbol(symbol), arrays)
     plain = {kind: _of_kind(arrays, kind) for kind in ("arg", "aux")}
@@ -70,7 +70,7 @@ def fuse_for_cpu(symbol, arrays):
 
 
 def as_block(symbol, arrays):
-    """A SymbolBlock of a symbol of "data" and its arrays, of memory that it keeps."""
+    """A SymbolBlock of a symbol of "data" and its arrays, hybridised with static memory."""
     plain = without_kinds(arrays)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Cannot decide type")  # of data: float32 by default
@@ -83,7 +83,7 @@ def as_block(symbol, arrays):
 
 
 def fuse_rectifiers(graph, arrays):
-    """BatchNorm and the ReLU that alone reads it as one operator of oneDNN's, for four axes."""
+    """A BatchNorm and the ReLU that alone reads it become one operator, which takes four axes."""
     nodes, source, readers = dict(graph.nodes), {}, graph.readers()
     if any(len(node.numbers("kernel", ())) > 2 for node in nodes.values()):
         return graph, arrays
@@ -96,9 +96,10 @@ def fuse_rectifiers(graph, arrays):
 
 
 def drop_copies(graph, arrays):
-    """Without the operators that hand on what they read: Dropout, and slices of everything.
+    """Leave out the operators whose output is their input: Dropout, and slices of the whole.
 
-    Slices next to a reshape stay, which knows no layouts: see `functional.plain_copy`.
+    Slices next to a reshape stay, for it needs the plain layout that they give: see
+    `functional.plain_copy`.
     """
     readers, source = graph.readers(), {}
     for name, node in graph.nodes.items():
@@ -165,7 +166,7 @@ def read_symbol(symbol):
 
 
 def write_symbol(graph):
-    """The symbol of a graph; what no output needs is left out."""
+    """The symbol of a graph, without the nodes that no output needs."""
     place, nodes = {}, []
 
     def add(name):  # after its inputs; a stack, as networks are deeper than Python's
@@ -193,7 +194,7 @@ def write_symbol(graph):
 
 
 def _redirected(graph, source):
-    """The graph without the nodes named in `source`; what read them reads what that says."""
+    """The graph without the nodes that are keys of `source`: their readers read its values."""
     nodes = {
         name: dataclasses.replace(node, inputs=tuple(source.get(i, i) for i in node.inputs))
         for name, node in graph.nodes.items()
@@ -203,6 +204,7 @@ def _redirected(graph, source):
 
 
 def _is_copy(node):
+    """Whether a node's output is its input."""
     if node.op == "Dropout":
         return node.attrs.get("mode") != "always"
     if node.op == "slice_axis":
@@ -220,4 +222,5 @@ def _scale_and_shift(norm, arrays):
 
 
 def _of_kind(arrays, kind):
+    """The arrays of a kind, "arg" or "aux", by their names without it."""
     return {name[4:]: array for name, array in arrays.items() if name.startswith(f"{kind}:")}

@@ -2,19 +2,22 @@
 
 In front of a convolution its input is rounded to unsigned integers, a range for the whole tensor,
 and its weights are signed ones, a scale for each output channel (QuantizeLinear and
-DequantizeLinear pairs, which ONNX Runtime and OpenVINO fuse with the convolution). What it gives is
-rounded too where no ReLU follows: ONNX Runtime has no integer convolution otherwise.
+DequantizeLinear pairs, which ONNX Runtime and OpenVINO fuse with the convolution). Its output is
+rounded too where no ReLU follows, or ONNX Runtime would convolve in floating point.
 """
 
 import numpy as np
 
 STEPS = 255  # of an unsigned integer
-LARGEST = 127  # of a signed weight
-SMALLEST_SCALE = 1e-8  # of what is all zero
+LARGEST = 127  # signed weight
+SMALLEST_SCALE = 1e-8  # where all values are zero
 
 
 def convolutions(model):
-    """The convolutions of an ONNX model whose weights are constants: {output: tensors to round}."""
+    """The convolutions of an ONNX model that can be quantised: {output: tensors to be rounded}.
+
+    Those are the ones whose weights are constants.
+    """
     weights = {tensor.name for tensor in model.graph.initializer}
     readers = {}
     for node in model.graph.node:
@@ -28,10 +31,10 @@ def convolutions(model):
     return found
 
 
-def quantise(model, ranges, chosen):
-    """A copy of an ONNX model, its convolutions `chosen` (by output) in 8-bit integers.
+def quantize(model, ranges, chosen):
+    """A copy of an ONNX model with the convolutions `chosen`, by their outputs, in 8-bit integers.
 
-    `ranges` has (low, high), zero within, of the tensors that `convolutions` says.
+    `ranges` has (low, high), zero within, of all tensors that `convolutions` names.
     """
     import onnx
 
@@ -45,7 +48,7 @@ def quantise(model, ranges, chosen):
             writer.nodes.append(node)
             continue
         (output,) = node.output
-        writer.quantise(node)
+        writer.quantize(node)
         if output in rounded[output]:
             node.output[0] = f"{output}_exact"
             writer.nodes.append(node)
@@ -68,10 +71,10 @@ class _Writer:
     def __init__(self, weights, ranges):
         self.nodes, self.tensors = [], []
         self._weights, self._ranges = weights, ranges
-        self._scales = {}  # of inputs that are rounded already
+        self._scales = {}  # by the name of the input, of those that are rounded already
 
-    def quantise(self, conv):
-        """Have a convolution read integers."""
+    def quantize(self, conv):
+        """Make a convolution read its input, weights and bias as integers."""
         data, weight, *bias = conv.input
         rounded = f"{data}_rounded"
         if data not in self._scales:
@@ -87,15 +90,15 @@ class _Writer:
         conv.input.extend(inputs)
 
     def round(self, source, result, name):
-        """`result` is the tensor `source` as unsigned integers of the range of `name`.
+        """Make a tensor `result` of `source`, rounded to 8 bits over the range of `name`.
 
-        Returns their scale.
+        Returns the width of a step.
         """
         low, high = self._ranges[name]
         scale = np.float32(max((high - low) / STEPS, SMALLEST_SCALE))
         parameters = self._parameters(result, scale, np.uint8(round(-low / scale)))
-        self._node("QuantizeLinear", [source, *parameters], f"{result}_quantised")
-        self._node("DequantizeLinear", [f"{result}_quantised", *parameters], result)
+        self._node("QuantizeLinear", [source, *parameters], f"{result}_quantized")
+        self._node("DequantizeLinear", [f"{result}_quantized", *parameters], result)
         return scale
 
     def _array(self, name):
@@ -104,13 +107,16 @@ class _Writer:
         return numpy_helper.to_array(self._weights[name])
 
     def _constant(self, name, array, scales, dtype):
-        """The name of a constant that is held as integers, a scale for each of its first axis."""
+        """The name of a new tensor, the constant `name` held as integers.
+
+        Each index of its first axis has a scale.
+        """
         most = np.iinfo(dtype).max
         by_channel = scales.reshape(-1, *(1,) * (array.ndim - 1)).astype("float64")
         integers = np.clip(np.rint(array / by_channel), -most, most).astype(dtype)
         result = f"{name}_rounded"
         parameters = self._parameters(result, scales, np.zeros(len(scales), dtype))
-        stored = self._tensor(f"{result}_quantised", integers)
+        stored = self._tensor(f"{result}_quantized", integers)
         self._node("DequantizeLinear", [stored, *parameters], result, axis=0)
         return result
 

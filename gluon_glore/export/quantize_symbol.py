@@ -1,15 +1,15 @@
 """An MXNet symbol whose operators compute with 8-bit integers, by MXNet's own quantiser.
 
-Its own ranges are not used: those of its entropy calibration were seen to leave nothing of a
-network's outputs, and to take half a minute for a small one.
+Its own calibration is not used: by entropy, it was seen to ruin a network's outputs, and to take
+half a minute for a small one.
 """
 
 import json
 
 from mxnet.contrib import quantization
 
-BACKEND = "MKLDNN_QUANTIZE"  # fuses what is quantised as one operator, on the CPU
-CALIBRATION = "naive"  # it takes the ranges as they are
+BACKEND = "MKLDNN_QUANTIZE"  # fuses operators before they are quantised, and after
+CALIBRATION = "naive"  # takes the ranges that it is given
 OPTIONS = {
     "calib_mode": CALIBRATION,
     "quantized_dtype": "auto",  # unsigned where nothing is below zero
@@ -17,11 +17,11 @@ OPTIONS = {
 }
 
 
-class SymbolQuantiser:
-    """Quantises a symbol again and again, other units of `names` (a `UnitNames`) left as they are.
+class SymbolQuantizer:
+    """Quantises a symbol, at each call with other units left in floating point.
 
-    `arrays` are "arg:NAME" and "aux:NAME". `observe(symbol, outputs)` gives the range of each of
-    its operators' `outputs`.
+    `arrays` are "arg:NAME" and "aux:NAME"; `names`, a `UnitNames`, tells the units.
+    `observe(symbol, outputs)` gives the range of each of its operators' `outputs`.
     """
 
     def __init__(self, symbol, arrays, names, observe):
@@ -56,7 +56,7 @@ class SymbolQuantiser:
 
 
 def _units(symbol, names):
-    """{operator: unit}; a fused one has a name of its own, that of what it reads first tells."""
+    """{operator: unit} of a symbol. A fused operator's unit is that of its first parameter."""
     nodes = json.loads(symbol.tojson())["nodes"]
     readers = {node["name"]: [] for node in nodes}
     parameters = {}

@@ -9,7 +9,7 @@ from .files import Files
 def readme(files: Files) -> str:
     """The text for a folder, with the names, shapes and numbers of its files filled in."""
     deployment = files.manifest.deployment
-    sizes = _sizes(files.manifest)
+    sizes = files.sample_shape
     output = [len(files.manifest.class_names)]
     if labels_pixels(files.manifest):
         output += [n for n, axis in zip(sizes, deployment.layout) if axis in "HW"]
@@ -27,33 +27,28 @@ def readme(files: Files) -> str:
         "precision": deployment.precision,
         "preparation": _preparation(files.manifest),
         "onnx": Template(ONNX).substitute(name=files.manifest.model) if files.onnx.exists() else "",
-        "quantised": QUANTISED if deployment.precision == "int8" else "",
+        "quantized": QUANTIZED if deployment.precision == "int8" else "",
     }
     return Template(TEXT).substitute(fields)
 
 
-def _sizes(manifest):
-    """A size for each axis of the input: a batch of 2, the network's own height and width."""
-    own = dict(zip("HW", manifest.preprocess.size[-2:]))
-    deployment = manifest.deployment
-    return [n or own.get(axis, 2) for n, axis in zip(deployment.shape, deployment.layout)]
-
-
 def _answer(manifest):
+    """What the logits are of, and how they become probabilities."""
     if labels_pixels(manifest):
         return LABELS
     return CLASSES + VIDEO if manifest.clip else CLASSES
 
 
 def _preparation(manifest):
+    """What the input is made of, in words."""
     preprocess = manifest.preprocess
     size = "x".join(map(str, preprocess.size[-2:]))
     resized = f"the short side resized to {preprocess.resize} pixels, " if preprocess.resize else ""
-    colour = "RGB" if preprocess.channels == 3 else "grey"
+    color = "RGB" if preprocess.channels == 3 else "grey"
     if labels_pixels(manifest):
-        cropped = f"{colour} pictures as they are"
+        cropped = f"{color} pictures as they are"
     else:
-        cropped = f"{colour} pictures, {resized}the centre {size} cropped"
+        cropped = f"{color} pictures, {resized}the centre {size} cropped"
     if manifest.clip:
         cropped = f"clips of {_frames(manifest.clip)}, as {cropped}"
     if manifest.deployment.takes_pictures:
@@ -62,7 +57,7 @@ def _preparation(manifest):
 
 
 def _frames(clip):
-    """Which frames of a video are a clip's."""
+    """Which frames of a video a clip has, in words."""
     every = (
         "one after the other" if clip.stride == 1 else f"each {clip.stride} after the one before"
     )
@@ -79,7 +74,7 @@ VIDEO = """; a video's are the mean of those of its clips,
 LABELS = """the input's height and width; softmax over the second
   axis makes probabilities of a pixel's classes, `class_names` in the manifest names them"""
 
-QUANTISED = """
+QUANTIZED = """
 The symbol is quantised: its weights and many activations are 8-bit integers, and it runs on
 MXNet's CPU build.
 """
@@ -106,7 +101,7 @@ logits it must give, through every runtime that is installed.
 - input `data`: $dtype, $layout, ($shape)
 - made of $preparation
 - output: logits, ($output); $answer
-$quantised
+$quantized
 ## Python
 
 ```python

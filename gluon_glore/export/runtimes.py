@@ -1,7 +1,7 @@
-"""What runs an exported folder: OpenVINO, ONNX Runtime or MXNet, whichever is there, best first.
+"""The runtimes of an exported folder, the fastest first: OpenVINO, ONNX Runtime, MXNet.
 
-Each runtime is made of a `Files` and called with a batch: numpy in, float32 logits `(B, classes)`
-out.
+Each is made of the folder's `Files` and called with a batch: numpy in, float32 logits
+`(B, classes)` out.
 """
 
 import functools
@@ -18,7 +18,8 @@ from ..utils.errors import InputError
 from ..utils.extras import how_to_install
 from .files import read_files
 
-BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}  # one of them
+# A processor has the instructions where it has one of these flags.
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 INT8_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8"}
 NO_INT8 = (
     "warning: this processor has no VNNI (avx512_vnni, avx_vnni or amx_int8): int8 runs here, but "
@@ -27,9 +28,9 @@ NO_INT8 = (
 
 
 class MXNetRuntime:
-    """The folder's symbol, on the CPU or the current context. OMP_NUM_THREADS sets its threads.
+    """The folder's symbol, on the current context. OMP_NUM_THREADS sets its threads.
 
-    On a CPU with oneDNN's fused operators, where it is not quantised and has them already.
+    On the CPU, oneDNN's operators are fused as it is loaded; a quantised symbol was stored so.
     """
 
     name = "mxnet"
@@ -88,12 +89,12 @@ class ONNXRuntime:
 
 
 class OpenVINO:
-    """The folder's ONNX file in OpenVINO, on the CPU, the only one that computes in bfloat16.
+    """The folder's ONNX file in OpenVINO, on the CPU; no other runtime computes in bfloat16.
 
-    In lowered precision everything but the manifest's float32 units does, where the processor can.
-    It is compiled for the shape that comes: a third faster at batch 1 than one network for all of
-    them. Each takes time and memory, so that four are kept: from then on a batch is filled up to
-    the next larger one of them, where there is one.
+    In lowered precision all but the manifest's float32 units does so, where the processor can.
+    A network is compiled for each shape of a batch: at batch 1, that is a third faster than one for
+    all shapes. As each takes time and memory, four are kept; from then on a batch is filled up to
+    the next larger of them, where there is one.
     """
 
     name = "openvino"
@@ -129,12 +130,14 @@ class OpenVINO:
             return network(x)[0][: shape[0] - missing].copy()
 
     def _fitting(self, shape):
+        """The shape to run a batch of `shape` as: its own, or a larger one that is compiled."""
         if shape in self._compiled or len(self._compiled) < self._KEPT:
             return shape
         larger = [s for s in self._compiled if s[1:] == shape[1:] and s[0] > shape[0]]
         return min(larger, default=shape)
 
     def _compile(self, shape):
+        """The network compiled for a shape, in the place of the one unused for the longest."""
         while len(self._compiled) >= self._KEPT:
             del self._compiled[next(iter(self._compiled))]
         model = self._core.read_model(self._path)
@@ -147,8 +150,8 @@ class OpenVINO:
         """Mark the operators of the float32 units, which then don't compute in bfloat16."""
         from openvino._offline_transformations import apply_moc_transformations
 
-        # Compiling begins with these, and operators that it makes anew lose their marks: half of
-        # the units' matrix products, all of the normalisations.
+        # Compiling begins with these transformations, and operators that they replace lose their
+        # marks: half of the units' matrix products, all of the normalisations.
         apply_moc_transformations(model, True)
         operators = model.get_ordered_ops()
         readers = [
@@ -204,7 +207,7 @@ def usable(files):
 
 
 def lack(files, name):
-    """Why a runtime can't run these files, empty where it can."""
+    """Why a runtime can't run these files, a clause without subject; empty where it can."""
     if importlib.util.find_spec(RUNTIMES[name].package) is None:
         extra = "cpu" if name == "mxnet" else "deploy"
         return f"is not installed: {how_to_install(extra)}"
@@ -219,9 +222,9 @@ def default_threads():
 
 
 def computes_bfloat16(deployment):
-    """Whether a network can have bfloat16 here; warns where it was made for it and can't.
+    """Whether a network computes in bfloat16 here; warns where it was exported to and can't.
 
-    In int8 what is no convolution computes in bfloat16.
+    Of one in int8, all but the convolutions does.
     """
     if deployment.precision == "fp32":
         return False

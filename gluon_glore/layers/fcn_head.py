@@ -8,7 +8,7 @@ from mxnet.gluon import HybridBlock, nn
 
 from ..plan.units import ConvUnit
 from .basic import Norm, convolution
-from .functional import enlarge
+from .functional import upsample
 
 
 class ConvNorm(HybridBlock):
@@ -65,6 +65,6 @@ class WithAuxiliary(HybridBlock):
                 auxiliary = self.net.auxiliary(y)
         spec = self.net.spec
         return (
-            enlarge(F, self.net.output(y), x, spec.total_stride),
-            enlarge(F, auxiliary, x, spec.stride_at(spec.head.auxiliary)),
+            upsample(F, self.net.output(y), x, spec.total_stride),
+            upsample(F, auxiliary, x, spec.stride_at(spec.head.auxiliary)),
         )

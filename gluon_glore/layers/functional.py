@@ -134,7 +134,7 @@ def join_paths(F, x, y, residual):
     return concat_channels(F, x_residual + y_residual, x_dense, y_dense)
 
 
-def enlarge(F, x, like, stride):
+def upsample(F, x, like, stride):
     """Bilinear interpolation of locations `stride` pixels apart: (B, C, h, w) -> (B, C, H, W).
 
     Location i of x is that of pixel `i * stride` of `like`, (B, ?, H, W), as it is for convolutions

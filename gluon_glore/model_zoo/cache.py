@@ -1,8 +1,8 @@
-"""The folder of weights on this machine: its entries, its lock, and what came from where.
+"""The cache: the folder of weights on this machine, its lock, and what came from where.
 
-The root ($GLORE_HOME, else ~/.mxnet/models as for Gluon's own zoo) holds an entry a folder,
-`NAME-<first 8 of the parameters' sha256>`. `sources.yaml` has the digest of every file that was
-ever downloaded.
+Its root ($GLORE_HOME, else ~/.mxnet/models as for Gluon's own zoo) has a folder for each entry of
+the model zoo, `NAME-<first 8 digits of the parameters' sha256>`. `sources.yaml` has the address
+and the digest of every file that was ever downloaded.
 """
 
 import contextlib
@@ -23,7 +23,8 @@ from ..weights.manifest import MANIFEST, Manifest, params_of, parse_manifest
 from .catalogue import DIGEST
 
 SOURCES = "sources.yaml"
-WAIT = 3600  # seconds for another process to bring the weights
+WORK = ".work"
+WAIT = 3600  # seconds that another process may take to download weights
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,11 @@ def default_root() -> Path:
     return Path(os.environ.get("GLORE_HOME") or "~/.mxnet/models").expanduser()
 
 
-def described(params):
-    """A parameter file, with the manifest beside it where that lists it, its checksum verified."""
+def with_manifest(params) -> Found:
+    """A parameter file, and the manifest beside it where there is one that lists the file.
+
+    Raises InputError where the file is missing or has not the manifest's checksum.
+    """
     params = Path(params)
     if params.is_file() and (params.parent / MANIFEST).is_file():
         manifest = parse_manifest(params.parent / MANIFEST)
@@ -50,9 +54,9 @@ def described(params):
 
 
 def installed(name=None, root=None):
-    """The whole entries of a network (default: of all) in the root, the newest first.
+    """`[(folder, manifest), ...]` of a network's entries in the root, the newest first.
 
-    They are `(folder, manifest)`; only the manifests are looked at.
+    Of all networks by default. Only the manifests are read, no other file is checked.
     """
     root = Path(root or default_root()).expanduser()
     pattern = f"{glob.escape(name)}-*" if name else "*-*"
@@ -72,11 +76,11 @@ def digests(manifest):
 
 
 def origins(manifest):
-    """The digests by which `sources.yaml` may know an entry."""
+    """The digests that `sources.yaml` may have of an entry: its source's and its parameters'."""
     return {manifest.card.source_sha256, *digests(manifest)}
 
 
-def verified(folder):
+def verified(folder) -> Found:
     """The parameters of a folder with a manifest. Raises InputError where a checksum differs."""
     folder = Path(folder)
     if not (folder / MANIFEST).is_file():
@@ -88,7 +92,8 @@ def verified(folder):
     return _checked(params_of(folder, manifest), manifest)
 
 
-def _checked(params, manifest):
+def _checked(params, manifest) -> Found:
+    """A parameter file under its manifest. Raises InputError where its checksum differs."""
     if not params.is_file():
         raise InputError(f"{params}: missing")
     if sha256(params) != manifest.sha256.get(params.name):
@@ -96,8 +101,8 @@ def _checked(params, manifest):
     return Found(params, manifest)
 
 
-def whole(folder):
-    """The parameters of an entry in the root. Raises InputError, saying what to do if damaged."""
+def verified_entry(folder) -> Found:
+    """`verified` for an entry in the root. Raises InputError, which says what to do."""
     try:
         return verified(folder)
     except InputError as error:
@@ -105,9 +110,12 @@ def whole(folder):
 
 
 @contextlib.contextmanager
-def work(root):
-    """An empty folder in the root, for one process at a time. Raises InputError after `WAIT` s."""
-    temporary = root / ".bring"
+def locked_folder(root):
+    """An empty folder in the root to work in, which one process at a time is given.
+
+    Raises InputError where another one has it for longer than `WAIT` seconds.
+    """
+    temporary = root / WORK
     with naming(root):
         root.mkdir(parents=True, exist_ok=True)
         try:
@@ -123,12 +131,12 @@ def work(root):
 
 
 def recorded(root):
-    """{address: sha256} of all that was ever downloaded to a root."""
+    """{address: sha256} of all files that were ever downloaded to a root."""
     return {address: entry["sha256"] for address, entry in _read_sources(root).items()}
 
 
 def record(root, address, digest):
-    """Note what an address gave; what it gave first stays."""
+    """Note the sha256 of what came from an address, where there is no note of it yet."""
     sources = _read_sources(root)
     first = {"sha256": digest, "first_used": datetime.date.today().isoformat()}
     if sources.setdefault(address, first) is first:
@@ -136,6 +144,7 @@ def record(root, address, digest):
 
 
 def _read_sources(root):
+    """`{address: {"sha256", "first_used"}}`. Raises InputError where the file is damaged."""
     file = root / SOURCES
     try:
         with naming(root):

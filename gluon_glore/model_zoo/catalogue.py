@@ -1,7 +1,7 @@
-"""Which weights are to be had, and where: `catalogue.yaml`, here and on mirrors.
+"""Catalogues: which weights can be downloaded and from where, `catalogue.yaml` here and on mirrors.
 
-`entries/` has the entries that come with the package, and is what `publish` writes: folders and a
-catalogue of them. $GLORE_MIRROR is an address, https, http or file, of such a folder, or of one
+`entries/` has the entries that come with the package: folders and a catalogue of them, as `publish`
+writes them. $GLORE_MIRROR is an address, https, http or file, of such a folder, or of one
 that has the released files under the same paths as the authors' server, or both.
 """
 
@@ -26,7 +26,7 @@ from .partial_file import Cut
 
 FILE = "catalogue.yaml"
 HERE = Path(__file__).parent
-SHIPPED = HERE / "entries"
+SHIPPED = HERE / "entries"  # come with the package
 SMALL = 2**20  # bytes; catalogues and manifests
 MOST = 10_000  # rows of a catalogue
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -67,8 +67,8 @@ class Row:
 def rows():
     """All rows, those to be preferred first: what is shipped, the mirror's own, the releases.
 
-    The mirror is asked when its turn comes. Raises InputError where it can't be reached, or what it
-    has for a catalogue is none. It need not have one.
+    The mirror is asked when its turn comes, and need not have a catalogue. Raises InputError where
+    it can't be reached or its catalogue is damaged.
     """
     yield from shipped()
     yield from _mirrored()
@@ -86,6 +86,7 @@ def releases():
 
 
 def _mirrored():
+    """The rows of the mirror's own catalogue, a list; empty where there is none."""
     mirror = mirror_address()
     if not mirror:
         return []
@@ -96,7 +97,7 @@ def _mirrored():
             download(url, file, limit=SMALL, timeout=10.0, attempts=2)
         except Cut:
             raise
-        except InputError:  # 404, 403, a page that says so: no catalogue
+        except InputError:  # 404, 403 or a web page: it has no catalogue
             return []
         return read_catalogue(file, base=mirror, mirror=mirror, title=url)
 
@@ -117,8 +118,9 @@ def find_row(rows, name) -> Optional[Row]:
 def read_catalogue(path, base="", mirror="", title=None):
     """The rows of a catalogue file, a list.
 
-    `base` is put before paths of releases that name none; `mirror` is where to download instead,
-    `title` what messages call the file. Raises InputError where it is damaged.
+    `base` is put before the paths of releases that have no base of their own. `mirror` is the
+    address to download from instead, `title` what messages call the file. Raises InputError where
+    it is damaged.
     """
     try:
         releases = read_yaml(path)["releases"]
@@ -132,6 +134,7 @@ def read_catalogue(path, base="", mirror="", title=None):
 
 
 def _rows(release, base, mirror):
+    """The rows of one release of a catalogue: files of one origin, licence and preparation."""
     place = _plain(release.get("base", base))
     fields = [_plain(release[key]) for key in ("origin", "licence", "claimed", "checked")]
     origin, licence, claimed, checked = fields
@@ -164,7 +167,7 @@ def _plain(value):
 
 
 def _numbers(value):
-    """A number, or a tuple of some."""
+    """A number, or a tuple of a list of numbers. Raises TypeError for anything else."""
     if not all(
         isinstance(v, (int, float)) for v in (value if isinstance(value, list) else [value])
     ):

@@ -1,6 +1,8 @@
-"""A file from the web or a disk, whole or not at all; after a cut connection it goes on.
+"""Download of a file, whole or not at all; after a cut connection it goes on where it was.
 
-Range and If-Range (RFC 9110, sections 13 and 14) bring the rest, in this process or a later one.
+Range and If-Range (RFC 9110, sections 13 and 14) get the rest, in this process or a later one. By
+hand, for requests, and pooch on top of it, start anew after a cut, and set no limit to the size of
+a file or to how slowly it comes.
 """
 
 import http.client
@@ -26,14 +28,14 @@ _BLOCK = 2**18
 
 
 def download(url, path, *, sha256=None, limit=LIMIT, timeout=30.0, attempts=5) -> str:
-    """Bring the file at `url` to `path`, whole or not at all; returns its sha256 hex digest.
+    """Download the file at `url` to `path`, whole or not at all; returns its sha256 hex digest.
 
     `url` is one of https, http or file; environment variables name proxies, as for requests.
     `sha256` is the wanted digest, `limit` the most bytes allowed. `timeout` is how many seconds
     connecting may take, and how long nothing, or less than 1 KiB a second, may come before the
-    next of the `attempts`. Two processes must not bring the same `path` at a time.
+    next of the `attempts`. Two processes must not download to the same `path` at a time.
 
-    Raises InputError where it can't be had, in one line; `path` is then as it was. After a cut
+    Raises InputError where that fails; `path` is then as it was. After a cut
     connection the same call goes on where this one ended, if the server can tell that the file
     has not changed (ETag or Last-Modified); after any other error it starts anew.
     """
@@ -54,6 +56,7 @@ def download(url, path, *, sha256=None, limit=LIMIT, timeout=30.0, attempts=5) -
 
 
 def _copy(url, part):
+    """Complete `part` from a file of this machine."""
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
         raise InputError(f"{url}: a file of another machine, file:///PATH is allowed")
@@ -69,6 +72,7 @@ def _copy(url, part):
 
 
 def _fetch(url, part, timeout, attempts):
+    """Complete `part` from the web. Raises Cut where the last of the attempts was cut too."""
     for attempt in range(attempts):
         if part.whole:  # of a process that was killed before it could publish
             return
@@ -86,6 +90,7 @@ def _fetch(url, part, timeout, attempts):
 
 
 def _attempt(url, part, timeout):
+    """Add to `part` what one connection gives. Raises Cut where it ends before the file."""
     # Bytes as they are stored: a digest and a range are of those, not of compressed ones.
     headers = {"Accept-Encoding": "identity"}
     if part.length:
@@ -103,7 +108,7 @@ def _attempt(url, part, timeout):
 
 
 class _Session(requests.Session):
-    """Leaves redirections to `_open`: requests reads their bodies to the end, be they endless."""
+    """Leaves redirections to `_open`: requests reads their bodies to the end, even endless ones."""
 
     def get_redirect_target(self, resp):
         return None
@@ -126,7 +131,10 @@ def _open(session, url, headers, timeout):
 
 
 def _begin(url, part, response):
-    """Make `part` ready for the body of `response`, or refuse that."""
+    """Make `part` ready for the body of `response`.
+
+    Raises Cut where another attempt may succeed, InputError where none will.
+    """
     code, headers = response.status_code, response.headers
     status = f"status {code} {http.client.responses.get(code, '')}".rstrip()
     if code >= 500 or code == 429:
@@ -144,7 +152,7 @@ def _begin(url, part, response):
 
 
 def _goes_on(part, headers):
-    """Whether a part of a file continues what has come; the size of the whole is noted."""
+    """Whether a partial response continues what has come; notes the size of the whole file."""
     found = re.fullmatch(r"bytes (\d+)-\d+/(?:(\d+)|\*)", headers.get("Content-Range", ""))
     if not found or int(found[1]) != part.length:
         return False
@@ -157,13 +165,13 @@ def _goes_on(part, headers):
 
 
 def _validator(headers):
-    """What says that a file is the same in every byte: a weak ETag does not."""
+    """The header by which a file is known to be the same in every byte; a weak ETag is none."""
     etag = headers.get("ETag", "")
     return etag if etag.startswith('"') else headers.get("Last-Modified")
 
 
 def _read(raw, part, timeout):
-    """All that comes; raises Cut where it is too slow or too little."""
+    """Write the body of a response to `part`. Raises Cut where it is too slow or ends too early."""
     since, before = time.monotonic(), part.length
     # Not read() or stream(): they wait for a full block, for hours where bytes come one by one.
     while block := raw.read1(_BLOCK, decode_content=False):
@@ -186,7 +194,7 @@ def _scheme(url, base=""):
 
 
 def _reason(error):
-    """The innermost cause, in a few words: what requests and urllib3 wrap it in is long."""
+    """The innermost cause of an error, in a few words: requests and urllib3 wrap it in many."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__
     if isinstance(error, http.client.IncompleteRead):

@@ -6,33 +6,39 @@
 
 import dataclasses
 import shutil
-import zipfile
 from pathlib import Path
 
 import mxnet as mx
 import numpy as np
 
+from ..data.accuracy import measure_accuracy
+from ..data.records import RecordDataset
 from ..networks.network import Network
 from ..networks.registry import check_name
-from ..utils.errors import InputError
-from ..utils.files import is_taken, new_folder, write_text
-from ..weights.card import markdown
+from ..utils.errors import InputError, naming
+from ..utils.files import is_taken, new_folder, sha256, write_text
+from ..weights.golden import (
+    BATCH,
+    GOLDEN,
+    compare_logits,
+    noise,
+    read_golden,
+    write_seeded_golden,
+)
 from ..weights.manifest import MANIFEST, params_of, parse_manifest, read_manifest, write_manifest
 from ..weights.parameters import load_weights, save_arrays, with_kinds
+from .readme import readme
 
-GOLDEN = "golden.npz"
 CARD = "README.md"
-SEED = 7
-TOLERANCE = 5e-3  # of the logits' standard deviation, as for the authors' golden numbers
 
 
 def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
     """Write an entry, the whole folder or nothing; returns it.
 
     `manifest` has spec and card; `arrays` are the parameters by their full names, saved as `dtype`
-    ("float16" halves the file, and the golden numbers are those of what was saved); `extra_files`
-    are copied in. Raises InputError where `directory` is not empty or can't be written, or the
-    parameters are not the network's.
+    ("float16" halves the file; the golden numbers are those of the parameters as saved);
+    `extra_files` are copied in. Raises InputError where `directory` is not empty or can't be
+    written, or the parameters are not the network's.
     """
     directory = Path(directory)
     check_name(manifest.model)
@@ -51,28 +57,28 @@ def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
             shutil.copy(file, folder)
         files = sorted(path.name for path in folder.iterdir())
         write_manifest(folder, manifest, files)
-        write_text(folder / CARD, markdown(parse_manifest(folder / MANIFEST)))
+        write_text(folder / CARD, readme(parse_manifest(folder / MANIFEST)))
     return directory
 
 
 def golden_input(spec):
-    """A normal input `(2, C, *input_size)` that needs no file."""
-    shape = (2, spec.in_channels, *spec.input_size)
-    return np.random.RandomState(SEED).normal(size=shape).astype("float32")
+    """The input of an entry's golden numbers: a normal batch `(2, C, *input_size)`."""
+    return noise((BATCH, spec.in_channels, *spec.input_size))
 
 
 def _write_golden(folder, spec, params):
+    """Write the golden numbers of saved parameters. Raises InputError where one is not finite."""
     x = golden_input(spec)
     net = Network(spec)
     load_weights(net, params)
     logits = _logits(net, x)
     if not np.isfinite(logits).all():
         raise InputError(f"{spec.name}: with these weights its logits are not finite")
-    np.savez_compressed(folder / GOLDEN, seed=SEED, shape=x.shape, logits=logits)
+    write_seeded_golden(folder, x.shape, logits)
 
 
 def check_golden(folder):
-    """Run an entry on its golden input: the largest difference, of the logits' deviation.
+    """Run an entry on its golden input: the largest difference, as a share of their deviation.
 
     Raises InputError where its files are damaged or the logits differ by more than `TOLERANCE`.
     """
@@ -80,40 +86,60 @@ def check_golden(folder):
     manifest = read_manifest(folder)
     if manifest.spec is None or GOLDEN not in manifest.sha256:
         raise InputError(f"{folder}: no golden numbers in it")
-    try:
-        with np.load(folder / GOLDEN) as golden:
-            seed, shape, expected = int(golden["seed"]), tuple(golden["shape"]), golden["logits"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile):
-        raise InputError(f"{folder / GOLDEN}: damaged golden numbers") from None
+    x, expected = read_golden(folder)
     net = Network(manifest.spec, len(manifest.class_names))
     load_weights(net, params_of(folder, manifest))
-    x = np.random.RandomState(seed).normal(size=shape).astype("float32")
     return compare_logits(_logits(net, x), expected, folder)
-
-
-def compare_logits(actual, expected, what):
-    """The largest difference, as a share of the expected logits' standard deviation.
-
-    Raises InputError where it is above `TOLERANCE`.
-    """
-    if actual.shape != expected.shape:
-        raise InputError(f"{what}: logits of {actual.shape}, expected {expected.shape}")
-    difference = float(np.abs(actual - expected).max() / expected.std())
-    if not difference <= TOLERANCE:
-        raise InputError(
-            f"{what}: logits differ by {difference:.1e} of their deviation, at most {TOLERANCE}"
-        )
-    return difference
 
 
 def _logits(net, x):
     return net(mx.nd.array(x)).asnumpy()
 
 
+def measure(folder, data, batch=32, threads=2):
+    """The accuracy of an entry on `data`, labelled pictures in indexed RecordIO, as its card says.
+
+    Each picture is seen once, as evaluation prepared it in training: `batch` pictures at a time,
+    decoded by `threads`. Raises InputError where either can't be used.
+    """
+    manifest = read_manifest(folder)
+    spec, size = manifest.spec, manifest.preprocess.size
+    if spec.ndim != 2:
+        raise InputError(f"{manifest.model} takes {spec.ndim} dimensions, pictures have 2")
+    if spec.head:
+        raise InputError(f"{manifest.model} labels pixels, {data} is of labelled pictures")
+    spec.check_input(size)
+    net = Network(spec, len(manifest.class_names))
+    ctx = mx.gpu() if mx.context.num_gpus() else mx.cpu()
+    load_weights(net, params_of(folder, manifest), ctx)
+    net.hybridize(static_alloc=True, static_shape=True)
+    with naming(data):
+        records = RecordDataset(data, net.classes)
+        accuracy = measure_accuracy(
+            lambda x: net(mx.nd.array(x, ctx=ctx)).asnumpy(),
+            records,
+            manifest.preprocess,
+            batch=batch,
+            threads=threads,
+        )
+        path = Path(data).absolute()
+        name = f"{path.parent.name}/{path.name} (sha256 {sha256(data)[:8]})"
+    return {
+        "data": name,
+        "top1": accuracy.top1,
+        **({} if accuracy.top5 is None else {"top5": accuracy.top5}),
+        "samples": accuracy.samples,
+        "bad_records": accuracy.bad_records,
+        "size": list(size),
+        "resize": manifest.preprocess.resize,
+        "images_per_second": round(accuracy.images_per_second, 2),
+    }
+
+
 def add_measurement(folder, measured):
-    """Write what was measured into an entry's manifest and card."""
+    """Write what `measure` returned into an entry's manifest and card."""
     manifest = read_manifest(folder)
     card = dataclasses.replace(manifest.card, measured=measured)
     manifest = dataclasses.replace(manifest, card=card, score=measured["top1"])
     write_manifest(folder, manifest, list(manifest.sha256))
-    write_text(Path(folder) / CARD, markdown(manifest))
+    write_text(Path(folder) / CARD, readme(manifest))

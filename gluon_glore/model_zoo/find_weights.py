@@ -1,4 +1,8 @@
-"""Weights by name: found on this machine, or brought here once."""
+"""Weights by name: found on this machine, or downloaded once into its cache.
+
+A catalogue's row leads to a published entry, whose files are downloaded, or to a released file,
+which is downloaded and imported. Both become entries of the cache.
+"""
 
 import os
 import re
@@ -9,26 +13,27 @@ from ..networks.paper import list_models
 from ..networks.registry import check_name, get_spec
 from ..utils.errors import InputError
 from ..utils.files import sha256, write_text
-from ..weights.card import Card, markdown
+from ..weights.card import Card
 from ..weights.manifest import MANIFEST, parse_manifest, read_manifest
 from .cache import (
     SOURCES,
     Found,
     default_root,
-    described,
     digests,
     installed,
+    locked_folder,
     origins,
     record,
     recorded,
     verified,
-    whole,
-    work,
+    verified_entry,
+    with_manifest,
 )
 from .catalogue import DIGEST, NAME, SMALL, Row, find_row, mirror_address, releases, rows, shipped
 from .download import LIMIT, download
 from .entry import CARD
 from .import_weights import import_weights
+from .readme import readme
 
 _HASH = re.compile(r"[0-9a-f]{8,64}")
 _URL = re.compile(r"\w+://")
@@ -53,41 +58,21 @@ def find_weights(name, pretrained=True, root=None) -> Found:
         )
     text = os.fspath(pretrained)
     if _URL.match(text):
-        return bring(_row_of(name, text), root)
+        return _fetch(_row_of(name, text), root)
     path = Path(text).expanduser()
     if _HASH.fullmatch(text) and not path.exists():
         return _by_hash(name, text, root)
     if path.is_dir():
         return verified(path)
     if path.suffix == ".params" or not path.is_file():
-        return described(path)
-    return import_file(name, path, root)
+        return with_manifest(path)
+    return _import_file(name, path, root)
 
 
-def _by_name(name, root):
-    flat = root / f"{name}-0000.params"
-    if flat.is_file():
-        return described(flat)
-    row = find_row(shipped(), name)
-    here = None if row else brought(name, root)
-    if here:
-        return whole(here[0])
-    row = row or find_row(rows(), name)
-    if row is not None:
-        return bring(row, root)
-    hashes = ", ".join(digests(manifest)[0][:8] for _, manifest in installed(name, root))
-    if not hashes:
-        get_spec(name)  # names the closest where there is no such network
-    others = f"; by path or hash only: {hashes}" if hashes else ""
-    raise InputError(
-        f"no weights for {name}: the catalogue has none, and there is no {flat}{others}"
-    )
+def cached(name, root=None):
+    """The newest entry that came through a catalogue before, as (folder, manifest), or None.
 
-
-def brought(name, root=None):
-    """The newest entry to which the catalogues led before, as (folder, manifest), or None.
-
-    No network is needed to know it.
+    `root` is that of the cache. Nothing is asked over the network.
     """
     root = Path(root or default_root()).expanduser()
     mirror = mirror_address()
@@ -100,23 +85,45 @@ def brought(name, root=None):
     return next((e for e in installed(name, root) if followed & origins(e[1])), None)
 
 
+def _by_name(name, root):
+    """The weights that `pretrained=True` means. Raises InputError where there are none."""
+    flat = root / f"{name}-0000.params"
+    if flat.is_file():
+        return with_manifest(flat)
+    row = find_row(shipped(), name)
+    here = None if row else cached(name, root)
+    if here:
+        return verified_entry(here[0])
+    row = row or find_row(rows(), name)
+    if row is not None:
+        return _fetch(row, root)
+    hashes = ", ".join(digests(manifest)[0][:8] for _, manifest in installed(name, root))
+    if not hashes:
+        get_spec(name)  # names the closest where there is no such network
+    others = f"; by path or hash only: {hashes}" if hashes else ""
+    raise InputError(
+        f"no weights for {name}: the catalogue has none, and there is no {flat}{others}"
+    )
+
+
 def _by_hash(name, digits, root):
+    """The weights whose sha256 begins with `digits`. Raises InputError where there are none."""
     known = set()
     for folder, manifest in installed(root=root):
         for digest in digests(manifest):
             if digest.startswith(digits):
-                return whole(folder)
+                return verified_entry(folder)
             known |= {digest[:8]} if manifest.model == name else set()
     for row in rows():
         if row.sha256 and row.sha256.startswith(digits):
-            return bring(row, root)
+            return _fetch(row, root)
         known |= {row.sha256[:8]} if row.sha256 and row.name == name else set()
     known = ", ".join(sorted(known)) or "none"
     raise InputError(f"no weights {digits} for {name}, known: {known}")
 
 
 def _row_of(name, url):
-    """The row of an address, one that the catalogue knows or the user's own."""
+    """The catalogue's row of an address, or one made for an address that it does not have."""
     url = re.sub(r"/[^/]+\.params$", "", url).rstrip("/")
     for row in releases():
         if url in (row.url, row.source):
@@ -124,22 +131,22 @@ def _row_of(name, url):
     return Row(name, url, url, "not said", "not said", "none", "", None)
 
 
-def bring(row, root):
-    """The entry of a row: the one here, or a download."""
+def _fetch(row, root):
+    """The weights of a catalogue's row: those here, else downloaded."""
     if row.packaged:
         return verified(row.packaged)
     folder = _installed_from(row, root)
     if folder is None:
-        with work(root) as temporary:
+        with locked_folder(root) as temporary:
             folder = _installed_from(row, root)  # another process may have been first
             if folder is None:
-                fetch = _download_entry if row.is_entry else _download_release
-                folder = fetch(row, root, temporary)
-    return whole(folder)
+                download_row = _download_entry if row.is_entry else _download_release
+                folder = download_row(row, root, temporary)
+    return verified_entry(folder)
 
 
 def _installed_from(row, root):
-    """The entry that a row led to, None where it was never followed."""
+    """The folder of the entry that came from a row's address, None where none has."""
     digest = row.sha256 or recorded(root).get(row.source)
     for folder, manifest in installed(root=root):
         if manifest.card.source == row.source or digest in origins(manifest):
@@ -148,13 +155,16 @@ def _installed_from(row, root):
 
 
 def _import_name(name):
-    """What to import a file as. None: what it is, 2-D networks' weights go into 3-D ones too."""
+    """The name under which to import a file that is to fill the network `name`.
+
+    None for a 3-D network: the file may be of a 2-D one, and names itself.
+    """
     return None if name in list_models() and get_spec(name).ndim == 3 else name
 
 
 def _download_release(row, root, temporary):
-    """Download and import a released file."""
-    get_spec(row.name)  # before hundreds of megabytes come for no network
+    """Download a released file and import it; returns the folder of its entry in the root."""
+    get_spec(row.name)  # refuses an unknown name before hundreds of megabytes come
     name = Path(unquote(urlsplit(row.url).path)).name
     file = root / f".{re.sub('[^A-Za-z0-9_.-]', '_', name)}"  # hidden; a later call goes on there
     digest = download(row.url, file)
@@ -170,12 +180,12 @@ def _download_release(row, root, temporary):
     return _install(entry, root)
 
 
-def import_file(name, path, root):
-    """An archive or PyTorch file on this machine, imported once."""
+def _import_file(name, path, root):
+    """The weights of an archive or PyTorch file on this machine, imported once."""
     digest = sha256(path)
     folder = _imported_from(digest, root)
     if folder is None:
-        with work(root) as temporary:
+        with locked_folder(root) as temporary:
             folder = _imported_from(digest, root)  # another process may have been first
             if folder is None:
                 card = Card(str(path), digest)
@@ -183,20 +193,21 @@ def import_file(name, path, root):
                     path, temporary / "entry", _import_name(name), card, compare=False
                 )
                 folder = _install(entry, root)
-    return whole(folder)
+    return verified_entry(folder)
 
 
 def _imported_from(digest, root):
+    """The folder of the entry imported from a file of this sha256, None where there is none."""
     entries = installed(root=root)
     return next((folder for folder, m in entries if m.card.source_sha256 == digest), None)
 
 
 def _download_entry(row, root, temporary):
-    """Download a published entry, each file under the checksum of its manifest."""
+    """Download a published entry, each file checked by the manifest; returns its folder."""
     folder = temporary / "entry"
     url = f"{row.url}/{MANIFEST}"
     download(url, folder / MANIFEST, limit=SMALL)
-    manifest = _read_strangers(folder / MANIFEST, url)
+    manifest = _read_downloaded(folder / MANIFEST, url)
     if _import_name(row.name) not in (None, manifest.model):
         raise InputError(f"{row.url}: weights of {manifest.model}, not of {row.name}")
     (digest,) = digests(manifest)
@@ -207,13 +218,16 @@ def _download_entry(row, root, temporary):
         download(f"{row.url}/{name}", file, sha256=checksum, limit=left)
         left -= file.stat().st_size
         os.replace(file, folder / name)
-    write_text(folder / CARD, markdown(manifest))  # no checksum vouches for one that is there
+    write_text(folder / CARD, readme(manifest))  # no checksum vouches for theirs
     record(root, row.source, digest)
     return _install(folder, root)
 
 
-def _read_strangers(file, url):
-    """A manifest that was downloaded: its names will be those of files and folders here."""
+def _read_downloaded(file, url):
+    """The manifest in a file that came from `url`.
+
+    Its names will be those of files and folders here: raises InputError where they can't be.
+    """
     try:
         manifest = parse_manifest(file)
         names = [manifest.model, *manifest.sha256]
@@ -228,7 +242,7 @@ def _read_strangers(file, url):
 
 
 def _refuse_change(row, digest, root):
-    """Refuse what is not as the catalogue says, or not as it was at this address before."""
+    """Raise InputError where a digest is not the catalogue's, or not the address's first one."""
     first = recorded(root).get(row.source)
     for wanted, where in ((row.sha256, "the catalogue"), (first, root / SOURCES)):
         if wanted not in (None, digest):
@@ -238,10 +252,10 @@ def _refuse_change(row, digest, root):
 
 
 def _install(folder, root):
-    """Move an entry to its place in the root."""
+    """Move an entry to its place in the root, and return that."""
     manifest = read_manifest(folder)
     place = root / f"{manifest.model}-{digests(manifest)[0][:8]}"
     if place.exists():  # the same parameters, damaged since, or of another source
-        os.replace(place, root / ".bring" / "old")
+        os.replace(place, folder.with_name("old"))  # in the folder of `locked_folder`
     os.replace(folder, place)
     return place

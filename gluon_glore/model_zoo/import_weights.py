@@ -1,4 +1,4 @@
-"""From a file of somebody else's to an entry of the model zoo."""
+"""Import: a file of somebody else's weights becomes an entry of the model zoo."""
 
 import contextlib
 import dataclasses
@@ -15,6 +15,7 @@ from ..convert.archive import extract_release, find_release
 from ..convert.compare import released_logits
 from ..convert.mxnet_release import read_release
 from ..convert.pytorch import read_pytorch
+from ..convert.tar_members import BZIP2, GZIP, XZ
 from ..data.image import Preprocess
 from ..networks.network import Network
 from ..networks.paper import list_models
@@ -23,13 +24,13 @@ from ..plan.spec import NetSpec
 from ..utils.errors import InputError, naming
 from ..utils.files import sha256
 from ..weights.card import Card
+from ..weights.golden import compare_logits
 from ..weights.manifest import Manifest
 from ..weights.parameters import set_weights
 from ..weights.params_file import MAGIC
 from .catalogue import releases
-from .entry import compare_logits, golden_input, write_entry
+from .entry import golden_input, write_entry
 
-COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")  # gzip, bzip2, xz
 UNPREPARED = "how pictures become its input is not known: they are taken as they are"
 
 
@@ -43,7 +44,7 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
     the catalogue says of a file so called with that network), `preprocess` how its input is made
     (default: the authors' way). With `compare` the released symbol itself runs once on MXNet's
     plain operators, and the logits must agree. Raises InputError where the file is damaged or
-    hostile, or no network here, naming the parameters that have no counterpart.
+    hostile, or of no network here, naming the parameters that have no counterpart.
     """
     path = Path(path)
     with tempfile.TemporaryDirectory() as temporary, _as_of(path, temporary):
@@ -69,7 +70,7 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
 
 
 def _known_card(path, name):
-    """The card of a file that is called as one of the catalogue and holds the network it should."""
+    """A file's card: what the catalogue says where it has a file so called, of that network."""
     card = Card(str(path))
     for row in releases():
         if row.name == name and row.source.endswith(f"/{path.name}"):
@@ -84,7 +85,7 @@ def _known_card(path, name):
 
 @contextlib.contextmanager
 def _as_of(path, temporary):
-    """What is refused of a file taken out of an archive is refused of the archive."""
+    """Name the archive, not the file unpacked to `temporary`, in what is raised inside."""
     try:
         yield
     except InputError as error:
@@ -101,7 +102,7 @@ def _preprocess(spec):
 
 
 def _release_files(path, temporary):
-    """Symbol and parameter file of what `path` is, None for a PyTorch file.
+    """(symbol, parameter file) of the MXNet network at `path`, None where it is a PyTorch file.
 
     Raises InputError where it is neither.
     """
@@ -119,7 +120,7 @@ def _release_files(path, temporary):
         return symbol, path
     if zipfile.is_zipfile(path) or head[:1] == pickle.PROTO:
         return None
-    if head[257:262] == b"ustar" or head.startswith(COMPRESSED):
+    if head[257:262] == b"ustar" or head.startswith((GZIP, BZIP2, XZ)):
         return extract_release(path, Path(temporary))
     raise InputError(
         f"{path}: neither an archive with an MXNet network, nor its parameters, nor a PyTorch file"
@@ -144,13 +145,14 @@ def find_name(spec):
 
 
 def _check_name(name, spec, path):
-    """`name`, unless it is that of a registered network of other layers."""
+    """`name`; raises InputError where it is that of a registered network of other layers."""
     if name in list_models() and _outline(get_spec(name)) != _outline(spec):
         raise InputError(f"{path}: another network than {name}, its extra units: {spec.placement}")
     return name
 
 
 def _layers(spec):
+    """All that a spec's layers are, but for BatchNorm's eps: to be compared."""
     spec = dataclasses.replace(spec, eps=0.0)
     layers = (*spec.plan(), *spec.head_plan())
     return spec.in_channels, spec.stem_conv, spec.stem_pool, layers
@@ -163,12 +165,12 @@ def _outline(spec):
 
 
 def _named(found, name):
-    """The spec under its name; where the file names no input, with that of the registered one."""
+    """The spec under its name; with the registered one's input size where the file has none."""
     spec = dataclasses.replace(found.spec, name=name)
     if name not in list_models():
         return spec
-    said = spec.input_size != NetSpec.input_size
-    return spec if said else dataclasses.replace(spec, input_size=get_spec(name).input_size)
+    in_file = spec.input_size != NetSpec.input_size
+    return spec if in_file else dataclasses.replace(spec, input_size=get_spec(name).input_size)
 
 
 def _compare(spec, arrays, release):

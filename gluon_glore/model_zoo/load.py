@@ -1,6 +1,5 @@
-"""From what a user names (training run, checkpoint, zoo entry, network) to a Gluon network."""
+"""Networks with weights, by name or from a folder: a training run, a checkpoint, a zoo entry."""
 
-import dataclasses
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,79 +17,15 @@ from .find_weights import find_weights
 from .transfer import fill
 
 
-def load_network(model, weights=None, class_names=None):
-    """Load a Gluon network with its weights: (Network, Manifest).
-
-    `model` is a training run's directory (its newest checkpoint), a checkpoint, a zoo entry, or a
-    name with `weights`, all that `get_model` takes as `pretrained` (default: the catalogue's), and
-    `class_names`, a text file with one name a line (default: those of the weights, else numbers).
-    Raises InputError where something is missing, damaged or another network's.
-    """
-    folder = Path(model)
-    if folder.is_dir():
-        refuse_extras(model, weights, class_names)
-        if (folder / MANIFEST).is_file():
-            manifest = read_manifest(folder)
-        else:
-            folder, manifest = newest_checkpoint(folder, lambda text: print(text, file=sys.stderr))
-        found = Found(params_of(folder, manifest), manifest)
-        return fill_model(manifest.model, found), manifest
-    if folder.name != str(model):  # a path, as no network's name is
-        raise InputError(f"{model}: no such directory")
-    found = find_weights(model, weights or True)
-    spec = found_spec(model, found)
-    _refuse_flat(spec, found.params)
-    manifest = found.manifest or _manifest_of(spec)
-    if class_names is not None:
-        manifest = replace(manifest, class_names=tuple(read_names(class_names)))
-    net = fill_model(model, found)
-    if not found.manifest and class_names is None:
-        manifest = replace(manifest, class_names=tuple(str(i) for i in range(net.classes)))
-    if len(manifest.class_names) != net.classes:
-        raise InputError(
-            f"{found.params}: {net.classes} classes, given {len(manifest.class_names)} names"
-        )
-    return net, manifest
-
-
-def _refuse_flat(spec, params):
-    """Raise InputError for a 2-D network's weights in a 3-D one: its classifier would be random."""
-    if spec.ndim == 3 and all(array.ndim < 5 for array in load_arrays(params).values()):
-        raise InputError(
-            f"{params}: weights of a network of pictures, with which {spec.name} can begin to be "
-            "trained, but not yet tell classes apart"
-        )
-
-
-def _manifest_of(spec):
-    """What is assumed of a parameter file that comes without: pictures prepared as the paper's.
-
-    So are the frames of a video, and its clips: the network's own length, every 8th frame.
-    """
-    if spec.in_channels != 3 or spec.ndim == 1:
-        raise InputError(
-            f"{spec.name} does not take RGB pictures: give a training run, a zoo entry or an "
-            "exported folder, which say how its input is prepared"
-        )
-    manifest = Manifest(spec.name, (), Preprocess.for_size(spec.input_size[-2:]))
-    return replace(manifest, clip=clip_of(manifest))
-
-
-def refuse_extras(model, weights, class_names):
-    """Raise InputError where weights or class names are given for what holds its own."""
-    if weights or class_names:
-        raise InputError(f"{model} holds its own weights and class names, give no others")
-
-
 def get_model(name, classes=None, pretrained=False, ctx=None, root=None) -> Network:
     """A registered network: pixels `(B, C, *space)` -> logits `(B, classes)`.
 
     `classes` defaults to those of the weights, or without weights to the network's own: 1000 of
     ImageNet, 400 of Kinetics.
-    `pretrained`: False gives an uninitialised network. True brings the weights that the catalogue
-    has (`python -m gluon_glore list`), once; others are named by the first 8 digits of their
-    sha256, by an address, or by a path to a parameter file, zoo entry, released archive or PyTorch
-    file. A manifest beside a parameter file is followed: placement and BatchNorm eps of its
+    `pretrained`: False gives an uninitialised network. True takes the weights that the catalogue
+    has (`python -m gluon_glore list`), downloaded once; others are named by the first 8 digits of
+    their sha256, by an address, or by a path to a parameter file, zoo entry, released archive or
+    PyTorch file. A manifest beside a parameter file is followed: placement and BatchNorm eps of its
     network, classes, checksum. Where `classes` is given and the weights have others, the classifier
     is new; weights of a 2-D network are inflated into a 3-D one, whose classifier and extra units
     then are new.
@@ -105,11 +40,46 @@ def get_model(name, classes=None, pretrained=False, ctx=None, root=None) -> Netw
     return fill_model(name, find_weights(name, pretrained, root), classes, ctx)
 
 
+def load_network(model, weights=None, class_names=None):
+    """Load a Gluon network with its weights: (Network, Manifest).
+
+    `model` is a training run's directory (its newest checkpoint), a checkpoint, a zoo entry, or a
+    name with `weights`, all that `get_model` takes as `pretrained` (default: the catalogue's), and
+    `class_names`, a text file with one name a line (default: those of the weights, else numbers).
+    Raises InputError where something is missing, damaged or another network's.
+    """
+    folder = Path(model)
+    if folder.is_dir():
+        _refuse_extras(model, weights, class_names)
+        if (folder / MANIFEST).is_file():
+            manifest = read_manifest(folder)
+        else:
+            folder, manifest = newest_checkpoint(folder, lambda text: print(text, file=sys.stderr))
+        found = Found(params_of(folder, manifest), manifest)
+        return fill_model(manifest.model, found), manifest
+    if folder.name != str(model):  # a path, as no network's name is
+        raise InputError(f"{model}: no such directory")
+    found = find_weights(model, weights or True)
+    spec = found_spec(model, found)
+    _refuse_flat(spec, found.params)
+    manifest = found.manifest or _assumed_manifest(spec)
+    if class_names is not None:
+        manifest = replace(manifest, class_names=tuple(read_names(class_names)))
+    net = fill_model(model, found)
+    if not found.manifest and class_names is None:
+        manifest = replace(manifest, class_names=tuple(str(i) for i in range(net.classes)))
+    if len(manifest.class_names) != net.classes:
+        raise InputError(
+            f"{found.params}: {net.classes} classes, given {len(manifest.class_names)} names"
+        )
+    return net, manifest
+
+
 def fill_model(name, found, classes=None, ctx=None) -> Network:
-    """The network `name` with the weights that were found, see `get_model`."""
+    """The network `name` with the weights that `find_weights` found, see `get_model`."""
     spec = found_spec(name, found)
     arrays = load_arrays(found.params)
-    if spec.ndim == 3 and all(array.ndim < 5 for array in arrays.values()):
+    if _are_flat(arrays, spec):
         net = Network(spec, classes)
         net.initialize(ctx=ctx)
         fill(net, found.params, "the file", arrays, allow_missing=True, skip_classifier=True)
@@ -127,7 +97,7 @@ def fill_model(name, found, classes=None, ctx=None) -> Network:
 
 
 def found_spec(name, found):
-    """The spec of the network `name` as its weights have it.
+    """The spec of the network `name`, with the units and BatchNorm eps of the weights found for it.
 
     Raises InputError where the weights are another network's, 2-D ones for a 3-D network excepted.
     """
@@ -147,8 +117,46 @@ def found_spec(name, found):
     raise InputError(f"{found.params}: weights of {manifest.model}, not of {name}")
 
 
+def _refuse_extras(model, weights, class_names):
+    """Raise InputError where weights or class names are given for what holds its own."""
+    if weights or class_names:
+        raise InputError(f"{model} holds its own weights and class names, give no others")
+
+
+def _refuse_flat(spec, params):
+    """Raise InputError for a 2-D network's weights in a 3-D one: its classifier would be random."""
+    if _are_flat(load_arrays(params), spec):
+        raise InputError(
+            f"{params}: weights of a network of pictures, with which {spec.name} can begin to be "
+            "trained, but not yet tell classes apart"
+        )
+
+
+def _are_flat(arrays, spec):
+    """Whether arrays are of a 2-D network and the spec of a 3-D one."""
+    return spec.ndim == 3 and all(array.ndim < 5 for array in arrays.values())
+
+
+def _assumed_manifest(spec):
+    """The manifest of a parameter file that comes without: pictures are prepared as the paper's.
+
+    So are the frames of a video, whose clips are every 8th frame, as many as the network takes.
+    Raises InputError where the network does not take RGB.
+    """
+    if spec.in_channels != 3 or spec.ndim == 1:
+        raise InputError(
+            f"{spec.name} does not take RGB pictures: give a training run, a zoo entry or an "
+            "exported folder, which say how its input is prepared"
+        )
+    manifest = Manifest(spec.name, (), Preprocess.for_size(spec.input_size[-2:]))
+    return replace(manifest, clip=clip_of(manifest))
+
+
 def _body(spec):
-    """What weights that are called as a registered network must share with it."""
-    head = spec.head and dataclasses.replace(spec.head, units=0, auxiliary=0)
-    spec = dataclasses.replace(spec, extras=(), eps=0.0, head=head)
+    """The layers that weights called as a registered network must share with it.
+
+    Extra units, auxiliary heads and BatchNorm's eps may differ.
+    """
+    head = spec.head and replace(spec.head, units=0, auxiliary=0)
+    spec = replace(spec, extras=(), eps=0.0, head=head)
     return (*spec.plan(), *spec.head_plan())

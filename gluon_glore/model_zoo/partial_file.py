@@ -1,4 +1,4 @@
-"""What has come of a file so far: beside its place, with a note of where it came from."""
+"""The part of a file that has been downloaded so far, and a note of where it comes from."""
 
 import hashlib
 import json
@@ -16,16 +16,16 @@ _HEAD = 512  # bytes in which a page must have begun
 
 
 class Cut(InputError):
-    """Less has come than should; another attempt may bring the rest."""
+    """The connection was cut before the end; another attempt may get the rest."""
 
 
 class Part:
-    """`length` bytes of `size` (None: unknown) of the file at `url`, in `.part` beside `path`.
+    """The first `length` of the `size` bytes (None: unknown) of the file at `url`, in `PATH.part`.
 
-    A context: after Cut, Ctrl-C or kill -9 the bytes stay, if they have a `validator` by which to
-    know the rest of the same file; then `.part.json` says so, and the next Part of the same `path`
-    and `url` goes on from there. Any other end removes both. Raises InputError for a web page and
-    for more than `limit` bytes.
+    A context manager. After Cut, Ctrl-C or kill -9 the bytes stay if there is a `validator` by
+    which a server knows the same file again; `PATH.part.json` has it, and the next Part of the same
+    `path` and `url` goes on from there. Any other end removes both. Raises InputError for a web
+    page and for more than `limit` bytes.
     """
 
     def __init__(self, path, url, limit):
@@ -63,11 +63,11 @@ class Part:
 
     @property
     def whole(self):
-        """Whether all bytes have come. Never where the server did not say how many there are."""
+        """Whether all bytes have come; False where the server does not say how many there are."""
         return self.length == self.size
 
     def start(self, size, validator):
-        """Begin, or begin again, with nothing."""
+        """Begin, or begin again, with no bytes."""
         self.allow(size)
         self._file.truncate(0)
         self._clear(size, validator)
@@ -120,5 +120,5 @@ def blocks(file):
 
 
 def web_page(url):
-    """The refusal of what is a page about a file, or about an error, and no file."""
+    """The InputError for a page, say of an error, that came in the place of a file."""
     return InputError(f"{url}: a web page, not a file")

@@ -11,10 +11,10 @@ from ..networks.registry import check_name
 from ..utils.errors import InputError, naming
 from ..weights.card import Card
 from ..weights.manifest import MANIFEST, Manifest, parse_manifest
+from ..weights.run_folder import validation_set
 from .catalogue import FILE, NAME, add_to_catalogue, read_catalogue
-from .entry import add_measurement, write_entry
+from .entry import add_measurement, measure, write_entry
 from .load import load_network
-from .measure import measure
 
 SOURCE = "a training run, see config.yaml and metrics.jsonl"
 KEPT = ("config.yaml", "metrics.jsonl")  # of a run
@@ -41,11 +41,11 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
         name, manifest.class_names, manifest.preprocess, spec=net.spec, card=card or Card(SOURCE)
     )
     arrays = {key: param.data().asnumpy() for key, param in net.collect_params().items()}
-    data = data or _validation_set(run)
+    data = data or validation_set(run)
     files = [run / file for file in KEPT if (run / file).is_file()]
     if (zoo / FILE).is_file():
         read_catalogue(zoo / FILE)  # refuses a damaged one before the work is done
-    with naming(zoo), _work(zoo) as temporary:
+    with naming(zoo), _temporary_folder(zoo) as temporary:
         dtype = "float16" if half else "float32"
         folder = write_entry(temporary / "entry", entry, arrays, files, dtype)
         digest = parse_manifest(folder / MANIFEST).sha256[f"{name}-0000.params"]
@@ -64,7 +64,7 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
 
 
 def _check_name(name, model):
-    """The name of an entry, unless it can't be a folder's or is that of another network."""
+    """`name`; raises InputError where it can't be a folder's, or is that of another network."""
     check_name(name, NAME)
     if name != model and name in list_models():
         raise InputError(f"{name} is another network than {model}, give it a name of its own")
@@ -72,8 +72,8 @@ def _check_name(name, model):
 
 
 @contextlib.contextmanager
-def _work(zoo):
-    """A folder to work in, in the zoo; after an error a zoo goes that was not there before."""
+def _temporary_folder(zoo):
+    """A temporary folder in the zoo. After an error a zoo that was not there before is removed."""
     new = not zoo.exists()
     zoo.mkdir(parents=True, exist_ok=True)
     try:
@@ -87,14 +87,8 @@ def _work(zoo):
 
 
 def _run_of(folder):
-    """The directory of a checkpoint's run, or of a run."""
+    """The directory of the run that a checkpoint is of; a run's own directory as it is."""
     with contextlib.suppress(IndexError):
         if folder.parent.name == "checkpoints":
             return folder.resolve().parents[1]
     return folder
-
-
-def _validation_set(run):
-    from gluon_glore.weights.run_folder import validation_set
-
-    return validation_set(run)

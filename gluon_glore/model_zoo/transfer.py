@@ -1,4 +1,7 @@
-"""What one network has learned, put into another: a backbone with a new head, 2-D into 3-D."""
+"""Transfer: one network starts from the weights of another.
+
+A backbone is taken over under a new head; a 2-D network's kernels are inflated into a 3-D one's.
+"""
 
 from pathlib import Path
 
@@ -37,18 +40,42 @@ def transfer_weights(block, source, *, allow_missing=False, skip_classifier=Fals
         network's backbone; initialised where the options let parameters keep their values.
     source : a network's name (its weights in the model zoo), a parameter file, or a `Network` or
         another Block with its parameter names.
-    allow_missing : parameters that the source lacks keep their values, as of units or heads that
-        the other network has not.
+    allow_missing : parameters that the source lacks, as those of extra units, keep their values.
     skip_classifier : the source's classifier is left out, and the block's own keeps its values.
 
     Returns the names of the parameters that kept their values, in the block's order. Raises
     InputError naming the parameters that differ, or one that is to keep its values and has none.
     """
-    return fill(block, *read_source(source), allow_missing, skip_classifier)
+    return fill(block, *_read_source(source), allow_missing, skip_classifier)
+
+
+def inflate_weights(net, source, *, allow_missing=False, skip_classifier=False):
+    """Fill a 3-D `Network` with the weights of a 2-D one, all of it or nothing.
+
+    Convolution weights `(O, I, H, W)` become `(O, I, T, H, W)`: repeated T times and divided by T.
+    All others are copied. The 2-D network that fits is `Network(net.spec.flattened())`.
+
+    A clip of one frame repeated then gives the values of the frame. Exceptions are the ends of the
+    clip, where kernels see padding, and what is behind GloRe units without `normalize`, which sum
+    over more locations.
+
+    Parameters and result are those of `transfer_weights`. Raises InputError as that does, and where
+    the network is not 3-D or the source not 2-D.
+    """
+    if not isinstance(net, Network) or net.spec.ndim != 3:
+        raise InputError(f"inflate_weights fills a Network of 3 dimensions, given {_title(net)}")
+    title, place, arrays = _read_source(source)
+    for name, array in arrays.items():
+        if array.ndim == 5:
+            raise InputError(f"{title}: not a 2-D network's weights, {name} is {array.shape}")
+    return fill(net, title, place, arrays, allow_missing, skip_classifier)
 
 
 def fill(block, title, place, arrays, allow_missing, skip_classifier):
-    """`transfer_weights` of what `read_source` returned. Raises what it raises."""
+    """`transfer_weights` of `arrays`, whose origin messages call `title` and `place`.
+
+    Raises InputError as that does.
+    """
     params = block.collect_params()
     own = set()
     if skip_classifier:
@@ -65,8 +92,8 @@ def fill(block, title, place, arrays, allow_missing, skip_classifier):
     return kept
 
 
-def read_source(source):
-    """A source's title and place in messages, and its arrays by full name.
+def _read_source(source):
+    """(title, place, arrays) of a source: its two names in messages, its arrays by full name.
 
     Raises InputError where a file can't be read or a Block's parameters have no values yet.
     """
@@ -76,11 +103,11 @@ def read_source(source):
         return path, "the file", load_arrays(path)
     for name, param in source.collect_params().items():
         if not is_initialized(param):
-            raise InputError(f"{title_of(source)}: {name} has no values to take over")
-    return title_of(source), "the source", plain_names(named_arrays(source))
+            raise InputError(f"{_title(source)}: {name} has no values to take over")
+    return _title(source), "the source", plain_names(named_arrays(source))
 
 
-def title_of(block):
+def _title(block):
     """What a block is called in messages."""
     if not isinstance(block, Network):
         return f"a {type(block).__name__}"
@@ -88,30 +115,10 @@ def title_of(block):
 
 
 def _inflate(array, shape):
+    """`array` as a parameter of `shape`, a 2-D kernel repeated in time; None where it can't be."""
     if len(shape) != 5 or array.ndim == 5:
         return fit_as_is(array, shape)
     frame = fit_as_is(array, shape[:2] + shape[3:])
     if frame is None:
         return None
     return mx.nd.broadcast_to(frame.expand_dims(axis=2), shape) / shape[2]
-
-
-def inflate_weights(net, source, *, allow_missing=False, skip_classifier=False):
-    """Fill a 3-D `Network` with the weights of a 2-D one, all of it or nothing.
-
-    Convolution weights `(O, I, H, W)` become `(O, I, T, H, W)`: repeated T times and divided by T.
-    All others are copied. The 2-D network that fits is `Network(net.spec.flattened())`.
-
-    A repeated frame then gives the values of the frame, but at the ends of the clip, where kernels
-    see padding, and behind GloRe units without `normalize`, which sum over more locations.
-
-    Parameters and result are those of `transfer_weights`. Raises InputError as that does, and where
-    the network is not 3-D or the source not 2-D.
-    """
-    if not isinstance(net, Network) or net.spec.ndim != 3:
-        raise InputError(f"inflate_weights fills a Network of 3 dimensions, given {title_of(net)}")
-    title, place, arrays = read_source(source)
-    for name, array in arrays.items():
-        if array.ndim == 5:
-            raise InputError(f"{title}: not a 2-D network's weights, {name} is {array.shape}")
-    return fill(net, title, place, arrays, allow_missing, skip_classifier)

@@ -1,16 +1,15 @@
-"""Checks of weights: checksum, golden numbers, accuracy."""
+"""Verification of weights: checksums, golden numbers, accuracy."""
 
 from pathlib import Path
 
 from ..utils.errors import InputError
 from ..weights.manifest import read_manifest
-from .entry import check_golden
+from .entry import check_golden, measure
 from .find_weights import find_weights
-from .measure import measure
 
 
 def verify(model, weights=None, data=None, batch=32):
-    """Check a zoo entry, and print a line for each check that it stood.
+    """Check a zoo entry, and print a line for each check that it passed.
 
     `model` is a network's name, with `weights` as `get_model` takes them (default: the
     catalogue's), or an entry's folder. With `data`, indexed RecordIO, its accuracy is measured,

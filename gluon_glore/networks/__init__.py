@@ -1,1 +1,1 @@
-"""Networks by name, as one HybridBlock, as a graph, and what they cost."""
+"""Networks: rows by name, the HybridBlock of one, the graph of a symbol file, and their cost."""

@@ -8,7 +8,7 @@ from mxnet.gluon import HybridBlock, nn
 from ..layers.basic import GlobalAveragePool, Norm, convolution, max_pool
 from ..layers.dual_path import DualPath, OnResidualPath
 from ..layers.fcn_head import AuxiliaryHead, ConvNorm, pixel_classifier
-from ..layers.functional import enlarge, flatten_locations
+from ..layers.functional import flatten_locations, upsample
 from ..layers.glore import GloRe
 from ..layers.non_local import NonLocal
 from ..layers.residual import Residual
@@ -96,4 +96,4 @@ class Network(HybridBlock):
         if self.spec.ndim == 1:
             x = flatten_locations(F, x, axes=1)
         y = self.output(self.features(x))
-        return enlarge(F, y, x, self.spec.total_stride) if self.spec.head else y
+        return upsample(F, y, x, self.spec.total_stride) if self.spec.head else y

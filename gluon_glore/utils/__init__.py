@@ -1,1 +1,1 @@
-"""What every folder uses and what knows nothing of networks, without MXNet."""
+"""Helpers that every folder uses. They know nothing of networks and import no MXNet."""

@@ -12,9 +12,9 @@ class Card:
     """What a zoo entry says of its weights, beside the network's own description.
 
     `source` is the address or file they are from and `source_sha256` its digest, `origin` who made
-    them. `claimed` is the accuracy their makers give, in words. `measured`: what was measured here,
-    as `train.evaluate` writes it (data, top1, top5, samples, ...); empty where nothing was.
-    `checked` are the checks that were made, `notes` what was changed on the way, a line each.
+    them. `claimed` is the accuracy their makers give, in words. `measured` is the accuracy that was
+    measured here, as `model_zoo.entry.measure` returns it, empty where none was. `checked` are the
+    checks that were made, `notes` what the import changed, a line each.
     """
 
     source: str
@@ -42,7 +42,7 @@ class Card:
 
 
 def read_card(fields) -> Card:
-    """The card of its YAML fields. Raises InputError where they are not one's."""
+    """The card that `Card.fields` wrote. Raises InputError where its fields are not a card's."""
     try:
         card = Card(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
         card.measured_text  # noqa: B018 - its fields are numbers
@@ -55,45 +55,3 @@ def read_card(fields) -> Card:
     if not all(isinstance(text, str) for text in texts):
         raise InputError("damaged model card: its fields are texts")
     return card
-
-
-def markdown(manifest):
-    """A manifest's card as Markdown."""
-    card, spec = manifest.card, manifest.spec
-    rows = [
-        ("network", f"`{manifest.model}`"),
-        ("input", "x".join(map(str, spec.input_size)) + f", {spec.in_channels} channels"),
-        ("pixels", f"(pixel - {list(manifest.preprocess.mean)}) * {manifest.preprocess.scale}"),
-        ("classes", str(len(manifest.class_names))),
-        ("extra units", spec.placement),
-        ("BatchNorm eps", f"{spec.eps:g}"),
-        ("origin", card.origin),
-        ("source", card.source),
-        ("sha256 of the source", card.source_sha256 or "-"),
-        ("licence", card.licence),
-        ("accuracy claimed", card.claimed),
-        ("accuracy measured", card.measured_text),
-    ]
-    lines = [f"# {manifest.model}", "", "| | |", "|---|---|"]
-    lines += [f"| {what} | {_cell(text)} |" for what, text in rows]
-    for title, texts in (("Checked", card.checked), ("Changed on the way", card.notes)):
-        if texts:
-            lines += ["", f"## {title}", "", *(f"- {_cell(text)}" for text in texts)]
-    name = next(name for name in manifest.sha256 if name.endswith(".params"))
-    lines += [
-        "",
-        "## Use",
-        "",
-        "```python",
-        "import gluon_glore",
-        "",
-        f'net = gluon_glore.get_model("{manifest.model}", pretrained="{name}")',
-        "```",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _cell(text):
-    """A text that stays in its cell of a table, whatever it holds."""
-    return " ".join(text.split()).replace("|", "\\|")

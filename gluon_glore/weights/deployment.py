@@ -1,4 +1,4 @@
-"""What an exported folder's manifest says beside the network: input, precision, checks."""
+"""The part of an exported folder's manifest that others' have not: input, precision, checks."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -7,19 +7,19 @@ from typing import Dict, Optional, Tuple
 from ..utils.errors import InputError
 
 PRECISIONS = ("fp32", "bf16", "int8")
-FLOAT32_ERROR = 1e-4  # largest difference from the Gluon network, as a share of its largest logit
+FLOAT32_ERROR = 1e-4  # allowed difference from the Gluon network, of its largest logit
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """An exported network's input `data` and numbers.
+    """The input of an exported network, called `data`, and the precision it computes in.
 
     `shape` is the input's, None for an axis that may vary; `layout` names its axes. `dtype` float32
     is prepared pixels; uint8 is RGB pictures, which the graph normalises itself. `precision` is one
     of `PRECISIONS`; `float32` names the units that stay in float32, by file ("onnx", "mxnet").
-    `tolerance` is the largest error that the golden pair may have, and `checked` what was measured
-    by runtime when it was made: {"mxnet": {"error": 1e-6, ...}}. A `plain` graph has the network's
-    own parameters, another has those of a graph for inference.
+    `tolerance` is the largest error that the golden pair may have, and `checked` what each runtime
+    reached when the folder was made: {"mxnet": {"error": 1e-6, ...}}. A `plain` graph has the
+    network's own parameters, any other those of a graph optimized for inference.
     """
 
     shape: Tuple[Optional[int], ...]
@@ -43,7 +43,7 @@ class Deployment:
         return fits and str(x.dtype) == self.dtype
 
     def check(self):
-        """Raise ValueError where a field has no sense."""
+        """Raise ValueError where a field has no value that it may have."""
         known = self.precision in PRECISIONS and self.dtype in ("float32", "uint8")
         sizes = all(n is None or n > 0 for n in self.shape)
         typed = isinstance(self.layout, str) and isinstance(self.plain, bool)
@@ -53,7 +53,7 @@ class Deployment:
             raise ValueError
 
     def fields(self):
-        """The two parts for YAML: (input, the rest)."""
+        """The two sections for YAML: (`input`, `deployment`)."""
         fields = dataclasses.asdict(self)
         fields["shape"] = list(self.shape)
         fields["float32"] = {file: list(units) for file, units in self.float32.items()}
@@ -62,7 +62,10 @@ class Deployment:
 
 
 def read_deployment(given, fields) -> Deployment:
-    """The deployment of its YAML fields. Raises InputError where they are not one's."""
+    """The deployment that `Deployment.fields` wrote as `given` and `fields`.
+
+    Raises InputError where they are not a deployment's.
+    """
     try:
         deployment = Deployment(
             **{

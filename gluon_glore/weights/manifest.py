@@ -1,4 +1,4 @@
-"""`manifest.yaml`: what a folder holds, and the checksums that prove it.
+"""`manifest.yaml`: which network a folder holds, and the checksums of its files.
 
 Checkpoints, exported networks and entries of the model zoo are such folders. The manifest is
 written last, so a folder without one is not complete, and read first, so MXNet never sees a damaged
@@ -33,14 +33,16 @@ WEIGHTS = "weights.params"  # of a checkpoint, beside its momentum
 
 @dataclass(frozen=True)
 class Manifest:
-    """A network `model` of `class_names`, fed by `preprocess`, one of videos by `clip` too.
+    """The network called `model`, its classes, and how pictures or clips become its input.
 
-    Of a checkpoint also: `epoch` epochs and `step` steps of the next are done; `order` is what the
-    order of the pictures depends on (so `step` means something under the same alone); `score` what
+    `sha256` has the checksum of each file of the folder. `spec` is the network where its name alone
+    does not say it (`registry.unregistered`), and `clip` what a network of videos sees of one.
+
+    A checkpoint has `epoch` epochs and `step` steps of the next one done. `order` is what the order
+    of the pictures depends on: `step` means the same only where that is the same. `score` is what
     its evaluation gave, the higher the better (top-1 accuracy, mean IoU), None within an epoch.
-    `spec` is the network where the name alone does not say it (`registry.unregistered`), of a zoo
-    entry always; its `card` says where it is from and how it was checked. Of an exported folder:
-    `deployment` is its input, precision and checks.
+    A zoo entry always has a `spec`, and a `card`, which says where it is from and how it was
+    checked. An exported folder has a `deployment`: its input, precision and checks.
     """
 
     model: str
@@ -91,7 +93,7 @@ def write_manifest(folder, manifest, files):
 
 
 def _versions():
-    """Of what a network is made and run with, as far as it is installed."""
+    """{package: version} of those installed that a network is made or run with."""
     versions = {}
     for package in ("mxnet", "mxnet-cu112", "onnx", "onnxruntime", "openvino"):
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -115,7 +117,7 @@ def read_manifest(folder) -> Manifest:
 
 
 def parse_manifest(path) -> Manifest:
-    """The manifest in a file, without a look at the files it names.
+    """The manifest in a file; the files it names are not looked at.
 
     Raises InputError where it is missing or damaged.
     """
@@ -134,7 +136,7 @@ def parse_manifest(path) -> Manifest:
             dict(fields["sha256"]),
             int(fields.get("step", 0)),
             dict(fields.get("order", {})),
-            fields.get("score", fields.get("top1")),  # its name of old
+            fields.get("score", fields.get("top1")),  # as older versions called it
             spec_from_fields(fields["network"], model) if "network" in fields else None,
             read_card(fields["card"]) if "card" in fields else None,
             read_deployment(fields["input"], fields["deployment"])
@@ -169,9 +171,9 @@ def params_of(folder, manifest) -> Path:
 
 
 def spec_of(manifest) -> Optional[NetSpec]:
-    """The spec of the network that a `Manifest` is of: its own, else the registered one.
+    """The spec of a `Manifest`'s network: its own, else that of the registered network so called.
 
-    None where it has none, and its name is not known here.
+    None where it has none and no such network is registered.
     """
     known = manifest.model in list_models()
     return manifest.spec or (get_spec(manifest.model) if known else None)
@@ -184,6 +186,9 @@ def labels_pixels(manifest) -> bool:
 
 
 def clip_of(manifest) -> Optional[Clip]:
-    """What the network of a `Manifest` sees of a video, else the paper's clips; None of others."""
+    """The clips that a `Manifest`'s network takes: its own, else the paper's.
+
+    None where the network does not take videos.
+    """
     spec = spec_of(manifest)
     return (manifest.clip or Clip(spec.input_size[0])) if spec and spec.ndim == 3 else None

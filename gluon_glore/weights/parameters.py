@@ -43,7 +43,7 @@ def without_kinds(arrays):
 def load_weights(net, path, ctx=None, fresh=()):
     """Load a parameter file into a network, all of it or nothing.
 
-    The parameters named in `fresh` are left as they are, whatever the file says of them.
+    The parameters named in `fresh` keep their values, whether or not the file has them.
     Call it before the first forward: MXNet's CPU build can't overwrite the weights of a network
     that has run. Raises InputError naming the parameters that differ.
     """
@@ -53,9 +53,9 @@ def load_weights(net, path, ctx=None, fresh=()):
 
 
 def fit_as_is(array, shape):
-    """`array` as a parameter of `shape`, or None where it is of another one.
+    """`array` reshaped to a parameter's `shape`, or None where it does not fit.
 
-    The released graph convolutions are 1-D, (N, N, 1): axes of size 1 at the end don't count.
+    Axes of size 1 at the end don't count: the released graph convolutions are 1-D, (N, N, 1).
     """
     longest = max(array.ndim, len(shape))
     ours, theirs = (tuple(s) + (1,) * (longest - len(s)) for s in (shape, array.shape))
@@ -66,7 +66,7 @@ def set_weights(params, arrays, source, place="the file", fit=fit_as_is, ctx=Non
     """Give each of `params` its array by name, all of them or none.
 
     `fit(array, shape)` is the array as that parameter takes it, or None. Raises InputError
-    naming the parameters that differ; `source` and `place` are what it calls the arrays' origin.
+    naming the parameters that differ; its message calls the arrays' origin `source` and `place`.
     """
     problems = [f"{name} is missing in {place}" for name in params if name not in arrays]
     problems += [f"{name} is not in the network" for name in arrays if name not in params]

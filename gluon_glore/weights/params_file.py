@@ -1,8 +1,8 @@
 """Reader of MXNet's .params files that trusts no byte of them, without MXNet.
 
-MXNet's own loader believes the lengths in a file: a damaged one can end the process, or load
-silently. The layout is that of `NDArray::Save` and `NDArray::Load` (src/ndarray/ndarray.cc), of
-all releases from the first to 1.9.1; little-endian:
+By hand, for the only other reader is MXNet's own, and that believes the lengths in a file: a
+damaged one can end the process, or load silently. The layout is that of `NDArray::Save` and
+`NDArray::Load` (src/ndarray/ndarray.cc), of all releases from the first to 1.9.1; little-endian:
 
     list    uint64 0x112, uint64 0, uint64 count, arrays; uint64 count, names
     name    uint64 length, bytes
@@ -28,7 +28,7 @@ MAGIC = struct.pack("<Q", 0x112)
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 # MXNet has bool (7) and bfloat16 (12) too; no parameter is the one, numpy has not the other.
 _TYPES = ("<f4", "<f8", "<f2", "u1", "<i4", "i1", "<i8")
-_DEVICES = (1, 2, 3, 5)  # CPU, GPU, pinned, shared: no matter, but a byte off is often seen here
+_DEVICES = (1, 2, 3, 5)  # CPU, GPU, pinned, shared; any other says that bytes are lost
 _MAX_NDIM = 8
 _MAX_NAME = 1000  # bytes
 
@@ -40,9 +40,9 @@ class _Damaged(Exception):
 def read_params(path) -> dict:
     """The arrays of a .params file, `{name: numpy array}`, names with their `arg:` and `aux:`.
 
-    Each array has memory of its own, so the file may go or change afterwards. There is no checksum
-    in the format: other values, another letter of a name or another type of the same width show
-    only where they make no sense.
+    Each array has memory of its own, so the file may go or change afterwards. The format has no
+    checksum: a changed value, letter of a name or type of the same width is noticed
+    only where it makes no sense.
 
     Raises InputError where the file is missing, not a parameter file, damaged, without names, or
     has values that are not finite.
@@ -67,7 +67,7 @@ def read_params(path) -> dict:
 
 
 class _Bytes:
-    """The rest of a file, read in order; nothing is allocated that the rest can't fill."""
+    """What follows in a file, read in order. No more is allocated than the file has bytes left."""
 
     def __init__(self, file):
         self._file = file

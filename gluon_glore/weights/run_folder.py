@@ -32,7 +32,7 @@ def position_of(folder) -> Optional[Tuple[int, int]]:
 def best_checkpoint(run) -> Optional[Path]:
     """The checkpoint of the highest score (the first of equals), None where none has one.
 
-    Reads the manifests alone: whether its files are whole is for `read_manifest` to say.
+    Only manifests are read: `read_manifest` says whether the checkpoint's files are whole.
     """
     scores = {}
     for folder in checkpoints(run):
@@ -56,14 +56,14 @@ def newest_checkpoint(run, warn) -> Tuple[Path, Manifest]:
 
 
 def validation_set(run):
-    """The validation set of a finished run. Raises InputError where nothing says it."""
+    """The path of a finished run's validation set. Raises InputError where nothing says it."""
     return data_section(run, "FILE.rec")["val"]
 
 
 def data_section(run, kind):
-    """What a finished run's configuration says of its data. Raises InputError where nothing does.
+    """The "val" and "root" of a finished run's section `data`, root "" where it has none.
 
-    `kind` is what --data would take instead.
+    Raises InputError where nothing says them; `kind` is the metavar of --data, to be given instead.
     """
     try:
         data = json.loads((run / "summary.json").read_text())["config"]["data"]

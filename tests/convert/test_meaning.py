@@ -30,7 +30,7 @@ def alike(*symbols):
 
 
 def ending(x):
-    """x, read by one more layer: what no layer reads, no layer's meaning tells."""
+    """`x` and one more layer that reads it, for only what a layer reads counts in its meaning."""
     return mx.sym.FullyConnected(x, num_hidden=2, name="last")
 
 

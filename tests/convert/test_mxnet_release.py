@@ -40,7 +40,7 @@ def old(text, arrays):
 
 
 def default(text, arrays):
-    """BatchNorms that say nothing of themselves: gamma fixed, eps 1e-3; statistics as Gluon's."""
+    """BatchNorms without attributes, so gamma fixed and eps 1e-3; statistics named as Gluon's."""
     nodes = json.loads(text)
     for node in nodes["nodes"]:
         for key in ("eps", "fix_gamma", "momentum"):
@@ -49,7 +49,7 @@ def default(text, arrays):
 
 
 def renamed(text, arrays):
-    """Only the names of the units' convolutions and of the stem say something."""
+    """Other names than the authors', but for the units' convolutions and the stem."""
     names = {"_se-fc": "_squeeze", "conv-state": "phi", "GCN-G": "graph", "tail": "bn_last"}
     for name, other in {**names, "classifier": "fc1", "__bn": "_norm"}.items():
         text = text.replace(name, other)
@@ -260,7 +260,7 @@ def test_one_layer_of_another_kind_is_refused(released, name, attrs):
 
 
 def without(graph, name):
-    """The graph in which what read the operator `name` reads its first input."""
+    """The graph without the operator `name`, whose readers read its first input instead."""
     graph = json.loads(json.dumps(graph))
     place = next(i for i, node in enumerate(graph["nodes"]) if node["name"] == name)
     source = graph["nodes"][place]["inputs"][0]

@@ -223,3 +223,13 @@ def test_the_readme_is_read_in_three_minutes():
     for aside in (r"```.*?```", r"^\|.*?$", r"<!--.*?-->", r"!\[.*?\]\(.*?\)"):
         text = re.sub(aside, "", text, flags=re.M | re.S)
     assert len(text.split()) <= 3 * 260
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_files_that_a_page_names_are_there(page):
+    named = set(re.findall(r"`([\w/]+\.py)`", (ROOT / page).read_text(encoding="utf-8")))
+    folders = ("gluon_glore", "train", "symbols", "benchmarks", "tests")
+    files = (path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    there = [f"/{path.relative_to(ROOT).as_posix()}" for path in files]
+    examples = {block.what for block in ALL if block.mark == "file"}
+    assert not [n for n in named - examples if not any(t.endswith(f"/{n}") for t in there)]

@@ -1,4 +1,6 @@
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -7,11 +9,12 @@ from gluon_glore import InputError, get_model
 from gluon_glore.__main__ import main
 from gluon_glore.export import export_model
 from gluon_glore.export.check import check
-from gluon_glore.export.golden import GOLDEN, read_golden, write_golden
+from gluon_glore.model_zoo.entry import measure
 from gluon_glore.model_zoo.find_weights import find_weights
-from gluon_glore.model_zoo.measure import measure
+from gluon_glore.weights.golden import GOLDEN, read_golden, write_golden
 from gluon_glore.weights.manifest import MANIFEST, read_manifest, write_manifest
 from tests.helpers.exports import exported
+from tests.helpers.places import ROOT
 
 NAME = "tiny_glore_0_1"
 
@@ -68,6 +71,19 @@ def test_accuracy_is_measured_in_every_runtime(tmp_path, digit_pairs, capsys):
 
 def found_folder():
     return find_weights(NAME, True).params.parent
+
+
+def test_mxnet_is_not_needed_to_check_a_folder(folder):
+    for package in ("onnxruntime", "openvino"):
+        pytest.importorskip(package)
+    code = (
+        "import sys; sys.modules['mxnet'] = None;"  # as if it were not installed
+        "from gluon_glore.export.check import check;"
+        f"print(sorted(check({str(folder)!r})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert "['onnxruntime', 'openvino']" in done.stdout, done.stderr
+    assert "mxnet        not run: is not installed" in done.stdout
 
 
 def test_a_runtime_without_its_file_is_said_too(tmp_path, capsys):

@@ -1,5 +1,6 @@
 """Training runs: started, stopped, read back."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import numpy as np
 from gluon_glore.weights import load_arrays
 from gluon_glore.weights.run_folder import checkpoints
 from tests.helpers.places import ROOT
+from train.config.network import model_spec
 from train.imagenet import main
 from train.reporting.reporter import Reporter
 
@@ -50,6 +52,11 @@ def call_at(step, action):
             action()
 
     return train
+
+
+def with_dropout(model):
+    """`model_spec`, but of a network that draws random numbers at each step."""
+    return dataclasses.replace(model_spec(model), dropout=0.5)
 
 
 def ask(number=signal.SIGTERM):

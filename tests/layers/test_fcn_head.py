@@ -8,7 +8,7 @@ from mxnet import autograd
 from benchmarks.networks import settle
 from gluon_glore import InputError, Network, as_fcn, get_model, get_spec, transfer_weights
 from gluon_glore.layers.fcn_head import WithAuxiliary
-from gluon_glore.layers.functional import enlarge
+from gluon_glore.layers.functional import upsample
 from gluon_glore.plan.head import FCNHead
 from tests.helpers.networks import open_gates, relative_error
 
@@ -73,14 +73,14 @@ def test_logits_are_interpolated_between_their_own_pixels(size):
             top = x[:, :, a, b] * (1 - q + b) + x[:, :, a, d] * (q - b)
             bottom = x[:, :, c, b] * (1 - q + b) + x[:, :, c, d] * (q - b)
             expected[:, :, i, j] = top * (1 - p + a) + bottom * (p - a)
-    y = enlarge(mx.nd, mx.nd.array(x), mx.nd.zeros((2, 1, *size)), (8, 8)).asnumpy()
+    y = upsample(mx.nd, mx.nd.array(x), mx.nd.zeros((2, 1, *size)), (8, 8)).asnumpy()
     assert relative_error(y, expected) < 1e-6
 
 
 def test_interpolation_is_mxnets_own_where_both_borders_are_locations():
     x, like = noise(2, 3, 5, 7), mx.nd.zeros((2, 1, 33, 49))
     theirs = mx.nd.contrib.BilinearResize2D(x, like, mode="like", align_corners=True)
-    assert relative_error(enlarge(mx.nd, x, like, (8, 8)).asnumpy(), theirs.asnumpy()) < 1e-6
+    assert relative_error(upsample(mx.nd, x, like, (8, 8)).asnumpy(), theirs.asnumpy()) < 1e-6
 
 
 def test_the_unit_relates_all_pixels():
@@ -114,7 +114,7 @@ def test_the_auxiliary_head_learns_from_its_stage(stage):
     for layer in net.features[: net.first_unit + 2 * (stage - 1)]:
         y = layer(y)
     stride = (4, 4) if stage == 2 else (8, 8)
-    expected = enlarge(mx.nd, net.auxiliary(y), x, stride).asnumpy()
+    expected = upsample(mx.nd, net.auxiliary(y), x, stride).asnumpy()
     assert relative_error(auxiliary.asnumpy(), expected) < 1e-6
 
 

@@ -56,7 +56,7 @@ def assert_whole(place):
 
 
 def refused(url, place, left=(), **options):
-    """The one line with which a download is refused; what it leaves beside the good old file."""
+    """The message of a refused download, which leaves the old file and, beside it, only `left`."""
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(b"good and old")
     with pytest.raises(InputError) as caught:

@@ -13,13 +13,13 @@ from gluon_glore.data.image import Preprocess
 from gluon_glore.model_zoo.entry import (
     add_measurement,
     check_golden,
-    compare_logits,
     golden_input,
     write_entry,
 )
 from gluon_glore.utils.files import sha256
 from gluon_glore.weights import load_arrays
 from gluon_glore.weights.card import Card
+from gluon_glore.weights.golden import compare_logits
 from gluon_glore.weights.manifest import MANIFEST, Manifest, read_manifest
 
 PARAMS = "mine-0000.params"

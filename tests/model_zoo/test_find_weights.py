@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 from gluon_glore import get_model, get_spec, save_weights
-from gluon_glore.model_zoo import find_weights as bring
-from gluon_glore.model_zoo.cache import SOURCES, default_root, installed
+from gluon_glore.model_zoo import find_weights as finding
+from gluon_glore.model_zoo.cache import SOURCES, WORK, default_root, installed
 from gluon_glore.model_zoo.catalogue import FILE
 from gluon_glore.model_zoo.download import download
-from gluon_glore.model_zoo.entry import GOLDEN
+from gluon_glore.weights.golden import GOLDEN
 from gluon_glore.weights.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from tests.helpers.exports import TINY, exported
 from tests.helpers.horovod import horovodrun, needs_horovod
@@ -111,7 +111,7 @@ def test_after_kill_9_the_next_process_goes_on(made, server, root, name):
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait(60)
-    assert (root / ".bring").is_dir()
+    assert (root / WORK).is_dir()
     assert_same(get_model(name, pretrained=True), made.tiny if name == "tiny" else made.published)
     first, second = server.ranges(file)
     assert first is None and int(second[len("bytes=") : -1]) >= 700_000
@@ -238,7 +238,7 @@ def test_an_archive_here_is_imported_once_also_by_two_processes(made, root):
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.5)
-        # What the process in front leaves it.
+        # As if the process that had the lock had imported the archive.
         shutil.copytree(made.folder / made.entry, root / made.entry)
         change_yaml(
             root / made.entry / MANIFEST,
@@ -251,7 +251,7 @@ def test_an_archive_here_is_imported_once_also_by_two_processes(made, root):
 
 
 def publish_wrong(change):
-    """A way to change the manifest of the mirror's entry."""
+    """`harm(made, server)` that changes the manifest of the mirror's entry by `change`."""
 
     def harm(made, server):
         change_yaml(server.folder / made.entry / MANIFEST, change)
@@ -271,7 +271,7 @@ def manifest_of(text):
 
 
 def bomb(made, server):
-    """Nine aliases to nine aliases and so on, as the network's name."""
+    """A network's name of nested YAML aliases, nine of nine and so on, to 9 to the 12th words."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
     file = server.folder / made.entry / MANIFEST
@@ -335,10 +335,10 @@ def test_a_hostile_or_damaged_entry_is_one_line_and_leaves_nothing(
 def test_the_files_of_an_entry_together_are_held_to_the_limit(made, server, root, monkeypatch):
     params = (made.folder / made.entry / params_file(ENTRY)).stat().st_size
     golden = (made.folder / made.entry / GOLDEN).stat().st_size
-    monkeypatch.setattr(bring, "LIMIT", params + golden - 1)
+    monkeypatch.setattr(finding, "LIMIT", params + golden - 1)
     assert "allowed" in refused(ENTRY)
     assert names(root) == [".lock"]
-    monkeypatch.setattr(bring, "LIMIT", params + golden)
+    monkeypatch.setattr(finding, "LIMIT", params + golden)
     get_model(ENTRY, pretrained=True)
 
 
@@ -378,7 +378,7 @@ def test_an_archive_of_another_network_is_refused(server, root):
 def test_a_cut_and_a_slow_download_are_one_line_and_go_on_later(made, server, root, monkeypatch):
     server.answer(TAR, *[Answer(cut=1000)] * 5)
     assert "connection cut after 5000 of" in refused("tiny")
-    monkeypatch.setattr(bring, "download", functools.partial(download, timeout=0.3, attempts=1))
+    monkeypatch.setattr(finding, "download", functools.partial(download, timeout=0.3, attempts=1))
     server.answer(TAR, Answer(stall=1000), Answer(drip=0.1))
     started = time.monotonic()
     assert "connection cut after 6000 of" in refused("tiny")

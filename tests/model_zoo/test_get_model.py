@@ -64,7 +64,7 @@ def test_weights_of_another_network_are_refused(made, root):
     )
     with pytest.raises(InputError, match="weights of another network, .* parameters differ: "):
         get_model("resnet18", pretrained=_bare(made))
-    # A network of 3 dimensions takes those of 2: but not of these.
+    # A 3-D network takes the weights of 2-D ones, but not of this one.
     with pytest.raises(InputError, match="weights of another network, .* parameters differ: "):
         get_model("resnet50_3d_kinetics400", pretrained=entry)
 
@@ -85,11 +85,11 @@ def planar_and_video(monkeypatch):
     """Two small networks, alike in 2 and 3 dimensions, that are registered for a test."""
 
     def planar():
-        """A test's."""
+        """A network of this test."""
         return PLANAR
 
     def video():
-        """A test's."""
+        """A network of this test."""
         spec = NetSpec(
             stages=PLANAR.stages, stem=PLANAR.stem, input_size=(16, 64, 64), classes=4, eps=1e-4
         )

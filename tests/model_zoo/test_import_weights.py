@@ -21,11 +21,12 @@ from gluon_glore import (
 from gluon_glore.__main__ import main
 from gluon_glore.data.image import Preprocess
 from gluon_glore.export import export_model
-from gluon_glore.model_zoo.entry import TOLERANCE, check_golden
+from gluon_glore.model_zoo.entry import check_golden
 from gluon_glore.model_zoo.import_weights import UNPREPARED, find_name, import_weights
 from gluon_glore.networks import registry
 from gluon_glore.weights import load_arrays
 from gluon_glore.weights.card import Card
+from gluon_glore.weights.golden import TOLERANCE
 from gluon_glore.weights.manifest import Manifest, read_manifest
 from tests.helpers.networks import synthetic
 from tests.helpers.places import GOLDEN
@@ -292,7 +293,7 @@ def test_pictures_of_other_than_three_channels_are_taken_as_they_are_unless_told
 
 
 def test_a_file_whose_logits_differ_from_ours_is_refused(tmp_path):
-    """What a graph computes is compared, but not in what shape: this one folds its pictures."""
+    """A reshape of the data counts in no meaning, so that only its logits tell this graph."""
     spec = get_spec("cifar_resnet14")
     symbol, arrays = network(spec)
     folded = mx.sym.Reshape(mx.sym.var("data"), shape=(0, 0, 16, 64))
@@ -329,7 +330,7 @@ def test_the_command_line_imports_and_says_what_it_wrote(tmp_path, tar, capsys):
 
 
 def test_the_reference_symbols_need_the_spec_alone():
-    """The speller of the tests reads no block: a wrong one can't agree with itself."""
+    """`Speller` is written from the spec, not from the blocks, whose errors it would repeat."""
     names = Speller(SMALL).symbol().list_arguments()
     ours = {n for n in Network(SMALL).collect_params() if "running" not in n}
     assert {n for n in names if n not in ("data", "softmax_label")} == ours

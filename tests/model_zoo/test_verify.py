@@ -9,9 +9,8 @@ from gluon_glore import InputError, NetSpec, Stage, Stem, get_model
 from gluon_glore.__main__ import main
 from gluon_glore.data.records import write_records
 from gluon_glore.model_zoo.catalogue import shipped
-from gluon_glore.model_zoo.entry import add_measurement
+from gluon_glore.model_zoo.entry import add_measurement, measure
 from gluon_glore.model_zoo.find_weights import find_weights
-from gluon_glore.model_zoo.measure import measure
 from gluon_glore.model_zoo.verify import verify
 from gluon_glore.networks.network import Network
 from gluon_glore.utils.files import sha256

@@ -22,6 +22,7 @@ from gluon_glore.inference.segment import load_segmenter
 from gluon_glore.model_zoo.load import load_network
 from gluon_glore.model_zoo.publish import publish
 from gluon_glore.weights.run_folder import checkpoints
+from tests.helpers.damaged_records import count_bad
 from tests.helpers.horovod import horovodrun, needs_horovod
 from tests.helpers.networks import relative_error
 from tests.helpers.places import ROOT
@@ -233,7 +234,7 @@ def test_the_views_of_a_step_do_not_depend_on_the_ranks(root):
 
     def step(rank, ranks):
         scenes = cityscapes.Scenes(root, "train")
-        return next(task.training_batches(scenes, config, 1, rank, ranks))
+        return next(task.training_batches(scenes, count_bad(scenes), config, 1, rank, ranks))
 
     pictures, labels = step(0, 1)
     assert pictures.shape == (4, 3, 32, 40) and labels.shape == (4, 32, 40)
@@ -245,7 +246,7 @@ def test_every_scene_is_evaluated_once_over_all_ranks(root):
     seen = []
     for rank in range(3):
         scenes = cityscapes.Scenes(root, "val")
-        seen += cityscapes.scenes_in_turn(scenes, 2, rank, 3, lambda: False)
+        seen += cityscapes.scenes_in_turn(scenes, count_bad(scenes), 2, rank, 3, lambda: False)
     scenes = cityscapes.Scenes(root, "val")
     order = [0, 3, 1, 4, 2]
     assert len(seen) == 5

@@ -1,3 +1,4 @@
+import sys
 import zlib
 
 import numpy as np
@@ -109,3 +110,13 @@ def test_what_can_not_be_written_is_one_line_and_nothing_else(
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
     assert place.exists() == (not options)
+
+
+def test_without_scikit_learn_nothing_is_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "sklearn", None)  # as where its import is blocked
+    monkeypatch.setattr("sys.argv", ["digit_pairs", str(tmp_path / "set")])
+    assert main() == 2
+    message = "error: digit data needs the package sklearn: pip install '.[train]' in a checkout"
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith(message)
+    assert not (tmp_path / "set").exists()

@@ -13,6 +13,7 @@ from gluon_glore.data.clips import Clip
 from gluon_glore.data.video import Video
 from gluon_glore.model_zoo.load import load_network
 from gluon_glore.weights.run_folder import checkpoints
+from tests.helpers.damaged_records import count_bad
 from tests.helpers.horovod import horovodrun, needs_horovod
 from tests.helpers.places import ROOT
 from tests.helpers.runs import ask, call_at, rows, same, story, weights
@@ -87,7 +88,7 @@ def test_clips_are_a_function_of_seed_epoch_and_index(moving_digits):
         config = configuration(moving_digits, f"data.threads={threads}", f"seed={seed}")
         task = kinetics.Recognition()
         videos, _ = kinetics.load_data(config)
-        return next(task.training_batches(videos, config, epoch, rank, ranks))
+        return next(task.training_batches(videos, count_bad(videos), config, epoch, rank, ranks))
 
     clips, labels = step()
     assert clips.shape == (4, 1, 8, 64, 64) and labels.shape == (4,)
@@ -103,7 +104,8 @@ def test_a_clip_is_the_frames_of_its_file_at_the_stride(moving_digits):
     config = configuration(moving_digits)
     videos, _ = kinetics.load_data(config)
     order = np.random.default_rng([config.seed, 0]).permutation(len(videos))
-    clips, labels = next(kinetics.Recognition().training_batches(videos, config, 0, 0, 1))
+    batches = kinetics.Recognition().training_batches(videos, count_bad(videos), config, 0, 0, 1)
+    clips, labels = next(batches)
     (mean,), scale = config.data.mean, config.data.scale
     for clip, label, index in zip(clips, labels, order):
         assert label == videos.label(index)
@@ -118,12 +120,16 @@ def test_a_clip_is_the_frames_of_its_file_at_the_stride(moving_digits):
 def test_evaluation_sees_each_video_once_over_all_ranks(moving_digits):
     config = configuration(moving_digits)
     _, videos = kinetics.load_data(config)
-    whole = [x for views, _ in kinetics.views_in_turn(videos, config, 0, 1) for x in views[:, 0]]
+
+    def clips(rank, ranks):
+        batches = kinetics.views_in_turn(videos, count_bad(videos), config, rank, ranks)
+        return [x for views, _ in batches for x in views[:, 0]]
+
+    whole = clips(0, 1)
     assert len(whole) == 6
     seen = {}
     for rank in range(4):
-        parts = [x for v, _ in kinetics.views_in_turn(videos, config, rank, 4) for x in v[:, 0]]
-        seen.update(zip(range(rank, 6, 4), parts))
+        seen.update(zip(range(rank, 6, 4), clips(rank, 4)))
     assert sorted(seen) == list(range(6))
     assert all(np.array_equal(seen[i], whole[i]) for i in range(6))
 
@@ -305,7 +311,8 @@ def test_ten_clips_are_the_mean_of_ten_runs_of_one(run, moving_digits):
     net, manifest = load_network(run)
     config = configuration(moving_digits)
     _, videos = kinetics.load_data(config)
-    views = [v for x, _ in kinetics.views_in_turn(videos, config, 0, 1, clips=10) for v in x]
+    batches = kinetics.views_in_turn(videos, count_bad(videos), config, 0, 1, clips=10)
+    views = [view for x, _ in batches for view in x]
     assert len(views) == 6 and views[0].shape == (10, 1, 8, 64, 64)
     for video in views:
         together = evaluate_kinetics.mean_probabilities(net, video, 4, mx.cpu())
@@ -318,7 +325,8 @@ def test_more_crops_are_seen(run, tmp_path, moving_digits):
     assert evaluated(run, tmp_path, "--clips", 2, "--crops", 3)["crops"] == 3
     config = configuration(moving_digits, "data.size=[64, 64]")
     _, videos = kinetics.load_data(config)
-    views, _ = next(iter(kinetics.views_in_turn(videos, config, 0, 1, clips=2, crops=3)))
+    bad = count_bad(videos)
+    views, _ = next(iter(kinetics.views_in_turn(videos, bad, config, 0, 1, clips=2, crops=3)))
     assert views.shape[1] == 6
 
 

@@ -1,7 +1,6 @@
 """Whole runs that are stopped, killed or run out of disk, and what they leave."""
 
 import contextlib
-import dataclasses
 import os
 import signal
 import subprocess
@@ -11,22 +10,27 @@ import time
 import numpy as np
 import pytest
 
-import gluon_glore
-from gluon_glore import Network, get_spec
 from gluon_glore.data.records import write_records
 from gluon_glore.model_zoo.load import load_network
 from gluon_glore.weights.run_folder import checkpoints, newest_checkpoint
 from tests.helpers.horovod import HOROVODRUN, needs_horovod
 from tests.helpers.places import ROOT
-from tests.helpers.runs import CONFIG, ask, call_at, options, rows, same, story, train, weights
+from tests.helpers.runs import (
+    CONFIG,
+    ask,
+    call_at,
+    options,
+    rows,
+    same,
+    story,
+    train,
+    weights,
+    with_dropout,
+)
+from train import imagenet
 from train.digit_pairs import encode_png
 from train.engine.stop import STOPPED
 from train.reporting.reporter import Reporter
-
-
-def with_dropout(name, classes):
-    """`get_model`, but of a network that draws random numbers at each step."""
-    return Network(dataclasses.replace(get_spec(name), dropout=0.5), classes)
 
 
 def crash():
@@ -36,7 +40,7 @@ def crash():
 @pytest.fixture
 def small(settings, monkeypatch):
     """Two epochs of six steps of a network with dropout."""
-    monkeypatch.setattr(gluon_glore, "get_model", with_dropout)
+    monkeypatch.setattr(imagenet, "model_spec", with_dropout)
     return [*settings, "model.name=tiny"]
 
 
@@ -57,7 +61,8 @@ def test_a_run_stopped_after_any_step_goes_on_bit_equal(
         assert train(tmp_path / "parts", small) == STOPPED
     assert checkpoints(tmp_path / "parts")[-1].name == saved
     assert "stopped: " in capsys.readouterr().err
-    _, manifest = load_network(tmp_path / "parts")  # as export and predict take it
+    net, manifest = load_network(tmp_path / "parts")  # as export and predict take it
+    assert net.spec.dropout == 0.5  # so that bit-equal means random numbers too
     assert (manifest.epoch * 6 + manifest.step, manifest.score) == (step + 1, None)
     assert train(tmp_path / "parts", small, "--resume") == 0
     assert same(weights(tmp_path / "parts"), weights(tmp_path / "whole"))
@@ -81,17 +86,17 @@ def test_a_run_that_dies_loses_the_steps_since_the_last_save_alone(tmp_path, sma
 
 
 def test_a_stop_within_an_evaluation_repeats_the_evaluation(tmp_path, small, monkeypatch):
-    from train.data import pictures as input
+    from train.data import pictures
 
     def ask_amid(*arguments, **options):
         for batch in original(*arguments, **options):
             yield batch
             ask()
 
-    original = input.evaluation_batches
+    original = pictures.evaluation_batches
     assert train(tmp_path / "whole", small) == 0
     with monkeypatch.context() as patch:
-        patch.setattr(input, "evaluation_batches", ask_amid)
+        patch.setattr(pictures, "evaluation_batches", ask_amid)
         assert train(tmp_path / "parts", small) == STOPPED
     assert [path.name for path in checkpoints(tmp_path / "parts")] == ["epoch-0000-step-000006"]
     assert train(tmp_path / "parts", small, "--resume") == 0
@@ -153,17 +158,16 @@ def test_a_disk_that_fills_is_an_error_and_the_checkpoint_before_stays(
 RANK = """
 import os, signal, sys
 import train
-import gluon_glore
-from tests.train.test_resume import ask, call_at, with_dropout
-from train.imagenet import main
+from tests.helpers.runs import ask, call_at, with_dropout
+from train import imagenet
 from train.reporting.reporter import Reporter
-gluon_glore.get_model = with_dropout
+imagenet.model_spec = with_dropout
 out, who, step, number, *arguments = sys.argv[1:]
 rank = os.environ["HOROVOD_RANK"]
 open(f"{out}-{rank}.pid", "w").write(str(os.getpid()))
 if rank == who:
     Reporter.train = call_at(int(step), lambda: ask(int(number)))
-code = main(["--out", out, *arguments])
+code = imagenet.main(["--out", out, *arguments])
 open(f"{out}-{rank}.code", "w").write(str(code))
 sys.exit(code)
 """
@@ -189,7 +193,7 @@ class Ranks:
 
     def end(self):
         """Wait for the ranks; returns their exit codes, None of one that was killed."""
-        self.error = self.process.communicate(timeout=60)[1]  # the longest a survivor may take
+        self.error = self.process.communicate(timeout=180)[1]  # far below horovod.stall_seconds
         for pid in self.read("pid"):
             assert not os.path.exists(f"/proc/{pid}"), "an orphan"
         return self.read("code")
@@ -221,6 +225,7 @@ def test_two_ranks_stop_at_one_step_or_die_and_go_on_as_the_whole_run(tmp_path, 
     whole = Ranks(tmp_path / "whole", uneven)
     assert whole.end() == [0, 0], whole.error
     assert [row["samples"] for row in rows(tmp_path / "whole") if row["kind"] == "eval"] == [65] * 3
+    assert load_network(tmp_path / "whole")[0].spec.dropout == 0.5
     expected = weights(tmp_path / "whole")
 
     for number, codes in ((signal.SIGTERM, [STOPPED] * 2), (signal.SIGKILL, None)):

@@ -16,6 +16,17 @@ def check_pixels(data):
         )
 
 
+def check_pixel_loss(hard_below, keep, auxiliary):
+    """Raise InputError where `train.engine.pixel_loss.PixelLoss` does not take these."""
+    for name, value in (("hard_below", hard_below), ("keep", keep)):
+        if not 0 <= value <= 1:
+            raise InputError(f"{name} is a share, from 0 to 1, given {value}")
+    if keep and not hard_below:
+        raise InputError(f"keep {keep} needs hard_below above 0, given {hard_below}")
+    if auxiliary < 0:
+        raise InputError(f"auxiliary must not be below 0, given {auxiliary}")
+
+
 def above_0(values):
     """Raise InputError where one of the values, by their keys, is not above 0."""
     for key, value in values.items():

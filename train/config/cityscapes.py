@@ -5,8 +5,7 @@ from typing import Tuple
 
 from gluon_glore.utils.errors import InputError
 
-from ..engine.pixel_loss import PixelLoss
-from .checks import above_0, check_pixels, not_below_0, rising
+from .checks import above_0, check_pixel_loss, check_pixels, not_below_0, rising
 from .sections import Checkpoint, Horovod, Optim
 
 
@@ -43,7 +42,7 @@ class SceneData:
     max_bad: float = 0.01
 
     def check(self):
-        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         check_pixels(self)
 
 
@@ -61,23 +60,19 @@ class Loss:
     auxiliary: float = 0.0
 
     def check(self):
-        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         not_below_0({f"loss.{name}": value for name, value in vars(self).items()})
-        self.make()
-
-    def make(self) -> PixelLoss:
-        """The loss. Raises InputError where a value is out of range."""
-        return PixelLoss(hard_below=self.hard_below, keep=self.keep, auxiliary=self.auxiliary)
+        check_pixel_loss(**vars(self))
 
 
 @dataclass(frozen=True)
 class SceneAugment:
     """Training scenes: random scale and crop, mirror, colour.
 
-    `scale`: drawn between the two numbers, uniformly as in the recipes this follows; uniform in the
-    logarithm would have more scenes smaller than the crop. `mirror`: left and right change places
-    in half of the scenes. `jitter`: brightness, contrast and saturation are each multiplied by 1
-    plus or minus up to this share; (0, 0, 0) leaves the colours alone.
+    `scale`: drawn uniformly between the two numbers, as in the recipes that this follows; drawn
+    uniformly in the logarithm, more scenes would be smaller than the crop. `mirror`: left and right
+    change places in half of the scenes. `jitter`: brightness, contrast and saturation are each
+    multiplied by 1 plus or minus up to this share; (0, 0, 0) leaves the colours alone.
     """
 
     scale: Tuple[float, float] = (0.5, 2.0)
@@ -85,7 +80,7 @@ class SceneAugment:
     jitter: Tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def check(self):
-        """Raise InputError where a value is out of range, as a section of a configuration."""
+        """Raise InputError, naming the key, where a value is out of range."""
         rising({"augment.scale": self.scale})
         if not all(0 <= share <= 1 for share in self.jitter):
             raise InputError(
@@ -109,5 +104,5 @@ class SceneConfig:
     tensorboard: bool = False
 
     def check(self):
-        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         above_0({"log_every": self.log_every})

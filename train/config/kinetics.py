@@ -36,7 +36,7 @@ class VideoData:
     max_bad: float = 0.01
 
     def check(self):
-        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         check_pixels(self)
 
 
@@ -44,14 +44,16 @@ class VideoData:
 class ClipAugment:
     """Training clips: random scale, aspect and crop, mirror, colour, noise.
 
-    `scale`: pixels of the short side before the crop, drawn between the two numbers (released
-    trainer's data/iterator_factory.py: 224 to 340 of a 224 crop; PyTorch-MFNet: 224 to 288 of
-    pictures made square, without noise). `aspect`: width is multiplied and height divided by a
-    number between the two, the mean of two draws, turned over in half of the clips (0.8 to 1.25;
-    pictures are not made square). `mirror`: left and right change places in half of the clips.
-    `hls`: largest shift of hue (degrees), lightness and saturation (of 255) of the clip (15 of
-    OpenCV's half degrees, 35, 25). `noise`: each colour of each pixel is changed by a number of its
-    own between a bound down to minus this and one up to this, drawn for the clip (20 of 255).
+    `scale`: pixels of the short side before the crop, drawn between the two numbers. `aspect`: the
+    width is multiplied and the height divided by a number between the two, the mean of two draws,
+    and the other way round in half of the clips. `mirror`: left and right change places in half of
+    the clips. `hls`: largest shift of hue (degrees), lightness and saturation (of 255) of a clip.
+    `noise`: each colour of each pixel changes by a random number of its own (of 255); the bounds of
+    these numbers are drawn for each clip, the lower from minus `noise` to 0, the upper from 0 to
+    `noise`.
+
+    Defaults are the released trainer's (data/iterator_factory.py; hue 15 of OpenCV's half degrees).
+    PyTorch-MFNet scales to 224 to 288 pixels, makes pictures square and adds no noise.
     """
 
     scale: Tuple[float, float] = (224.0, 340.0)
@@ -61,7 +63,7 @@ class ClipAugment:
     noise: float = 20.0
 
     def check(self):
-        """Raise InputError where a value is out of range, as a section of a configuration."""
+        """Raise InputError, naming the key, where a value is out of range."""
         rising({"augment.scale": self.scale, "augment.aspect": self.aspect})
         not_below_0({"augment.noise": self.noise, "augment.hls": min(self.hls)})
 
@@ -97,6 +99,6 @@ class VideoConfig:
     tensorboard: bool = False
 
     def check(self):
-        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         above_0({"log_every": self.log_every})
         self.augment.check_size(self.data.size)

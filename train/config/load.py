@@ -1,4 +1,4 @@
-"""A configuration read: a YAML file of differences, and `--set key=value` over it."""
+"""Read a configuration: defaults, then a YAML file of differences, then `--set key=value`."""
 
 import dataclasses
 import difflib
@@ -54,6 +54,7 @@ def to_dict(config):
 
 
 def _override(tree, override):
+    """Set one `key.key=value` in a tree of dictionaries."""
     key, equals, text = override.partition("=")
     if not equals:
         raise InputError(f"--set expects key.key=value, given {override!r}")
@@ -69,7 +70,7 @@ def _override(tree, override):
 
 
 def _change(section, tree, prefix):
-    """A section, or the whole, with what the tree says in the place of its own values."""
+    """A section, or the whole, in which the tree's values replace its own. Raises InputError."""
     if not isinstance(tree, dict):
         raise InputError(f"config key {prefix[:-1]} is a section, given {tree!r}")
     types = typing.get_type_hints(type(section))
@@ -87,7 +88,8 @@ def _change(section, tree, prefix):
 
 
 def _convert(kind, value, key):
-    if kind is object:  # for whoever takes it to check
+    """The value as an annotation `kind` wants it. Raises InputError naming the key."""
+    if kind is object:  # checked where it is used
         return value
     if typing.get_origin(kind) is tuple:
         return _convert_tuple(typing.get_args(kind), value, key)
@@ -107,6 +109,7 @@ def _convert(kind, value, key):
 
 
 def _convert_tuple(kinds, value, key):
+    """A YAML list as a tuple of `kinds`. Raises InputError naming the key."""
     any_length = kinds[-1] is Ellipsis
     if not isinstance(value, list) or (not any_length and len(value) != len(kinds)):
         count = "" if any_length else f"{len(kinds)} "
@@ -119,6 +122,7 @@ def _convert_tuple(kinds, value, key):
 
 
 def _is_number(text):
+    """Whether Python reads the text as a number."""
     try:
         float(text)
     except ValueError:

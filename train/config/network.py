@@ -1,4 +1,4 @@
-"""The network that a configuration's `model` section names, and what it counts."""
+"""The network that a configuration's `model` section names."""
 
 import typing
 

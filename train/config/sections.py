@@ -1,9 +1,9 @@
 """A run's configuration: defaults in frozen dataclasses, YAML and `--set` state the differences.
 
-`Config` is that of classification. Another task's is a dataclass like it, of sections like these,
-with defaults of its own; each, and the whole, may have `check()`, which raises InputError where
-values will not do. `Optim`, `Checkpoint`, `Horovod` and what follows in `Config` are every
-trainer's.
+`Config` is that of classification; another task has a dataclass like it, of sections like these,
+with defaults of its own. Each section, and the whole, may have `check()`, which raises InputError
+where values make no sense. `Optim`, `Checkpoint`, `Horovod` and the keys behind them in `Config`
+are every trainer's.
 """
 
 import math
@@ -36,7 +36,7 @@ class Model:
     new_classifier: bool = False
 
     def check(self):
-        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         above_0({"model.classes": self.classes})
         if self.units and self.pretrained:
             raise InputError("config key model.units needs random weights, given model.pretrained")
@@ -65,16 +65,17 @@ class Data:
     max_bad: float = 0.01
 
     def check(self):
-        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         check_pixels(self)
 
 
 @dataclass(frozen=True)
 class Augment:
-    """Training pictures: crop of an area share and aspect ratio, mirror, colour (DPN work).
+    """Training pictures: random crop, mirror, colour (recipe of the DPN work, paper section 4.1).
 
-    `area` and `aspect` are drawn between the two numbers; area (1, 1) takes the whole picture.
-    `hls`: largest shift of hue (degrees), lightness and saturation (of 255).
+    `area`, the crop's share of the picture, and `aspect`, its width / height, are drawn between the
+    two numbers; area (1, 1) takes the whole picture. `mirror`: left and right change places in half
+    of the pictures. `hls`: largest shift of hue (degrees), lightness and saturation (of 255).
     """
 
     area: Tuple[float, float] = (0.08, 1.0)
@@ -83,7 +84,7 @@ class Augment:
     hls: Tuple[int, int, int] = (20, 40, 50)
 
     def check(self):
-        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         rising({"augment.area": self.area, "augment.aspect": self.aspect})
         if self.area[1] > 1:
             raise InputError(f"config key augment.area is a share of 1, given {self.area[1]}")
@@ -106,9 +107,9 @@ class Optim:
     share of the target spread over all classes. `precise_norm` above 0: at an epoch's end
     BatchNorm's statistics are measured anew, over so many steps' batches.
 
-    Means: a process computes its share of a step in `accumulate` equal parts, one after the other,
-    and adds up the gradients; BatchNorm sees one part at a time. `recompute` above 0 keeps no
-    activations but the inputs of every so many units and computes the others again in backward.
+    Resources: a process computes its share of a step in `accumulate` equal parts, one after the
+    other, and adds up the gradients; BatchNorm sees one part at a time. `recompute` above 0 keeps
+    only the inputs of every so many units and computes all other activations again in backward.
     `precision` is float32, bfloat16 (processors that have it) or float16 (GPUs); weights, momentum
     and sums stay float32. `loss_scale` is the first scale of the gradients, a power of two: halved
     and the step skipped where they overflow, doubled after 2000 steps that did not; 0 stands for
@@ -139,7 +140,7 @@ class Optim:
     loss_scale: float = 0.0
 
     def check(self):
-        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         one_of("optim.schedule", self.schedule, ("step", "cosine", "poly"))
         one_of("optim.precision", self.precision, ("float32", "bfloat16", "float16"))
         above_0(self._values("epochs", "batch_size", "lr", "power", "accumulate"))
@@ -173,6 +174,7 @@ class Optim:
                     ) from None
 
     def _values(self, *names):
+        """{config key: value} of some fields."""
         return {f"optim.{name}": getattr(self, name) for name in names}
 
 
@@ -194,7 +196,7 @@ class Horovod:
     stall_seconds: int = 600
 
     def check(self):
-        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         one_of("horovod.compression", self.compression, ("none", "fp16"))
         names = ("groups", "fusion_mb", "cycle_ms", "stall_seconds")
         not_below_0({f"horovod.{name}": getattr(self, name) for name in names})
@@ -211,7 +213,7 @@ class Checkpoint:
     every: int = 0
 
     def check(self):
-        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         above_0({"checkpoint.keep": self.keep})
         if self.every < 0:
             raise InputError(
@@ -237,5 +239,5 @@ class Config:
     tensorboard: bool = False
 
     def check(self):
-        """Raise InputError, naming the key, where a value makes no sense, alone or by others."""
+        """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         above_0({"log_every": self.log_every})

@@ -8,41 +8,42 @@ from tqdm import tqdm
 
 from gluon_glore.utils.errors import InputError
 
-from ..engine.comm import LocalComm
-
 
 class BadRecords:
-    """The bad records of a `RecordDataset`; more than a share of its records end the run.
+    """The bad records of a data set; more than a share of its records end the run.
 
     `known`, a set of indices, is the same on all ranks of `comm`. Rank 0 names each once, on
-    stderr and as a line of the file `log`. `max_share` is of the whole set.
+    stderr and as a line of the file `log`. `max_share` is of the whole set; 0 lets none pass.
+
+    A data set has a length, `path` and `name(index)` for messages.
     """
 
-    def __init__(self, dataset, max_share=0.0, comm=None, log=None):
+    def __init__(self, dataset, comm, max_share=0.0, log=None):
         self.known = set()
         self._dataset = dataset
+        self._comm = comm
         self._max_share = max_share
         self._limit = int(max_share * len(dataset) + 1e-9)  # 0.29 of 100 is 29, not 28
-        self._comm = comm or LocalComm()
         self._log = log and Path(log)
-        self._met = {}  # index: what is wrong, as far as this rank has seen
+        self._reasons = {}  # by index: why, of the records that this rank could not use
 
     def meet(self, index, error):
-        """This rank can't use record `index`; the threads that load say so."""
-        self._met[index] = str(error)
+        """Note that this rank can't use record `index`; any thread that loads may call it."""
+        self._reasons[index] = str(error)
 
     @property
     def hopeless(self):
         """Whether this rank has met more than are allowed: looking for a good one is in vain."""
-        return len(self._met) > self._limit
+        return len(self._reasons) > self._limit
 
     def agree(self, indices, bad, attempt, gave_up=False):
         """Tell all ranks what each has found; every rank calls this at the same point.
 
         `bad[i]` is 1 where this rank found record `indices[i]` bad, and `indices` is alike on all
-        ranks. `attempt(index)` tries to use a record and has it meet its error, for the reason of
-        what other ranks found. `gave_up`: this rank found no good record in the place of a bad
-        one. Raises InputError, on all ranks, where one gave up or more are bad than allowed.
+        ranks. `attempt(index)` tries to use a record and calls `meet` where it fails: rank 0 so
+        learns the reason for what only another rank has tried. `gave_up`: this rank found no good
+        record in the place of a bad one. Raises InputError, on all ranks, where one gave up or
+        more are bad than allowed.
         """
         *found, failed = self._comm.sum([*bad, gave_up])
         new = {int(i) for i in np.asarray(indices)[np.asarray(found) > 0]} - self.known
@@ -57,6 +58,7 @@ class BadRecords:
             )
 
     def _name(self, lines):
+        """Print new bad records, and write down those that the log does not have yet."""
         for line in lines:
             tqdm.write(f"skipped {line}", file=sys.stderr)  # beside a progress bar, not into it
         if self._log:
@@ -67,7 +69,8 @@ class BadRecords:
                 file.writelines(f"{line}\n" for line in lines if line not in named)
 
     def _reason(self, index, attempt):
-        if index not in self._met:
+        """Why a record is bad, with its name."""
+        if index not in self._reasons:
             attempt(index)
         # It may be readable here: another host's copy of the file is damaged.
-        return self._met.get(index, f"{self._dataset.name(index)}: bad on another process")
+        return self._reasons.get(index, f"{self._dataset.name(index)}: bad on another process")

@@ -1,4 +1,4 @@
-"""Which files are labelled with which class: a folder of class folders, or a list file."""
+"""Files and their classes: a folder of class folders, or a list file."""
 
 import os
 import re
@@ -100,14 +100,17 @@ def _split(line, numbered, source, number):
 
 
 def _expected(numbered):
+    """What a line should look like, for messages."""
     return "path<TAB>class" + (" or path label, a whole number" if numbered else "")
 
 
 def _is_integer(name):
+    """Whether a class is a whole number."""
     return re.fullmatch(r"-?[0-9]{1,18}", name) is not None
 
 
 def _files(folder, suffixes):
+    """Yield the paths of files with one of the suffixes, at any depth, but hidden ones."""
     for directory, folders, files in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:

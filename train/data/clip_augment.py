@@ -15,9 +15,9 @@ from .picture_augment import shift_hls
 def augment_clip(frames, size, cfg, rng):
     """A random view: uint8 `(T, H, W, C)` -> uint8 `(T, *size, C)`, alike for all frames but noise.
 
-    `cfg` is a `ClipAugment`, `rng` a numpy Generator: same generator, same view. Colours of one
-    channel stay. Beside the released trainer: hue goes round where theirs stops at red, and noise
-    is rounded and cut off at 0 and 255.
+    `cfg` is a `ClipAugment`, `rng` a numpy Generator: same generator, same view. Frames of one
+    channel keep their colour. Other than in the released trainer, hue is a circle, where theirs
+    stops at red, and noise is rounded and cut off at 0 and 255.
     """
     (top, left), (height, width) = _crop(frames.shape[1:3], size, cfg, rng)
     mirror = cfg.mirror and rng.random() < 0.5
@@ -40,9 +40,9 @@ def augment_clip(frames, size, cfg, rng):
 
 
 def _crop(have, size, cfg, rng):
-    """(top, left), (height, width) of what of frames of `have` pixels becomes a view of `size`.
+    """(top, left), (height, width) of the part of frames of `have` pixels that a view shows.
 
-    In whole pixels: the frame is never scaled as a whole, nor what is not seen.
+    In whole pixels of the frame: only that part is then resized to `size`.
     """
     wide = np.mean(rng.uniform(*cfg.aspect, 2))
     if rng.random() < 0.5:
@@ -59,7 +59,7 @@ def _crop(have, size, cfg, rng):
 
 def _add_noise(picture, low, high, rng):
     """Noise from `low` to `high`, each channel of each pixel its own."""
-    # A byte of chance a number: rounded as the pixels are, 256 values between the bounds will do.
+    # One random byte a number: pixels are rounded, so 256 values between the bounds are enough.
     chance = np.frombuffer(rng.bytes(picture.size), np.uint8).reshape(picture.shape)
     step = (high - low) / 256
     return cv2.addWeighted(picture, 1, chance, step, low + step / 2)

@@ -1,17 +1,16 @@
-"""What the commands share that pack files into RecordIO: options, threads, bad files, the file."""
+"""What the commands share that pack files into RecordIO: options, threads, and bad files."""
 
 import argparse
-import collections
-import itertools
-import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 from tqdm import tqdm
 
 from gluon_glore.data.records import write_records
+from gluon_glore.utils.ahead import ordered_map
 from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.command import exit_code
+from gluon_glore.utils.cpu import cores
 from gluon_glore.utils.errors import InputError
 from gluon_glore.utils.files import write_text
 from gluon_glore.utils.progress_bar import bar
@@ -20,7 +19,7 @@ AHEAD = 4  # records in the making for each thread, while the file is written
 
 
 def options(module, doc, kind, quality):
-    """The command line of what packs: SRC, OUT, --quality, --max-bad and --threads."""
+    """The command line of a command that packs: SRC, OUT, --quality, --max-bad and --threads."""
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=doc.splitlines()[0])
     parser.add_argument("source", metavar="SRC", help="folder of class folders, or list file")
     parser.add_argument("out", metavar="OUT", help="path of the files to write, without suffix")
@@ -30,23 +29,18 @@ def options(module, doc, kind, quality):
     parser.add_argument(
         "--max-bad", type=float, default=0.01, help=f"share of {kind}s that may be bad (0.01)"
     )
-    parser.add_argument(
-        "--threads", type=positive_int, default=len(os.sched_getaffinity(0)), help="(all cores)"
-    )
+    parser.add_argument("--threads", type=positive_int, default=cores(), help="(all cores)")
     return parser
 
 
 def run(work, out, kind):
-    """The exit code of a command: `work()` packs and gives (packed, classes, bad ones)."""
-    try:
+    """The exit code of a command: `work()` packs and returns (packed, classes, bad ones)."""
+
+    def command():
         packed, classes, bad = work()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    print(f"{out}.rec: {packed} {kind}s of {classes} classes, {bad} bad ones skipped")
-    return 0
+        print(f"{out}.rec: {packed} {kind}s of {classes} classes, {bad} bad ones skipped")
+
+    return exit_code(command)
 
 
 def pack_files(source, out, samples, names, encode, max_bad, threads, kind):
@@ -68,7 +62,7 @@ def pack_files(source, out, samples, names, encode, max_bad, threads, kind):
 
     def good():
         nonlocal packed, bad
-        encoded = ordered_map(attempt, samples, threads)
+        encoded = ordered_map(attempt, samples, threads, AHEAD * threads)
         shown = bar(encoded, total=len(samples), unit=kind)
         for (_, label), (data, error) in zip(samples, shown):
             if error is None:
@@ -98,20 +92,3 @@ def encode_jpeg(picture, quality):
     """uint8 RGB `(H, W, 3)` -> a JPEG's bytes."""
     bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-
-
-def ordered_map(function, items, threads):
-    """Yield `function(item)` in the order of `items`, a bounded number of them ahead."""
-    items = iter(items)
-    with ThreadPoolExecutor(threads) as pool:
-        waiting = collections.deque(
-            pool.submit(function, item) for item in itertools.islice(items, AHEAD * threads)
-        )
-        try:
-            while waiting:
-                result = waiting.popleft().result()
-                waiting.extend(pool.submit(function, item) for item in itertools.islice(items, 1))
-                yield result
-        finally:
-            for future in waiting:
-                future.cancel()

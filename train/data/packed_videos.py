@@ -1,7 +1,7 @@
 """Videos as records: their frames as JPEGs, so that any frame is read by decoding one.
 
 A record's content: "vid1", the number of frames, height and width of each, frames a second, where
-each frame ends, and the frames. Little-endian; the places count from the end of their table.
+each frame ends, and the frames. Little-endian; the ends count from the end of their table.
 """
 
 import math
@@ -17,8 +17,8 @@ from gluon_glore.utils.errors import InputError
 
 _HEAD = struct.Struct("<4s3Id")
 _NAME = b"vid1"
-# RecordIO: a word that begins a part, its kind (whole, first, middle, last) and length; then the
-# part, filled up to 4 bytes. Where the word itself would stand, the content is parted.
+# RecordIO: a magic number before each part, its kind (whole, first, middle, last) and length; then
+# the part, filled up to 4 bytes. Content is split where the magic number itself would stand in it.
 _PART = struct.Struct("<II")
 _BEGIN = 0xCED7230A
 _MOST = 2**29 - 1  # bytes of a part
@@ -88,6 +88,7 @@ class PackedVideos:
         return PackedVideo(self._record(i))
 
     def _record(self, i):
+        """Record i, to be read from."""
         return _Record(self._file, self._offsets[i])
 
 

@@ -1,15 +1,21 @@
-"""Labelled pictures of a `RecordDataset` as a network sees them, in `train.data.batches`."""
+"""Labelled pictures of a `RecordDataset`, prepared for a network, in `train.data.batches`."""
 
 from gluon_glore.data.image import Preprocess, decode_image
+from gluon_glore.data.records import BadRecord
+from gluon_glore.utils.errors import InputError
 
 from . import batches
 from .picture_augment import augment
+from .spot_check import spot_check, spread
+
+READ = 1000  # records of a set to check: a second on a disk, and only rank 0 reads them
+DECODED = 10  # pictures
 
 
-def training_batches(dataset, config, epoch, rank, ranks, start=0):
+def training_batches(dataset, bad, config, epoch, rank, ranks, start=0):
     """Yield an epoch's `(pictures (b, C, H, W), labels (b,))` of one rank from step `start` on.
 
-    Raises InputError where more records are bad than `dataset.bad` allows.
+    Raises InputError where more records are bad than `bad` allows.
     """
     preprocess = make_preprocess(config.data)
 
@@ -20,10 +26,10 @@ def training_batches(dataset, config, epoch, rank, ranks, start=0):
         return label
 
     shape = (preprocess.channels, *preprocess.size)
-    return batches.training_batches(dataset, view, shape, config, epoch, rank, ranks, start)
+    return batches.training_batches(dataset, bad, view, shape, config, epoch, rank, ranks, start)
 
 
-def evaluation_batches(dataset, config, rank, ranks, stop=lambda: False):
+def evaluation_batches(dataset, bad, config, rank, ranks, stop=lambda: False):
     """Yield one rank's part of the set, in order; over all ranks each sample comes exactly once.
 
     Ends after the batch at which `stop()` holds. Raises InputError, after the last batch, where
@@ -37,7 +43,29 @@ def evaluation_batches(dataset, config, rank, ranks, stop=lambda: False):
         return label
 
     shape = (preprocess.channels, *preprocess.size)
-    return batches.evaluation_batches(dataset, view, shape, config, rank, ranks, stop)
+    return batches.evaluation_batches(dataset, bad, view, shape, config, rank, ranks, stop)
+
+
+def check_records(dataset, use, max_bad):
+    """Read records spread over a `RecordDataset`, and `use(encoded picture)` of some.
+
+    Raises InputError where too many are damaged or have a label that is no class of the network, as
+    `spot_check` counts, or where `use` refuses every picture: then the settings do not fit the set.
+    """
+    spot_check(dataset, dataset.__getitem__, max_bad, "record", most=READ)
+    used, refused = 0, []
+    for index in spread(dataset, DECODED):
+        try:
+            picture, _ = dataset[index]
+        except BadRecord:
+            continue
+        used += 1
+        try:
+            use(picture)
+        except InputError as error:
+            refused.append(f"{dataset.name(index)}: {error}")
+    if used and len(refused) == used:
+        raise InputError(refused[0])
 
 
 def make_preprocess(data) -> Preprocess:

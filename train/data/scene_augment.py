@@ -1,6 +1,6 @@
 """Training's random views of a labelled scene: scale, crop, mirror, colour.
 
-Picture and label go through one map, so that they can't part.
+Picture and label go through the same map, so that each pixel keeps its label.
 """
 
 import cv2

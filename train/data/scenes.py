@@ -12,13 +12,12 @@ from gluon_glore.data.image import decode_image
 from gluon_glore.data.records import BadRecord
 from gluon_glore.utils.errors import InputError, naming
 
-from .bad_records import BadRecords
 from .spot_check import spot_check
 
 PICTURES, LABELS = "leftImg8bit", "gtFine"
 _PICTURE, _LABEL = "_leftImg8bit.png", "_gtFine_labelIds.png"
 _PNG = b"\x89PNG\r\n\x1a\n"
-_GREY = b"\x08\x00"  # bits of a channel and kind of colour, at byte 24 of a PNG
+_GRAY = b"\x08\x00"  # bits of a channel and kind of colour, at byte 24 of a PNG
 
 
 class Scenes:
@@ -28,8 +27,7 @@ class Scenes:
     train ids. `path` is the split's folder, `pictures` and `labels` (None) its files in order of
     their names. Raises InputError where a folder or a label is missing, naming it; on reading,
     BadRecord, naming the file, where one can't be read or is damaged, a label is not one channel
-    of 8 bits or holds an id that is no label's, or picture and label differ in size. `bad` keeps
-    count of those; as made here, the first ends the run.
+    of 8 bits or holds an id that is no label's, or picture and label differ in size.
     """
 
     def __init__(self, root, split, labelled=True):
@@ -50,7 +48,6 @@ class Scenes:
                     f"{missing[0]}: no such file, "
                     f"{len(missing)} of {len(scenes)} pictures have no label"
                 )
-        self.bad = BadRecords(self)
 
     def __len__(self):
         return len(self.pictures)
@@ -103,6 +100,7 @@ def _visible(folder):
 
 
 def _contents(folder):
+    """What a folder has in it, in words."""
     entries = sorted(_visible(folder), key=lambda entry: entry.name)
     names = [entry.name for entry in entries if entry.is_dir()]
     names += [f"{entry.name} (not unpacked)" for entry in entries if entry.name.endswith(".zip")]
@@ -110,6 +108,7 @@ def _contents(folder):
 
 
 def _read(path, decode):
+    """What `decode` makes of a file. Raises BadRecord naming it."""
     try:
         return decode(path.read_bytes())
     except OSError as error:
@@ -122,6 +121,6 @@ def _decode_label(data):
     """A label file's content -> train ids uint8 `(H, W)`. Raises InputError."""
     ids = decode_image(data, 1)[..., 0]
     # The decoder makes grey of anything, so the header says whether these are ids.
-    if not (data.startswith(_PNG) and data[24:26] == _GREY):
+    if not (data.startswith(_PNG) and data[24:26] == _GRAY):
         raise InputError("a label file is a PNG of one channel of 8 bits, this is not")
     return to_train_ids(ids)

@@ -1,4 +1,4 @@
-"""Labelled videos: a folder of class folders, a list file, or packed ones."""
+"""Labelled videos: of class folders, of a list file, or packed as records."""
 
 from pathlib import Path
 
@@ -7,7 +7,6 @@ from gluon_glore.data.sources import VIDEOS
 from gluon_glore.data.video import Video
 from gluon_glore.utils.errors import InputError
 
-from .bad_records import BadRecords
 from .class_lists import label_files, list_files, number_names
 from .packed_videos import PackedVideos
 from .spot_check import spot_check
@@ -20,8 +19,7 @@ class Videos:
     integer label) whose relative paths are below `root` (default: its folder), or a .rec of
     `train.pack_video` beside its .idx and .classes.txt. `class_names`: in label order, as those of
     the training set for a validation set; default: of packed videos their own, else the classes
-    sorted, or "0", "1", ... where all of a list's are integers. `bad` keeps count of videos that
-    can't be used; as made here, the first ends the run.
+    sorted, or "0", "1", ... where all of a list's are integers.
 
     Raises InputError for a list, an index or a class of no use, naming it. A list's files are not
     looked for before they are opened.
@@ -35,7 +33,6 @@ class Videos:
         )
         #: A tuple, in label order.
         self.class_names = self._videos.class_names
-        self.bad = BadRecords(self)
 
     def __len__(self):
         return len(self._videos)
@@ -61,8 +58,8 @@ class Videos:
         return self._videos.open(i)
 
 
-def check_videos(videos, max_bad, see=lambda frame: None):
-    """Read a frame of videos spread over a `Videos`, and `see` it.
+def check_videos(videos, max_bad, use=lambda frame: None):
+    """Read a frame of videos spread over a `Videos`, and `use(frame)`.
 
     Raises InputError where too many are bad, as `spot_check` counts.
     """
@@ -70,7 +67,7 @@ def check_videos(videos, max_bad, see=lambda frame: None):
     def attempt(index):
         videos.label(index)
         with videos.open(index) as video:
-            see(*video.read([len(video) // 2]))
+            use(*video.read([len(video) // 2]))
 
     spot_check(videos, attempt, max_bad, "video")
 

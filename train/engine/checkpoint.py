@@ -3,7 +3,7 @@
 `epoch-0003-step-000040` lies 40 steps after three whole epochs. Each holds weights.params,
 momentum.params and a manifest with their checksums. It is written under a temporary name, synced
 and renamed, so that a kill leaves the one before. Learning rate, order of the pictures and random
-numbers are functions of the step: the manifest's epoch and step are all there is to keep of them.
+numbers are functions of the step: of them the manifest's epoch and step are enough.
 """
 
 import os
@@ -29,9 +29,9 @@ UPDATES = "num_update"  # beside the momentum: steps the optimizer has counted, 
 
 
 def save_checkpoint(run, net, trainer, manifest, keep=2):
-    """Write the state at `manifest.epoch` and `.step`; the newest `keep` and the best stay.
+    """Write the state at `manifest.epoch` and `.step`; keep the newest `keep` and the best.
 
-    Raises InputError where the disk does not take it; those before are as they were.
+    Raises InputError where the disk refuses; the checkpoints before then stay as they were.
     """
     parent = Path(run) / "checkpoints"
     temporary = parent / ".writing"
@@ -52,6 +52,7 @@ def save_checkpoint(run, net, trainer, manifest, keep=2):
 
 
 def _write(folder, net, trainer, manifest):
+    """Write a checkpoint's files into a folder."""
     save_weights(net, folder / WEIGHTS)
     # Copies, for the originals may lie in oneDNN's own layout.
     momentum = {
@@ -63,7 +64,8 @@ def _write(folder, net, trainer, manifest):
 
 
 def _put(temporary, place):
-    # What is as new or newer was damaged, or the run would have gone on from there.
+    """Rename a whole checkpoint to its place, for good when this returns."""
+    # Those as new or newer are damaged: the run would have gone on from there.
     for folder in checkpoints(place.parent.parent):
         if position_of(folder) >= position_of(place):
             _remove(folder)
@@ -72,7 +74,8 @@ def _put(temporary, place):
 
 
 def _remove(folder):
-    # First out of sight, so that a kill leaves no half of it behind.
+    """Delete a checkpoint."""
+    # Renamed first, so that a kill leaves no half checkpoint under its name.
     hidden = folder.with_name(f".removing-{folder.name}")
     os.replace(folder, hidden)
     shutil.rmtree(hidden, ignore_errors=True)
@@ -106,6 +109,7 @@ def restore_newest(run, net, trainer, order=None):
 
 
 def _words(order):
+    """An epoch's order in words."""
     return ", ".join(f"{name} {number}" for name, number in order.items())
 
 
@@ -113,8 +117,8 @@ def momentum_of(trainer):
     """The optimizer's momentum, `{parameter name: NDArray}`; empty where it has none.
 
     Where it keeps several arrays for a parameter, the names of the others end in :1, :2, ...
-    Created here where no step has been taken yet. Trainer has no public way to its states but a
-    pickle, which would carry the optimizer and its schedule too.
+    They are created here where no step has been taken yet. The only public way to the states of a
+    Gluon trainer is a pickle that has the optimizer and its schedule in it too.
     """
     updater = trainer._updaters[0]  # one device a process
     states = {}
@@ -131,12 +135,14 @@ def momentum_of(trainer):
 
 
 def _arrays(state):
+    """The arrays of an optimizer's state, however it nests them."""
     if isinstance(state, (tuple, list)):
         return [array for part in state for array in _arrays(part)]
     return [] if state is None else [state]
 
 
 def _sync(path):
+    """Write to the disk what a folder lists."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

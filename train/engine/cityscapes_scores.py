@@ -1,4 +1,4 @@
-"""Cityscapes' scores: by an own confusion matrix, and by the data set's own evaluator.
+"""Cityscapes' scores: by a confusion matrix, and by the data set's own evaluator.
 
 Intersection over union (IoU) of a class, tp / (tp + fp + fn) over the pixels of all pictures, and
 the mean over classes. iIoU weighs a class's pixels with the size of its instances.
@@ -17,16 +17,16 @@ from gluon_glore.utils.errors import InputError
 
 
 class Confusion:
-    """How often pixels of each class, `matrix`'s rows, were taken for each other: int64 counts.
+    """Confusion matrix: `matrix[label, predicted]` counts pixels, int64.
 
-    Matrices of several processes add up.
+    The sum of several processes' matrices is that of all their pixels.
     """
 
     def __init__(self, classes):
         self.matrix = np.zeros((classes, classes), np.int64)
 
     def add(self, predicted, label):
-        """Count the pixels of two arrays of train ids, of one shape; the label's IGNORE is none.
+        """Count the pixels of two arrays of train ids of one shape, but where the label is IGNORE.
 
         Raises InputError where an id is no class's.
         """
@@ -44,7 +44,7 @@ class Confusion:
         self.matrix += counts.reshape(classes, classes)
 
     def iou(self):
-        """Of each class, float64 `(classes,)`: nan where it is neither labelled nor predicted."""
+        """IoU of each class, float64 `(classes,)`; nan of one neither labelled nor predicted."""
         hits = self.matrix.diagonal()
         union = self.matrix.sum(axis=0) + self.matrix.sum(axis=1) - hits
         return _ratio(hits, union)
@@ -59,11 +59,13 @@ class Confusion:
 
 
 def _ratio(part, whole):
+    """part / whole, nan where both are 0."""
     with np.errstate(invalid="ignore"):
         return np.true_divide(part, whole)
 
 
 def _mean(scores):
+    """The mean of the scores that are not nan, nan where all are."""
     known = scores[~np.isnan(scores)]
     return float(known.mean()) if known.size else math.nan
 
@@ -85,9 +87,9 @@ def official_scores(predictions, labels):
     """Cityscapes' own scores of predicted label-id PNG files against `*_labelIds.png` files.
 
     A dictionary: "miou", "iiou", "category_miou", "category_iiou"; "classes" and "categories" by
-    name, {"iou": ..., "iiou": ...} each. None stands where a score does not exist: of a class that
-    is nowhere, of instances of what has none, and of all instances where not every label has its
-    `*_instanceIds.png` beside it. Raises InputError with the evaluator's own words where it can't.
+    name, {"iou": ..., "iiou": ...} each. None stands for a score that does not exist: the IoU of a
+    class that is nowhere, the iIoU of a class without instances, and every iIoU where a label has
+    no `*_instanceIds.png` beside it. Raises InputError with the evaluator's own words.
     """
     predictions, labels = list(map(str, predictions)), list(map(str, labels))
     if not labels:
@@ -96,12 +98,12 @@ def official_scores(predictions, labels):
     args = copy.copy(official.args)  # the module's own stays as it is
     args.quiet, args.JSONOutput = True, False
     args.evalInstLevelScore = all(Path(instances_of(label)).is_file() for label in labels)
-    said = io.StringIO()
+    printed = io.StringIO()
     try:
-        with contextlib.redirect_stdout(said), _whole_files():
+        with contextlib.redirect_stdout(printed), _whole_files():
             found = official.evaluateImgLists(predictions, labels, args)
-    except SystemExit:  # its way to say that something is wrong
-        raise InputError(said.getvalue().strip().replace("ERROR: ", "")) from None
+    except SystemExit:  # so it ends where something is wrong, after printing why
+        raise InputError(printed.getvalue().strip().replace("ERROR: ", "")) from None
     except IndexError:
         raise InputError("a prediction holds an id that is no label's") from None
     if not args.evalInstLevelScore:  # it takes each class for without instances, 0 / fp
@@ -125,7 +127,7 @@ def official_scores(predictions, labels):
 
 @contextlib.contextmanager
 def _whole_files():
-    """Have Pillow refuse half a file: who imports GluonCV has it make black of what is missing."""
+    """Have Pillow refuse half a file: importing GluonCV makes it fill missing pixels with black."""
     from PIL import ImageFile
 
     before = ImageFile.LOAD_TRUNCATED_IMAGES
@@ -142,6 +144,7 @@ def instances_of(label):
 
 
 def _known(score):
+    """The score as a float, None where it is nan."""
     return None if math.isnan(score) else float(score)
 
 
@@ -154,10 +157,12 @@ def scores_table(scores):
 
 
 def _table(kind, rows):
+    """A Markdown table of IoU and iIoU, a row a class or category."""
     lines = [f"| {kind} | IoU | iIoU |", "|---|---|---|"]
     lines += [f"| {name} | {_cell(x['iou'])} | {_cell(x['iiou'])} |" for name, x in rows.items()]
     return "\n".join(lines)
 
 
 def _cell(score):
+    """A score in per cent, a dash for None."""
     return "–" if score is None else f"{100 * score:.2f}"

@@ -1,4 +1,4 @@
-"""What a trainer asks of the other processes: Horovod's ranks, or none.
+"""The other processes of a run: the ranks of Horovod, or none.
 
 `comm` is a parameter everywhere, so that the loop runs and is tested without Horovod.
 """
@@ -17,7 +17,7 @@ from ..config.sections import Horovod
 
 
 class LocalComm:
-    """One process."""
+    """One process, alone."""
 
     rank, size, local_rank = 0, 1, 0
 
@@ -47,7 +47,7 @@ class HorovodComm:
     """The processes that `horovodrun` started, one a GPU or share of the cores."""
 
     def __init__(self, options):
-        # Read by hvd.init(); what the user or horovodrun set goes before.
+        # hvd.init() reads them; what the user or horovodrun has set takes precedence.
         for name, value in environment(options).items():
             os.environ.setdefault(name, value)
         import horovod.mxnet as hvd
@@ -78,7 +78,7 @@ class HorovodComm:
     def sum(self, values, name="sum"):
         """Sum a float64 array over all ranks.
 
-        Two threads may be at it at once under different names: the ranks match sums by name.
+        Two threads may call it at once with different names: the ranks match sums by name.
         """
         local = mx.nd.array(np.atleast_1d(np.asarray(values, np.float64)), dtype="float64")
         with self.waiting():
@@ -99,10 +99,10 @@ class HorovodComm:
 
     @contextlib.contextmanager
     def waiting(self):
-        """A context for reading what depends on the other ranks: it ends the process after a while.
+        """A context for reading what depends on the other ranks.
 
-        From a thread, for the reader is inside MXNet. Horovod's own stall check never spoke here
-        (0.28.1, MXNet over Gloo).
+        After `horovod.stall_seconds` inside it the process ends, by a thread of its own: the reader
+        waits within MXNet. Horovod 0.28.1's stall check reports nothing with MXNet over Gloo.
         """
         seconds = self._options.stall_seconds
         if not seconds:
@@ -117,20 +117,21 @@ class HorovodComm:
             timer.cancel()
 
     def shutdown(self):
-        """Leave the group, when all is computed that may ask for the others."""
+        """Leave the group, once all computing that needs the others is done."""
         with self.waiting():
             mx.nd.waitall()
         self._hvd.shutdown()
 
 
 def _give_up(rank, seconds):
+    """End the process with an error; called from a thread of its own."""
     text = f"error: rank {rank} waited {seconds} s for the other processes (horovod.stall_seconds)"
     print(text, file=sys.stderr, flush=True)
-    os._exit(1)  # no cleaning up: that would wait for the others too
+    os._exit(1)  # without cleaning up, which would wait for the others too
 
 
 def environment(options):
-    """A `Horovod` configuration as the environment variables that Horovod reads."""
+    """The environment variables of a `Horovod` configuration section."""
     return {
         "HOROVOD_FUSION_THRESHOLD": str(int(options.fusion_mb * 2**20)),
         "HOROVOD_CYCLE_TIME": str(options.cycle_ms),
@@ -144,18 +145,27 @@ def make_comm(options=None):
 
 
 class Here(InputError):
-    """An error that this rank is the one to say."""
+    """An error that this rank is the one to print."""
 
 
 class Elsewhere(InputError):
-    """Another rank found the error, and says it."""
+    """An error that another rank found, and prints."""
+
+
+def tells(error):
+    """Whether this process is the one to print an error; `exit_code` asks.
+
+    What all ranks find by themselves is printed once, by the first of each host.
+    """
+    first = os.environ.get("HOROVOD_LOCAL_RANK", "0") == "0"
+    return isinstance(error, Here) or first and not isinstance(error, Elsewhere)
 
 
 def together(comm, check, elsewhere="see rank {}"):
-    """Run `check()` on every rank; an InputError on one ends all, and is said once.
+    """Run `check()` on every rank; an InputError on one ends all, and is printed once.
 
-    Returns what it returns. Raises Here on the first rank that has an error, Elsewhere on others,
-    whose message is `elsewhere` of that rank.
+    Returns what it returns. Raises Here on the first rank that has an error and Elsewhere on the
+    others, with the message `elsewhere`, in which {} stands for the number of that rank.
     """
     result = error = None
     try:

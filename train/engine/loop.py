@@ -19,10 +19,10 @@ _loss = gluon.loss.SoftmaxCrossEntropyLoss()
 
 @dataclass(frozen=True)
 class Meter:
-    """Averages over samples and ranks since the last reading.
+    """Averages over the `samples` of all ranks that were seen in so many `seconds`.
 
-    `figures` are those of the task's `Measures` that are known here, None for what has no meaning
-    (top-5 of five classes or less).
+    `figures` are by the keys of the task's `Metrics`, None for what has no meaning (top-5 of five
+    classes or less).
     """
 
     loss: float
@@ -36,37 +36,29 @@ class Meter:
         return self.samples / self.seconds
 
     def text(self, digits) -> str:
-        """Loss and figures in words, with so many digits."""
+        """Loss and figures with their titles, rounded to so many digits."""
         known = {TITLES[key]: value for key, value in self.figures.items() if value is not None}
         figures = {"loss": self.loss, **known}
         return ", ".join(f"{name} {value:.{digits}f}" for name, value in figures.items())
 
 
-def right(logits, y):
+def top1(logits, labels):
     """1 where a sample's class has the highest logit, else 0: (B, classes), (B,) -> (B,)."""
-    return logits.argmax(axis=1) == y
+    return logits.argmax(axis=1) == labels
 
 
 def train_one_epoch(
-    net,
-    trainer,
-    batches,
-    comm,
-    ctx,
-    learning_rate,
-    log_every,
-    log,
-    take=None,
-    after_step=None,
-    figures=None,
+    learner, batches, learning_rate, log, log_every, step=None, after_step=None, figures=None
 ):
-    """One pass over `batches`, `(step, (pictures, labels))` of this rank, steps counted from 0.
+    """Train a `Learner` on `batches`, this rank's `(number of the step, (pixels, labels))`.
 
-    `take` is the Step that is taken, a plain one if None; `learning_rate(step)` gives its rate.
-    After every `log_every` steps, and after the last, `log(step, lr, Meter)` is told the averages
-    over all ranks since the log before. `after_step(step)` is called after every step and its log,
-    and may end the epoch by raising. `figures` says what to average beside the loss: functions of
-    `(logits, labels)` to `(B,)` by their key in `Meter.figures`; top1 if None.
+    Steps count from 0 over the run. `learning_rate(number)` gives a step's rate, `step` is the
+    `Step` that is taken, a plain one by default. After every `log_every` steps, and after the last,
+    `log(number, rate, Meter)` gets the averages over all ranks since the log before.
+    `after_step(number)` is called after every step and its log; what it raises ends the epoch.
+    `figures` says what to average beside the loss: functions of `(logits, labels)` to `(B,)` by
+    their key in `Meter.figures`; by default top-1.
+
     Raises InputError where the loss or a weight is not finite, on all ranks at the same step.
     """
 
@@ -75,29 +67,30 @@ def train_one_epoch(
         # The weights too: oneDNN's rectifier makes 0 of nan, and a broken network has a loss again.
         loss = loss if all_finite(weights) else math.nan
         if not math.isfinite(loss):
-            raise InputError(f"the loss is {loss}: lower optim.lr (now {lr:g})")
+            raise InputError(f"the loss is {loss}: lower optim.lr (now {rate:g})")
         means = {key: share / total for key, share in zip(figures, shares)}
-        log(step, lr, Meter(loss / total, total, seconds, means))
+        log(number, rate, Meter(loss / total, total, seconds, means))
 
-    take = take or Step()
-    figures = figures or {"top1": right}
+    net, trainer, comm, ctx = learner.net, learner.trainer, learner.comm, learner.ctx
+    step = step or Step()
+    figures = figures or {"top1": top1}
     weights = [param.data(ctx) for param in net.collect_params().values()]
     zeros = mx.nd.zeros(1 + len(figures), ctx=ctx)
     sums, samples, started = zeros, 0, time.perf_counter()
-    for step, (pictures, labels) in batches:
-        x, y = mx.nd.array(pictures, ctx=ctx), mx.nd.array(labels, ctx=ctx)
-        lr = learning_rate(step)
-        trainer.set_learning_rate(lr)
-        logits, losses = take(net, trainer, x, y, step)
+    for number, (pixels, labels) in batches:
+        x, y = mx.nd.array(pixels, ctx=ctx), mx.nd.array(labels, ctx=ctx)
+        rate = learning_rate(number)
+        trainer.set_learning_rate(rate)
+        logits, losses = step(net, trainer, x, y, number)
         # Kept on the device: reading a number would wait for the step to end.
         shares = (share(logits, y).sum() for share in figures.values())
         sums = sums + mx.nd.concat(losses.sum(), *shares, dim=0)
         samples += len(labels)
-        if (step + 1) % log_every == 0:
+        if (number + 1) % log_every == 0:
             report()
             sums, samples, started = zeros, 0, time.perf_counter()
         if after_step:
-            after_step(step)
+            after_step(number)
     if samples:
         report()
 
@@ -108,7 +101,7 @@ def evaluate(net, batches, comm, ctx) -> Meter:
     for pictures, labels in batches:
         y = mx.nd.array(labels, ctx=ctx)
         logits = net(mx.nd.array(pictures, ctx=ctx)).astype("float32", copy=False)
-        hits = right(logits, y).sum()
+        hits = top1(logits, y).sum()
         sums = sums + mx.nd.concat(_loss(logits, y).sum(), hits, *_top5(logits, y), dim=0)
         samples += len(labels)
     (loss, hits, best, of), total, seconds = _reduce(comm, sums, samples, started)

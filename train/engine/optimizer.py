@@ -1,4 +1,4 @@
-"""The optimizer of an `Optim` configuration, and what it does to which parameter."""
+"""What an `Optim` configuration does to each parameter: optimizer, learning rate, multipliers."""
 
 import math
 import re
@@ -11,9 +11,10 @@ NOT_DECAYED = ("bias", "gamma", "beta")
 
 
 class Nesterov(mx.optimizer.NAG):
-    """NAG, whose operator takes up the decay of the weight before or after the step.
+    """MXNet's NAG with the weight decay added to the gradient first.
 
-    Which, hangs on the layout that oneDNN has given the weight, and so a resumed run would differ.
+    Its operator adds it before or after the step, depending on the layout that oneDNN has given the
+    weight; a resumed run would differ.
     """
 
     def _update_impl(self, index, weight, grad, state, multi_precision=False):
@@ -24,13 +25,13 @@ class Nesterov(mx.optimizer.NAG):
 
 
 def make_optimizer(optim):
-    """SGD with momentum; Nesterov's where `optim.nesterov`. The loop sets the rate of each step."""
+    """SGD with momentum, Nesterov's with `optim.nesterov`; the loop sets each step's rate."""
     make = Nesterov if optim.nesterov else mx.optimizer.SGD
     return make(momentum=optim.momentum, wd=optim.weight_decay, learning_rate=optim.lr)
 
 
 def set_multipliers(params, optim):
-    """Give each parameter its share of rate and weight decay; read at every step.
+    """Set the factors of each parameter's rate and weight decay, which Gluon reads at every step.
 
     Raises InputError where a pattern of `optim.lr_mult` or `wd_mult` is found in no name.
     """
@@ -50,7 +51,7 @@ def set_multipliers(params, optim):
 
 
 def learning_rate(optim, step, steps_per_epoch):
-    """Learning rate of `step` (from 0) under an `Optim` configuration."""
+    """The learning rate of step `step`, counted from 0 over the run: a pure function."""
     if optim.epoch_samples:
         steps_per_epoch = optim.epoch_samples / optim.batch_size
     epoch = step / steps_per_epoch

@@ -6,13 +6,15 @@ from mxnet import autograd, nd
 
 from gluon_glore.utils.errors import InputError
 
+from ..config.checks import check_pixel_loss
+
 
 class PixelLoss:
     """`loss(logits (B, C, H, W), labels (B, H, W))` -> losses `(B,)`, float32.
 
-    The mean over the pixels of each picture that count, 0 where there are none. It is a picture's
-    own, not the batch's: a step's gradients are then the same however many ranks share the batch,
-    though a pixel weighs more in a picture with few that count. Labels are 0 to C - 1 or `ignore`.
+    A picture's loss is the mean over its pixels that count, 0 where there are none. The mean is not
+    taken over the batch, so that a step's gradients are the same however many ranks share it; a
+    pixel weighs more in a picture with few that count. Labels are 0 to C - 1 or `ignore`.
 
     Parameters
     ----------
@@ -28,13 +30,7 @@ class PixelLoss:
     """
 
     def __init__(self, ignore=255, hard_below=0.0, keep=0.0, auxiliary=0.0):
-        for name, value in (("hard_below", hard_below), ("keep", keep)):
-            if not 0 <= value <= 1:
-                raise InputError(f"{name} is a share, from 0 to 1, given {value}")
-        if keep and not hard_below:
-            raise InputError(f"keep {keep} needs hard_below above 0, given {hard_below}")
-        if auxiliary < 0:
-            raise InputError(f"auxiliary must not be below 0, given {auxiliary}")
+        check_pixel_loss(hard_below, keep, auxiliary)
         self._ignore = ignore
         self._hard_below = hard_below
         self._keep = keep
@@ -53,6 +49,7 @@ class PixelLoss:
         return self._mean(main, labels, self._hard_below) + self._auxiliary * second
 
     def _mean(self, logits, labels, hard_below):
+        """The mean loss `(B,)` of each picture's pixels that count."""
         losses = _cross_entropy(logits, labels)
         with autograd.pause():  # which pixels count is no function to be trained
             counts = labels != self._ignore
@@ -73,7 +70,7 @@ class PixelLoss:
 
 
 def pixel_accuracy(logits, labels, ignore=255):
-    """Share of each picture's pixels, less the ignored, whose likeliest class is right; 0 of none.
+    """Share of each picture's pixels, but ignored ones, whose likeliest class is right; or 0.
 
     Logits `(B, C, H, W)`, labels `(B, H, W)` -> `(B,)`.
     """
@@ -83,6 +80,6 @@ def pixel_accuracy(logits, labels, ignore=255):
 
 
 def _cross_entropy(logits, labels):
-    """Of each pixel, `(B, H, W)`; that of an ignored one means nothing."""
+    """Cross entropy of each pixel, `(B, H, W)`; that of an ignored pixel means nothing."""
     logp = nd.log_softmax(logits.astype("float32", copy=False), axis=1)
     return -nd.pick(logp, labels, axis=1, mode="clip")  # a label that is no class reads a near one

@@ -1,4 +1,4 @@
-"""What can be known to go wrong, refused before the first step: seconds, not an epoch, are lost."""
+"""Checks before the first step: what will go wrong costs seconds, not an epoch or a run."""
 
 import os
 import shutil
@@ -7,15 +7,25 @@ import tempfile
 import numpy as np
 
 from gluon_glore.utils.errors import InputError, naming
+from gluon_glore.utils.extras import require
+
+from ..reporting.tensorboard import require_tensorboard
+
+
+def check_packages(config):
+    """Raise InputError where an optional package is missing that a run needs at its end."""
+    require("matplotlib", "train", "curves.png")
+    if config.tensorboard:
+        require_tensorboard()
 
 
 def check_out(out, net, keep=2):
-    """Raises InputError where a run's directory can't be made, written, or is too small.
+    """Raise InputError where a run's directory can't be made or written, or the disk is too small.
 
     Needed are weights and momentum, `keep` + 2 times: the newest ones, the best, and the one being
     written; less what `out` holds already. Nothing is left behind.
     """
-    # Deepest part of the path that exists. lexists: a broken link is in the way too.
+    # The deepest part of the path that exists. lexists: a broken link is in the way too.
     path = out.absolute()
     place = next(part for part in (path, *path.parents) if os.path.lexists(part))
     if not place.is_dir():
@@ -33,7 +43,7 @@ def check_out(out, net, keep=2):
 
 
 def check_channels(spec, data):
-    """Raises InputError where a `data` section has not a mean for each channel of a network."""
+    """Raise InputError where a `data` section has not one mean for each of a network's channels."""
     if len(data.mean) != spec.in_channels:
         raise InputError(
             f"config key data.mean: {spec.name} takes {spec.in_channels} channels, "

@@ -1,4 +1,4 @@
-"""Weights of another network to start from: a backbone's, or all but what is new."""
+"""Weights of another network to start from: a backbone's, or all but new layers'."""
 
 from pathlib import Path
 

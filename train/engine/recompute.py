@@ -1,4 +1,4 @@
-"""Memory for time: activations are computed again in backward instead of kept.
+"""Less memory for more time: backward computes activations again instead of keeping them.
 
 Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016 (https://arxiv.org/abs/1604.06174).
 MXNet's own MXNET_BACKWARD_DO_MIRROR changes nothing for hybridised networks of MXNet 1.9.1.
@@ -9,10 +9,10 @@ from mxnet.gluon import nn
 
 
 class Segments:
-    """A network as runs of `units` units each, of which only the inputs are kept.
+    """A network in segments of `units` units each, of which only the inputs are kept.
 
-    The last run, with the classifier and a dropout before it, is computed once: there is no mask
-    to repeat.
+    The last segment, with the classifier and a dropout before it, is computed only once, so that no
+    dropout mask has to be repeated.
     """
 
     def __init__(self, net, units):
@@ -28,9 +28,10 @@ class Segments:
             run.hybridize()  # not static_alloc: that keeps its memory between two calls
 
     def backward(self, x, loss, head):
-        """Add to or write the parameters' gradients; returns (outputs, losses).
+        """Compute the parameters' gradients; returns (outputs, losses).
 
-        `loss(outputs)` is called under record, `head(losses)` gives its head gradient.
+        `loss(outputs)` is called under `autograd.record`; `head(losses)` is the gradient that the
+        backward pass starts from, None for ones.
         """
         self._net.spec.check_input(x.shape[2:])
         statistics = [p.data(x.context) for p in self._net.collect_params(".*running_.*").values()]
@@ -57,6 +58,7 @@ class Segments:
 
 
 def _run(layers):
+    """Layers as one block."""
     run = nn.HybridSequential(prefix="")
     run.add(*layers)
     return run

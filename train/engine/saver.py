@@ -7,28 +7,31 @@ import dataclasses
 
 from gluon_glore.utils.errors import naming
 
-from . import checkpoint, loop
+from . import checkpoint
 from .comm import together
+from .norm_statistics import average_statistics
 from .stop import Stopped
 
 
 class Saver:
-    """Saves a run at `(epoch, step)`: epochs done, and steps done of the next.
+    """Saves the run of a `Learner` at `(epoch, step)`: epochs done, and steps done of the next.
 
-    `manifest` says what is saved but for that; `start` where the run starts, `cfg` is a
-    `Checkpoint` configuration, `steps` those of an epoch, `stop` a `StopFlag`.
+    `manifest` is that of the checkpoints but for epoch, step and score; `start` is where the run
+    starts, `options` a `Checkpoint` configuration, `steps` the number of an epoch's steps, `stop` a
+    `StopFlag`.
     """
 
-    def __init__(self, out, net, trainer, manifest, start, cfg, steps, comm, stop):
-        self._out, self._net, self._trainer, self._manifest = out, net, trainer, manifest
-        self._cfg, self._steps, self._comm, self._stop = cfg, steps, comm, stop
+    def __init__(self, out, learner, manifest, start, options, steps, stop):
+        self._out, self._learner, self._manifest = out, learner, manifest
+        self._options, self._steps, self._stop = options, steps, stop
+        self._comm = learner.comm
         self._saved = start
 
     def after_step(self, step):
         """After training step `step` of the run. Raises Stopped where a stop was asked for."""
         epoch = step // self._steps
         done = step + 1 - epoch * self._steps
-        if self._cfg.every and (step + 1) % self._cfg.every == 0:
+        if self._options.every and (step + 1) % self._options.every == 0:
             self.save(epoch, done)
         self.stop_if_asked(epoch, done)
 
@@ -46,12 +49,16 @@ class Saver:
         if (epoch, step) == self._saved:
             return
         # In place: the run that goes on and the one that is resumed from here hold the same.
-        loop.average_statistics(self._net, self._comm)
+        average_statistics(self._learner.net, self._comm)
         manifest = dataclasses.replace(self._manifest, epoch=epoch, step=step, score=score)
         on_rank_0(
             self._comm,
             lambda: checkpoint.save_checkpoint(
-                self._out, self._net, self._trainer, manifest, self._cfg.keep
+                self._out,
+                self._learner.net,
+                self._learner.trainer,
+                manifest,
+                self._options.keep,
             ),
         )
         self._saved = (epoch, step)

@@ -1,23 +1,22 @@
-"""What the commands share that score a run: options, processes, figures, the file of a result."""
+"""What the commands share that evaluate a run: options, processes, and the result's file."""
 
 import argparse
 import json
-import os
-import sys
 
 import mxnet as mx
 
 from gluon_glore.utils.arguments import positive_int
-from gluon_glore.utils.errors import InputError, naming
+from gluon_glore.utils.command import exit_code
+from gluon_glore.utils.errors import naming
 from gluon_glore.utils.files import write_text
 
 from ..data.bad_records import BadRecords
 from ..reporting.metrics import TITLES
-from .comm import make_comm
+from .comm import make_comm, tells
 
 
 def options(module, doc, data):
-    """The command line of what scores runs: RUN, --data, --threads, --max-bad and --out.
+    """The command line of what evaluates runs: RUN, --data, --threads, --max-bad and --out.
 
     `data` is the metavar and the help of --data, None where it is to be the run's own.
     """
@@ -31,45 +30,41 @@ def options(module, doc, data):
 
 
 def score(prepare, out, unit="pictures"):
-    """Evaluate on one process or, under horovodrun, on several; print and write what came of it.
+    """Evaluate on one process or, under horovodrun, on several; print and write the result.
 
-    `prepare()` gives the data set of `unit`, its configuration and `evaluate(comm)`, which returns
-    what `result_of` does, and may raise InputError. Returns the exit code: 0, or 2 for what can't
-    be used.
+    `prepare()` gives the data set of `unit`, its configuration and `evaluate(comm, bad)`, which
+    returns what `result_of` does and may raise InputError. Returns the exit code: 0, or 2 for
+    what can't be used.
     """
-    comm = None
-    try:
+
+    def command():
         dataset, config, evaluate = prepare()
         comm = make_comm()
-        dataset.bad = BadRecords(dataset, config.data.max_bad, comm)
-        result = evaluate(comm)
-    except InputError as error:
-        if os.environ.get("HOROVOD_LOCAL_RANK", "0") == "0":
-            print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    if comm.rank == 0:
-        figures = ", ".join(f"{TITLES[key]} {result[key]:.4f}" for key in TITLES if key in result)
-        print(
-            f"{result['model']}: {figures}, loss {result['loss']:.4f} on {result['samples']} of "
-            f"{len(dataset)} {unit} of {dataset.path}",
-            flush=True,
-        )
-    comm.shutdown()
-    return write_result(out, result) if out and comm.rank == 0 else 0
+        result = evaluate(comm, BadRecords(dataset, comm, config.data.max_bad))
+        if comm.rank == 0:
+            figures = (f"{TITLES[key]} {result[key]:.4f}" for key in TITLES if key in result)
+            print(
+                f"{result['model']}: {', '.join(figures)}, loss {result['loss']:.4f} on "
+                f"{result['samples']} of {len(dataset)} {unit} of {dataset.path}",
+                flush=True,
+            )
+        comm.shutdown()
+        if out and comm.rank == 0:
+            write_result(out, result)
+
+    return exit_code(command, tells)
 
 
 def place(net, comm):
-    """Hybridise a network where it is to run, on a GPU if there is; returns its context."""
+    """Hybridize a network and move it to this rank's GPU if there is one; returns its context."""
     net.hybridize(static_alloc=True, static_shape=True)
     if mx.context.num_gpus():
         net.collect_params().reset_ctx(mx.gpu(comm.local_rank))
     return net.output.weight.list_ctx()[0]
 
 
-def result_of(model, dataset, meter, own):
-    """An evaluation as a dictionary: loss, accuracy, speed, counts, and its `own` settings."""
+def result_of(model, dataset, bad, meter, own):
+    """An evaluation as a dictionary: loss, figures, speed, counts, and the settings of its own."""
     return {
         "model": model,
         "data": str(dataset.path),
@@ -78,16 +73,11 @@ def result_of(model, dataset, meter, own):
         **{key: float(value) for key, value in meter.figures.items() if value is not None},
         "images_per_second": round(meter.images_per_second, 2),
         "samples": meter.samples,
-        "bad_records": len(dataset.bad.known),
+        "bad_records": len(bad.known),
     }
 
 
 def write_result(path, result):
-    """Write a result as JSON. Returns the exit code: the figures are on stdout in any case."""
-    try:
-        with naming(path):
-            write_text(path, json.dumps(result, indent=2) + "\n")
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    """Write a result as JSON. Raises InputError where it can't."""
+    with naming(path):
+        write_text(path, json.dumps(result, indent=2) + "\n")

@@ -15,14 +15,14 @@ class Step:
 
     Parameters
     ----------
-    loss : what the network returns, and labels, to losses `(B,)`. None: cross entropy.
-    accumulate : equal parts of the batch, computed one after the other. Above 1 it needs parameters
-        that add up their gradients, see `add_gradients`.
+    loss : function of the network's outputs and the labels to losses `(B,)`; None: cross entropy.
+    accumulate : the number of equal parts in which the batch is computed, one after the other.
+        Above 1 the parameters must add up their gradients, see `add_gradients`.
     scale : a LossScale; where gradients overflow, it skips the step on all ranks. None: no scaling.
     segments : Segments of the network, which save memory; None runs it as a whole.
     seed : with a number, dropout's masks are a pure function of it, the step's number and the rank.
-    graph : what is run in the place of the network: a Block with its parameters that trains them
-        in another way. Of a list or tuple that it returns the first are the logits.
+    graph : a Block with the network's parameters that is run instead of the network, to train
+        them in another way. Where it returns a list or tuple, the first are the logits.
     """
 
     def __init__(self, loss=None, accumulate=1, scale=None, segments=None, seed=None, graph=None):
@@ -54,6 +54,8 @@ class Step:
         return [mx.nd.concat(*arrays, dim=0) for arrays in zip(*parts)]
 
     def _backward(self, net, x, y):
+        """Compute the gradients of a part of a batch; returns (logits, losses), float32."""
+
         def loss(outputs):
             return self._loss(outputs, y)
 
@@ -121,4 +123,5 @@ def make_step(config, net, comm, loss=None, graph=None):
 
 
 def _has_dropout(block):
+    """Whether a block or any within it is a Dropout."""
     return isinstance(block, gluon.nn.Dropout) or any(map(_has_dropout, block._children.values()))

@@ -1,6 +1,6 @@
 """Ending a run early and cleanly: SIGTERM or SIGINT asks for it, all ranks agree on the step.
 
-A signal's handler sets a flag and no more: a collective within it would meet the loop's own.
+A signal's handler only sets a flag: a collective inside it could run into one of the loop.
 """
 
 import signal
@@ -9,7 +9,7 @@ STOPPED = 75  # exit code: sysexits.h's EX_TEMPFAIL, "try again later"
 
 
 class Stopped(Exception):
-    """The run was asked to stop and has saved; `--resume` goes on. Says where it stands."""
+    """The run was asked to stop and has saved, at the place that the message names."""
 
 
 class StopFlag:
@@ -29,12 +29,13 @@ class StopFlag:
             signal.signal(number, handler)
 
     def _ask(self, number, frame):
+        """Note the wish for a stop; the handler of both signals."""
         self.asked = True
         if number == signal.SIGINT:
             signal.signal(number, signal.default_int_handler)
 
     def agreed(self, comm):
-        """Whether any rank was asked; every rank calls it at the same place."""
+        """Whether any rank was asked to stop. A collective: all ranks call it at the same place."""
         if comm.size == 1:
             return self.asked
         return bool(comm.sum([self.asked])[0])

@@ -1,8 +1,8 @@
 """BatchNorm over the batches of all ranks, for training.
 
 Where a rank holds few pictures, as in segmentation, their statistics say little (Peng et al. 2018,
-MegDet, section 3.3, https://arxiv.org/abs/1711.07240). Each pass over the activations is MXNet's
-own BatchNorm operator, fast everywhere, with moments that are given; only vectors of one number a
+MegDet, section 3.3, https://arxiv.org/abs/1711.07240). All passes over the activations use MXNet's
+own BatchNorm operator, which is fast everywhere, with given moments; only vectors of one number a
 channel go to the other ranks.
 """
 
@@ -18,10 +18,10 @@ from mxnet.gluon import HybridBlock
 from gluon_glore.layers.basic import BATCH_NORM_MOMENTUM, Norm, is_frozen
 from gluon_glore.utils.errors import InputError
 
-_comms = weakref.WeakValueDictionary()  # an operator's options are strings: this finds theirs
+_comms = weakref.WeakValueDictionary()  # by id: an operator's options are strings
 
 
-class Synchronised(HybridBlock):
+class Synchronized(HybridBlock):
     """The graph of `block` for training, whose every BatchNorm is one over all ranks of `comm`.
 
     Takes and returns what `block` does, with the very parameters of `block` and none of its own.
@@ -29,7 +29,7 @@ class Synchronised(HybridBlock):
     of training, alike on all ranks.
 
     All ranks must run it forward and backward the same number of times. BatchNorms that are frozen
-    (`layers.freeze_norm`) stay so; raises InputError where none is left to synchronise.
+    (`layers.freeze_norm`) stay so; raises InputError where none is left to synchronize.
     """
 
     def __init__(self, block, comm):
@@ -39,7 +39,7 @@ class Synchronised(HybridBlock):
         self._norms = [norm for norm in norms if not is_frozen(norm.norm)]
         if not self._norms:
             raise InputError(
-                f"no BatchNorm to synchronise: of the network's {len(norms)} all are frozen"
+                f"no BatchNorm to synchronize: of the network's {len(norms)} all are frozen"
             )
         self._block = (block,)  # not as a child, which hybridize() and cast() would reach
         self._comm = comm
@@ -57,14 +57,15 @@ class Synchronised(HybridBlock):
         """What the block makes of x, `(B, ...) -> (B, ...)`, its BatchNorms over all ranks."""
         # Called with symbols, once, to draw the graph.
         for norm in self._norms:
-            norm.stand_in = self._normalise
+            norm.stand_in = self._normalize
         try:
             return self._block[0](x)
         finally:
             for norm in self._norms:
                 norm.stand_in = None
 
-    def _normalise(self, F, x, norm):
+    def _normalize(self, F, x, norm):
+        """What takes the place of a `Norm` in the graph."""
         arrays = (norm.gamma, norm.beta, norm.running_mean, norm.running_var)
         y, *_ = F.Custom(
             x,
@@ -79,10 +80,11 @@ class Synchronised(HybridBlock):
 
 
 def combine(counts, means, variances):
-    """Mean and biased variance of parts put together: `(parts,)`, `(parts, C)` twice -> `(C,)`.
+    """Mean and biased variance of all parts together: `(parts,)`, `(parts, C)` twice -> `(C,)`.
 
-    From squares of differences, never a difference of squares (Chan et al. 1979, Updating Formulae
-    and a Pairwise Algorithm for Computing Sample Variances): exact for whatever mean.
+    A sum of squared differences, never a difference of squares, which would lose digits where the
+    mean is large (Chan et al. 1979, Updating Formulae and a Pairwise Algorithm for Computing Sample
+    Variances).
     """
     shares = (counts / counts.sum())[:, None]
     mean = (shares * means).sum(axis=0)
@@ -92,8 +94,9 @@ def combine(counts, means, variances):
 def moments(x, eps):
     """Mean and biased variance of each channel of an NDArray `(B, C, ...)`, float64 `(C,)`.
 
-    Of short runs first, each a channel to BatchNorm. Over a whole channel it adds up in 32 bits: of
-    384 x 384 locations with mean 1e4 and deviation 1, it makes the deviation 50 on a processor.
+    First those of short runs of numbers, each run as a channel of BatchNorm: over a whole channel
+    it adds up in 32 bits, and of 384 x 384 locations with mean 1e4 and deviation 1 it makes a
+    deviation of 50 on a processor.
     """
     batch, channels, *space = x.shape
     run = run_length(math.prod(space))
@@ -113,12 +116,12 @@ def moments(x, eps):
 
 @functools.cache
 def run_length(size):
-    """The least divisor of `size` that is not below its root: as many numbers to a run as runs."""
+    """The least divisor of `size` from its root on: about as many runs as numbers in each."""
     return next(n for n in range(math.isqrt(size - 1) + 1, size + 1) if size % n == 0)
 
 
 def moments_over_ranks(comm, count, mean, var, name):
-    """Mean and biased variance `(C,)` of the values of all ranks, from those of this rank's."""
+    """Mean and biased variance `(C,)` over all ranks, from count, mean and variance of this one."""
     rows = np.zeros((comm.size, 1 + 2 * len(mean)))
     rows[comm.rank] = [count, *mean, *var]
     rows = comm.sum(rows, name)  # exact, and alike on all ranks: all other summands are zero
@@ -126,7 +129,7 @@ def moments_over_ranks(comm, count, mean, var, name):
 
 
 def vector_type(dtype):
-    """The type that BatchNorm has for its parameters and moments, of its data's."""
+    """The type of BatchNorm's parameters and moments for data of `dtype`."""
     return np.float64 if dtype == np.float64 else np.float32
 
 
@@ -176,15 +179,18 @@ class _SyncNorm(mx.operator.CustomOp):
             dx += self._apply(x, scale, shift, given)
 
     def _apply(self, x, gamma, beta, given, out=None):
+        """gamma (x - mean) / sqrt(variance + eps) + beta, mean and variance given."""
         options = {"eps": self._eps, "fix_gamma": False, "use_global_stats": True}
         return mx.nd.BatchNorm(x, gamma, beta, *given, out=out, **options)
 
 
 def _flat(x):
-    return x.reshape((0, 0, 0, -1))  # four axes, as BatchNorm wants them
+    """x with four axes, as the BatchNorm operator wants them."""
+    return x.reshape((0, 0, 0, -1))
 
 
 def _array(values, like):
+    """Values as an NDArray of another one's type, where that lies."""
     return mx.nd.array(values, ctx=like.context, dtype=like.dtype)
 
 

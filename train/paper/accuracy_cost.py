@@ -13,14 +13,15 @@ import sys
 from pathlib import Path
 
 from gluon_glore.networks.paper import get_spec
+from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import InputError, naming
 
 from ..config.network import model_spec
 from ..config.sections import Model
 from ..reporting.curves import pyplot, save
 from ..reporting.metrics import CLASSIFICATION, TITLES
-from ..reporting.runs import CONFIG, read_run
-from ..reporting.size import counted, run_size, run_spec
+from ..reporting.runs import CONFIG_FILE, read_run
+from ..reporting.size import network_size, run_size, run_spec
 from .scatter import Panel, Point
 from .study_report import read_rows
 from .tables import ROOT, tables
@@ -45,7 +46,7 @@ UNITS = {None: "plain", "glore": "with GloRe units", "nonlocal": "with non-local
 
 
 def main(argv=None):
-    """Returns the exit code: 0, or 2 for a folder or file that can't be used."""
+    """Draw the picture; returns the exit code: 0, or 2 for what can't be used."""
     parser = argparse.ArgumentParser(
         prog="python -m train.paper.accuracy_cost",
         description="Draw accuracy against multiply-adds: the paper's Figure 4, and our own.",
@@ -55,17 +56,16 @@ def main(argv=None):
     )
     parser.add_argument("--out", required=True, metavar="FILE.png", help="the picture")
     args = parser.parse_args(argv)
-    try:
+
+    def command():
         left, right = published(), measured()
         for path in args.runs:
             point, classes = of_run(path)
             (left if classes == IMAGENET else right).append(point)
         with naming(args.out):
             draw(left, right, args.out)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return exit_code(command)
 
 
 def published():
@@ -74,9 +74,10 @@ def published():
 
 
 def _published(row):
+    """The `Point` of a `Row` of a table."""
     units = row.network[len(row.plain) :].replace("_glore_", "").replace("_", ", ")
     label = f"({units})" if units else FAMILIES[row.plain][0]
-    kind, sizes = kind_of(get_spec(row.network)), counted(row.network)
+    kind, sizes = kind_of(get_spec(row.network)), network_size(row.network)
     return Point(label, row.network, kind, row.plain, *sizes, row.accuracy, makers=row.makers)
 
 
@@ -102,8 +103,8 @@ def of_run(path):
     Raises InputError where there is no run, it measures something else or is not evaluated yet.
     """
     run = read_run(path)
-    if run.measures != CLASSIFICATION:
-        score = TITLES[run.measures.score]
+    if run.metrics != CLASSIFICATION:
+        score = TITLES[run.metrics.score]
         raise InputError(f"{path}: measures {score}, only runs that measure top-1 are drawn")
     if not run.evaluations:
         raise InputError(f"{path}: not evaluated yet")
@@ -111,7 +112,7 @@ def of_run(path):
     try:
         kind, sizes = kind_of(run_spec(run.config)), run_size(run.config)
     except InputError as error:
-        raise InputError(f"{path}/{CONFIG}: {error}") from None
+        raise InputError(f"{path}/{CONFIG_FILE}: {error}") from None
     point = Point(Path(path).name, model["name"], kind, "", *sizes, top1, run=True)
     return point, model["classes"]
 
@@ -124,7 +125,7 @@ def kind_of(spec):
 def draw(left, right, path):
     """Draw the points of both panels as PNG; returns the `Panel`s and their texts, for tests."""
     figure, axes = pyplot().subplots(1, 2, figsize=(14, 6.5), dpi=100, width_ratios=(3, 2))
-    families = {family: colour for family, (_, colour) in FAMILIES.items()}
+    families = {family: color for family, (_, color) in FAMILIES.items()}
     panels = [
         Panel(axes[0], left, families, unit=1e9, area=6e-6),
         Panel(axes[1], right, OURS, unit=1e6, area=4e-4),
@@ -150,7 +151,7 @@ def draw(left, right, path):
 
 
 def _legends(axes, points):
-    """Left what marks stand for, right which data have which colour."""
+    """Left what marks stand for, right which data have which color."""
     for label, point in {_mark(point): point for point in points}.items():
         axes[0].scatter([], [], s=90, label=label, **point.style("grey"))
     axes[0].legend(loc="lower right", title="area: parameters. (2, 3): units in Res3, Res4")
@@ -160,6 +161,7 @@ def _legends(axes, points):
 
 
 def _mark(point):
+    """What a point's mark stands for, in words."""
     return (
         ("run, " if point.run else "")
         + UNITS.get(point.units, f"with {point.units} units")

@@ -1,9 +1,9 @@
-"""docs/reproduction.md: every table and figure of the paper, what it says, and what is here.
+"""Write docs/reproduction.md: every table and figure of the paper beside what this project has.
 
-python -m train.paper.reproduction
+    python -m train.paper.reproduction
 
-All numbers come from docs/paper.yaml, the catalogue of weights, the configs, what is counted on
-the networks, and the files of what was run here.
+All numbers come from docs/paper.yaml, the catalogue of weights, the configs, the sizes counted on
+the networks, and the results of the studies.
 """
 
 import json
@@ -15,7 +15,7 @@ from ..config.cityscapes import SceneConfig
 from ..config.kinetics import VideoConfig
 from ..config.load import load_config
 from ..config.sections import Config
-from ..reporting.size import counted
+from ..reporting.size import network_size
 from .study_report import read_rows
 from .tables import PAPER, ROOT, tables
 
@@ -34,7 +34,7 @@ Kinetics. What was trained instead is [at the end](#what-was-trained-here).
   be had, not one that is missing in the paper. Sources: [paper.yaml](paper.yaml).
 - **counted**: on the network's graph, as `python -m gluon_glore info NAME` does; bold where it does
   not round to what is printed. Each bold one is a strict xfail with its reason in
-  `tests/test_complexity.py`.
+  `tests/networks/test_complexity.py`.
 - **claimed**: by the README of the [authors' release](https://github.com/facebookresearch/GloRe).
   Its weights could not be downloaded here: nobody checked these. With an asterisk: by those who
   made the plain network, with another recipe.
@@ -63,14 +63,14 @@ def page():
 def speed():
     """Multiply-adds a second of training on the GPU that docs/paper.yaml names."""
     gpu = PAPER["gpu"]
-    return 3 * counted(gpu["network"])[1] * gpu["images_per_second"]
+    return 3 * network_size(gpu["network"])[1] * gpu["images_per_second"]
 
 
 def days(row, table):
     """Days of that GPU to train a row of a table as its config says."""
     optim = load_config(ROOT / row.config, cls=CONFIGS[table.folder]).optim
     samples = optim.epochs * (optim.epoch_samples or table.samples)
-    return 3 * counted(row.network)[1] * samples / speed() / 86400
+    return 3 * network_size(row.network)[1] * samples / speed() / 86400
 
 
 def section(table):
@@ -82,7 +82,7 @@ def section(table):
         "|---|---:|---:|---:|---:|---:|---|---|",
     ]
     for row in table.rows:
-        parameters, macs = counted(row.network)
+        parameters, macs = network_size(row.network)
         cells = [
             f"`{row.network}`",
             *_pair(row.parameters, parameters / 1e6),
@@ -97,13 +97,13 @@ def section(table):
     ]
     if sources:
         lines += ["", f"\\* {', '.join(sources)}"]
-    needs = f"<!-- needs: {NEEDS[table.folder]}, GPU -->"  # as tests/docs_world.py reads it
+    needs = f"<!-- needs: {NEEDS[table.folder]}, GPU -->"  # as tests/docs/docs_world.py reads it
     lines += ["", needs, "```sh", command(table), "```"]
     return "\n".join(lines)
 
 
 def arguments(row):
-    """What `--config` of a row's trainer is given, and what else where the config is another's."""
+    """The `--config` of a row; `--set` too where the config is another network's."""
     own = row.config.endswith(f"/{row.network}.yaml")
     return row.config + ("" if own else f" --set model.name={row.network}")
 
@@ -135,7 +135,7 @@ def figures():
 
 
 def own():
-    """What was trained here in the place of the tables, from the files of the studies."""
+    """The networks that were trained here instead, from the results of the studies."""
     lines = [
         "## What was trained here",
         "",
@@ -152,6 +152,7 @@ def own():
 
 
 def _own():
+    """Yield the rows of `own`: (in the place of, data, network, (parameters, macs), figure)."""
     studies = (
         ("Table 2", "[CIFAR-10](../configs/cifar10)", "cifar10.json"),
         ("Table 1", "[digit pairs](ablations.md)", "study/pairs.json"),
@@ -168,7 +169,13 @@ def _own():
     camvid = json.loads((ROOT / "docs" / "camvid.json").read_text())["networks"]
     for model, scores in camvid.items():
         figure = f"mean IoU {100 * scores['miou']:.2f} %, one seed"
-        yield "Tables 3 and 4", "[CamVid](segmentation.md)", f"`{model}`", counted(model), figure
+        yield (
+            "Tables 3 and 4",
+            "[CamVid](segmentation.md)",
+            f"`{model}`",
+            network_size(model),
+            figure,
+        )
 
 
 def main():

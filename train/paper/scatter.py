@@ -1,4 +1,8 @@
-"""A scatter of accuracy against cost whose labels lie beside their marks and on nothing else."""
+"""A scatter of accuracy against cost whose labels lie beside their marks and on nothing else.
+
+The labels are placed by hand, thirty lines: adjustText, the library for it, would be a dependency
+for one picture, and moves labels step by step from random starts where these are always the same.
+"""
 
 from dataclasses import dataclass
 from typing import Optional
@@ -16,7 +20,7 @@ class Point:
     """A network, or a run of it: accuracy in per cent, its `deviation` over seeds.
 
     `units` is the kind of its units, "glore" or "nonlocal", None of a plain network. Points of a
-    `group` have a colour, and lines from the plain network to those with units.
+    `group` have a color, and lines from the plain network to those with units.
     `makers`: the accuracy is what a plain network's makers claim, not the paper's authors.
     """
 
@@ -31,12 +35,12 @@ class Point:
     makers: bool = False
     run: bool = False
 
-    def style(self, colour):
+    def style(self, color):
         """How it is drawn: hollow without units, dashed by its makers, a star where it is a run."""
         return {
             "marker": "*" if self.run else "s" if self.units == "nonlocal" else "o",
-            "facecolors": colour if self.units else "white",
-            "edgecolors": colour,
+            "facecolors": color if self.units else "white",
+            "edgecolors": color,
             "linestyle": "--" if self.makers else "-",
             "linewidths": 1.5,
             "zorder": 2,
@@ -45,14 +49,14 @@ class Point:
 
 @dataclass(frozen=True)
 class Panel:
-    """One scatter: `points` on matplotlib's `axes`, colours by group.
+    """One scatter: `points` on matplotlib's `axes`, colors by group.
 
     `unit`: the multiply-adds that are 1 on the x-axis. `area`: square points for a parameter.
     """
 
     axes: object
     points: list
-    colours: dict
+    colors: dict
     unit: float
     area: float
 
@@ -68,13 +72,13 @@ class Panel:
         """Draw marks, deviations and lines; `label` follows when the layout is final."""
         for plain, point in self.lines():
             ends = zip(self.place(plain), self.place(point))
-            self.axes.plot(*ends, color=self.colours[point.group], alpha=0.6, linewidth=1)
+            self.axes.plot(*ends, color=self.colors[point.group], alpha=0.6, linewidth=1)
         for point in self.points:
-            colour = self.colours.get(point.group, "black")
+            color = self.colors.get(point.group, "black")
             if point.deviation:
-                bar = {"yerr": point.deviation, "color": colour, "capsize": 3, "zorder": 1.5}
+                bar = {"yerr": point.deviation, "color": color, "capsize": 3, "zorder": 1.5}
                 self.axes.errorbar(*self.place(point), **bar)
-            self.axes.scatter(*self.place(point), s=self.size(point), **point.style(colour))
+            self.axes.scatter(*self.place(point), s=self.size(point), **point.style(color))
         self.axes.margins(0.2, 0.12)  # room for labels on the left
         self.axes.grid(alpha=0.3)
 
@@ -117,7 +121,7 @@ class Panel:
         return Bbox.from_extents(x - radius, y - radius, x + radius, y + radius)
 
     def _free(self, text, mark, taken):
-        """The nearest shift of a text, in pixels, off its mark to where nothing is."""
+        """The least shift of a text, in pixels, that takes it off its mark to a free place."""
         inside = self.axes.bbox
         for away in range(2, 120, 4):
             for x, y in SIDES:

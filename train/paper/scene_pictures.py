@@ -1,4 +1,4 @@
-"""Scenes side by side as they are labelled and as networks see them, for a README.
+"""Scenes with their labels and the classes that networks predict, side by side, for a README.
 
     python -m train.paper.scene_pictures MODEL... --data ROOT --out FILE.png [--split val] \
         [--scenes 4] [--width 960]
@@ -17,7 +17,7 @@ from gluon_glore.data.cityscapes import CLASS_NAMES
 from gluon_glore.data.image import resize, write_png
 from gluon_glore.inference.segment import load_segmenter
 from gluon_glore.utils.arguments import positive_int
-from gluon_glore.utils.errors import InputError
+from gluon_glore.utils.command import exit_code
 from gluon_glore.visualize.label_maps import Palette
 
 from ..data.scenes import Scenes
@@ -37,17 +37,16 @@ def main(argv=None):
     parser.add_argument("--scenes", type=positive_int, default=4, help="rows (4)")
     parser.add_argument("--width", type=positive_int, help="pixels of it all (as it comes)")
     args = parser.parse_args(argv)
-    try:
+
+    def command():
         scenes = Scenes(args.data, args.split)
         segmenters = [load_segmenter(model) for model in args.models]
         picture = draw(scenes, segmenters, args.scenes)
         width = args.width or picture.shape[1]
         size = round(picture.shape[0] * width / picture.shape[1]), width
         write_png(args.out, resize(picture, size))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return exit_code(command)
 
 
 def draw(scenes, segmenters, rows=4):

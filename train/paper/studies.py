@@ -34,7 +34,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Ablation:
-    """A table: names of variants; the others are tested against the first, or against `against`."""
+    """A table of variants by name; each is tested against the first, or against `against`."""
 
     title: str
     rows: Tuple[str, ...]
@@ -50,8 +50,8 @@ class Ablation:
 class Study:
     """`trainer` is the module that trains the `variants` with the `config`, on `seeds` seeds each.
 
-    `question` is what they are asked, `draw_examples(run, path)` draws what the network of a run of
-    the variant `shown` says of a few examples.
+    `question` is what the networks have to answer; `draw_examples(run, path)` draws a few examples
+    with the answers of the variant `shown`.
     """
 
     question: str

@@ -1,9 +1,9 @@
-"""`make study`: train the networks of a study on several seeds each, and note what came of it.
+"""`make study`: train the networks of a study on several seeds each, and write the results down.
 
     python -m train.paper.study NAME --out DIR --report DIR [--seeds N] [--config FILE]
 
 One run a core at a time. A run that is finished is not run again, one that was stopped goes on.
-Writes NAME.json, of which `train.paper.study_report` makes tables and pictures, and
+Writes NAME.json, from which `train.paper.study_report` makes tables and pictures, and
 NAME-examples.png.
 """
 
@@ -18,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gluon_glore.utils.arguments import positive_int
-from gluon_glore.utils.errors import InputError
+from gluon_glore.utils.command import exit_code
+from gluon_glore.utils.cpu import cores
 from gluon_glore.utils.files import write_text
 from gluon_glore.weights.run_folder import checkpoints
 
@@ -32,7 +33,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("study", choices=STUDIES)
     parser.add_argument("--out", type=Path, required=True, help="directory of the runs")
-    parser.add_argument("--report", type=Path, required=True, help="directory of what comes of it")
+    parser.add_argument("--report", type=Path, required=True, help="directory of the results")
     parser.add_argument("--seeds", type=positive_int, help="of each network (the study's)")
     parser.add_argument("--config", help="another configuration than the study's")
     args = parser.parse_args()
@@ -45,24 +46,23 @@ def main():
 
     # Seeds outermost: a study that is cut short has all rows, of fewer seeds.
     jobs = [(name, seed) for seed in seeds for name in study.variants]
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         codes = list(pool.map(lambda job: run(study, config, *job, path(*job)), jobs))
     failed = [str(path(*job)) for job, code in zip(jobs, codes) if code]
     if failed:
         print(f"error: {', '.join(failed)}: see log.txt there", file=sys.stderr)
         return 1
-    try:
+
+    def write():
         rows = {
-            name: summarise(variant, [path(name, seed) for seed in seeds])
+            name: summarize(variant, [path(name, seed) for seed in seeds])
             for name, variant in study.variants.items()
         }
         result = {"seeds": len(seeds), "config": recipe(path(*jobs[0])), "rows": rows}
         write_text(args.report / f"{args.study}.json", json.dumps(result, indent=1) + "\n")
         study.draw_examples(path(study.shown, 0), args.report / f"{args.study}-examples.png")
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return exit_code(write)
 
 
 def run(study, config, name, seed, out):
@@ -87,8 +87,8 @@ def run(study, config, name, seed, out):
         return subprocess.run(command, stdout=log, stderr=log, env=environment).returncode
 
 
-def summarise(variant, paths):
-    """A variant's row: what it is and costs, and what its runs, a seed each, came to.
+def summarize(variant, paths):
+    """A variant's row: its network and size, and the results of its runs, one a seed.
 
     `top1` is the last evaluation's, `curves` those of all epochs, in per cent; `losses` are the
     evaluations', None where one is not finite; `seconds` are of one core.

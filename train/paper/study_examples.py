@@ -1,4 +1,4 @@
-"""Pictures of what a study's network says of unseen digits; mistakes in red."""
+"""Pictures of unseen digits with the classes that a study's network predicts; mistakes in red."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ GAP = 2  # pixels between them
 
 
 def draw_pictures(run, path):
-    """Pictures of unseen digits, and what the network of a run says of them."""
+    """Draw pictures of unseen digits under the classes that the network of a run predicts."""
     config = read_config(run)
     dataset = RecordDataset(config["data"]["val"], config["model"]["classes"])
     classifier = load_classifier(run)
@@ -26,13 +26,13 @@ def draw_pictures(run, path):
     for i, axes in enumerate(grid.flat):
         data, label = dataset[i]
         picture = decode_image(data, channels=1)
-        (said,) = classifier.classify(picture, top=1)
-        show(axes, picture, said, classifier.manifest.class_names[label])
+        (predicted,) = classifier.classify(picture, top=1)
+        show(axes, picture, predicted, classifier.manifest.class_names[label])
     save(figure, path)
 
 
 def draw_videos(run, path):
-    """Some frames of videos of unseen digits, side by side, and what the network says of them."""
+    """Draw frames of videos of unseen digits, side by side, under the predicted classes."""
     videos = Path(read_config(run)["data"]["val"]).glob("*/*.mp4")
     recognizer = load_recognizer(run)
     figure, grid = pyplot().subplots(3, 2, figsize=(9, 4.2), dpi=120)
@@ -41,17 +41,17 @@ def draw_videos(run, path):
             indices = np.linspace(0, len(opened) - 1, SHOWN).round().astype(int)
             frames = opened.read(indices, channels=1)
         apart = np.pad(frames, ((0, 0), (0, 0), (0, GAP), (0, 0)), constant_values=255)
-        (said,) = recognizer.watch(video, clips=1, top=1).top
-        show(axes, np.concatenate(apart, axis=1)[:, :-GAP], said, video.parent.name)
+        (predicted,) = recognizer.watch(video, clips=1, top=1).top
+        show(axes, np.concatenate(apart, axis=1)[:, :-GAP], predicted, video.parent.name)
     save(figure, path)
 
 
-def show(axes, picture, said, truth):
-    """A grey picture, uint8 `(H, W, 1)`, under what is `said`: (class name, probability)."""
-    name, probability = said
-    colour = "black" if name == truth else "red"
+def show(axes, picture, predicted, truth):
+    """Draw a grey picture, uint8 `(H, W, 1)`, under the `predicted` (class name, probability)."""
+    name, probability = predicted
+    color = "black" if name == truth else "red"
     axes.imshow(picture[:, :, 0], cmap="gray")
-    axes.set_title(f"{name} {probability:.0%}", fontsize=9, color=colour)
+    axes.set_title(f"{name} {probability:.0%}", fontsize=9, color=color)
     axes.axis("off")
 
 

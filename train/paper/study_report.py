@@ -13,6 +13,7 @@ import statistics
 import sys
 from pathlib import Path
 
+from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import InputError
 from gluon_glore.utils.files import write_text
 
@@ -32,19 +33,19 @@ def main():
         "--report", type=Path, default=REPORT, help="where `train.paper.study` wrote to"
     )
     args = parser.parse_args()
-    try:
-        results = read_results(args.report)
-        pages = {page: fill((ROOT / page).read_text(), results) for page in PAGES}
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return exit_code(lambda: write(args.report))
+
+
+def write(report):
+    """Draw the pictures into `report` and fill in the pages. Raises InputError."""
+    results = read_results(report)
+    pages = {page: fill((ROOT / page).read_text(), results) for page in PAGES}
     for name, result in results.items():
         for table, ablation in STUDIES[name].tables.items():
             title = f"{STUDIES[name].question}\n{ablation.title}"
-            draw(rows_of(result, ablation), title, args.report / f"{name}-{table}.png")
+            draw(rows_of(result, ablation), title, report / f"{name}-{table}.png")
     for page, text in pages.items():
         write_text(ROOT / page, text)
-    return 0
 
 
 def read_results(report=REPORT):
@@ -61,7 +62,7 @@ def read_results(report=REPORT):
 
 
 def read_rows(path):
-    """The rows of a results file that set kinds of networks side by side: of a list, all.
+    """The rows of a results file: those of its table `kind`, or all where it has only a list.
 
     Raises ValueError, KeyError or TypeError where it is damaged.
     """
@@ -72,14 +73,14 @@ def read_rows(path):
 
 
 def rows_of(result, ablation):
-    """The rows of a table, as `train.paper.study.summarise` made them."""
+    """The rows of a table, as `train.paper.study.summarize` made them."""
     return [result["rows"][name] for name in ablation.rows]
 
 
 def fill(text, results):
-    """A page with its tables as the results have them.
+    """A page with its tables filled in from the results.
 
-    Raises InputError where it asks for a table that no study has, or that is not measured.
+    Raises InputError where it names a table that no study has, or whose study was not run.
     """
 
     def block(match):
@@ -94,7 +95,7 @@ def fill(text, results):
 
 
 def markdown(rows, reference):
-    """The rows as a Markdown table; the others are tested against the row `reference`."""
+    """The rows as a Markdown table; all others are tested against the row `reference`."""
     lines = [
         "| network | parameters | multiply-adds | accuracy on unseen digits | difference | p |",
         "|---|---:|---:|---:|---:|---:|",
@@ -130,14 +131,14 @@ def draw(rows, title, path):
     plt = pyplot()
     figure, (curves, ends) = plt.subplots(1, 2, figsize=(10, 3.8), dpi=110, width_ratios=(3, 2))
     for number, row in enumerate(rows):
-        colour = f"C{number}"
+        color = f"C{number}"
         epochs = range(1, 1 + len(row["curves"][0]))
         for curve in row["curves"]:
-            curves.plot(epochs, curve, color=colour, alpha=0.3, linewidth=0.8)
+            curves.plot(epochs, curve, color=color, alpha=0.3, linewidth=0.8)
         means = [statistics.mean(values) for values in zip(*row["curves"])]
-        curves.plot(epochs, means, color=colour, linewidth=2, label=row["name"])
-        ends.plot(row["top1"], [number] * len(row["top1"]), "o", color=colour, alpha=0.5)
-        ends.plot([row["mean"]], [number], "|", color=colour, markersize=22, markeredgewidth=2.5)
+        curves.plot(epochs, means, color=color, linewidth=2, label=row["name"])
+        ends.plot(row["top1"], [number] * len(row["top1"]), "o", color=color, alpha=0.5)
+        ends.plot([row["mean"]], [number], "|", color=color, markersize=22, markeredgewidth=2.5)
     curves.set(xlabel="epoch", ylabel="accuracy on unseen digits, %")
     curves.xaxis.get_major_locator().set_params(integer=True)
     curves.legend(fontsize=8)

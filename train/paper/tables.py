@@ -53,6 +53,7 @@ def tables():
 
 
 def _table(name, rows, folder, title, score, note, samples=None, claimed=True):
+    """A `Table` of the fields of docs/paper.yaml."""
     known, makers = claims() if claimed else {}, PAPER["makers"]
     found = []
     for network, printed in rows.items():

@@ -1,12 +1,17 @@
-"""Pictures of results, drawn without a display."""
+"""Curves of runs as a picture, drawn without a display."""
 
+from gluon_glore.utils.extras import require
 from gluon_glore.utils.files import atomic_path
 
 from .metrics import TITLES
 
 
 def pyplot():
-    """matplotlib's pyplot; imported here, for a trainer needs it at its end alone."""
+    """matplotlib's pyplot without a display. Raises InputError where it is not installed.
+
+    Imported here, because a trainer needs it at its end alone.
+    """
+    require("matplotlib", "train")
     import matplotlib
 
     matplotlib.use("agg")
@@ -24,11 +29,11 @@ def save(figure, path):
 
 
 def draw_curves(runs, path):
-    """Loss, what is measured and learning rate by epoch of some `Run`, a colour a run, as PNG.
+    """Draw loss, figures and learning rate of each `Run` by epoch, a colour a run, as PNG.
 
-    Solid lines are evaluations, dashed ones the training pictures as they were trained on.
+    Solid lines are evaluations, dashed ones means over the training steps.
     """
-    of_all = (run.measures for run in runs)
+    of_all = (run.metrics for run in runs)
     measured = dict.fromkeys(key for m in of_all for key in (m.score, m.trained))
     columns = [("loss", 1, "loss"), *((key, 100, f"{TITLES[key]}, %") for key in measured)]
     columns.append(("lr", 1, "learning rate, mean of the epoch"))

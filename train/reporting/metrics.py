@@ -1,4 +1,4 @@
-"""What a task measures beside the loss, by the keys of metrics.jsonl and summary.json."""
+"""What a task metrics beside the loss, by the keys of metrics.jsonl and summary.json."""
 
 from dataclasses import dataclass
 from typing import Tuple
@@ -7,11 +7,12 @@ TITLES = {"top1": "top-1", "top5": "top-5", "miou": "mean IoU", "accuracy": "pix
 
 
 @dataclass(frozen=True)
-class Measures:
-    """Shares of 1, the higher the better. Which ones a run has, its rows say themselves.
+class Metrics:
+    """The keys of a task's figures, which are shares of 1, the higher the better.
 
-    `trained` is what of the training pictures was right as they were trained on. `tested` are those
-    of an evaluation, the score first: by it the best checkpoint is chosen.
+    `trained` is the share of the training samples that was right in the steps that trained on them.
+    `tested` are those of an evaluation. The first is the score, by which the best checkpoint is
+    chosen.
     """
 
     trained: str
@@ -23,17 +24,17 @@ class Measures:
         return self.tested[0]
 
     def key(self, kind):
-        """What every row of a kind, "train" or "eval", has."""
+        """The figure that every row of a kind, "train" or "eval", has."""
         return self.trained if kind == "train" else self.score
 
 
-CLASSIFICATION = Measures(trained="top1", tested=("top1", "top5"))
-SEGMENTATION = Measures(trained="accuracy", tested=("miou", "accuracy"))
+CLASSIFICATION = Metrics(trained="top1", tested=("top1", "top5"))
+SEGMENTATION = Metrics(trained="accuracy", tested=("miou", "accuracy"))
 
 
-def measures_of(row) -> Measures:
-    """The measures that a row of metrics.jsonl belongs to. Raises KeyError where it has none."""
-    for measures in (CLASSIFICATION, SEGMENTATION):
-        if measures.key(row["kind"]) in row:
-            return measures
-    raise KeyError("measures")
+def metrics_of(row) -> Metrics:
+    """The metrics that a row of metrics.jsonl belongs to. Raises KeyError where it has none."""
+    for metrics in (CLASSIFICATION, SEGMENTATION):
+        if metrics.key(row["kind"]) in row:
+            return metrics
+    raise KeyError("metrics")

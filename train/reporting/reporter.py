@@ -1,4 +1,4 @@
-"""What a run tells while it goes: a progress bar, metrics.jsonl, TensorBoard; its summary."""
+"""The reports of a running training: progress bar, metrics.jsonl, TensorBoard, summary."""
 
 import json
 import platform
@@ -15,19 +15,19 @@ from gluon_glore.utils.progress_bar import bar
 
 from ..config.load import to_dict
 from .curves import draw_curves
-from .runs import CONFIG, METRICS, read_run
+from .runs import CONFIG_FILE, METRICS_FILE, read_run
 from .table import table
 from .tensorboard import EventFile
 from .waiting import Waiting
 
-COUNTERS = ("kind", "epoch", "step", "samples", "seconds")  # in a row, but no curves
+COUNTERS = ("kind", "epoch", "step", "samples", "seconds")  # no curves in TensorBoard
 
 
 class Reporter:
     """Rank 0 writes into the run's folder `out` and draws the bar on stderr; the others are silent.
 
-    `first_step` is the step of the whole run that comes first, above 0 in a resumed one. Raises
-    InputError where a file can't be written.
+    `first_step` is the first step to be taken, counted over the whole run: above 0 where the run is
+    resumed. Raises InputError where a file can't be written.
     """
 
     def __init__(self, out, comm, config, steps_per_epoch, first_step=0):
@@ -36,9 +36,9 @@ class Reporter:
         self._waiting, self._waited = None, 0.0
         self._metrics = self._events = self._bar = None
         if comm.rank == 0:
-            self._metrics = out / METRICS
+            self._metrics = out / METRICS_FILE
             with naming(out):
-                write_text(out / CONFIG, yaml.safe_dump(to_dict(config), sort_keys=False))
+                write_text(out / CONFIG_FILE, yaml.safe_dump(to_dict(config), sort_keys=False))
                 if first_step == 0:  # of a run that ended before its first checkpoint
                     self._metrics.unlink(missing_ok=True)
                 if config.tensorboard:
@@ -56,12 +56,12 @@ class Reporter:
             self._events.close()
 
     def watch(self, batches):
-        """The same training batches; how long this rank waits for them is told with each row."""
+        """The same training batches; the rows of `train` say how long this rank waited for them."""
         self._waiting, self._waited = Waiting(batches), 0.0
         return self._waiting
 
     def train(self, step, lr, meter):
-        """After training step `step` of the run, counted from 0."""
+        """Report the `Meter` of the steps up to `step`, counted from 0 over the run."""
         speed, waited = meter.images_per_second, self._waiting.seconds
         waiting = min(1.0, (waited - self._waited) / meter.seconds)
         self._waited = waited
@@ -83,7 +83,7 @@ class Reporter:
             self._bar.update(step + 1 - self._bar.n)
 
     def evaluation(self, epoch, meter):
-        """After an evaluation at the end of `epoch`, counted from 0."""
+        """Report the `Meter` of the evaluation at the end of `epoch`, counted from 0."""
         self._write(
             (epoch + 1) * self._steps_per_epoch - 1,
             kind="eval",
@@ -120,7 +120,7 @@ class Reporter:
         print(table([run]))
 
     def _write(self, last, **row):
-        """A row of metrics.jsonl; what it measures also for TensorBoard, at step `last`."""
+        """Write a row of metrics.jsonl, and its figures for TensorBoard at step `last`."""
         if self._metrics is None:
             return
         with naming(self._metrics), open(self._metrics, "a", encoding="utf-8") as file:

@@ -1,4 +1,7 @@
-"""A run's folder, read back: its configuration and the rows of metrics.jsonl."""
+"""A run's folder, read back: its configuration and the rows of metrics.jsonl.
+
+A resumed run cuts off the rows of what it does again (`rewind_metrics`).
+"""
 
 import contextlib
 import json
@@ -13,20 +16,20 @@ import yaml
 from gluon_glore.utils.errors import InputError, naming
 from gluon_glore.utils.files import write_text
 
-from .metrics import CLASSIFICATION, Measures, measures_of
+from .metrics import CLASSIFICATION, Metrics, metrics_of
 
-CONFIG = "config.yaml"
-METRICS = "metrics.jsonl"
-# What each kind of row has, beside what it measures; the first counts the rows.
+CONFIG_FILE = "config.yaml"
+METRICS_FILE = "metrics.jsonl"
+# The keys of each kind of row beside its figures; rows are counted by the first.
 KEYS = {"train": ("step", "epoch", "loss", "lr"), "eval": ("epoch", "loss")}
 
 
 @dataclass(frozen=True)
 class Run:
-    """`name` as the folder was given, `config` as nested dictionaries; rows in order.
+    """A run: the folder's `name` as it was given, and `config` as nested dictionaries.
 
-    `steps` are the rows of training, `evaluations` one an epoch. A step or epoch that was done
-    twice, before and after a resume, counts as done last.
+    `steps` are the rows of training and `evaluations` those of evaluations, in order. Of a step or
+    epoch that was done twice, before and after a resume, the later row counts.
     """
 
     name: str
@@ -35,13 +38,13 @@ class Run:
     evaluations: List[dict]
 
     @property
-    def measures(self) -> Measures:
-        """What its task measures."""
-        return measures_of((self.steps + self.evaluations)[0])
+    def metrics(self) -> Metrics:
+        """The keys of its task's figures."""
+        return metrics_of((self.steps + self.evaluations)[0])
 
     def training_by_epoch(self):
-        """The training rows' means by epoch: epoch, loss, what is right of the pictures, lr."""
-        keys = ("loss", self.measures.trained, "lr")
+        """The means of the training rows by epoch: epoch, loss, `metrics.trained`, lr."""
+        keys = ("loss", self.metrics.trained, "lr")
         epochs = {}
         for row in self.steps:
             epochs.setdefault(row["epoch"], []).append(row)
@@ -51,25 +54,25 @@ class Run:
         ]
 
     def figures(self):
-        """What came of it; None for what is not known (yet).
+        """The results of the run; None for what is not known (yet).
 
-        What the task measures (`top1` and `top5`, or `miou` and `accuracy`) is the last
-        evaluation's, `best_*` that of the evaluation with the highest score, `best_epoch` counts
-        from 1. `seconds` of training and evaluation, start and checkpoints left out;
-        `images_per_second` over all processes and `waiting`, the share of time without a batch to
+        The task's figures (`top1` and `top5`, or `miou` and `accuracy`) are the last evaluation's,
+        `best_*` those of the evaluation with the highest score; `best_epoch` counts from 1.
+        `seconds` are of training and evaluation, without start and checkpoints.
+        `images_per_second`, over all processes, and `waiting`, the share of time without a batch to
         compute, are of training alone.
         """
-        measures = self.measures
+        metrics = self.metrics
         last = self.evaluations[-1] if self.evaluations else {}
-        best = max(self.evaluations, key=lambda row: row[measures.score], default={})
+        best = max(self.evaluations, key=lambda row: row[metrics.score], default={})
         timed = [row for row in self.steps if row.get("seconds")]
         trained = sum(row["seconds"] for row in timed)
         tested = sum(row.get("seconds", 0) for row in self.evaluations)
         images = sum(row["images_per_second"] * row["seconds"] for row in timed)
         waited = sum(row["waiting"] * row["seconds"] for row in timed)
         return {
-            **{key: last.get(key) for key in measures.tested},
-            **{f"best_{key}": best.get(key) for key in measures.tested},
+            **{key: last.get(key) for key in metrics.tested},
+            **{f"best_{key}": best.get(key) for key in metrics.tested},
             "best_epoch": best["epoch"] + 1 if best else None,
             "images_per_second": images / trained if trained else None,
             "waiting": waited / trained if trained else None,
@@ -78,7 +81,7 @@ class Run:
 
 
 def read_run(path) -> Run:
-    """Read a run's folder, of a run that goes on or was killed too.
+    """Read a run's folder, also of a run that is not finished or was killed.
 
     Raises InputError where there is no run in it, or its files are damaged.
     """
@@ -86,35 +89,35 @@ def read_run(path) -> Run:
     if not path.is_dir():
         raise InputError(f"{path}: no such directory")
     try:
-        config = yaml.safe_load((path / CONFIG).read_text(encoding="utf-8"))
+        config = yaml.safe_load((path / CONFIG_FILE).read_text(encoding="utf-8"))
         config["model"]["name"], config["data"]["size"]
     except OSError as error:
-        raise InputError(f"{path}: no run in it, {CONFIG}: {error.strerror}") from None
+        raise InputError(f"{path}: no run in it, {CONFIG_FILE}: {error.strerror}") from None
     except (UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
-        raise InputError(f"{path / CONFIG}: damaged") from None
-    steps, evaluations = read_metrics(path / METRICS)
+        raise InputError(f"{path / CONFIG_FILE}: damaged") from None
+    steps, evaluations = read_metrics(path / METRICS_FILE)
     run = Run(str(path), config, steps, evaluations)
-    if run.measures == CLASSIFICATION and "classes" not in config["model"]:
-        raise InputError(f"{path / CONFIG}: damaged")
+    if run.metrics == CLASSIFICATION and "classes" not in config["model"]:
+        raise InputError(f"{path / CONFIG_FILE}: damaged")
     return run
 
 
 def read_metrics(path):
     """The rows of a metrics.jsonl: (training steps, evaluations), each in order.
 
-    A last line without its end is what a killed run leaves, and left out. Raises InputError where
+    A last line without its end, as a killed run leaves it, is left out. Raises InputError where
     there is no row, or naming the line that is damaged or another task's.
     """
     with naming(path):
         *lines, _ = path.read_bytes().split(b"\n")
-    rows, measures = {"train": {}, "eval": {}}, None
+    rows, metrics = {"train": {}, "eval": {}}, None
     for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
             kind = row["kind"]
             counter, *others = KEYS[kind]
-            measures = measures or measures_of(row)
-            sum(row[key] for key in (*others, measures.key(kind)))  # they are there, and numbers
+            metrics = metrics or metrics_of(row)
+            sum(row[key] for key in (*others, metrics.key(kind)))  # they are there, and numbers
             rows[kind][row[counter]] = row
         except (ValueError, KeyError, TypeError):
             raise InputError(f"{path} line {number}: damaged") from None
@@ -124,9 +127,9 @@ def read_metrics(path):
 
 
 def rewind_metrics(path, epoch, step):
-    """Drop the rows from step `step` of the run, in epoch `epoch`, on.
+    """Delete the rows from `(epoch, step)` on, the step counted over the run.
 
-    An epoch's evaluation comes at step infinity. A row that a kill cut off goes too. A missing
+    An epoch's evaluation counts as step infinity. A row that a kill cut short goes too. A missing
     file is fine.
     """
     with contextlib.suppress(FileNotFoundError):
@@ -137,7 +140,7 @@ def rewind_metrics(path, epoch, step):
 
 
 def _place(line):
-    """(epoch, step) of a row. One without an epoch belongs to the whole run, half a row nowhere."""
+    """(epoch, step) of a row: the first of all without an epoch, the last of all for half a row."""
     if not line.endswith("}\n"):
         return math.inf, math.inf
     row = json.loads(line)

@@ -1,4 +1,4 @@
-"""How large the network of a run is: parameters and multiply-adds, from its configuration."""
+"""The size of networks, and of a run's from its configuration: parameters, multiply-adds."""
 
 import functools
 
@@ -11,25 +11,26 @@ from ..config.sections import Model
 
 
 @functools.lru_cache
-def counted(network, classes=None, pixels=None):
-    """(parameters, multiply-adds) of a network, by name or as `NetSpec`.
+def network_size(network, classes=None, pixels=None):
+    """(parameters, multiply-adds) of a network, given by name or as a `NetSpec`.
 
-    Classes and input size are its own by default. Raises InputError where there is no such network.
+    Classes and input size are the network's own by default. Raises InputError where there is no
+    network of that name.
     """
     spec = get_spec(network) if isinstance(network, str) else network
     return totals(count_network(Network(spec, classes), pixels))
 
 
 def run_spec(config):
-    """The spec of the network of a run, from its configuration as `read_run` gives it.
+    """The `NetSpec` of a run's network, from the run's configuration as nested dictionaries.
 
-    Raises InputError where it can't be made here, as where only who trained it had registered it.
+    Raises InputError where the network is not registered here, as one of the user's own module.
     """
     return model_spec(Model(config["model"]["name"], config["model"].get("units", {})))
 
 
 def run_size(config):
-    """(parameters, multiply-adds) of the network of a run at its input size, as `run_spec`."""
+    """(parameters, multiply-adds) of a run's network at its input size. Raises as `run_spec`."""
     frames = (config["clip"]["frames"],) if "clip" in config else ()
     pixels = (*frames, *config["data"]["size"])
-    return counted(run_spec(config), config["model"].get("classes"), pixels)
+    return network_size(run_spec(config), config["model"].get("classes"), pixels)

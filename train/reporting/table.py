@@ -1,4 +1,4 @@
-"""Runs side by side, as a table in Markdown."""
+"""Runs side by side as a Markdown table: results, and what differs in their configurations."""
 
 from gluon_glore.utils.errors import InputError
 
@@ -7,8 +7,8 @@ from .size import run_size
 
 
 def table(runs):
-    """A Markdown table, a column a `Run`, its lines aligned; a dash where nothing is known."""
-    measured = list(dict.fromkeys(key for run in runs for key in run.measures.tested))
+    """A Markdown table with a column for each `Run`; a dash where something is not known."""
+    measured = list(dict.fromkeys(key for run in runs for key in run.metrics.tested))
     columns = [_column(run, measured) for run in runs]
     rows = [["run", *(run.name for run in runs)]]
     rows += [[key, *(column[key] for column in columns)] for key in columns[0]]
@@ -31,6 +31,7 @@ def differences(runs):
 
 
 def _flatten(config, prefix=""):
+    """Yield `(key.key, value)` of nested dictionaries."""
     for key, value in config.items():
         if isinstance(value, dict):
             yield from _flatten(value, f"{prefix}{key}.")
@@ -39,6 +40,7 @@ def _flatten(config, prefix=""):
 
 
 def _column(run, measured):
+    """A run's cells by their line's title."""
     figures, size = run.figures(), _size(run.config)
     shares = {}
     for key in measured:
@@ -65,10 +67,12 @@ def _size(config):
 
 
 def _percent(share, epoch=None):
+    """A share in per cent, with its epoch where given; a dash for None."""
     if share is None:
         return "–"
     return f"{100 * share:.2f} %" + (f" (epoch {epoch})" if epoch else "")
 
 
 def _number(value):
+    """A number with one decimal; a dash for None."""
     return "–" if value is None else f"{value:.1f}"

@@ -1,24 +1,19 @@
 """Scalars for TensorBoard: an event file, written without TensorFlow.
 
-Through tensorboardX's RecordWriter, not its SummaryWriter: that one writes in a thread behind a
-queue of ten, and where the thread dies of a full disk the trainer would wait for it forever.
+It uses tensorboardX's RecordWriter. Its SummaryWriter writes in a thread behind a queue of ten
+entries: where a full disk ends that thread, the trainer would wait for it forever.
 """
 
-import importlib.util
 import os
 import socket
 import time
 
-from gluon_glore.utils.errors import InputError
+from gluon_glore.utils.extras import require
 
 
 def require_tensorboard():
-    """Raises InputError where the optional package is not installed."""
-    if importlib.util.find_spec("tensorboardX") is None:
-        raise InputError(
-            "config key tensorboard: true needs the package tensorboardX "
-            "(pip install tensorboardX), or set it to false"
-        )
+    """Raise InputError where the optional package is not installed."""
+    require("tensorboardX", "train", "config key tensorboard: true")
 
 
 class EventFile:
@@ -51,6 +46,7 @@ class EventFile:
         self._writer.close()
 
     def _write(self, **fields):
+        """Append an event of these fields, and flush."""
         event = self._event(wall_time=time.time(), **fields)
         self._writer.write(event.SerializeToString())
         self._writer.flush()

@@ -1,4 +1,4 @@
-"""How long the network stood still because its next batch was not there yet."""
+"""How long the network was idle because its next batch was not there yet."""
 
 import itertools
 import time
@@ -11,10 +11,10 @@ EVERY = 8
 class Waiting:
     """Iterate over `batches`; `seconds` says how long the network has waited for them so far.
 
-    MXNet computes in the background while the trainer asks for the next batch: the time that takes
-    counts as waiting only from where the network has nothing left to compute. Draining it before
-    each batch would cost the overlap, so the first two batches are timed, then one of EVERY, and
-    those between are taken to be like the one timed before.
+    MXNet computes in the background while the trainer asks for the next batch: that time counts as
+    waiting only once the network has nothing left to compute. To wait for that before each batch
+    would end the overlap, so the first two batches are timed, then one of EVERY, and each other one
+    counts like the last that was timed.
     """
 
     def __init__(self, batches):

@@ -13,7 +13,7 @@ from train.config.load import load_config
 from train.config.network import model_spec
 from train.config.sections import Model
 from train.imagenet import main
-from train.reporting.size import counted, run_size, run_spec
+from train.reporting.size import network_size, run_size, run_spec
 
 UNITS = {"kind": "glore", "res3": [1], "res4": [1, 3], "mid_channels": 8, "arrangement": "post"}
 
@@ -112,7 +112,7 @@ def test_a_run_with_units_trains_and_its_checkpoint_has_them(tmp_path, settings)
     config = yaml.safe_load((out / "config.yaml").read_text())
     assert config["model"]["units"] == units
     assert run_spec(config).extras == net.spec.extras
-    assert run_size(config)[0] == counted(net.spec)[0] > counted("tiny")[0]
+    assert run_size(config)[0] == network_size(net.spec)[0] > network_size("tiny")[0]
 
 
 def test_impossible_units_end_a_run_before_its_first_step(tmp_path, settings, capsys):
@@ -124,11 +124,11 @@ def test_impossible_units_end_a_run_before_its_first_step(tmp_path, settings, ca
 def test_the_size_of_a_run_is_that_at_its_own_classes_pixels_and_frames():
     model = {"name": "tiny_3d", "classes": 5}
     config = {"model": model, "data": {"size": [32, 48]}, "clip": {"frames": 8}}
-    assert run_size(config) == counted("tiny_3d", 5, (8, 32, 48))
-    assert run_size(config)[0] > counted("tiny_3d")[0]
-    assert run_size(config)[1] < counted("tiny_3d")[1]
+    assert run_size(config) == network_size("tiny_3d", 5, (8, 32, 48))
+    assert run_size(config)[0] > network_size("tiny_3d")[0]
+    assert run_size(config)[1] < network_size("tiny_3d")[1]
     scenes = {"model": {"name": "tiny"}, "data": {"size": [64, 64]}}  # no units, no classes
-    assert run_size(scenes) == counted(get_spec("tiny")) == counted("tiny")
+    assert run_size(scenes) == network_size(get_spec("tiny")) == network_size("tiny")
     shapes = get_model("tiny").collect_params().values()
     weights = sum(int(np.prod(p.shape)) for p in shapes if "running" not in p.name)
-    assert counted("tiny")[0] == weights
+    assert network_size("tiny")[0] == weights

@@ -9,12 +9,11 @@ import pytest
 
 from gluon_glore import InputError
 from gluon_glore.data.records import RecordDataset
-from tests.helpers.damaged_records import BAD, SAMPLES, TESTED, TRAINED, write_damaged
+from tests.helpers.damaged_records import BAD, SAMPLES, TESTED, TRAINED, count_bad, write_damaged
 from tests.helpers.horovod import horovodrun, needs_horovod
 from tests.helpers.runs import CONFIG, options, rows, train
 from train.config.load import load_config
 from train.data import pictures as pipeline
-from train.data.bad_records import BadRecords
 
 
 @pytest.fixture
@@ -33,9 +32,9 @@ def on_damaged(settings, damaged):
 
 
 def open_set(path, max_bad, **options):
+    """A data set, and the count of its bad records."""
     dataset = RecordDataset(path, classes=2)
-    dataset.bad = BadRecords(dataset, max_bad, **options)
-    return dataset
+    return dataset, count_bad(dataset, max_bad, **options)
 
 
 def greys(pictures, config):
@@ -43,8 +42,8 @@ def greys(pictures, config):
 
 
 def test_the_next_good_record_of_the_order_stands_in_for_a_bad_one(damaged, config):
-    dataset = open_set(damaged, 0.01)
-    batches = list(pipeline.training_batches(dataset, config, 0, 0, 1))
+    dataset, bad = open_set(damaged, 0.01)
+    batches = list(pipeline.training_batches(dataset, bad, config, 0, 0, 1))
     assert [len(labels) for _, labels in batches] == [32] * 9
     order = np.random.default_rng([config.seed, 0]).permutation(SAMPLES)
     stand_in = {i: next(int(j) for j in order[list(order).index(i) :] if j not in BAD) for i in BAD}
@@ -52,13 +51,13 @@ def test_the_next_good_record_of_the_order_stands_in_for_a_bad_one(damaged, conf
     seen = [grey for pictures, _ in batches for grey in greys(pictures, config)]
     assert seen == [i % 256 for i in expected]
     assert [y for _, labels in batches for y in labels] == [i % 2 for i in expected]
-    assert dataset.bad.known == set(BAD) & set(order[:TRAINED])
+    assert bad.known == set(BAD) & set(order[:TRAINED])
 
 
 def test_steps_are_the_same_for_two_ranks_though_one_of_them_meets_the_bad(damaged, config):
-    whole = list(pipeline.training_batches(open_set(damaged, 0.01), config, 0, 0, 1))
+    whole = list(pipeline.training_batches(*open_set(damaged, 0.01), config, 0, 0, 1))
     parts = [
-        list(pipeline.training_batches(open_set(damaged, 0.01), config, 0, rank, 2))
+        list(pipeline.training_batches(*open_set(damaged, 0.01), config, 0, rank, 2))
         for rank in (0, 1)
     ]
     assert len(whole) == len(parts[0]) == len(parts[1])
@@ -67,11 +66,11 @@ def test_steps_are_the_same_for_two_ranks_though_one_of_them_meets_the_bad(damag
 
 
 def test_known_records_are_read_no_more_and_change_nothing(damaged, config):
-    dataset = open_set(damaged, 0.01)
-    first = list(pipeline.training_batches(dataset, config, 0, 0, 1))
-    list(pipeline.evaluation_batches(dataset, config, 0, 1))
-    assert dataset.bad.known == set(BAD)
-    again = list(pipeline.training_batches(dataset, config, 0, 0, 1))
+    dataset, bad = open_set(damaged, 0.01)
+    first = list(pipeline.training_batches(dataset, bad, config, 0, 0, 1))
+    list(pipeline.evaluation_batches(dataset, bad, config, 0, 1))
+    assert bad.known == set(BAD)
+    again = list(pipeline.training_batches(dataset, bad, config, 0, 0, 1))
     assert all(np.array_equal(a, b) for (a, _), (b, _) in zip(first, again))
 
 
@@ -80,7 +79,7 @@ def test_evaluation_leaves_exactly_the_bad_ones_out(damaged, config, ranks):
     seen = []
     for rank in range(ranks):
         for pictures, labels in pipeline.evaluation_batches(
-            open_set(damaged, 0.01), config, rank, ranks
+            *open_set(damaged, 0.01), config, rank, ranks
         ):
             assert len(pictures) == len(labels) > 0
             seen += greys(pictures, config)
@@ -89,9 +88,9 @@ def test_evaluation_leaves_exactly_the_bad_ones_out(damaged, config, ranks):
 
 def test_each_is_named_once_on_stderr_and_in_the_file(damaged, config, tmp_path, capsys):
     for _ in range(2):  # the second is a resumed run
-        dataset = open_set(damaged, 0.01, log=tmp_path / "run" / "bad_records.txt")
+        dataset, bad = open_set(damaged, 0.01, log=tmp_path / "run" / "bad_records.txt")
         for _ in range(2):
-            list(pipeline.evaluation_batches(dataset, config, 0, 1))
+            list(pipeline.evaluation_batches(dataset, bad, config, 0, 1))
         errors = capsys.readouterr().err.splitlines()
         assert [line for line in errors if line.startswith("skipped ")] == [
             f"skipped {damaged} record 7: not a readable picture",
@@ -106,17 +105,17 @@ def test_one_more_than_the_share_is_an_error(tmp_path, config):
     path = write_damaged(tmp_path / "damaged.rec", bad=(*BAD, 30))
     message = r"more than 3 of 300 records are bad \(data\.max_bad 0\.01\), as .* record 7: not"
     with pytest.raises(InputError, match=message):
-        list(pipeline.evaluation_batches(open_set(path, 0.01), config, 0, 1))
+        list(pipeline.evaluation_batches(*open_set(path, 0.01), config, 0, 1))
     whole = dataclasses.replace(config, optim=dataclasses.replace(config.optim, batch_size=300))
     with pytest.raises(InputError, match="more than 3 of 300"):
-        list(pipeline.training_batches(open_set(path, 0.01), whole, 0, 0, 1))
+        list(pipeline.training_batches(*open_set(path, 0.01), whole, 0, 0, 1))
 
 
 def test_a_set_without_a_good_record_ends_at_once(tmp_path, config):
     path = write_damaged(tmp_path / "damaged.rec", bad=range(SAMPLES))
-    dataset = open_set(path, 0.9)
+    dataset, bad = open_set(path, 0.9)
     with pytest.raises(InputError, match="more than 270 of 300 records are bad"):
-        list(pipeline.training_batches(dataset, config, 0, 0, 1))
+        list(pipeline.training_batches(dataset, bad, config, 0, 0, 1))
 
 
 def test_damage_to_the_container_costs_that_record_only(damaged, config):
@@ -128,9 +127,9 @@ def test_damage_to_the_container_costs_that_record_only(damaged, config):
         file.write(struct.pack("<I", 0xDEAD))  # the record's magic number
         file.seek(index[41] + 4)
         file.write(b"\xff\xff\xff\x1f")  # its length
-    dataset = open_set(damaged, 0.02)
-    list(pipeline.evaluation_batches(dataset, config, 0, 1))
-    assert dataset.bad.known == {*BAD, 40, 41}
+    dataset, bad = open_set(damaged, 0.02)
+    list(pipeline.evaluation_batches(dataset, bad, config, 0, 1))
+    assert bad.known == {*BAD, 40, 41}
 
 
 def test_a_run_on_one_per_cent_bad_records_counts_exactly(tmp_path, on_damaged, capsys):

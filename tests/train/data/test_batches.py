@@ -1,4 +1,4 @@
-"""Batches of samples that are labelled pixel by pixel; pictures with one label: test_input.py."""
+"""Batches of samples that are labelled pixel by pixel; pictures with one label: test_pictures."""
 
 from types import SimpleNamespace
 
@@ -6,20 +6,19 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
+from tests.helpers.damaged_records import count_bad
 from train.data import batches
-from train.data.bad_records import BadRecords
 
 SHAPE = (1, 3, 5)
 
 
 class Squares:
-    """Sample i: pixels of value i, every one labelled i; those in `bad` can't be read."""
+    """Sample i: pixels of value i, every one labelled i; those in `damaged` can't be read."""
 
     path = "squares"
 
-    def __init__(self, size, damaged=(), max_bad=0.2):
+    def __init__(self, size, damaged=()):
         self._size, self._damaged = size, damaged
-        self.bad = BadRecords(self, max_bad)
 
     def __len__(self):
         return self._size
@@ -44,10 +43,10 @@ CONFIG = SimpleNamespace(
 )
 
 
-def epoch(dataset, rank=0, ranks=1, number=0, start=0):
-    return list(
-        batches.training_batches(dataset, dataset.chance, SHAPE, CONFIG, number, rank, ranks, start)
-    )
+def epoch(dataset, rank=0, ranks=1, number=0, start=0, bad=None):
+    bad = bad or count_bad(dataset, 0.2)
+    order = (CONFIG, number, rank, ranks, start)
+    return list(batches.training_batches(dataset, bad, dataset.chance, SHAPE, *order))
 
 
 def test_too_few_samples_for_a_batch_are_refused():
@@ -79,9 +78,10 @@ def test_ranks_share_a_steps_samples_and_a_later_start_gives_the_same():
 def test_another_stands_in_for_a_sample_that_cannot_be_viewed(capsys):
     order = np.random.default_rng([3, 0]).permutation(20)
     dataset = Squares(20, damaged=(order[1],))
-    (_, labels), _ = epoch(dataset)
+    bad = count_bad(dataset, 0.2)
+    (_, labels), _ = epoch(dataset, bad=bad)
     assert list(labels[:3, 0, 0]) == [order[0], order[2], order[2]]
-    assert dataset.bad.known == {order[1]}
+    assert bad.known == {order[1]}
     assert capsys.readouterr().err == f"skipped square {order[1]}: no square\n"
 
 
@@ -91,7 +91,7 @@ def test_evaluation_sees_all_but_the_bad_once_and_in_order(ranks):
         dataset = Squares(20, damaged=(4, 5))
         seen = []
         for pixels, labels in batches.evaluation_batches(
-            dataset, dataset.view, SHAPE, CONFIG, rank, ranks
+            dataset, count_bad(dataset, 0.2), dataset.view, SHAPE, CONFIG, rank, ranks
         ):
             assert (pixels[:, 0] == labels).all() and labels.dtype == np.uint8
             seen += list(labels[:, 0, 0])
@@ -99,6 +99,6 @@ def test_evaluation_sees_all_but_the_bad_once_and_in_order(ranks):
 
 
 def test_a_set_of_bad_samples_alone_is_an_error_not_a_batch():
-    dataset = Squares(8, damaged=range(8), max_bad=0.9)
+    dataset = Squares(8, damaged=range(8))
     with pytest.raises(InputError, match="more than 7 of 8 records are bad .* no square"):
-        epoch(dataset)
+        epoch(dataset, bad=count_bad(dataset, 0.9))

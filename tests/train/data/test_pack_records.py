@@ -4,16 +4,7 @@ import pytest
 from gluon_glore.data.image import decode_image
 from gluon_glore.data.records import RecordDataset
 from gluon_glore.utils.errors import InputError
-from train.data.pack_records import encode_jpeg, ordered_map, pack_files, run
-
-
-def test_work_runs_a_bounded_number_of_items_ahead():
-    begun = []
-    results = ordered_map(lambda i: begun.append(i) or i * i, range(1000), threads=2)
-    assert [next(results) for _ in range(3)] == [0, 1, 4]
-    assert len(begun) < 100
-    results.close()
-    assert list(ordered_map(abs, [-1, -2], threads=8)) == [1, 2]
+from train.data.pack_records import encode_jpeg, pack_files, run
 
 
 def encode(item):

@@ -1,14 +1,18 @@
 import dataclasses
+import os
 
 import numpy as np
 import pytest
 
 from gluon_glore import InputError
+from gluon_glore.data.image import decode_image
 from gluon_glore.data.records import RecordDataset, write_records
+from tests.helpers.damaged_records import count_bad
 from tests.helpers.places import ROOT
 from train.config.load import load_config
 from train.config.sections import Augment
 from train.data import pictures as pipeline
+from train.data.pictures import check_records
 from train.digit_pairs import encode_png
 
 
@@ -23,7 +27,7 @@ def training(config):
 
 
 def epoch(dataset, config, number=0, rank=0, ranks=1):
-    return list(pipeline.training_batches(dataset, config, number, rank, ranks))
+    return list(pipeline.training_batches(dataset, count_bad(dataset), config, number, rank, ranks))
 
 
 def test_a_step_sees_the_same_pictures_however_many_ranks_share_it(training, config):
@@ -54,11 +58,12 @@ def test_an_epoch_begins_where_it_is_told_and_decodes_nothing_before(training, c
             read.append(i)
             return super().__getitem__(i)
 
-    late = list(pipeline.training_batches(Watched(config.data.train, 2), config, 0, 0, 1, start=4))
+    watched, bad = Watched(config.data.train, 2), count_bad(training)
+    late = list(pipeline.training_batches(watched, bad, config, 0, 0, 1, start=4))
     assert len(late) == 2 and len(read) == 64
     for (a, y), (b, z) in zip(whole[4:], late):
         assert np.array_equal(a, b) and np.array_equal(y, z)
-    assert list(pipeline.training_batches(training, config, 0, 0, 1, start=6)) == []
+    assert list(pipeline.training_batches(training, bad, config, 0, 0, 1, start=6)) == []
 
 
 def reseeded(config):
@@ -80,7 +85,8 @@ def test_evaluation_sees_every_sample_exactly_once(config, tmp_path, samples, ra
     dataset = RecordDataset(tmp_path / "n.rec", 1)
     seen = []
     for rank in range(ranks):
-        for pictures, _ in pipeline.evaluation_batches(dataset, config, rank, ranks):
+        bad = count_bad(dataset)
+        for pictures, _ in pipeline.evaluation_batches(dataset, bad, config, rank, ranks):
             seen += list(np.round(pictures[:, 0, 0, 0] / config.data.scale + config.data.mean[0]))
     assert sorted(seen) == list(range(samples))
 
@@ -96,4 +102,49 @@ def test_pictures_that_are_damaged_or_of_another_size_are_named(config, tmp_path
         with pytest.raises(InputError, match=message):
             epoch(dataset, config)
         with pytest.raises(InputError, match=message):
-            list(pipeline.evaluation_batches(dataset, config, 0, 1))
+            list(pipeline.evaluation_batches(dataset, count_bad(dataset), config, 0, 1))
+
+
+PICTURE = encode_png(np.zeros((64, 64), np.uint8))
+
+
+def decode(data):
+    return decode_image(data, channels=1)
+
+
+def records(path, samples, classes=2):
+    write_records(path, samples)
+    return RecordDataset(path, classes)
+
+
+def test_one_bad_record_of_a_hundred_is_let_pass_and_two_are_not(tmp_path):
+    good = [(PICTURE, 1)] * 98
+    check_records(
+        records(tmp_path / "a.rec", [*good, (PICTURE, 2), (PICTURE, 1)]), decode, max_bad=0.01
+    )
+    with pytest.raises(InputError, match="2 of 100 records .*label 2 is out of range, 0 to 1"):
+        check_records(
+            records(tmp_path / "b.rec", [(PICTURE, 2), *good, (PICTURE, 2)]), decode, max_bad=0.01
+        )
+
+
+def test_damaged_records_are_refused(tmp_path):
+    broken = records(tmp_path / "a.rec", [(PICTURE, 0)] * 50)
+    size = (tmp_path / "a.rec").stat().st_size
+    os.truncate(tmp_path / "a.rec", size // 2)
+    with pytest.raises(InputError, match=r"of 50 records .*a\.rec record 2\d: damaged"):
+        check_records(broken, decode, max_bad=0.01)
+
+
+def test_labels_are_looked_for_in_all_parts_of_a_large_set(tmp_path):
+    # Sorted by class, as a packer may leave it: one class too many at the end.
+    many = records(tmp_path / "a.rec", [(b"", i // 50) for i in range(5000)], classes=98)
+    with pytest.raises(InputError, match="20 of 1000 records .*label 98 is out of range"):
+        check_records(many, len, max_bad=0.01)
+
+
+def test_pictures_that_all_do_not_fit_are_refused_and_one_that_does_not_is_let_pass(tmp_path):
+    check_records(records(tmp_path / "a.rec", [(b"broken", 0), (PICTURE, 1)]), decode, max_bad=0.01)
+    many = records(tmp_path / "b.rec", [(b"broken", 0)] * 12)
+    with pytest.raises(InputError, match=r"b\.rec record 0: not a readable picture"):
+        check_records(many, decode, max_bad=0.01)

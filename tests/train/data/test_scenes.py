@@ -8,9 +8,9 @@ import pytest
 from gluon_glore import InputError
 from gluon_glore.data.cityscapes import CLASSES, IGNORE, to_train_ids
 from gluon_glore.data.records import BadRecord
+from tests.helpers.damaged_records import count_bad
 from tests.helpers.places import ROOT
 from tests.helpers.scenes import png, write_scenes
-from train.data.bad_records import BadRecords
 from train.data.scenes import Scenes, check_scenes
 
 REAL = ROOT.parent / "shared" / "data" / "camvid"
@@ -157,19 +157,19 @@ def test_label_ids_out_of_range_and_sizes_that_differ_are_refused(root):
 def test_bad_scenes_are_counted_as_bad_records_are(root, capsys):
     scenes = Scenes(root, "train")
     scenes.labels[3].write_bytes(b"")
-    scenes.bad = BadRecords(scenes, max_share=0.2)
+    bad = count_bad(scenes, 0.2)
 
     def attempt(index):
         try:
             scenes[index]
         except BadRecord as error:
-            scenes.bad.meet(index, error)
+            bad.meet(index, error)
 
-    scenes.bad.agree([3], [1], attempt)
-    assert scenes.bad.known == {3}
+    bad.agree([3], [1], attempt)
+    assert bad.known == {3}
     assert f"skipped {scenes.labels[3]}: not a readable picture" in capsys.readouterr().err
     with pytest.raises(InputError, match="leftImg8bit/train: more than 0 of 5 records are bad"):
-        Scenes(root, "train").bad.agree([3], [1], attempt)
+        count_bad(Scenes(root, "train")).agree([3], [1], attempt)
 
 
 def test_the_preflight_lets_chance_pass_and_refuses_more(tmp_path):

@@ -3,8 +3,8 @@ import pytest
 
 from gluon_glore import InputError
 from gluon_glore.data.video import Video
+from tests.helpers.damaged_records import count_bad
 from tests.helpers.videos import moving, write_video
-from train.data.bad_records import BadRecords
 from train.data.videos import Videos, check_videos
 from train.pack_video import pack_videos
 
@@ -125,7 +125,7 @@ def test_damaged_files_are_input_errors_and_counted(folder, fault, capsys):
     path = folder / "dog" / "1.mp4"
     path.write_bytes(fault(path.read_bytes()))
     videos = Videos(folder)
-    videos.bad = BadRecords(videos, max_share=0.4)
+    bad = count_bad(videos, 0.4)
 
     def attempt(index):
         try:
@@ -133,15 +133,15 @@ def test_damaged_files_are_input_errors_and_counted(folder, fault, capsys):
                 video.read(range(len(video)))
         except InputError as error:
             assert str(path) not in str(error) and "\n" not in str(error)
-            videos.bad.meet(index, f"{videos.name(index)}: {error}")
+            bad.meet(index, f"{videos.name(index)}: {error}")
 
     for index in range(3):
         attempt(index)
-    videos.bad.agree([1], [1], attempt)
-    assert videos.bad.known == {1}
+    bad.agree([1], [1], attempt)
+    assert bad.known == {1}
     assert f"skipped {path}: " in capsys.readouterr().err
     with pytest.raises(InputError, match="more than 0 of 3 records are bad"):
-        Videos(folder).bad.agree([1], [1], attempt)
+        count_bad(Videos(folder)).agree([1], [1], attempt)
 
 
 def test_the_preflight_lets_chance_pass_and_refuses_more(tmp_path, film):

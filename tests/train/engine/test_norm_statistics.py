@@ -6,7 +6,7 @@ import pytest
 
 from gluon_glore import Network, get_model, get_spec
 from train.engine.comm import LocalComm
-from train.engine.norm_statistics import measure_statistics
+from train.engine.norm_statistics import average_statistics, measure_statistics
 from train.engine.recompute import Segments
 
 
@@ -127,3 +127,20 @@ def test_networks_of_videos_have_theirs_too():
     stem = net.features[0](mx.nd.array(x)).asnumpy()
     found = statistics(net)["conv1__bn_running_var"]
     assert np.allclose(found, stem.var(axis=(0, 2, 3, 4)), rtol=1e-3)
+
+
+def test_running_statistics_are_averaged_over_the_ranks(net):
+    class TwoRanks(LocalComm):
+        """Two ranks, the other's statistics being three times this one's."""
+
+        size = 2
+
+        def sum(self, values, name="sum"):
+            return 4 * np.asarray(values, np.float64)
+
+    measure_statistics(net, batches(2), LocalComm(), mx.cpu())
+    before = {k: v.data().asnumpy() for k, v in net.collect_params().items()}
+    average_statistics(net, TwoRanks())
+    for name, param in net.collect_params().items():
+        factor = 2 if "running_" in name else 1
+        assert np.allclose(param.data().asnumpy(), factor * before[name], rtol=1e-6), name

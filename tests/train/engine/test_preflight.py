@@ -1,24 +1,20 @@
 import json
-import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from gluon_glore import InputError, get_model
-from gluon_glore.data.image import decode_image
-from gluon_glore.data.records import RecordDataset, write_records
+from gluon_glore.data.records import write_records
 from tests.helpers.horovod import horovodrun, needs_horovod
+from tests.helpers.places import ROOT
 from tests.helpers.runs import CONFIG, options
-from train.data.spot_check import check_records
 from train.digit_pairs import encode_png
 from train.engine.comm import Elsewhere, Here, LocalComm, together
 from train.engine.preflight import check_out
 
 PICTURE = encode_png(np.zeros((64, 64), np.uint8))
-
-
-def decode(data):
-    return decode_image(data, channels=1)
 
 
 def test_a_directory_that_can_be_made_is_fine_and_not_made(tmp_path):
@@ -60,42 +56,25 @@ def test_a_disk_that_is_full_is_refused(mount):
         check_out(place / "run", get_model("tiny"))
 
 
-def dataset(path, samples, classes=2):
-    write_records(path, samples)
-    return RecordDataset(path, classes)
+BLOCKED = """
+import sys
+sys.modules["matplotlib"] = None
+from train.imagenet import main
+sys.exit(main(sys.argv[1:]))
+"""
 
 
-def test_one_bad_record_of_a_hundred_is_let_pass_and_two_are_not(tmp_path):
-    good = [(PICTURE, 1)] * 98
-    check_records(
-        dataset(tmp_path / "a.rec", [*good, (PICTURE, 2), (PICTURE, 1)]), decode, max_bad=0.01
+def test_a_run_that_could_draw_no_curves_ends_before_its_first_step(tmp_path, settings):
+    arguments = ["--config", CONFIG, "--out", str(tmp_path / "run"), *options(settings)]
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED, *arguments], cwd=ROOT, capture_output=True, text=True
     )
-    with pytest.raises(InputError, match="2 of 100 records .*label 2 is out of range, 0 to 1"):
-        check_records(
-            dataset(tmp_path / "b.rec", [(PICTURE, 2), *good, (PICTURE, 2)]), decode, max_bad=0.01
-        )
-
-
-def test_damaged_records_are_refused(tmp_path):
-    broken = dataset(tmp_path / "a.rec", [(PICTURE, 0)] * 50)
-    size = (tmp_path / "a.rec").stat().st_size
-    os.truncate(tmp_path / "a.rec", size // 2)
-    with pytest.raises(InputError, match=r"of 50 records .*a\.rec record 2\d: damaged"):
-        check_records(broken, decode, max_bad=0.01)
-
-
-def test_labels_are_looked_for_in_all_parts_of_a_large_set(tmp_path):
-    # Sorted by class, as a packer may leave it: one class too many at the end.
-    records = dataset(tmp_path / "a.rec", [(b"", i // 50) for i in range(5000)], classes=98)
-    with pytest.raises(InputError, match="20 of 1000 records .*label 98 is out of range"):
-        check_records(records, len, max_bad=0.01)
-
-
-def test_pictures_that_all_do_not_fit_are_refused_and_one_that_does_not_is_let_pass(tmp_path):
-    check_records(dataset(tmp_path / "a.rec", [(b"broken", 0), (PICTURE, 1)]), decode, max_bad=0.01)
-    records = dataset(tmp_path / "b.rec", [(b"broken", 0)] * 12)
-    with pytest.raises(InputError, match=r"b\.rec record 0: not a readable picture"):
-        check_records(records, decode, max_bad=0.01)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: curves.png needs the package matplotlib: "
+        "pip install '.[train]' from a checkout of gluon-glore\n"
+    )
+    assert not (tmp_path / "run").exists()
 
 
 class RankOneOfTwo(LocalComm):

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.run_folder import data_section, validation_set
 from train.config.sections import Config
@@ -18,8 +19,8 @@ METER = Meter(np.float32(0.5), 3, 2.0, {"top1": np.float64(0.25), "top5": None})
 
 
 def prepared(dataset):
-    def evaluate(comm):
-        return result_of("tiny", dataset, METER, {"size": [8, 8]})
+    def evaluate(comm, bad):
+        return result_of("tiny", dataset, bad, METER, {"size": [8, 8]})
 
     return lambda: (dataset, Config(), evaluate)
 
@@ -55,7 +56,8 @@ def test_what_can_not_be_scored_has_an_exit_code_and_no_file(tmp_path, error, co
 
 def test_a_result_that_can_not_be_written_is_one_error(tmp_path, capsys):
     (tmp_path / "taken").write_text("a file, not a folder")
-    assert write_result(tmp_path / "taken" / "result.json", {}) == 2
+    place = tmp_path / "taken" / "result.json"
+    assert exit_code(lambda: write_result(place, {})) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and str(tmp_path / "taken") in line
 

@@ -15,7 +15,7 @@ from tests.helpers.networks import relative_error
 from train.config.sections import Optim
 from train.engine.comm import LocalComm
 from train.engine.optimizer import make_optimizer
-from train.engine.sync_norm import Synchronised, combine, moments, run_length
+from train.engine.sync_norm import Synchronized, combine, moments, run_length
 
 # Shortcuts beside the convolutions: their layers run at the same time, on each rank as it likes.
 SMALL = NetSpec(
@@ -143,7 +143,7 @@ def test_a_layer_is_batchnorm_to_float32(shape, mean, tolerance):
     layer.initialize()
     layer.norm.gamma.set_data(mx.nd.array(gamma))
     layer.norm.beta.set_data(mx.nd.array(beta))
-    ours = normalised(Synchronised(layer, LocalComm()), x, weights)
+    ours = normalised(Synchronized(layer, LocalComm()), x, weights)
     theirs = exact(x, weights, gamma, beta, layer.norm._kwargs["eps"])
     assert [relative_error(*pair) < tolerance for pair in zip(ours, theirs)] == [True] * 6
 
@@ -188,7 +188,7 @@ def test_one_process_trains_as_with_batchnorm():
     told = []
     for plain in (True, False):
         net = start("float64")
-        graph = net if plain else Synchronised(net, LocalComm())
+        graph = net if plain else Synchronized(net, LocalComm())
         told.append(steps(graph, net, LocalComm(), "float64", 3))
     for kind, tolerance in (("loss", 1e-12), ("gradient", 1e-9), ("running", 1e-6)):
         assert worst(*told, kind) < tolerance
@@ -198,7 +198,7 @@ def test_evaluation_and_export_keep_batchnorm(tmp_path):
     net = start()
     x = mx.nd.array(batch(0, "float32")[0])
     before = net(x).asnumpy()
-    graph = Synchronised(net, LocalComm())
+    graph = Synchronized(net, LocalComm())
     assert relative_error(graph(x).asnumpy(), before) < 1e-5  # not in training: no exchange either
     with autograd.record():
         graph(x)
@@ -211,7 +211,7 @@ def test_evaluation_and_export_keep_batchnorm(tmp_path):
 
 def test_the_graph_has_the_parameters_of_the_network_and_no_others():
     net = start()
-    graph = Synchronised(net, LocalComm())
+    graph = Synchronized(net, LocalComm())
     graph.hybridize(False)  # reaches neither
     params = graph.collect_params()
     assert list(params) == list(net.collect_params())
@@ -225,7 +225,7 @@ def test_a_block_of_two_outputs_is_synchronised():
     block.norm.initialize()
     x = mx.nd.array(batch(0, "float32")[0])
     with autograd.record():
-        logits, auxiliary = Synchronised(block, LocalComm())(x)
+        logits, auxiliary = Synchronized(block, LocalComm())(x)
         (logits.sum() + auxiliary.square().sum()).backward()
     assert logits.shape == (BATCH, 5) and auxiliary.shape == (BATCH, 16)
     assert block.norm.norm.gamma.grad().norm().asscalar() > 0
@@ -233,7 +233,7 @@ def test_a_block_of_two_outputs_is_synchronised():
 
 def test_gradients_of_parts_add_up():
     net = start()
-    graph = Synchronised(net, LocalComm())
+    graph = Synchronized(net, LocalComm())
     x = mx.nd.array(batch(0, "float32")[0])
 
     def gradients(times):
@@ -257,13 +257,13 @@ def test_frozen_layers_stay_frozen_and_nothing_left_is_an_error():
     freeze_norm(net.features[0])
     freeze_norm(net.features[1])
     with autograd.record():
-        Synchronised(net, LocalComm())(mx.nd.array(batch(0, "float32")[0]))
+        Synchronized(net, LocalComm())(mx.nd.array(batch(0, "float32")[0]))
     mx.nd.waitall()
     means = [p.data().asnumpy() for p in net.collect_params(".*running_mean").values()]
     assert [bool(mean.any()) for mean in means] == [False] + [True] * (len(means) - 1)
     freeze_norm(net)
-    with pytest.raises(InputError, match="no BatchNorm to synchronise: of the network's 14 all"):
-        Synchronised(net, LocalComm())
+    with pytest.raises(InputError, match="no BatchNorm to synchronize: of the network's 14 all"):
+        Synchronized(net, LocalComm())
 
 
 RANK = """
@@ -272,12 +272,12 @@ import train
 import numpy as np
 from tests.train.engine.test_sync_norm import start, steps
 from train.engine.comm import make_comm
-from train.engine.sync_norm import Synchronised
+from train.engine.sync_norm import Synchronized
 comm = make_comm()
 for dtype, count in (("float64", 3), ("float32", 5)):
     net = start(dtype)
     comm.broadcast(param.data() for param in net.collect_params().values())
-    told = steps(Synchronised(net, comm), net, comm, dtype, count)
+    told = steps(Synchronized(net, comm), net, comm, dtype, count)
     np.savez(f"{sys.argv[1]}/{dtype}-{comm.rank}.npz", **told)
 comm.shutdown()
 """
@@ -289,10 +289,10 @@ import mxnet as mx
 from tests.train.engine.test_sync_norm import batch, start
 from train.engine.comm import make_comm
 from train.config.sections import Horovod
-from train.engine.sync_norm import Synchronised
+from train.engine.sync_norm import Synchronized
 comm = make_comm(Horovod(stall_seconds=3))
 net = start()
-graph = Synchronised(net, comm)
+graph = Synchronized(net, comm)
 x = mx.nd.array(batch(0, "float32")[0])
 def step():
     with mx.autograd.record():
@@ -318,7 +318,7 @@ def test_two_ranks_train_as_one_process_with_the_whole_batch(tmp_path):
     assert done.returncode == 0, done.stderr
     for dtype, count, most in (("float64", 3, 1e-12), ("float32", 5, 1e-5)):
         net = start(dtype)
-        one = steps(Synchronised(net, LocalComm()), net, LocalComm(), dtype, count)
+        one = steps(Synchronized(net, LocalComm()), net, LocalComm(), dtype, count)
         ranks = [np.load(tmp_path / f"{dtype}-{rank}.npz") for rank in range(2)]
         for kind in ("loss", "gradient", "running"):
             off = [worst(ranks[0], one, f"{kind} {step} ") for step in range(count)]

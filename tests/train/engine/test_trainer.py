@@ -22,7 +22,6 @@ from gluon_glore.weights.run_folder import best_checkpoint, checkpoints
 from train.config.checks import above_0
 from train.config.sections import Checkpoint, Horovod, Model, Optim
 from train.data import batches
-from train.data.bad_records import BadRecords
 from train.engine import trainer
 from train.engine.comm import LocalComm
 from train.engine.loop import Meter
@@ -67,7 +66,6 @@ class Noise:
     def __init__(self, samples, size, seed):
         shape = (samples, 1, *size)
         self.pixels = np.random.RandomState(seed).normal(size=shape).astype("float32")
-        self.bad = BadRecords(self)
 
     def __len__(self):
         return len(self.pixels)
@@ -114,7 +112,7 @@ def pixel_loss(pair, y):
 class Pixels:
     prog, description = "pixels", "Is a pixel above 0?"
     config_class = Config
-    measures = SEGMENTATION
+    metrics = SEGMENTATION
     scores = (0.5, 0.75, 0.25)  # of the epochs
 
     def prepare(self, config, comm):
@@ -131,16 +129,16 @@ class Pixels:
     def make_step(self, config, net, comm):
         return make_step(config, net, comm, loss=pixel_loss, graph=Both(net))
 
-    def training_batches(self, dataset, config, epoch, rank, ranks, start):
+    def training_batches(self, dataset, bad, config, epoch, rank, ranks, start):
         shape = (1, *config.data.size)
         return batches.training_batches(
-            dataset, dataset.view, shape, config, epoch, rank, ranks, start
+            dataset, bad, dataset.view, shape, config, epoch, rank, ranks, start
         )
 
-    def right(self, logits, y):
+    def accuracy(self, logits, y):
         return (logits.argmax(axis=1) == y).mean(axis=(1, 2))
 
-    def evaluate(self, net, dataset, config, comm, ctx, stop):
+    def evaluate(self, net, dataset, bad, config, comm, ctx, stop):
         logits = net(mx.nd.array(dataset.pixels)).asnumpy()
         right = (logits.argmax(axis=1) == (dataset.pixels[:, 0] > 0)).mean()
         self.scores, score = (*self.scores[1:], self.scores[0]), self.scores[0]

@@ -10,7 +10,7 @@ from tests.helpers.tables import OFF, TABLE_2, TABLE_5
 from train.config.load import load_config
 from train.paper import reproduction
 from train.paper import tables as paper
-from train.reporting.size import counted
+from train.reporting.size import network_size
 
 PAGE = (ROOT / "docs" / "reproduction.md").read_text()
 CATALOGUE = yaml.safe_load((ROOT / "gluon_glore/model_zoo/catalogue.yaml").read_text())
@@ -108,7 +108,7 @@ def test_days_by_hand():
 
 def test_the_figures_of_cifar10_are_those_of_its_configs():
     for row in json.loads((ROOT / "docs" / "cifar10.json").read_text())["rows"]:
-        assert (row["parameters"], row["macs"]) == counted(row["model"])
+        assert (row["parameters"], row["macs"]) == network_size(row["model"])
         file = "plain" if row["name"] == "plain" else "glore"
         header = (ROOT / "configs" / "cifar10" / f"{file}.yaml").read_text()
         assert f": {row['model']}. Ours." in header

@@ -1,15 +1,15 @@
 import pytest
 
-from train.reporting.metrics import CLASSIFICATION, SEGMENTATION, TITLES, measures_of
+from train.reporting.metrics import CLASSIFICATION, SEGMENTATION, TITLES, metrics_of
 
 
-@pytest.mark.parametrize("measures", [CLASSIFICATION, SEGMENTATION])
-def test_a_row_of_either_kind_says_whose_it_is(measures):
-    assert measures_of({"kind": "train", measures.trained: 0.5}) == measures
-    assert measures_of({"kind": "eval", **dict.fromkeys(measures.tested, 0.5)}) == measures
-    assert {measures.trained, *measures.tested} <= set(TITLES)
+@pytest.mark.parametrize("metrics", [CLASSIFICATION, SEGMENTATION])
+def test_a_row_of_either_kind_says_whose_it_is(metrics):
+    assert metrics_of({"kind": "train", metrics.trained: 0.5}) == metrics
+    assert metrics_of({"kind": "eval", **dict.fromkeys(metrics.tested, 0.5)}) == metrics
+    assert {metrics.trained, *metrics.tested} <= set(TITLES)
 
 
 def test_a_row_that_measures_nothing_is_no_ones():
     with pytest.raises(KeyError):
-        measures_of({"kind": "eval", "accuracy": 0.5})
+        metrics_of({"kind": "eval", "accuracy": 0.5})

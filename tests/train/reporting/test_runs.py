@@ -1,21 +1,24 @@
+import json
+import math
+
 import pytest
 
 from gluon_glore import InputError
 from tests.helpers.metrics import evaluation, rows, scene_rows, step, write_run
 from train.reporting.metrics import SEGMENTATION
-from train.reporting.runs import read_metrics, read_run
+from train.reporting.runs import read_metrics, read_run, rewind_metrics
 
 
 def test_a_run_of_segmentation_is_known_by_its_rows(tmp_path):
     run = read_run(write_run(tmp_path, scene_rows()))
-    assert run.measures == SEGMENTATION
+    assert run.metrics == SEGMENTATION
     figures = run.figures()
     assert (figures["miou"], figures["best_miou"], figures["best_epoch"]) == (0.375, 0.375, 2)
     assert (figures["accuracy"], figures["best_accuracy"]) == (0.75, 0.75)
     assert "top1" not in figures
     assert [row["accuracy"] for row in run.training_by_epoch()] == [0.5, 1.0]
     early = read_run(write_run(tmp_path, scene_rows()[:1]))
-    assert early.measures == SEGMENTATION and early.figures()["miou"] is None
+    assert early.metrics == SEGMENTATION and early.figures()["miou"] is None
 
 
 def test_rows_of_another_task_are_damage(tmp_path):
@@ -91,3 +94,38 @@ def test_what_is_no_run_is_named(tmp_path):
         (folder / "config.yaml").write_text(text)
         with pytest.raises(InputError, match=r"config\.yaml: damaged"):
             read_run(folder)
+
+
+def write_metrics(path, tail=""):
+    rows = [{"kind": "start"}]
+    for epoch in range(2):
+        rows += [{"kind": "train", "epoch": epoch, "step": 3 * epoch + i} for i in range(3)]
+        rows += [{"kind": "eval", "epoch": epoch}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows) + tail)
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("place", "kept"),
+    [
+        ((0, 0), 1),  # what belongs to the whole run stays
+        ((0, 2), 3),
+        ((0, 3), 4),  # all steps of the epoch, not yet its evaluation
+        ((1, 3), 5),
+        ((1, 4), 6),
+        ((1, math.inf), 8),  # a finished run evaluates again
+        ((2, 6), 9),
+    ],
+)
+@pytest.mark.parametrize("tail", ["", '{"kind": "train", "epoch": 0, "st', '{"epoch": 0}'])
+def test_rows_from_the_place_on_go_and_half_rows_too(tmp_path, place, kept, tail):
+    rows = write_metrics(tmp_path / "metrics.jsonl", tail)
+    rewind_metrics(tmp_path / "metrics.jsonl", *place)
+    text = (tmp_path / "metrics.jsonl").read_text()
+    assert [json.loads(line) for line in text.splitlines()] == rows[:kept]
+    assert text.endswith("\n")
+
+
+def test_a_run_without_metrics_is_fine(tmp_path):
+    rewind_metrics(tmp_path / "metrics.jsonl", 1, 3)
+    assert not list(tmp_path.iterdir())

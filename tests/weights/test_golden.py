@@ -1,6 +1,6 @@
 import numpy as np
 
-from gluon_glore.export.golden import relative_error, rounding_error, top1_agreement
+from gluon_glore.weights.golden import relative_error, rounding_error, top1_agreement
 
 
 def test_rounding_error_is_what_the_network_makes_of_a_last_bit():

@@ -1,0 +1,96 @@
+"""How often a network names the class of labelled pictures: top-1 and top-5 accuracy."""
+
+import sys
+import time
+from dataclasses import dataclass
+from typing import Optional
+
+import mxnet as mx
+import numpy as np
+from tqdm import tqdm
+
+from ..utils.ahead import ordered_map
+from ..utils.errors import InputError
+from .image import decode_image
+from .records import BadRecord
+
+AHEAD = 3  # batches decoded while the network computes
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Shares of `samples` pictures; `top5` is None where there are five classes or fewer.
+
+    `bad_records` could not be read and are not among the samples. Decoding counts in
+    `images_per_second`.
+    """
+
+    top1: float
+    top5: Optional[float]
+    samples: int
+    bad_records: int
+    images_per_second: float
+
+
+def measure_accuracy(
+    network, records, preprocess, normalized=True, batch=32, threads=2, max_bad=0.01
+) -> Accuracy:
+    """The accuracy of a network on all pictures of a `RecordDataset`, each seen once.
+
+    `network(x)` takes what `read_input` makes of up to `batch` records, fewer at the end and where
+    some are bad, and returns logits `(B, classes)`, numpy both. `threads` decode. Bad records are
+    named on stderr and left out. Raises InputError where they are more than the share `max_bad`.
+    """
+
+    def load(start):
+        inputs, labels, errors = [], [], []
+        for i in range(start, min(start + batch, len(records))):
+            try:
+                x, label = read_input(records, i, preprocess, normalized)
+            except BadRecord as error:
+                errors.append(error)
+                continue
+            inputs.append(x)
+            labels.append(label)
+        return inputs, labels, errors
+
+    allowed = int(max_bad * len(records) + 1e-9)  # 0.29 of 100 is 29, not 28
+    best, among_five, samples, bad = 0, 0, 0, []
+    started = time.perf_counter()
+    for inputs, labels, errors in ordered_map(
+        load, range(0, len(records), batch), threads, AHEAD + threads
+    ):
+        for error in errors:
+            tqdm.write(f"skipped {error}", file=sys.stderr)
+        bad += errors
+        if len(bad) > allowed:
+            raise InputError(
+                f"{records.path}: more than {allowed} of {len(records)} records are bad, as "
+                f"{bad[0]}"
+            )
+        if inputs:
+            # As the trainers count, of equal logits too: by MXNet's operators.
+            logits = mx.nd.array(network(np.stack(inputs)), ctx=mx.cpu())
+            y = mx.nd.array(labels, ctx=mx.cpu())
+            best += int((logits.argmax(axis=1) == y).sum().asscalar())
+            samples += len(labels)
+            if logits.shape[1] > 5:
+                five = logits.topk(k=5, axis=1)
+                among_five += int((five == y.reshape((-1, 1))).sum().asscalar())
+    seconds = time.perf_counter() - started
+    top5 = among_five / samples if logits.shape[1] > 5 else None
+    return Accuracy(best / samples, top5, samples, len(bad), samples / seconds)
+
+
+def read_input(records, i, preprocess, normalized=True):
+    """Record `i` of a `RecordDataset` as a network's input, and its label.
+
+    The input is float32 `(C, H, W)`; where not `normalized`, the uint8 crop `(H, W, C)`. Raises
+    BadRecord, naming the record, where it can't be used.
+    """
+    data, label = records[i]
+    try:
+        picture = preprocess.crop(decode_image(data, preprocess.channels))
+    except InputError as error:
+        raise BadRecord(f"{records.name(i)}: {error}") from None
+    return preprocess.normalize(picture) if normalized else picture, label

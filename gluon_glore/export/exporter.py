@@ -1,0 +1,283 @@
+"""A network as files that run anywhere: static symbol, parameters, ONNX, golden pair, manifest.
+
+`DIR/NAME-symbol.json` and `DIR/NAME-0000.params` load with `SymbolBlock.imports` and with Module,
+`DIR/NAME.onnx` with ONNX Runtime and OpenVINO; `DIR/manifest.yaml` says what goes in and comes out,
+`DIR/README.md` how to load it all.
+"""
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+import mxnet as mx
+import numpy as np
+
+from ..networks.registry import unregistered
+from ..utils.errors import InputError
+from ..utils.files import is_taken, new_folder, write_text
+from ..weights import named_arrays
+from ..weights.deployment import FLOAT32_ERROR, Deployment, refuse_precision
+from ..weights.golden import (
+    BATCH,
+    noise,
+    noise_pictures,
+    relative_error,
+    rounding_error,
+    top1_agreement,
+    typical_error,
+    write_golden,
+)
+from ..weights.manifest import Manifest, clip_of, write_manifest
+from .activation_ranges import refuse_method
+from .calibration import Calibration, in_batches, most_typical, read_calibration
+from .files import Files, is_export, read_files
+from .lower_precision import LIMIT, lower, refuse_lowering
+from .onnx_file import import_onnx, write_onnx
+from .optimize import optimize
+from .readme import readme
+from .runtimes import MXNetRuntime, start_runtime, usable
+
+README = "README.md"
+# Factors of the tolerance that the manifest gives:
+GOLDEN_SHARE = 2  # the golden pair's two pictures may be off by more than the average picture
+ELSEWHERE = 3  # lowered precision may be off by more on another processor than it is here
+ROUNDINGS = 4  # of `rounding_error`: other orders of summation came within 1.8 times that
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """How a network is exported; `export_model` says what each option does."""
+
+    precision: str = "fp32"
+    onnx: bool = False
+    preprocess: bool = False
+    any_size: bool = False
+    calibrate: Optional[os.PathLike] = None
+    method: str = "entropy"
+    tolerance: float = LIMIT
+    plain: bool = False
+
+    def check(self):
+        """Raise InputError where an option is unknown, or can't be had here or with the others."""
+        refuse_precision(self.precision)
+        refuse_method(self.method)
+        refuse_lowering(self.precision, self.onnx, self.calibrate)
+        if self.plain and self.precision == "int8":
+            raise InputError(
+                "a graph of integers is not plain: leave --plain out, or export as fp32"
+            )
+        if self.onnx:
+            import_onnx()
+
+
+def export_model(
+    net,
+    directory,
+    manifest: Manifest,
+    precision="fp32",
+    onnx=False,
+    preprocess=False,
+    any_size=False,
+    force=False,
+    calibrate=None,
+    method="entropy",
+    tolerance=LIMIT,
+    plain=False,
+):
+    """Write a `Network` to a folder, the whole of it or nothing; returns the folder.
+
+    `manifest.preprocess` is how pictures are prepared for it: its `size` is that of the input.
+    With `onnx` there is an ONNX file too. With `preprocess` the graph takes RGB pictures,
+    uint8 `(B, H, W, 3)`, clips of them `(B, T, H, W, 3)`, and normalises them itself. With
+    `any_size` height and width may vary in the ONNX file (symbols take any). `force` replaces an
+    exported folder. `plain` leaves the graph as it trains, parameters under their own names: fit to
+    train on and to import, not fastest. The manifest of a network of videos says what its clips are
+    (default: the paper's).
+
+    `precision` "bf16" is the ONNX file's in OpenVINO; "int8" is that of all files. Its ranges are
+    those of the pictures in `calibrate`, indexed RecordIO, by `method`: "minmax" or "entropy".
+    Units that would take the outputs more than `tolerance` off stay in float32: the manifest lists
+    them. With `calibrate` the golden pair is two of its pictures, and up to 256 that did not
+    calibrate measure the error and accuracy of every runtime.
+
+    Every runtime that is installed is given the golden pair, and the manifest says how well it did:
+    within 1e-4 of the largest logit, or where the network magnifies rounding, 4 times what the last
+    bit of the input does.
+    Raises InputError where the manifest's classes or channels are not the network's, the folder is
+    not empty, or a package is missing; RuntimeError where a runtime does not give the network's
+    outputs.
+    """
+    options = ExportOptions(
+        precision, onnx, preprocess, any_size, calibrate, method, tolerance, plain
+    )
+    _refuse_taken(directory, force)
+    options.check()
+    manifest = _describe(net, manifest, options)
+    calibration = read_calibration(calibrate, manifest) if calibrate else None
+    with new_folder(directory, replace=force) as folder:
+        _write_folder(net, Files(folder, manifest), options, calibration)
+    return Path(directory)
+
+
+def import_model(directory, ctx=None):
+    """Load the symbol of an exported folder: (SymbolBlock from its input to logits, Manifest).
+
+    Raises InputError where a file is missing or damaged.
+    """
+    files = read_files(directory)
+    return MXNetRuntime.load(files, ctx), files.manifest
+
+
+def _describe(net, manifest, options):
+    """The manifest of the folder to be: the network's own spec, clip and deployment in it.
+
+    Raises InputError where its classes, channels or size are not the network's.
+    """
+    if len(manifest.class_names) != net.classes:
+        raise InputError(f"{net.classes} class names needed, given {len(manifest.class_names)}")
+    channels = manifest.preprocess.channels
+    if channels != net.spec.in_channels:
+        raise InputError(
+            f"{manifest.model} takes {net.spec.in_channels} channels, given {channels}"
+        )
+    spec = unregistered(net.spec, manifest.model)
+    manifest = dataclasses.replace(manifest, spec=spec, sha256={})
+    manifest = dataclasses.replace(manifest, clip=clip_of(manifest))
+    size = tuple(manifest.preprocess.size)
+    if manifest.clip:
+        size = (manifest.clip.frames, *size[-2:])
+    net.spec.check_input(size)
+    axes = "DHW"[-net.spec.ndim :]
+    if options.preprocess:
+        sizes, layout, dtype = (None, *size, channels), f"N{axes}C", "uint8"
+    else:
+        sizes, layout, dtype = (None, channels, *size), f"NC{axes}", "float32"
+    varying = "NHW" if options.any_size else "N"
+    shape = tuple(None if axis in varying else n for axis, n in zip(layout, sizes))
+    deployment = Deployment(shape, layout, dtype, options.precision, plain=options.plain)
+    return dataclasses.replace(manifest, deployment=deployment)
+
+
+def _write_folder(net, files, options, calibration):
+    """Write the files of an export to its empty folder, the manifest last.
+
+    Raises RuntimeError where a runtime does not give the network's outputs.
+    """
+    manifest = files.manifest
+
+    def network(x):
+        """Float32 logits of a batch of the deployment's input."""
+        return net(mx.nd.array(_pixels(x, manifest))).asnumpy()
+
+    if calibration:
+        held_out_logits = in_batches(network, calibration.held_out)
+        chosen = most_typical(held_out_logits, BATCH)
+        x, expected = calibration.held_out[chosen], held_out_logits[chosen]
+    else:
+        draw = noise_pictures if manifest.deployment.takes_pictures else noise
+        x = draw(files.sample_shape)
+        expected = network(x)
+    write_golden(files.folder, x, expected)
+
+    symbol, arrays = _trace(net, manifest)
+    if not options.plain:
+        symbol, arrays = optimize(symbol, arrays)
+    symbol.save(os.fspath(files.symbol))
+    mx.nd.save(os.fspath(files.params), arrays)
+    if options.onnx:
+        write_onnx(files.onnx, symbol, arrays, manifest.deployment, files.sample_shape)
+
+    rounding = rounding_error(lambda p: net(mx.nd.array(p)).asnumpy(), _pixels(x, manifest))
+    exact = allowed = max(FLOAT32_ERROR, ROUNDINGS * rounding)
+    if options.precision != "fp32":
+        allowed = max(exact, GOLDEN_SHARE * options.tolerance)
+    files = files.with_deployment(tolerance=allowed)
+    if options.precision != "fp32":
+        inputs = calibration or Calibration(x)
+        kept = lower(files, symbol, arrays, network, inputs, options.method, options.tolerance)
+        files = files.with_deployment(float32=kept)
+
+    checked = _run_golden(files, x, expected)
+    worst = max(figures["error"] for figures in checked.values())
+    allowed = min(allowed, max(exact, ELSEWHERE * worst))
+    if calibration:
+        measured = _measure_held_out(files, calibration, held_out_logits)
+        checked = {name: {**checked[name], **measured.get(name, {})} for name in checked}
+    files = files.with_deployment(checked=checked, tolerance=allowed)
+    write_text(files.folder / README, readme(files))
+    names = sorted(path.name for path in files.folder.iterdir())
+    write_manifest(files.folder, files.manifest, names)
+
+
+def _pixels(x, manifest):
+    """The prepared pixels `(B, C, *space)` of a batch of the deployment's input."""
+    if not manifest.deployment.takes_pictures:
+        return x
+    mean = np.array(manifest.preprocess.mean, "float32")
+    return np.moveaxis((x - mean) * np.float32(manifest.preprocess.scale), -1, 1)
+
+
+def _trace(net, manifest):
+    """(symbol, arrays) of a network; it normalises its input itself where that is pictures."""
+    data = mx.sym.var("data")
+    arrays = named_arrays(net)
+    if manifest.deployment.takes_pictures:
+        mean = np.array(manifest.preprocess.mean, "float32")
+        axes = len(manifest.deployment.shape)
+        x = mx.sym.cast(data, dtype="float32", name="preprocess_cast")
+        x = mx.sym.transpose(x, axes=(0, axes - 1, *range(1, axes - 1)), name="preprocess_planes")
+        mean = mean.reshape(1, -1, *(1,) * (axes - 2))
+        center = mx.sym.var("preprocess_mean", shape=mean.shape)  # Module can't infer it
+        x = mx.sym.broadcast_sub(x, center, name="preprocess_center")
+        data = x * manifest.preprocess.scale
+        arrays["arg:preprocess_mean"] = mx.nd.array(mean)
+    symbol = net(data)
+    used = set(symbol.list_inputs())  # without an auxiliary head, which only training has
+    return symbol, {name: array for name, array in arrays.items() if name[4:] in used}
+
+
+def _run_golden(files, x, expected):
+    """`{runtime: {"error", "top1_agreement"}}` of the golden pair, for all that is installed.
+
+    Raises RuntimeError where a runtime's error is beyond the tolerance.
+    """
+    figures = {}
+    for name in usable(files):
+        logits = start_runtime(files, name)(x)
+        error = relative_error(logits, expected)
+        if error > files.manifest.deployment.tolerance:
+            raise RuntimeError(
+                f"{name} does not give the network's outputs: they differ by {error:.1e} of the "
+                f"largest, allowed {files.manifest.deployment.tolerance:.1e}"
+            )
+        figures[name] = {"error": error, "top1_agreement": top1_agreement(logits, expected)}
+    return figures
+
+
+def _measure_held_out(files, calibration, expected):
+    """`{runtime: figures}` of the pictures held out: error, agreement with float32, accuracy.
+
+    In bf16 only OpenVINO computes otherwise than in float32.
+    """
+    x, labels = calibration.held_out, calibration.labels
+    figures = {}
+    bfloat16 = files.manifest.deployment.precision == "bf16"
+    for name in ["openvino"] if bfloat16 else usable(files):
+        logits = in_batches(start_runtime(files, name), x)
+        figures[name] = {
+            "pictures": len(x),
+            "pictures_error": typical_error(logits, expected),
+            "pictures_top1_agreement": top1_agreement(logits, expected),
+            "accuracy": float((logits.argmax(axis=1) == labels).mean()),
+            "float32_accuracy": float((expected.argmax(axis=1) == labels).mean()),
+        }
+    return figures
+
+
+def _refuse_taken(directory, force):
+    if is_taken(directory) and not force:
+        raise InputError(f"{directory}: not an empty folder; --force replaces an exported one")
+    if is_taken(directory) and not is_export(directory):
+        raise InputError(f"{directory}: not an exported folder, it stays as it is")

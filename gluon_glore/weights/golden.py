@@ -1,0 +1,108 @@
+"""Golden numbers: an input and the logits that a network gave for it, kept beside its weights.
+
+Whoever loads the weights elsewhere runs the input again and compares. `golden.npz` has the arrays
+`input` and `logits` in an exported folder. In a zoo entry it has `seed` and `shape` of a normal
+input instead, so that it is a few kilobytes: what `noise` makes of them.
+"""
+
+import io
+import zipfile
+
+import numpy as np
+
+from ..utils.errors import InputError
+from ..utils.files import atomic_path
+
+GOLDEN = "golden.npz"
+BATCH = 2
+SEED = 7
+TOLERANCE = 5e-3  # of the logits' standard deviation, as for the authors' golden numbers
+
+
+def noise(shape, seed=SEED):
+    """Normal float32 numbers of a shape, the same at every call."""
+    return np.random.RandomState(seed).normal(size=shape).astype("float32")
+
+
+def noise_pictures(shape):
+    """Random uint8 pixels of a shape, the same at every call."""
+    return np.random.RandomState(SEED).randint(0, 256, size=shape).astype("uint8")
+
+
+def write_golden(folder, x, logits):
+    """Write `golden.npz` with the batch `x` and its `logits`."""
+    _write(folder, input=x, logits=logits)
+
+
+def write_seeded_golden(folder, shape, logits):
+    """Write `golden.npz` with the `logits` of `noise(shape)`."""
+    _write(folder, seed=SEED, shape=shape, logits=logits)
+
+
+def _write(folder, **arrays):
+    """Write `golden.npz`, the whole file or none."""
+    content = io.BytesIO()  # given a path, numpy adds an ending of its own to it
+    np.savez_compressed(content, **arrays)
+    with atomic_path(folder / GOLDEN) as temporary:
+        temporary.write_bytes(content.getvalue())
+
+
+def read_golden(folder):
+    """(batch, logits) of a folder, of either kind. Raises InputError where they are damaged."""
+    try:
+        with np.load(folder / GOLDEN) as golden:
+            if "input" in golden:
+                return golden["input"], golden["logits"]
+            return noise(tuple(golden["shape"]), int(golden["seed"])), golden["logits"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile):
+        raise InputError(
+            f"{folder / GOLDEN}: damaged golden numbers, no golden pair in it"
+        ) from None
+
+
+def compare_logits(actual, expected, what):
+    """The largest difference, as a share of the expected logits' standard deviation.
+
+    Raises InputError, naming `what` gave them, where it is above `TOLERANCE`.
+    """
+    if actual.shape != expected.shape:
+        raise InputError(f"{what}: logits of {actual.shape}, expected {expected.shape}")
+    difference = float(np.abs(actual - expected).max() / expected.std())
+    if not difference <= TOLERANCE:
+        raise InputError(
+            f"{what}: logits differ by {difference:.1e} of their deviation, at most {TOLERANCE}"
+        )
+    return difference
+
+
+def relative_error(logits, expected):
+    """Largest difference, as a share of the largest expected logit; infinite where one is nan."""
+    error = np.abs(logits - expected).max() / np.abs(expected).max()
+    return float(error) if np.isfinite(error) else float("inf")
+
+
+def typical_error(logits, expected):
+    """Largest difference of a picture, as a share of its largest logit; the average of pictures.
+
+    No picture counts for more than 1, at which nothing is right: a trained network was seen to
+    magnify one picture in hundreds a ten thousandfold, and that one must not decide for all.
+    """
+    largest = np.maximum(np.abs(expected).max(axis=1), np.finfo("float32").tiny)
+    errors = np.abs(logits - expected).max(axis=1) / largest
+    return float(np.fmin(errors, 1).mean())  # of 1 and not a number, 1
+
+
+def rounding_error(network, pixels):
+    """The `relative_error` of the outputs when every input is moved by its last bit.
+
+    A network may magnify it: deep ones of random weights do, a thousandfold. Runtimes that add up
+    in another order can't be expected to agree better.
+    """
+    signs = np.random.RandomState(SEED).choice([-1, 1], size=pixels.shape)
+    moved = pixels * (1 + signs * np.finfo("float32").eps / 2)
+    return relative_error(network(moved.astype("float32")), network(pixels))
+
+
+def top1_agreement(logits, expected):
+    """Share of a batch whose likeliest class is the expected one."""
+    return float((logits.argmax(axis=1) == expected.argmax(axis=1)).mean())
