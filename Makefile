@@ -89,4 +89,4 @@ moving-study: $(READY) $(VIDEOS)
 	$(BIN)/python -m train.paper.study_report
 
 clean:
-	rm -rf $(VENV) $(DATA) $(VIDEOS) runs
+	rm -rf $(VENV) $(DATA) $(VIDEOS) runs build dist *.egg-info

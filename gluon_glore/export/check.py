@@ -14,7 +14,8 @@ def check(folder, data=None):
 
     With `data`, indexed RecordIO, also its accuracy on that. Prints a line a runtime.
     Returns {runtime: {"error", "top1_agreement", "accuracy"}}. Raises InputError where a file is
-    missing, damaged or not the manifest's, a runtime disagrees, or `data` can't be used.
+    missing, damaged or not the manifest's, no runtime is there or one disagrees, or `data` can't be
+    used.
     """
     files = read_files(folder)
     if not files.has(files.folder / GOLDEN):
@@ -48,6 +49,8 @@ def check(folder, data=None):
             figures[name]["accuracy"] = found.top1
             share = f"{found.top1:.2%}".replace("%", " %")
             print(f"{'':12} top-1 {share} on {found.samples} pictures")
+    if not figures:
+        raise InputError(f"{folder}: nothing that runs it is installed")
     if disagree:
         raise InputError(f"{folder}: {listed(disagree)} gives other outputs than the golden pair")
     return figures

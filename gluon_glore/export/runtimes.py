@@ -187,11 +187,11 @@ def load_runtime(folder, name=None, threads=None):
 def start_runtime(files, name=None, threads=None):
     """`load_runtime` for verified files. Raises InputError where `name` can't run them."""
     found = usable(files)
-    if name is None and found:
+    if not found:
+        how = how_to_install("cpu,deploy")
+        raise InputError(f"{files.folder}: nothing that runs it is installed: {how}")
+    if name is None:
         name = found[0]
-    elif name is None:
-        lacking = "; ".join(f"{name} {lack(files, name)}" for name in RUNTIMES)
-        raise InputError(f"{files.folder}: nothing runs it: {lacking}")
     elif name not in RUNTIMES:
         raise InputError(f"unknown runtime {name!r}, known: {', '.join(RUNTIMES)}")
     elif name not in found:

@@ -6,6 +6,7 @@ import pytest
 
 from gluon_glore import InputError
 from gluon_glore.export import export_model
+from gluon_glore.export.check import check
 from gluon_glore.export.files import read_files
 from gluon_glore.export.runtimes import RUNTIMES, default_threads, load_runtime, usable
 from gluon_glore.weights.manifest import read_manifest
@@ -38,6 +39,16 @@ def test_wrong_runtimes_are_refused(folder, monkeypatch):
     assert load_runtime(folder).name == "onnxruntime"
     with pytest.raises(InputError, match="openvino is not installed"):
         load_runtime(folder, "openvino")
+
+
+def test_without_any_runtime_the_message_says_what_to_install(folder, monkeypatch):
+    for runtime in RUNTIMES.values():
+        monkeypatch.setattr(runtime, "package", "package_that_is_not_there")
+    message = r"nothing that runs it is installed: pip install '\.\[cpu,deploy\]'"
+    with pytest.raises(InputError, match=message):
+        load_runtime(folder)
+    with pytest.raises(InputError, match="nothing that runs it is installed"):
+        check(folder)
 
 
 @pytest.mark.parametrize("name", RUNTIMES)

@@ -116,7 +116,7 @@ def test_without_scikit_learn_nothing_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "sklearn", None)  # as where its import is blocked
     monkeypatch.setattr("sys.argv", ["digit_pairs", str(tmp_path / "set")])
     assert main() == 2
-    message = "error: digit data needs the package sklearn: pip install '.[train]' in a checkout"
+    message = "error: digit data needs the package sklearn: pip install '.[train]' from a checkout"
     (error,) = capsys.readouterr().err.splitlines()
     assert error.startswith(message)
     assert not (tmp_path / "set").exists()

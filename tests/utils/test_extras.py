@@ -57,3 +57,13 @@ def test_what_needs_an_extra_says_so_in_one_line(extra):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     (line,) = done.stdout.splitlines()
     assert f"{hidden} is not installed: pip install '.[{extra}]'" in line, done.stderr
+
+
+def test_trainers_without_mxnet_say_so_in_one_line():
+    script = (
+        "import runpy, sys\nsys.modules['mxnet'] = None\n"
+        "runpy.run_module('train.imagenet', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    told = "error: mxnet is not installed: pip install '.[cpu]' from a checkout of gluon-glore\n"
+    assert (done.returncode, done.stderr) == (2, told)
