@@ -9,11 +9,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ACTIVATE = @echo "To use the environment in this shell:  . $(VENV)/bin/activate"
 
-.PHONY: help setup train test lint format study moving-digits moving-study bench clean
+.PHONY: help setup train check test lint format study moving-digits moving-study bench clean
 
 help:
 	@echo "make setup   virtual environment with everything in it, Horovod built"
 	@echo "make train   digit pairs: data, training on two Horovod processes, export, prediction"
+	@echo "make check   lint and the fast tests: three minutes"
 	@echo "make test    lint and all tests, with the share of lines they run (90 % or more)"
 	@echo "make bench   deployed speed and training steps beside PyTorch; docs/benchmarks.md (over an hour)"
 	@echo "make study   GloRe beside plain and non-local networks, its options; five seeds each (an hour and a half)"
@@ -44,8 +45,15 @@ train: $(READY) $(DATA)/train.rec
 	@echo "Gluon and the exported network say the same. The model is in $(RUN)/export."
 	$(ACTIVATE)
 
+# A process a core. Marks are set by tests/helpers/marks.py.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+FAST := not slow and not process and not sweep and not training
+
+check: lint
+	$(PYTEST) -m "$(FAST)"
+
 test: lint
-	$(BIN)/python -m pytest --cov --cov-config=pyproject.toml
+	$(PYTEST) --cov --cov-config=pyproject.toml
 
 lint: $(READY)
 	$(BIN)/ruff check .

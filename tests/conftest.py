@@ -1,11 +1,15 @@
 """Shared fixtures. Threads are set before any test imports MXNet."""
 
+import os
 import subprocess
 
 import pytest
 
-from gluon_glore.utils.cpu import prepare_cpu
+from gluon_glore.utils.cpu import cores, prepare_cpu
 
+# `pytest -n N` runs N processes: each has its share of the cores.
+processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // processes)))
 prepare_cpu()
 
 pytest_plugins = ["tests.helpers.trained", "tests.helpers.zoo"]

@@ -47,7 +47,7 @@ def test_the_shipped_entry_reaches_its_recorded_accuracy_offline(validation, roo
     assert found.params.parent == row.packaged
     measured = measure(row.packaged, validation)
     assert measured["samples"] == recorded["samples"]
-    # OpenCV resizes digits by Intel's IPP, which rounds some pixels by the processor's instructions.
+    # OpenCV enlarges digits with Intel's IPP, which rounds some pixels as the processor has it.
     same_pictures = recorded["data"].endswith(f"val.rec (sha256 {sha256(validation)[:8]})")
     assert abs(measured["top1"] - recorded["top1"]) <= (0 if same_pictures else 0.005)
     assert not root.exists()
