@@ -12,6 +12,21 @@ def relative_error(actual, expected):
     return np.abs(actual - expected).max() / np.abs(expected).max()
 
 
+class _Uniform(mx.init.Uniform):
+    """Gluon's default for weights, drawn by numpy: MXNet takes seconds for a large network."""
+
+    _rng = np.random.default_rng(0)
+
+    def _init_weight(self, _, arr):
+        drawn = self._rng.random(arr.shape, np.float32)
+        arr[:] = mx.nd.array((2 * drawn - 1) * self.scale)
+
+
+def initialize(net):
+    """`net.initialize()` with the weights' random numbers from numpy."""
+    net.initialize(_Uniform())
+
+
 def small_size(spec):
     """Pixels enough for all strides, few enough for two cores; the frames of a video network."""
     return (spec.frames or 64,) + (64,) * (spec.ndim - 1)

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from benchmarks.networks import settle
-from gluon_glore import InputError, Network, get_model, get_spec, list_models
+from gluon_glore import InputError, Network, get_model, get_spec
 from gluon_glore.plan.units import BATCH_NORM_EPS
 from gluon_glore.weights import named_arrays, plain_names, set_weights
 from symbols import dpn, get_symbol, glore, resnet, resnext, se_resnet
 from symbols.network import spell_network
 from symbols.units import SPELL
-from tests.helpers.networks import execute, small_size
+from tests.helpers.networks import execute
+from tests.helpers.symbols import nodes, operators, shapes
 
 EXTRAS = [
     {"arrangement": "post", "normalize": True, "graph_layers": 2},
@@ -21,40 +22,6 @@ EXTRAS = [
     {"arrangement": "post", "shared_projection": False, "pool_stride": 2, "graph_layers": 3},
     {"arrangement": "post", "shared_projection": False, "extend_first": True},
 ]
-
-
-def operators(symbol):
-    return Counter(node["op"] for node in nodes(symbol))
-
-
-def shapes(symbol, **data):
-    arguments, _, auxiliary = symbol.infer_shape(**data)
-    return (
-        list(zip(symbol.list_arguments(), arguments)),
-        list(zip(symbol.list_auxiliary_states(), auxiliary)),
-    )
-
-
-@pytest.mark.parametrize("name", list_models())
-def test_hand_spelled_and_traced_symbols_agree(name, monkeypatch):
-    # Fused operators round otherwise, and 200 layers magnify that: unfused all must be equal.
-    monkeypatch.setenv("MXNET_SUBGRAPH_BACKEND", "NONE")
-    net = get_model(name, classes=11)
-    traced = net(mx.sym.var("data"))
-    spelled = get_symbol(name, 11)
-    data = (2, net.spec.in_channels, *small_size(net.spec))
-    assert shapes(spelled, data=data) == shapes(traced, data=data)
-    assert operators(spelled) == operators(traced)
-
-    net.initialize()
-    batch = mx.nd.random.normal(shape=(8, *data[1:]))
-    settle(net, batch)
-    x = batch[:2]  # what the statistics have seen: others may overflow in untrained units
-    weights = named_arrays(net)
-    expected = net(x).asnumpy()
-    assert np.isfinite(expected).all()
-    assert np.array_equal(execute(traced, weights, x), expected)
-    assert np.array_equal(execute(spelled, weights, x), expected)
 
 
 @pytest.mark.parametrize("options", EXTRAS, ids=str)
@@ -93,10 +60,6 @@ def test_a_released_layout_of_another_eps_is_spelled_as_traced(name, units, monk
     assert np.array_equal(execute(spelled, weights, x), expected)
     assert {float(n["attrs"]["eps"]) for n in nodes(spelled) if n["op"] == "BatchNorm"} == {0.125}
     assert not np.allclose(expected, other_eps(net, weights, x), rtol=1e-3)
-
-
-def nodes(symbol):
-    return json.loads(symbol.tojson())["nodes"]
 
 
 def other_eps(net, weights, x):

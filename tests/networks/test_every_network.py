@@ -1,0 +1,53 @@
+"""What must hold of every registered network, each made and run forward and back once."""
+
+import mxnet as mx
+import numpy as np
+import pytest
+
+from benchmarks.networks import settle
+from gluon_glore import get_model, list_models
+from gluon_glore.weights import named_arrays
+from symbols import get_symbol
+from tests.helpers.networks import execute, initialize, open_gates, small_size
+from tests.helpers.symbols import operators, shapes
+
+BATCH = 4
+
+
+@pytest.fixture(scope="module", params=list_models())
+def network(request):
+    """(name, network after a step forward and back, what it saw, its traced symbol)."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Fused operators round otherwise, and 200 layers magnify that: unfused all must be equal.
+        patch.setenv("MXNET_SUBGRAPH_BACKEND", "NONE")
+        net = get_model(request.param, classes=11)
+        traced = net(mx.sym.var("data"))
+        initialize(net)
+        open_gates(net)
+        net.hybridize()
+        batch = mx.nd.random.normal(shape=(BATCH, net.spec.in_channels, *small_size(net.spec)))
+        settle(net, batch)
+        yield request.param, net, batch, traced
+
+
+def test_every_parameter_gets_a_gradient(network):
+    _, net, _, _ = network
+    silent = [
+        param.name
+        for param in net.collect_params().values()
+        if param.grad_req != "null" and not np.abs(param.grad().asnumpy()).max() > 0
+    ]
+    assert not silent
+
+
+def test_hand_spelled_and_traced_symbols_agree(network):
+    name, net, batch, traced = network
+    spelled = get_symbol(name, 11)
+    x = batch[:2]  # what the statistics have seen: others may overflow in untrained units
+    assert shapes(spelled, data=x.shape) == shapes(traced, data=x.shape)
+    assert operators(spelled) == operators(traced)
+    weights = named_arrays(net)
+    expected = net(x).asnumpy()
+    assert np.isfinite(expected).all()
+    assert np.array_equal(execute(traced, weights, x), expected)
+    assert np.array_equal(execute(spelled, weights, x), expected)
