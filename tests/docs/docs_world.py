@@ -8,8 +8,11 @@ under the same names and small. A comment right before a block says what else it
     <!-- file: my_task.py -->       the text of a file, for the blocks behind it
 """
 
+import contextlib
+import io
 import os
 import re
+import runpy
 import shlex
 import shutil
 import socket
@@ -17,6 +20,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -62,6 +66,8 @@ SERVERS = (
     (r"^(python -m http\.server)(.*)", r"\1 $PORT\2"),
     (r"^(python -m gluon_glore serve .*?)(?: --port \d+)?$", r"\1 --port $PORT"),
 )
+# Run by runpy, as `python -m` does it, but without a process of its own.
+MODULE = re.compile(r"python -m (?:gluon_glore|train\.[\w.]+)(?: [^|&;$<>*]*)?")
 PRELUDE = """
 servers=
 trap '[ -z "$servers" ] || kill -9 $servers 2>/dev/null' EXIT
@@ -178,7 +184,11 @@ class World:
         if "$PORT" in text and "await" not in text:
             self.make("model", commands)
             commands.insert(0, "python -m gluon_glore serve model --port $PORT & await")
-        self._shell("\n".join(["set -eo pipefail", PRELUDE, *commands, END]))
+        if "$PORT" in "\n".join(commands):  # a server, which lasts as long as its shell
+            self._shell("\n".join(["set -eo pipefail", PRELUDE, *commands, END]))
+            return
+        for command in commands:
+            self._command(command)
 
     def make(self, text, commands=()):
         """Make what a text speaks of and is neither there nor made by the commands before it."""
@@ -187,7 +197,7 @@ class World:
             before = any(re.search(rf"--out {re.escape(path)}\b", c) for c in commands)
             if spoken and not before and not (self.folder / path).exists():
                 self.make(command.replace(path, ""))
-                self._shell(f"set -e\n{command}")
+                self._command(command)
 
     def script(self, text):
         """Run a Python program."""
@@ -196,6 +206,28 @@ class World:
         program = self.folder / "example.py"
         program.write_text(text, encoding="utf-8")
         self._shell("python example.py")
+
+    def _command(self, command):
+        """Run one command; a module of the project in this process, which has imported MXNet."""
+        module = MODULE.fullmatch(command)
+        if not module:
+            self._shell(f"set -eo pipefail\n{command}")
+            return
+        output, name, *arguments = io.StringIO(), *shlex.split(command)[2:]
+        with contextlib.ExitStack() as stack:
+            stack.callback(os.chdir, os.getcwd())
+            stack.enter_context(mock.patch.dict(os.environ, GLORE_HOME=str(self.folder / "home")))
+            stack.enter_context(mock.patch.object(sys, "argv", [name, *arguments]))
+            stack.enter_context(contextlib.redirect_stdout(output))
+            stack.enter_context(contextlib.redirect_stderr(output))
+            stack.enter_context(mock.patch.dict(sys.modules)).pop(name, None)  # begun anew
+            os.chdir(self.folder)
+            try:
+                runpy.run_module(name, run_name="__main__", alter_sys=True)
+                code = 0
+            except SystemExit as ended:
+                code = ended.code or 0
+        assert code == 0, f"{command}\n\nended with {code}:\n{output.getvalue()}"
 
     def _shell(self, script):
         """Run a script in the folder, with this Python and the project in its path."""

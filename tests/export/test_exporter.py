@@ -20,7 +20,7 @@ from gluon_glore.model_zoo.load import load_network
 from gluon_glore.weights.manifest import MANIFEST, Manifest, read_manifest
 from tests.helpers.exports import TINY, by_module, exported
 from tests.helpers.families import FAMILIES, SPACES, small
-from tests.helpers.networks import open_gates, relative_error
+from tests.helpers.networks import initialize, open_gates, relative_error
 
 
 @pytest.mark.parametrize("name", ["tiny_glore_0_1", "resnet18_glore_0_1", "resnet50_glore_2_3"])
@@ -53,7 +53,7 @@ def test_every_family_is_the_same_in_every_runtime(tmp_path, family, ndim, units
         pytest.importorskip(package)
     mx.random.seed(ndim)
     net = small(family, ndim, 12, units)
-    net.initialize()
+    initialize(net)
     x = mx.nd.random.normal(shape=(3, 2, *SPACES[ndim]))
     settle(net, x)
     expected = net(x).asnumpy()
@@ -90,7 +90,7 @@ def test_a_graph_with_preprocessing_takes_the_pictures_themselves(tmp_path):
 @pytest.mark.parametrize("unit", ["glore", "nonlocal"])
 def test_any_size_lets_onnx_take_other_heights_and_widths(tmp_path, unit):
     net = small("resnet", 2, 12, (unit, {}))
-    net.initialize()
+    initialize(net)
     settle(net, mx.nd.random.normal(shape=(4, 2, 17, 15)))
     manifest = Manifest("small", ("a", "b", "c"), Preprocess((17, 15), 0, (1.0, 2.0)))
     export_model(net, tmp_path, manifest, onnx=True, any_size=True)
@@ -106,7 +106,7 @@ def test_a_network_that_labels_pixels_takes_any_size_in_every_runtime(tmp_path):
     spec = get_spec("fcn_small_glore_1_cityscapes")
     spec = dataclasses.replace(spec, head=dataclasses.replace(spec.head, auxiliary=4))
     net = Network(spec, classes=3)
-    net.initialize()
+    initialize(net)
     open_gates(net)
     settle(net, mx.nd.random.normal(shape=(4, 3, 64, 64)))
     preprocess = Preprocess((41, 50), resize=0)
@@ -140,7 +140,7 @@ def test_a_network_that_labels_pixels_takes_any_size_in_every_runtime(tmp_path):
 
 def test_records_of_labelled_pictures_are_not_for_a_network_that_labels_pixels(tmp_path):
     net = get_model("fcn_small_cityscapes", classes=2)
-    net.initialize()
+    initialize(net)
     manifest = Manifest("fcn_small_cityscapes", ("a", "b"), Preprocess((64, 64), resize=0))
     with pytest.raises(InputError, match="labels pixels, .*x.rec is for networks that classify"):
         export_model(net, tmp_path / "out", manifest, calibrate=tmp_path / "x.rec")

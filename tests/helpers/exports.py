@@ -7,13 +7,14 @@ from gluon_glore import get_model
 from gluon_glore.data.image import Preprocess
 from gluon_glore.export import export_model
 from gluon_glore.weights.manifest import Manifest
+from tests.helpers.networks import initialize
 
 TINY = Preprocess(size=(64, 64), resize=0, mean=(22.0,), scale=0.0167)
 
 
 def exported(directory, name="tiny_glore_0_1", preprocess=TINY, classes=("no", "yes"), **how):
     net = get_model(name, classes=len(classes))
-    net.initialize()
+    initialize(net)
     settle(net, mx.nd.random.normal(shape=(16, preprocess.channels, *preprocess.size)))
     export_model(net, directory, Manifest(name, classes, preprocess), **how)
     return net

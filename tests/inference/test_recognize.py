@@ -20,6 +20,7 @@ from gluon_glore.model_zoo.load import load_network
 from gluon_glore.weights import save_weights
 from gluon_glore.weights.manifest import MANIFEST as MANIFEST_FILE
 from gluon_glore.weights.manifest import Manifest, read_manifest, write_manifest
+from tests.helpers.networks import initialize
 from tests.helpers.small_video import small
 from tests.helpers.videos import moving, write_video
 
@@ -262,7 +263,7 @@ def test_a_manifest_without_a_clip_has_the_papers(tmp_path, net):
 def test_a_network_by_name_sees_the_papers_clips(tmp_path):
     name = "resnet50_3d_kinetics400"
     net = Network(get_spec(name), classes=2)
-    net.initialize()
+    initialize(net)
     save_weights(net, tmp_path / "w.params")
     recognizer = load_recognizer(name, weights=str(tmp_path / "w.params"))
     assert recognizer.manifest.preprocess == Preprocess()
@@ -272,7 +273,7 @@ def test_a_network_by_name_sees_the_papers_clips(tmp_path):
 def test_a_network_of_videos_with_pictures_weights_is_refused(tmp_path):
     """Its classifier would be new, and its answers noise."""
     net = Network(get_spec("resnet50_lite"))
-    net.initialize()
+    initialize(net)
     save_weights(net, tmp_path / "w.params")
     with pytest.raises(InputError, match="w.params: weights of a network of pictures"):
         load_recognizer("resnet50_3d_kinetics400", weights=str(tmp_path / "w.params"))

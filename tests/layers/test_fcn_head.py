@@ -10,7 +10,7 @@ from gluon_glore import InputError, Network, as_fcn, get_model, get_spec, transf
 from gluon_glore.layers.fcn_head import WithAuxiliary
 from gluon_glore.layers.functional import upsample
 from gluon_glore.plan.head import FCNHead
-from tests.helpers.networks import open_gates, relative_error
+from tests.helpers.networks import initialize, open_gates, relative_error
 
 SMALL = "fcn_small_glore_1_cityscapes"
 
@@ -21,7 +21,7 @@ def noise(*shape):
 
 def made(spec, classes=5):
     net = Network(spec, classes)
-    net.initialize()
+    initialize(net)
     open_gates(net)
     settle(net, noise(4, 3, 64, 64))
     return net
@@ -30,11 +30,11 @@ def made(spec, classes=5):
 def test_the_dilated_network_computes_densely_what_the_strided_one_does_on_a_grid():
     """The same weights: each fourth location has the strided network's features."""
     strided = get_model("resnet50", classes=5)
-    strided.initialize()
+    initialize(strided)
     x = noise(2, 3, 72, 104)
     settle(strided, x)
     dilated = Network(get_spec("fcn_resnet50_cityscapes"), classes=5)
-    dilated.initialize()
+    initialize(dilated)
     transfer_weights(dilated, strided, allow_missing=True, skip_classifier=True)
 
     def features(net):
@@ -139,9 +139,9 @@ def test_each_of_the_two_heads_gives_gradients_to_what_it_reads():
 
 def test_a_backbone_is_taken_over_from_a_classifier():
     source = get_model("resnet18", classes=7)
-    source.initialize()
+    initialize(source)
     net = Network(as_fcn(get_spec("resnet18"), units=1, channels=16, mid_channels=4), classes=5)
-    net.initialize()
+    initialize(net)
     kept = transfer_weights(net, source, allow_missing=True, skip_classifier=True)
     assert {name.split("_")[0] for name in kept} == {"head", "classifier"}
     mine, theirs = net.collect_params(), source.collect_params()

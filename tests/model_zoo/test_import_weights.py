@@ -28,7 +28,7 @@ from gluon_glore.weights import load_arrays
 from gluon_glore.weights.card import Card
 from gluon_glore.weights.golden import TOLERANCE
 from gluon_glore.weights.manifest import Manifest, read_manifest
-from tests.helpers.networks import synthetic
+from tests.helpers.networks import initialize, synthetic
 from tests.helpers.places import GOLDEN
 from tests.helpers.released import Speller, logits_of, network, picture, write_files, write_tar
 
@@ -266,7 +266,7 @@ def test_other_placement_and_eps_than_the_registered_are_loaded_by_name(tmp_path
 def test_our_own_exports_come_back(tmp_path):
     name = "cifar_resnet14_glore_1_0"
     net = get_model(name)
-    net.initialize()
+    initialize(net)
     classes = tuple("abcdefghij")
     export_model(
         net, tmp_path / "out", Manifest(name, classes, Preprocess((32, 32), 0)), plain=True
@@ -281,7 +281,7 @@ def test_our_own_exports_come_back(tmp_path):
 
 def test_pictures_of_other_than_three_channels_are_taken_as_they_are_unless_told(tmp_path):
     net = get_model("tiny")
-    net.initialize()
+    initialize(net)
     preprocess = Preprocess((64, 64), 0, (22.0,))
     export_model(net, tmp_path / "out", Manifest("tiny", ("a", "b"), preprocess), plain=True)
     told = import_weights(tmp_path / "out", tmp_path / "a", preprocess=preprocess, compare=False)

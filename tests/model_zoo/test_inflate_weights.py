@@ -16,7 +16,7 @@ from gluon_glore import (
     list_models,
     save_weights,
 )
-from tests.helpers.networks import open_gates, relative_error
+from tests.helpers.networks import initialize, open_gates, relative_error
 from tests.helpers.small_video import small
 
 VIDEO = [name for name in list_models() if get_spec(name).ndim == 3]
@@ -32,7 +32,7 @@ def still(spec):
 
 def fresh(spec, classes=None):
     net = Network(spec, classes=classes)
-    net.initialize()
+    initialize(net)
     return net
 
 

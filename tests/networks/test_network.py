@@ -14,7 +14,7 @@ from gluon_glore.convert.pytorch_names import their_name
 from gluon_glore.weights import named_arrays
 from symbols.network import spell_network
 from tests.helpers.families import FAMILIES, SPACES, small
-from tests.helpers.networks import execute, open_gates, relative_error, synthetic
+from tests.helpers.networks import execute, initialize, open_gates, relative_error, synthetic
 from tests.helpers.places import GOLDEN
 
 
@@ -70,7 +70,7 @@ def test_the_authors_video_network_gives_its_golden_logits():
 @pytest.mark.parametrize("batch", [1, 3])
 def test_hybridised_and_plain_agree_at_odd_sizes(name, batch):
     net = get_model(name, classes=5)
-    net.initialize()
+    initialize(net)
     frames = (net.spec.frames,) if net.spec.frames else ()
     x = mx.nd.random.normal(shape=(batch, net.spec.in_channels, *frames, 71, 53))
     settle(net, x)
@@ -104,7 +104,7 @@ def test_every_family_trains_and_evaluates_alike_in_every_dimension(
     mx.random.seed(ndim)
     x = mx.nd.random.normal(shape=(2, 2, *SPACES[ndim]))
     start = small(family, ndim, channels, units)
-    start.initialize()
+    initialize(start)
     open_gates(start)
     save_weights(start, tmp_path / "start.params")
 
@@ -131,7 +131,7 @@ def test_networks_refuse_other_channels_and_no_classes():
     with pytest.raises(InputError, match="classes must be at least 1, given 0"):
         get_model("tiny", classes=0)
     net = get_model("tiny", classes=2)
-    net.initialize()
+    initialize(net)
     with pytest.raises(
         InputError, match=r"tiny takes \(batch, 1, 2 spatial axes\).*\(1, 3, 64, 64\)"
     ):
@@ -143,7 +143,7 @@ def test_networks_refuse_other_channels_and_no_classes():
 @pytest.mark.parametrize("arrangement", ["pre", "post"])
 def test_pooling_units_work_on_the_one_axis_of_a_one_dimensional_network(arrangement):
     net = small("resnet", 1, 12, ("glore", {"arrangement": arrangement, "pool_stride": 2}))
-    net.initialize()
+    initialize(net)
     x = mx.nd.random.normal(shape=(2, 2, *SPACES[1]))
     settle(net, x)
     plain = net(x).asnumpy()

@@ -13,7 +13,7 @@ from gluon_glore.weights import named_arrays, plain_names, set_weights
 from symbols import dpn, get_symbol, glore, resnet, resnext, se_resnet
 from symbols.network import spell_network
 from symbols.units import SPELL
-from tests.helpers.networks import execute
+from tests.helpers.networks import execute, initialize
 from tests.helpers.symbols import nodes, operators, shapes
 
 EXTRAS = [
@@ -51,7 +51,7 @@ def test_a_released_layout_of_another_eps_is_spelled_as_traced(name, units, monk
     spec = spec.with_units("glore", **units)
     net = Network(spec, 5)
     spelled = spell_network(spec, 5)
-    net.initialize()
+    initialize(net)
     x = mx.nd.random.normal(shape=(8, 3, 64, 64))
     settle(net, x)
     weights = named_arrays(net)
