@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ACTIVATE = @echo "To use the environment in this shell:  . $(VENV)/bin/activate"
 
-.PHONY: help setup train check test lint format study moving-digits moving-study bench clean
+.PHONY: help setup train check slow test lint format study moving-digits moving-study bench clean
 
 help:
 	@echo "make setup   virtual environment with everything in it, Horovod built"
@@ -51,6 +51,12 @@ FAST := not slow and not process and not sweep and not training
 
 check: lint
 	$(PYTEST) -m "$(FAST)"
+
+# Which tests are slow, measured: tests/slow.txt.
+slow: $(READY)
+	$(PYTEST) -m "not process and not sweep and not training" --junitxml=runs/fast.xml \
+	  --override-ini=junit_duration_report=call
+	$(BIN)/python -m tests.helpers.marks runs/fast.xml
 
 test: lint
 	$(PYTEST) --cov --cov-config=pyproject.toml

@@ -1,11 +1,17 @@
 """Marks that say what a test does, found in its code: nobody sets them by hand.
 
 `process`: it starts a process. `training`: it runs a trainer. `sweep`: it is one of a walk over
-many registered networks, and not over one of the `REPRESENTATIVES`. `slow`: slow.txt has it.
+many registered networks, and not over one of the `REPRESENTATIVES`. `slow`: slow.txt has it, which
+
+    python -m tests.helpers.marks REPORT.xml
+
+writes from a report of pytest (`make slow`).
 """
 
+import sys
 import types
 from collections import defaultdict
+from xml.etree import ElementTree
 
 import pytest
 
@@ -22,6 +28,7 @@ REPRESENTATIVES = {
 }
 MANY = 12  # networks that one test function walks over: a sweep
 SLOW = ROOT / "tests/slow.txt"
+SECONDS = 1.0  # of a test's own, its fixtures aside, that make it slow
 STARTS = {("subprocess", name) for name in ("run", "Popen", "check_output")} | {("os", "fork")}
 TRAINERS = {
     (f"train.{task}", "main") for task in ("imagenet", "cityscapes", "kinetics", "paper.study")
@@ -94,3 +101,17 @@ def _names(code):
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _names(constant)
+
+
+def write_slow(report):
+    """Write slow.txt from a JUnit report of the tests that no other mark sets aside."""
+    slow = []
+    for case in ElementTree.parse(report).iter("testcase"):
+        if float(case.get("time")) > SECONDS:
+            slow.append(f"{case.get('classname').replace('.', '/')}.py::{case.get('name')}")
+    header, *_ = SLOW.read_text(encoding="utf-8").splitlines()
+    SLOW.write_text("\n".join([header, *sorted(slow)]) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_slow(sys.argv[1])
