@@ -86,7 +86,10 @@ def classify(args, predictor):
 
 
 def segment(args, predictor):
-    """(places or None, answers) of a network that labels pixels; pictures are written to --out."""
+    """(places or None, answers) of a network that labels pixels; pictures are written to --out.
+
+    Raises InputError where --out is not given.
+    """
     from ..inference.segment import Segmenter
     from .answers import segment_sources
 
