@@ -192,7 +192,6 @@ def saved(torch, path, state, zipped=True):
     return path
 
 
-@pytest.mark.slow
 def test_the_authors_video_file_gives_its_golden_logits(torch, tmp_path):
     golden = np.load(GOLDEN / "kinetics_resnet50_3d_w-glore_2-3-golden.npz")
     name = "resnet50_3d_glore_2_3_kinetics400"

@@ -82,7 +82,6 @@ REAL = {  # name: spec in the file
 }
 
 
-@pytest.mark.slow
 def test_other_released_networks_give_the_logits_of_their_own_symbols(scratch):
     files = {name: write_files(scratch / name, *network(spec)) for name, spec in REAL.items()}
     references = logits_of([(*files[name], spec) for name, spec in REAL.items()], scratch)

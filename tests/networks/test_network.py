@@ -37,7 +37,6 @@ def test_released_layout_gives_the_golden_imagenet_logits():
     assert difference < 5e-3 * golden["logits"].std()
 
 
-@pytest.mark.slow
 def test_the_authors_video_network_gives_its_golden_logits():
     """Five units, synthetic weights by the names of the PyTorch release, as block and symbol."""
     golden = np.load(GOLDEN / "kinetics_resnet50_3d_w-glore_2-3-golden.npz")

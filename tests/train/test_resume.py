@@ -214,7 +214,6 @@ def uneven(tmp_path, small):
     return [*small, f"data.train={path}", f"data.val={path}", *more]
 
 
-@pytest.mark.slow
 @needs_horovod
 def test_two_ranks_stop_at_one_step_or_die_and_go_on_as_the_whole_run(tmp_path, uneven):
     """Parameters and momentum to the bit.
@@ -248,7 +247,6 @@ def test_two_ranks_stop_at_one_step_or_die_and_go_on_as_the_whole_run(tmp_path, 
                 assert np.array_equal(values, expected[name]), name
 
 
-@pytest.mark.slow
 @needs_horovod
 def test_horovodrun_passes_its_sigterm_on_and_all_ranks_save_in_time(tmp_path, uneven):
     """It kills five seconds later: a rank that was too slow has no exit code."""

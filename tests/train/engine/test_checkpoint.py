@@ -133,7 +133,6 @@ for trial in range(100):
 """
 
 
-@pytest.mark.slow
 def test_none_of_100_kills_in_a_save_loses_a_checkpoint(tmp_path):
     """A forked process does nothing but save; the newest checkpoint is the last one or the next."""
     done = subprocess.run(
