@@ -72,3 +72,13 @@ def wrong(file):
 
 def test_imports_go_down():
     assert not [f"{file.relative_to(ROOT)}: {name}" for file in FILES for name in wrong(file)]
+
+
+def test_no_test_imports_another():
+    tests = (ROOT / "tests").rglob("*.py")
+    assert not [
+        f"{file.relative_to(ROOT)}: {name}"
+        for file in tests
+        for name in imported(file)
+        if name.startswith("tests.") and ".test_" in name
+    ]
