@@ -29,6 +29,7 @@ REPRESENTATIVES = {
 MANY = 12  # networks that one test function walks over: a sweep
 SLOW = ROOT / "tests/slow.txt"
 SECONDS = 1.0  # of a test's own, its fixtures aside, that make it slow
+OURS = ("tests.", "benchmarks.")  # the code that is followed
 STARTS = {("subprocess", name) for name in ("run", "Popen", "check_output")} | {("os", "fork")}
 TRAINERS = {
     (f"train.{task}", "main") for task in ("imagenet", "cityscapes", "kinetics", "paper.study")
@@ -86,11 +87,13 @@ def _used(item):
             value = function.__globals__.get(name)
             if isinstance(value, types.ModuleType):
                 used |= {(value.__name__, other) for other in names}
-            elif isinstance(value, type) and value.__module__.startswith("tests."):
+                if value.__name__.startswith(OURS):
+                    waiting += [vars(value).get(other) for other in names]
+            elif isinstance(value, type) and value.__module__.startswith(OURS):
                 waiting += [part for part in vars(value).values() if callable(part)]
             elif isinstance(value, types.FunctionType):
                 used.add((value.__module__, value.__name__))
-                if value.__module__.startswith("tests."):
+                if value.__module__.startswith(OURS):
                     waiting.append(value)
     return used
 
