@@ -78,7 +78,7 @@ def _used(item):
     while waiting:
         function = waiting.pop()
         function = getattr(function, "__wrapped__", function)
-        if function in seen or not isinstance(function, types.FunctionType):
+        if not isinstance(function, types.FunctionType) or function in seen:
             continue
         seen.add(function)
         used.add((function.__module__, function.__name__))
