@@ -18,6 +18,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
@@ -220,7 +221,8 @@ class World:
             stack.enter_context(mock.patch.object(sys, "argv", [name, *arguments]))
             stack.enter_context(contextlib.redirect_stdout(output))
             stack.enter_context(contextlib.redirect_stderr(output))
-            stack.enter_context(mock.patch.dict(sys.modules)).pop(name, None)  # begun anew
+            stack.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore", RuntimeWarning)  # it is imported here already
             os.chdir(self.folder)
             try:
                 runpy.run_module(name, run_name="__main__", alter_sys=True)
