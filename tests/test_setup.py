@@ -78,9 +78,9 @@ def test_the_setup_says_first_what_it_fetches(tmp_path):
 
 def test_make_ends_with_the_line_that_activates_the_environment(tmp_path):
     (tmp_path / ".ready").touch()
-    command = ["make", "--silent", f"VENV={tmp_path}", "setup"]
+    command = ["make", "--no-print-directory", "--silent", f"VENV={tmp_path}", "setup"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.splitlines()[-1].endswith(f". {tmp_path}/bin/activate"), done.stderr
-    command = ["make", "--dry-run", f"VENV={tmp_path}", "train"]
+    command = ["make", "--no-print-directory", "--dry-run", f"VENV={tmp_path}", "train"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert f". {tmp_path}/bin/activate" in done.stdout.splitlines()[-1], done.stderr

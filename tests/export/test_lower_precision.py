@@ -23,7 +23,6 @@ from gluon_glore.weights.golden import read_golden, top1_agreement, typical_erro
 from gluon_glore.weights.manifest import Manifest, read_manifest
 from tests.helpers.exports import by_module
 from tests.helpers.families import small
-from tests.helpers.networks import initialize
 from train.digit_pairs import write_digits
 
 onnx = pytest.importorskip("onnx")
@@ -247,7 +246,7 @@ NETWORKS = [
 def test_every_family_has_integer_convolutions(tmp_path, family, units):
     mx.random.seed(1)
     net = small(family, 2, 12, units)
-    initialize(net)
+    net.initialize()
     size = net.spec.input_size
     x = np.random.RandomState(1).normal(size=(16, 2, *size)).astype("float32")
     settle(net, mx.nd.array(x))
