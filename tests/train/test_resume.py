@@ -204,14 +204,14 @@ class Ranks:
 
 
 @pytest.fixture
-def uneven(tmp_path, small):
+def uneven(tmp_path, settings):
     """65 pictures, three epochs of four steps: one left over, and rank 0 evaluates one more."""
     rng = np.random.RandomState(0)
     pictures = [encode_png(rng.randint(0, 255, (64, 64)).astype(np.uint8)) for _ in range(65)]
     write_records(tmp_path / "set.rec", ((p, i % 2) for i, p in enumerate(pictures)))
     path = tmp_path / "set.rec"
     more = ["optim.epochs=3", "optim.batch_size=16", "checkpoint.every=4"]
-    return [*small, f"data.train={path}", f"data.val={path}", *more]
+    return [*settings, "model.name=tiny", f"data.train={path}", f"data.val={path}", *more]
 
 
 @needs_horovod
