@@ -97,10 +97,11 @@ class Optim:
     Rate: `lr` is that of a step of `lr_batch` pictures and grows linearly with `batch_size` (Goyal
     et al. 2017); with `lr_batch` 0 it is taken as it stands. `schedule` "step" multiplies it by
     `factor` at each of the epochs `steps`; "cosine" falls to zero over the run, "poly" too, as
-    (1 - epoch / epochs) to the `power`. The first `warmup` epochs rise linearly. With
-    `epoch_samples` above 0 the epochs of `steps` and `warmup` are of so many samples each, however
-    many the training set has. `lr_mult` maps regular expressions to factors: a parameter's rate is
-    multiplied by those of all that are found in its name, 0 leaves it as it is.
+    (1 - epoch / epochs) to the `power`. The first `warmup` epochs rise linearly, or the first
+    `warmup_steps` steps: from the share `warmup_start` of the rate, with 0 from one step's share.
+    With `epoch_samples` above 0 the epochs of `steps` and `warmup` are of so many samples each,
+    however many the training set has. `lr_mult` maps regular expressions to factors: a parameter's
+    rate is multiplied by those of all that are found in its name, 0 leaves it as it is.
 
     Update: `nesterov` looks ahead. `weight_decay` spares biases and BatchNorm's gamma and beta
     unless `decay_all`; `wd_mult` gives factors by name, as `lr_mult`. `label_smoothing` is the
@@ -129,6 +130,8 @@ class Optim:
     factor: float = 0.1
     power: float = 0.9
     warmup: float = 0.0
+    warmup_steps: int = 0
+    warmup_start: float = 0.0
     epoch_samples: int = 0
     lr_mult: Dict[str, float] = field(default_factory=dict)
     wd_mult: Dict[str, float] = field(default_factory=dict)
@@ -145,8 +148,18 @@ class Optim:
         one_of("optim.precision", self.precision, ("float32", "bfloat16", "float16"))
         above_0(self._values("epochs", "batch_size", "lr", "power", "accumulate"))
         not_below_0(self._values("lr_batch", "weight_decay", "warmup", "recompute", "loss_scale"))
-        not_below_0(self._values("epoch_samples", "precise_norm"))
-        below_1(self._values("momentum", "label_smoothing"))
+        not_below_0(self._values("warmup_steps", "epoch_samples", "precise_norm"))
+        below_1(self._values("momentum", "label_smoothing", "warmup_start"))
+        if self.warmup and self.warmup_steps:
+            raise InputError(
+                f"config key optim.warmup_steps {self.warmup_steps} and optim.warmup {self.warmup} "
+                "are one warm-up in steps and in epochs: give one of them, the other is 0"
+            )
+        if self.warmup_start and not (self.warmup or self.warmup_steps):
+            raise InputError(
+                f"config key optim.warmup_start {self.warmup_start} needs optim.warmup_steps or "
+                "optim.warmup above 0, given 0"
+            )
         if self.nesterov and not self.momentum:
             raise InputError("config key optim.nesterov needs optim.momentum above 0, given 0")
         if self.batch_size % self.accumulate:

@@ -56,8 +56,10 @@ def learning_rate(optim, step, steps_per_epoch):
         steps_per_epoch = optim.epoch_samples / optim.batch_size
     epoch = step / steps_per_epoch
     peak = optim.lr * optim.batch_size / optim.lr_batch if optim.lr_batch else optim.lr
-    if epoch < optim.warmup:
-        return peak * min(1, (step + 1) / (optim.warmup * steps_per_epoch))
+    if epoch < optim.warmup or step < optim.warmup_steps:
+        steps, start = optim.warmup_steps or optim.warmup * steps_per_epoch, optim.warmup_start
+        first = 0 if start else 1  # a step at rate 0 would learn nothing
+        return peak * (start + (1 - start) * min(1, (step + first) / steps))
     if optim.schedule == "cosine":
         return peak * 0.5 * (1 + math.cos(math.pi * epoch / optim.epochs))
     if optim.schedule == "poly":

@@ -111,6 +111,27 @@ def test_warm_up_rises_linearly_to_lr():
     assert [learning_rate(optim, s, 10) for s in (0, 9, 19)] == pytest.approx([0.02, 0.2, 0.4])
 
 
+def test_warm_up_in_steps_rises_from_its_share_of_the_rate():
+    """The released video trainer's: 1,500 iterations from a tenth, whatever an epoch is."""
+    optim = Optim(lr=0.05, warmup_steps=1500, warmup_start=0.1, steps=(1,), epoch_samples=128000)
+    assert optim.batch_size == 256  # 500 steps an epoch: the rate's first fall is in the warm-up
+    for steps_per_epoch in (10, 4000):
+        rates = [learning_rate(optim, step, steps_per_epoch) for step in (0, 750, 1499, 1500)]
+        assert rates == pytest.approx([0.005, 0.0275, 0.05 * (0.1 + 0.9 * 1499 / 1500), 0.005])
+    every = [learning_rate(optim, step, 10) for step in range(1500)]
+    assert np.diff(every) == pytest.approx(np.full(1499, 0.05 * 0.9 / 1500))
+    plain = Optim(lr=0.4, warmup_steps=20)
+    assert [learning_rate(plain, s, 7) for s in (0, 9, 19)] == pytest.approx([0.02, 0.2, 0.4])
+    share = Optim(lr=0.4, warmup=2, warmup_start=0.5)
+    assert [learning_rate(share, s, 10) for s in (0, 10, 20)] == pytest.approx([0.2, 0.3, 0.4])
+
+
+def test_a_warm_up_without_the_newer_keys_is_what_it_was_to_the_bit():
+    optim = Optim(lr=0.37, warmup=0.7)
+    for step in range(19):
+        assert learning_rate(optim, step, 27) == 0.37 * min(1, (step + 1) / (0.7 * 27))
+
+
 def test_poly_falls_to_zero_over_the_run_by_its_power():
     optim = Optim(lr=0.4, schedule="poly", epochs=4, power=0.5)
     rates = [learning_rate(optim, step, 10) for step in (0, 30, 39)]
