@@ -62,7 +62,7 @@ def networks_table(names):
         net = get_model(name)
         spec = net.spec
         parameters, macs = totals(count_network(net))
-        place = re.search(r"paper,\s+((?:Table|Figure)\s\d+)", spec.source)
+        place = re.search(r"paper,\s+((?:Table|Figure|section)\s\d+(?:\.\d+)?)", spec.source)
         cells = (
             f"`{name}`",
             format_size(spec.input_size),

@@ -14,7 +14,7 @@ def add_commands(commands):
     command.add_argument("--name", help="of the network (as registered, found by its layers)")
     command.add_argument("--source", help="where the file is from (its path)")
     _add_origin(command)
-    command.add_argument("--claimed", help="accuracy its makers give, in words")
+    command.add_argument("--claimed", help="accuracy its authors give, in words")
     command.add_argument("--data", metavar="FILE.rec", help="measure the accuracy on it")
     command.add_argument(
         "--no-compare",

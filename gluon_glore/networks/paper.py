@@ -50,11 +50,8 @@ def resnet18():
 
 @register_model
 def resnet18_glore_0_1():
-    """ResNet-18 with one unit in Res4, for visualisation (paper, Figure 7); 64 nodes are ours.
-
-    A review (vitalab.github.io, 2019-07-18) says that the figure's has 128, on crops of 512x512.
-    """
-    return resnet18().with_units("glore", res4=(1,))
+    """ResNet-18 with one unit of 128 nodes in the middle of Res4 (paper, Figure 7)."""
+    return resnet18().with_units("glore", res4=(1,), mid_channels=128)
 
 
 @register_model
@@ -64,57 +61,57 @@ def resnet50():
 
 
 @register_model
-def resnet50_glore_1_0():
-    """ResNet-50 with one unit in Res3 (paper, Table 1; placement ours)."""
-    return resnet50().with_units("glore", res3=(2,))
-
-
-@register_model
-def resnet50_glore_0_1():
-    """ResNet-50 with one unit in Res4 (paper, Table 1; placement ours)."""
-    return resnet50().with_units("glore", res4=(3,))
-
-
-@register_model
-def resnet50_glore_0_3():
-    """ResNet-50 with three units in Res4 (paper, Table 2; placement of the released network)."""
-    return resnet50().with_units("glore", res4=(1, 3, 5))
-
-
-@register_model
-def resnet50_glore_0_5():
-    """ResNet-50 with five units in Res4 (paper, Table 1; placement ours)."""
-    return resnet50().with_units("glore", res4=(1, 2, 3, 4, 5))
-
-
-@register_model
-def resnet50_glore_2_3():
-    """ResNet-50 with two units in Res3, three in Res4 (paper, Table 2; placement as released)."""
-    return resnet50().with_units("glore", **PLACES_50)
-
-
-@register_model
-def resnet50_nl_1_0():
-    """ResNet-50 with one non-local block in Res3 (paper, Table 1; placement ours)."""
-    return resnet50().with_units("nonlocal", res3=(2,))
-
-
-@register_model
-def resnet50_nl_0_1():
-    """ResNet-50 with one non-local block in Res4 (paper, Table 1; placement ours)."""
-    return resnet50().with_units("nonlocal", res4=(3,))
-
-
-@register_model
 def se_resnet50():
     """SE-ResNet-50, reduction 16 (paper, Table 2; Hu et al. 2018)."""
     return dataclasses.replace(resnet50(), squeeze_excite=16)
 
 
-@register_model
-def se_resnet50_glore_0_3():
-    """SE-ResNet-50 with three units in Res4 (paper, Table 2; placement as released)."""
-    return se_resnet50().with_units("glore", res4=(1, 3, 5))
+# Section 4.2: where "R50+Ours(n, m)" has its n units in Res3 and m in Res4; whose choice that is.
+PLACES_4_2 = {
+    (1, 0): ({"res3": (2,)}, "ours"),
+    (0, 1): ({"res4": (3,)}, "ours"),
+    (1, 3): ({"res3": (2,), "res4": (1, 3, 5)}, "ours"),
+    (0, 3): ({"res4": (1, 3, 5)}, "of the released ResNet-50"),
+    (0, 5): ({"res4": (1, 2, 3, 4, 5)}, "ours"),
+    (2, 3): (PLACES_50, "of the released ResNet-50"),
+}
+TABLES_4_2 = {
+    "resnet50_glore_0_1": "Table 1, g = 1",
+    "resnet50_glore_0_3": "Table 2",
+    "resnet50_glore_2_3": "Table 2",
+    "se_resnet50_glore_0_3": "Table 2",
+}
+
+
+def _register_placed(plain, kind, numbers, layers=1):
+    """Register a network of section 4.2, or of Table 1, which varies one unit's graph layers."""
+    (res3, res4), (places, whose) = numbers, PLACES_4_2[numbers]
+    # Non-local blocks start without zero gamma here (footnote 5); pre-activation units have none.
+    name, options = {"glore": ("glore", {}), "nonlocal": ("nl", {"zero_gamma": False})}[kind]
+    if layers > 1:
+        options["graph_layers"] = layers
+
+    def row():
+        return plain().with_units(kind, **places, **options)
+
+    row.__name__ = f"{plain.__name__}_{name}_{res3}_{res4}" + (f"_g{layers}" if layers > 1 else "")
+    where = f"Table 1, g = {layers}" if layers > 1 else "section 4.2"
+    where = TABLES_4_2.get(row.__name__, where)
+    what = {"glore": "GloRe units", "nonlocal": "non-local blocks"}[kind]
+    counts = [f"{count} in Res{stage}" for stage, count in ((3, res3), (4, res4)) if count]
+    row.__doc__ = (
+        f"{plain.__doc__.partition(',')[0]} with {what}, {' and '.join(counts)} "
+        f"(paper, {where}; placement {whose})."
+    )
+    register_model(row)
+
+
+for _plain in (resnet50, se_resnet50):
+    for _numbers in PLACES_4_2:
+        _register_placed(_plain, "glore", _numbers)
+        _register_placed(_plain, "nonlocal", _numbers)
+for _layers in (2, 3):
+    _register_placed(resnet50, "glore", (0, 1), _layers)
 
 
 @register_model

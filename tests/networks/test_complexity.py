@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gluon_glore import InputError, NetSpec, Network, Stage, Stem, get_model, list_models
+from gluon_glore import InputError, NetSpec, Network, Stage, Stem, get_model
 from gluon_glore.networks.complexity import (
     OperatorCount,
     StageCount,
@@ -12,6 +12,7 @@ from gluon_glore.networks.complexity import (
     count_network,
     totals,
 )
+from tests.helpers.networks import WALKED
 from tests.helpers.tables import OFF, TABLE_2, TABLE_5
 
 PRINTED = {
@@ -82,7 +83,7 @@ def stages_of(net):
     return by_stage(net, count_network(net))
 
 
-@pytest.mark.parametrize("name", list_models())
+@pytest.mark.parametrize("name", WALKED)
 def test_stages_and_units_sum_to_the_network(name):
     net = get_model(name)
     spec, nodes = net.spec, count_network(net)

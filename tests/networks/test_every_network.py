@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 
 from benchmarks.networks import settle
-from gluon_glore import get_model, list_models
+from gluon_glore import get_model
 from gluon_glore.weights import named_arrays
 from symbols import get_symbol
-from tests.helpers.networks import execute, initialize, open_gates, small_size
+from tests.helpers.networks import WALKED, execute, initialize, open_gates, small_size
 from tests.helpers.symbols import operators, shapes
 
 BATCH = 4
 
 
-@pytest.fixture(scope="module", params=list_models())
+@pytest.fixture(scope="module", params=WALKED)
 def network(request):
     """(name, network after a step forward and back, what it saw, its traced symbol)."""
     with pytest.MonkeyPatch.context() as patch:

@@ -21,6 +21,7 @@ from tests.helpers.videos import write_sound, write_video
 from train import evaluate, evaluate_kinetics, kinetics
 from train.config.kinetics import VideoConfig
 from train.config.load import load_config
+from train.engine.optimizer import learning_rate
 from train.engine.stop import STOPPED
 from train.moving_digits import write_moving_digits
 from train.reporting.reporter import Reporter
@@ -261,6 +262,9 @@ def test_configs_of_table_5_are_its_networks_with_the_released_recipe():
         names.add(path.stem)
         assert config.clip == Clip(8, 8) and config.optim.steps == (45, 65, 85)
         assert config.optim.epoch_samples == 240000 and config.optim.nesterov
+        rates = [learning_rate(config.optim, step, 3750) for step in (0, 750, 1500, 168749)]
+        assert rates == pytest.approx([0.005, 0.0275, 0.05, 0.05])  # of one node
+        assert learning_rate(config.optim, 168750, 3750) == pytest.approx(0.005)  # 45 x 240,000
         net = kinetics.make_network(config)
         assert any("conv-m2" in name for name in net.collect_params())
         assert get_spec(config.model.pretrained).ndim == 2

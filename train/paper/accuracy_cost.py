@@ -1,11 +1,10 @@
-"""Accuracy against cost, as the paper's Figure 4, and beside it what was trained here.
+"""Accuracy against cost: the paper's Table 2, and beside it what was trained here.
 
     python -m train.paper.accuracy_cost --out FILE.png [RUN...]
 
-Left the networks of Table 2: counted multiply-adds, accuracies as claimed by the authors' release,
-or by the makers of a plain network that is not in it. Right our own small networks, each on its own
-data. A RUN of `train.imagenet` or `train.kinetics` is a star, left where it has ImageNet's 1000
-classes, right else.
+Left the networks of Table 2: counted multiply-adds, accuracies as printed. Right our own small
+networks, each on its own data. A RUN of `train.imagenet` or `train.kinetics` is a star, left where
+it has ImageNet's 1000 classes, right else.
 """
 
 import argparse
@@ -49,7 +48,7 @@ def main(argv=None):
     """Draw the picture; returns the exit code: 0, or 2 for what can't be used."""
     parser = argparse.ArgumentParser(
         prog="python -m train.paper.accuracy_cost",
-        description="Draw accuracy against multiply-adds: the paper's Figure 4, and our own.",
+        description="Draw accuracy against multiply-adds: the paper's Table 2, and our own.",
     )
     parser.add_argument(
         "runs", nargs="*", metavar="RUN", help="directory of a run, drawn as a star"
@@ -69,8 +68,8 @@ def main(argv=None):
 
 
 def published():
-    """The `Point`s of Table 2 whose accuracy is known."""
-    return [_published(row) for row in tables()["Table 2"].rows if row.accuracy is not None]
+    """The `Point`s of Table 2."""
+    return [_published(row) for row in tables()["Table 2"].rows]
 
 
 def _published(row):
@@ -78,7 +77,7 @@ def _published(row):
     units = row.network[len(row.plain) :].replace("_glore_", "").replace("_", ", ")
     label = f"({units})" if units else FAMILIES[row.plain][0]
     kind, sizes = kind_of(get_spec(row.network)), network_size(row.network)
-    return Point(label, row.network, kind, row.plain, *sizes, row.accuracy, makers=row.makers)
+    return Point(label, row.network, kind, row.plain, *sizes, *row.scores)
 
 
 def measured():
@@ -131,7 +130,7 @@ def draw(left, right, path):
         Panel(axes[1], right, OURS, unit=1e6, area=4e-4),
     ]
     axes[0].set(
-        title="ImageNet: accuracies as claimed, costs as counted here",
+        title="ImageNet: accuracies as printed, costs as counted here",
         xlabel="multiply-adds of a picture, G",
         ylabel="top-1, %",
     )
@@ -162,11 +161,8 @@ def _legends(axes, points):
 
 def _mark(point):
     """What a point's mark stands for, in words."""
-    return (
-        ("run, " if point.run else "")
-        + UNITS.get(point.units, f"with {point.units} units")
-        + ", accuracy by its makers" * point.makers
-    )
+    units = UNITS.get(point.units, f"with {point.units} units")
+    return f"run, {units}" if point.run else units
 
 
 if __name__ == "__main__":

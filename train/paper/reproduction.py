@@ -2,8 +2,8 @@
 
     python -m train.paper.reproduction
 
-All numbers come from docs/paper.yaml, the catalogue of weights, the configs, the sizes counted on
-the networks, and the results of the studies.
+All numbers come from docs/paper.yaml (the paper as printed), the catalogue of weights (the
+release's README), the configs, the sizes counted on the networks, and the results of the studies.
 """
 
 import json
@@ -17,7 +17,7 @@ from ..config.load import load_config
 from ..config.sections import Config
 from ..reporting.size import network_size
 from .study_report import read_rows
-from .tables import PAPER, ROOT, tables
+from .tables import PAPER, ROOT, sections, tables
 
 PAGE = ROOT / "docs" / "reproduction.md"
 CONFIGS = {"imagenet": Config, "cityscapes": SceneConfig, "kinetics": VideoConfig}
@@ -30,14 +30,13 @@ Written by `python -m train.paper.reproduction`. Each table and figure of the pa
 networks below was trained here on the paper's data: two cores, no ImageNet, Cityscapes or
 Kinetics. What was trained instead is [at the end](#what-was-trained-here).
 
-- **printed**: in the paper's table, as far as it is known here. A dash is a number that was not to
-  be had, not one that is missing in the paper. Sources: [paper.yaml](paper.yaml).
+- **printed**: in the paper's table. A dash: [not printed in our copy](#not-printed-in-our-copy), or
+  not a row of the paper. Source: [paper.yaml](paper.yaml).
 - **counted**: on the network's graph, as `python -m gluon_glore info NAME` does; bold where it does
   not round to what is printed. Each bold one is a strict xfail with its reason in
   `tests/networks/test_complexity.py`.
-- **claimed**: by the README of the [authors' release](https://github.com/facebookresearch/GloRe).
-  Its weights could not be downloaded here: nobody checked these. With an asterisk: by those who
-  made the plain network, with another recipe.
+- **README**: claimed by that of the [authors' release](https://github.com/facebookresearch/GloRe),
+  whose addresses were never reached here: nobody checked it.
 - **ours**: not run. The days are what one {name} would take: 3 times the multiply-adds of a pass
   forward, for every sample of every epoch of the config, at {rate:.2f} T multiply-adds a second
   ({flops:.1f} TFLOP/s). So fast NVIDIA trained `{network}` in float32 with MXNet [(source)][gpu]:
@@ -56,7 +55,8 @@ def page():
     gpu = PAPER["gpu"]
     check = gpu["hours"] / 24 * 100 / gpu["epochs"]
     head = HEAD.format(rate=speed() / 1e12, flops=2 * speed() / 1e12, check=check, **gpu)
-    parts = [head.rstrip(), *map(section, tables().values()), figures(), own()]
+    parts = [head.rstrip(), *map(section, (*tables().values(), *sections().values()))]
+    parts += [figures(), not_printed(), independent(), own()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -74,32 +74,60 @@ def days(row, table):
 
 
 def section(table):
-    """A table of the paper as Markdown: heading, note, rows, command."""
+    """A table of the paper as Markdown: heading, note, rows, command, rows of other authors."""
     lines = [f"## {table.name}: {table.title}", "", table.note, ""]
+    columns = [f"{score} (%), printed" for score in table.scores]
+    columns += [f"{table.claimed} (%), README"] * bool(table.claimed)
     lines += [
         "| network | parameters (M), printed | counted | multiply-adds (G), printed | counted | "
-        f"{table.score} (%), claimed | ours | config |",
-        "|---|---:|---:|---:|---:|---:|---|---|",
+        f"{' | '.join(columns)} | ours | config |",
+        f"|---|---:|---:|---:|---:|{'---:|' * len(columns)}---|---|",
     ]
+    digits = _digits(table)
     for row in table.rows:
         parameters, macs = network_size(row.network)
         cells = [
             f"`{row.network}`",
             *_pair(row.parameters, parameters / 1e6),
             *_pair(row.gflops, macs / 1e9),
-            "–" if row.accuracy is None else f"{row.accuracy}{'*' * row.makers}",
+            *_scores(row, digits),
+            *[_claim(row)] * bool(table.claimed),
             f"not run: {days(row, table):.1f} GPU-days",
             f"`{arguments(row)}`",
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    sources = [
-        f"[`{r.network}`]({PAPER['makers'][r.network]['source']})" for r in table.rows if r.makers
-    ]
-    if sources:
-        lines += ["", f"\\* {', '.join(sources)}"]
     needs = f"<!-- needs: {NEEDS[table.folder]}, GPU -->"  # as tests/docs/docs_world.py reads it
     lines += ["", needs, "```sh", command(table), "```"]
+    if table.others:
+        lines += ["", "Others in that table, without a counterpart here:", ""]
+        lines += [f"| network | {' | '.join(columns[: len(table.scores)])} |"]
+        lines += [f"|---|{'---:|' * len(table.scores)}"]
+        for name, scores in table.others.items():
+            lines.append(f"| {name} | {' | '.join(_number(s, digits) for s in scores)} |")
     return "\n".join(lines)
+
+
+def _digits(table):
+    """The decimals that a table's scores are printed with."""
+    scores = (score for row in table.rows for score in row.scores if score is not None)
+    return max((len(f"{score}".partition(".")[2]) for score in scores), default=0)
+
+
+def _number(value, digits):
+    """A printed number, a dash for one that is not."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _scores(row, digits):
+    """The printed scores of a row as text."""
+    gain = "" if row.gain is None else f" (+{row.gain:.{digits}f})"
+    return [f"{_number(score, digits)}{' (derived)' * row.derived}{gain}" for score in row.scores]
+
+
+def _claim(row):
+    """What the release's README claims of a row, and where its log ends."""
+    log = "" if row.log is None else f"; its log {row.log}"
+    return f"{_number(row.claimed, 1)}{log}"
 
 
 def arguments(row):
@@ -122,15 +150,43 @@ def _pair(printed, value):
 
 
 def figures():
-    """The figures, a row each, and ours of Figure 4."""
-    rows = [f"| {name} | {f['shows']} | {f['here']} |" for name, f in PAPER["figures"].items()]
-    lines = ["## Figures", "", "What Figures 3 to 6 show is as remembered.", ""]
-    lines += ["| figure | shows | here |", "|---|---|---|", *rows]
+    """The figures, a row each, and the pictures that are made here of tables and networks."""
+    lines = ["## Figures", "", "| figure | shows | here |", "|---|---|---|"]
+    for name, figure in PAPER["figures"].items():
+        shows, here = figure.get("shows", "not printed in our copy"), figure.get("here", "–")
+        lines.append(f"| {name} | {shows} | {here} |")
     lines += [
         "",
-        "![accuracy against multiply-adds, as claimed on ImageNet and of our own small networks]"
+        "Table 2 as a picture, and beside it what was trained here (`python -m",
+        "train.paper.accuracy_cost --out docs/accuracy_cost.png`):",
+        "",
+        "![accuracy against multiply-adds, as printed of ImageNet and of our own small networks]"
         "(accuracy_cost.png)",
+        "",
+        "Scenes of CamVid, labelled without and with units (`python -m",
+        "train.paper.scene_pictures`): [camvid.png](camvid.png).",
     ]
+    return "\n".join(lines)
+
+
+def not_printed():
+    """What our copy of the paper does not say: the one place that lists it."""
+    lines = ["## Not printed in our copy", ""]
+    return "\n".join([*lines, *(f"- {text}" for text in PAPER["not_printed"])])
+
+
+def independent():
+    """What others measured with ports of their own."""
+    lines = [
+        "## Independent results",
+        "",
+        "Others' ports, top-1 or mean IoU in per cent, as they give it. None of them was run here.",
+        "",
+        "| whose | what | figures |",
+        "|---|---|---|",
+    ]
+    for row in PAPER["independent"]:
+        lines.append(f"| {row['who']} | {row['what']} | {row['figures']} |")
     return "\n".join(lines)
 
 
@@ -139,8 +195,8 @@ def own():
     lines = [
         "## What was trained here",
         "",
-        "Small networks on small data, two cores. All that Table 1 varies:",
-        "[ablations.md](ablations.md).",
+        "Small networks on small data, two cores. What Table 1 and section 4.2",
+        "vary: [ablations.md](ablations.md).",
         "",
         "| in the place of | data | network | parameters | multiply-adds | ours |",
         "|---|---|---|---:|---:|---|",
@@ -155,8 +211,8 @@ def _own():
     """Yield the rows of `own`: (in the place of, data, network, (parameters, macs), figure)."""
     studies = (
         ("Table 2", "[CIFAR-10](../configs/cifar10)", "cifar10.json"),
-        ("Table 1", "[digit pairs](ablations.md)", "study/pairs.json"),
-        ("Table 1", "[digit triples](ablations.md)", "study/triples.json"),
+        ("Section 4.2", "[digit pairs](ablations.md)", "study/pairs.json"),
+        ("Section 4.2", "[digit triples](ablations.md)", "study/triples.json"),
         ("Table 5", "[moving digits](kinetics.md)", "study/moving_digits.json"),
     )
     for place, data, file in studies:

@@ -21,7 +21,6 @@ class Point:
 
     `units` is the kind of its units, "glore" or "nonlocal", None of a plain network. Points of a
     `group` have a color, and lines from the plain network to those with units.
-    `makers`: the accuracy is what a plain network's makers claim, not the paper's authors.
     """
 
     label: str
@@ -32,16 +31,14 @@ class Point:
     macs: int
     accuracy: float
     deviation: float = 0.0
-    makers: bool = False
     run: bool = False
 
     def style(self, color):
-        """How it is drawn: hollow without units, dashed by its makers, a star where it is a run."""
+        """How it is drawn: hollow without units, a star where it is a run."""
         return {
             "marker": "*" if self.run else "s" if self.units == "nonlocal" else "o",
             "facecolors": color if self.units else "white",
             "edgecolors": color,
-            "linestyle": "--" if self.makers else "-",
             "linewidths": 1.5,
             "zorder": 2,
         }

@@ -1,6 +1,6 @@
 """The studies of `make study`: which networks train, and which of them a table sets side by side.
 
-The ablations are the counterpart of the paper's Table 1 and section 4.1, small enough for two
+The ablations are the counterpart of the paper's Table 1 and section 4.2, small enough for two
 cores: `mini` with units that cost alike, on pictures that only a network which relates distant
 places can tell apart. All that differs between two rows of a table is what its title says.
 """

@@ -16,6 +16,13 @@ PAGE = (ROOT / "docs" / "reproduction.md").read_text()
 CATALOGUE = yaml.safe_load((ROOT / "gluon_glore/model_zoo/catalogue.yaml").read_text())
 SECTIONS = {part.split(":")[0]: part for part in PAGE.split("\n## ")}
 TABLES = paper.tables()
+EVERY = {**TABLES, **paper.sections()}
+
+
+def columns(table):
+    """The titles of a table's columns behind the network's."""
+    (head, *_) = (line for line in SECTIONS[table].splitlines() if line.startswith("| network"))
+    return [title.strip() for title in head.strip("|").split("|")][1:]
 
 
 def cells(table):
@@ -31,9 +38,10 @@ def test_the_page_is_what_the_command_writes():
 
 @pytest.mark.parametrize("name", list_models())
 def test_every_network_of_the_paper_is_where_its_source_says(name):
-    for place in re.findall(r"paper,\s+((?:Table|Figure)\s\d)", get_spec(name).source):
-        if place.startswith("Table"):
-            assert name in cells(place)
+    source = get_spec(name).source
+    for place in re.findall(r"paper,\s+((?:Table|Figure)\s\d|section\s4\.2)", source):
+        if not place.startswith("Figure"):
+            assert name in cells(place.capitalize())
         else:
             assert re.search(rf"\| {place} .*`{name}`", PAGE)
 
@@ -49,7 +57,7 @@ def test_every_config_is_on_the_page(folder):
         assert f"`configs/{folder}/{path.name}`" in PAGE
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+@pytest.mark.parametrize("table", EVERY.values(), ids=EVERY)
 def test_the_arguments_of_a_row_load_and_are_of_its_network(table):
     for row in table.rows:
         written = cells(table.name)[row.network][-1].strip("`")
@@ -75,21 +83,70 @@ def test_counts_that_are_known_to_be_off_are_bold_and_no_others():
     assert bold == {key: counted for key, (counted, _) in OFF.items()}
 
 
+@pytest.mark.parametrize("table", EVERY.values(), ids=EVERY)
+def test_every_number_of_the_paper_is_beside_ours(table):
+    fields = yaml.safe_load((ROOT / "docs" / "paper.yaml").read_text())
+    fields = {**fields["tables"], **fields["sections"]}[table.name]
+    titles = columns(table.name)
+    assert titles[:4] == [
+        "parameters (M), printed",
+        "counted",
+        "multiply-adds (G), printed",
+        "counted",
+    ]
+    places = [titles.index(f"{score} (%), printed") for score in fields["scores"]]
+    assert list(cells(table.name)) == list(fields["rows"])
+    for network, row in cells(table.name).items():
+        printed = fields["rows"][network]
+        for at, key in ((0, "parameters"), (2, "gflops")):
+            assert row[at] == str(printed.get(key, "–"))
+        counted = [float(row[at].strip("*")) for at in (1, 3)]
+        sizes = network_size(network)
+        assert counted == [round(sizes[0] / 1e6, 2), round(sizes[1] / 1e9, 2)]
+        for at, score in zip(places, printed.get("scores", ["–"] * len(places))):
+            number, *rest = row[at].split(" (")
+            assert number == score or float(number) == score
+            gain = f"+{printed['gain']}" if "gain" in printed else None
+            assert rest == [
+                f"{word})" for word in (gain, printed.get("derived") and "derived") if word
+            ]
+    for name, scores in fields.get("others", {}).items():
+        text = " | ".join("–" if score is None else str(score) for score in scores)
+        assert f"\n| {name} | {text} |\n" in f"{SECTIONS[table.name]}\n"
+
+
+def test_two_decimals_are_two_decimals():
+    assert cells("Table 1")["resnet50_glore_0_1"][4] == "77.60"
+
+
 def test_claims_are_those_of_the_catalogue():
     figures = {
         name: file.get("figure")
         for release in CATALOGUE["releases"]
         for name, file in release["files"].items()
     }
-    makers = yaml.safe_load((ROOT / "docs" / "paper.yaml").read_text())["makers"]
-    for table in ("Table 1", "Table 2", "Table 4", "Table 5"):
+    logs = {"resnet50": "; its log 67.98", "resnet101": "; its log 69.16"}
+    for table in ("Table 2", "Table 4", "Table 5"):
+        (at,) = (i for i, title in enumerate(columns(table)) if title.endswith(", README"))
         for name, row in cells(table).items():
-            if figures.get(name):
-                assert row[4] == str(figures[name])
-            else:
-                assert row[4] == (f"{makers[name]['top1']}*" if name in makers else "–")
+            log = logs[name.split("_")[0]] if "3d_glore" in name else ""
+            assert row[at] == f"{figures.get(name) or '–'}{log}"
     # The release's mean IoU is of the test set, Table 3 of the validation set.
-    assert {row[4] for row in cells("Table 3").values()} == {"–"}
+    for table in ("Table 1", "Table 3", "Section 4.2"):
+        assert not any("README" in title for title in columns(table))
+
+
+def test_what_is_not_printed_is_listed_in_one_place():
+    fields = yaml.safe_load((ROOT / "docs" / "paper.yaml").read_text())
+    (part,) = (part for part in PAGE.split("\n## ") if part.startswith("Not printed in our copy\n"))
+    assert [line[2:] for line in part.splitlines() if line[:2] == "- "] == fields["not_printed"]
+    for number in range(3, 7):
+        assert f"| Figure {number} | not printed in our copy | – |" in PAGE
+
+
+def test_independent_results_are_theirs():
+    for row in yaml.safe_load((ROOT / "docs" / "paper.yaml").read_text())["independent"]:
+        assert f"| {row['who']} | {row['what']} | {row['figures']} |" in PAGE
 
 
 def test_days_by_hand():
@@ -103,7 +160,8 @@ def test_days_by_hand():
     table = TABLES["Table 5"]
     row = next(row for row in table.rows if row.network == "resnet50_3d_glore_2_3_kinetics400")
     assert reproduction.days(row, table) == pytest.approx(clips / 384 / 86400, rel=1e-3)
-    assert cells("Table 5")[row.network][5] == f"not run: {clips / 384 / 86400:.1f} GPU-days"
+    at = columns("Table 5").index("ours")
+    assert cells("Table 5")[row.network][at] == f"not run: {clips / 384 / 86400:.1f} GPU-days"
 
 
 def test_the_figures_of_cifar10_are_those_of_its_configs():
