@@ -12,7 +12,7 @@ class Card:
     """What a zoo entry says of its weights, beside the network's own description.
 
     `source` is the address or file they are from and `source_sha256` its digest, `origin` who made
-    them. `claimed` is their authors' accuracy, in words. `measured` is the accuracy that was
+    them. `claimed` is the accuracy that their authors claim. `measured` is the accuracy that was
     measured here, as `model_zoo.entry.measure` returns it, empty where none was. `checked` are the
     checks that were made, `notes` what the import changed, a line each.
     """
