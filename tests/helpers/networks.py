@@ -7,13 +7,13 @@ import numpy as np
 
 from gluon_glore import list_models
 
-# Networks of the paper's ablations that differ from others by the places of their units alone, or
-# have fewer graph layers: walks of seconds a network leave them out. test_paper.py holds this.
+# Networks of the paper's ablations that are of backbones and units that others have too: walks of
+# seconds a network leave them out. tests/networks/test_paper.py holds this.
 ALIKE = {
     "resnet50_glore_0_1_g2",
     "resnet50_glore_1_3",
     *(f"resnet50_nl_{numbers}" for numbers in ("0_3", "0_5", "1_3", "2_3")),
-    *(f"se_resnet50_glore_{numbers}" for numbers in ("0_1", "0_5", "1_0", "1_3")),
+    *(f"se_resnet50_glore_{numbers}" for numbers in ("0_1", "0_5", "1_0", "1_3", "2_3")),
     *(f"se_resnet50_nl_{numbers}" for numbers in ("0_1", "0_3", "0_5", "1_0", "1_3")),
 }
 WALKED = [name for name in list_models() if name not in ALIKE]
