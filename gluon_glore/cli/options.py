@@ -76,6 +76,7 @@ def add_predictor(command):
     command.add_argument("--runtime", help="what runs an exported folder (the best there is)")
     add_weights(command)
     add_class_names(command)
+    add_pixels(command)
 
 
 def add_max_pixels(command, default):
@@ -122,17 +123,24 @@ def limit_pixels(args):
 
 
 def load(args):
-    """The `Predictor` of a process whose threads decode pictures. Imports MXNet and OpenCV."""
+    """The `Predictor` of a process whose threads decode pictures. Imports MXNet and OpenCV.
+
+    Raises InputError where it can't be loaded, or takes other channels than pictures have.
+    """
     # MXNet's threads would spin where they wait for each other, on cores that decoding needs:
     # a batch then took ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     limit_pixels(args)
+    told = pixels_of(args)
     import cv2
 
+    from ..data.image import refuse_depth
     from ..inference.predictor import load_predictor
 
     cv2.setNumThreads(1)  # `workers` decode beside each other
-    return load_predictor(args.model, args.weights, args.class_names, args.runtime)
+    predictor = load_predictor(args.model, args.weights, args.class_names, args.runtime, told)
+    refuse_depth(predictor.channels)
+    return predictor
 
 
 def refuse_own_output(names, out):

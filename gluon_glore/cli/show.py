@@ -1,7 +1,15 @@
 """`show`: what the GloRe units of a network see, as pictures and one page to look around in."""
 
 from ..utils.arguments import numbers, pixels, positive_int
-from .options import add_class_names, add_max_pixels, add_weights, limit_pixels, refuse_own_output
+from .options import (
+    add_class_names,
+    add_max_pixels,
+    add_pixels,
+    add_weights,
+    limit_pixels,
+    pixels_of,
+    refuse_own_output,
+)
 
 
 def add_commands(commands):
@@ -37,6 +45,7 @@ def add_commands(commands):
     add_max_pixels(command, 256 * 10**6)
     add_weights(command)
     add_class_names(command)
+    add_pixels(command)
     command.set_defaults(command=show)
 
 
@@ -47,7 +56,7 @@ def show(args):
     from ..visualize.show import NodeChoice, show
 
     refuse_own_output(args.images, args.out)
-    net, manifest = load_network(args.model, args.weights, args.class_names)
+    net, manifest = load_network(args.model, args.weights, args.class_names, pixels_of(args))
     lines = show(
         net,
         manifest,

@@ -26,11 +26,22 @@ def max_pixels():
     return int(os.environ.get(PIXELS_VARIABLE, 2**30))
 
 
+def refuse_depth(channels):
+    """Raise InputError where files can't be decoded to so many channels."""
+    if channels not in (1, 3):
+        raise InputError(
+            f"pictures are decoded to 3 channels or 1, the network takes {channels}: it runs on "
+            "arrays, in Python: load_runtime"
+        )
+
+
 def decode_image(data, channels):
     """Decode a JPEG, PNG, ... in memory to uint8 `(H, W, channels)`, RGB or grey.
 
-    Raises InputError where it is no readable picture, or one of more than `max_pixels()`.
+    Raises InputError where it is no readable picture, or one of more than `max_pixels()`, or where
+    there are other channels than 3 or 1.
     """
+    refuse_depth(channels)
     flag = cv2.IMREAD_COLOR_RGB if channels == 3 else cv2.IMREAD_GRAYSCALE
     buffer = np.frombuffer(data, np.uint8)
     try:

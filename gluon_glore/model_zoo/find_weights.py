@@ -39,12 +39,13 @@ _HASH = re.compile(r"[0-9a-f]{8,64}")
 _URL = re.compile(r"\w+://")
 
 
-def find_weights(name, pretrained=True, root=None) -> Found:
+def find_weights(name, pretrained=True, root=None, preprocess=None) -> Found:
     """The weights of the network `name`, verified; downloaded where they are not here yet.
 
     `pretrained` is True (what the catalogue has), the first 8 or more digits of the parameters'
     sha256, an address (https, http, file), or a path: of a parameter file, of a zoo entry, export
-    or checkpoint, or of a released archive or PyTorch file. Of several processes one downloads, the
+    or checkpoint, or of a released archive or PyTorch file, which is imported with `preprocess`, a
+    `Preprocess` or `Pixels`. Of several processes one downloads, the
     others wait. Raises InputError where there are none, or they are damaged or changed.
     """
     root = Path(root or default_root()).expanduser()
@@ -66,7 +67,7 @@ def find_weights(name, pretrained=True, root=None) -> Found:
         return verified(path)
     if path.suffix == ".params" or not path.is_file():
         return with_manifest(path)
-    return _import_file(name, path, root)
+    return _import_file(name, path, root, preprocess)
 
 
 def cached(name, root=None):
@@ -180,7 +181,7 @@ def _download_release(row, root, temporary):
     return _install(entry, root)
 
 
-def _import_file(name, path, root):
+def _import_file(name, path, root, preprocess):
     """The weights of an archive or PyTorch file on this machine, imported once."""
     digest = sha256(path)
     folder = _imported_from(digest, root)
@@ -190,7 +191,7 @@ def _import_file(name, path, root):
             if folder is None:
                 card = Card(str(path), digest)
                 entry = import_weights(
-                    path, temporary / "entry", _import_name(name), card, compare=False
+                    path, temporary / "entry", _import_name(name), card, preprocess, compare=False
                 )
                 folder = _install(entry, root)
     return verified_entry(folder)
