@@ -99,7 +99,10 @@ class Preprocess:
     scale: Union[float, Tuple[float, ...]] = 0.0167
 
     def __post_init__(self):
-        if isinstance(self.scale, (tuple, list)) and len(self.scale) != self.channels:
+        for name in ("size", "mean", "scale"):
+            if isinstance(getattr(self, name), list):  # equal to the tuple that a manifest gives
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        if isinstance(self.scale, tuple) and len(self.scale) != self.channels:
             raise InputError(
                 f"scale: one number, or one for each of {self.channels} channels, given "
                 f"{len(self.scale)}"
@@ -134,13 +137,12 @@ class Preprocess:
     @property
     def scales(self) -> Tuple[float, ...]:
         """The scale of each channel."""
-        each = isinstance(self.scale, (tuple, list))
-        return tuple(self.scale) if each else (self.scale,) * self.channels
+        return self.scale if isinstance(self.scale, tuple) else (self.scale,) * self.channels
 
     @property
     def formula(self) -> str:
         """What becomes of a pixel, for a reader: "(pixel - [22.0]) * 0.0167"."""
-        scale = list(self.scale) if isinstance(self.scale, (tuple, list)) else self.scale
+        scale = list(self.scale) if isinstance(self.scale, tuple) else self.scale
         return f"(pixel - {list(self.mean)}) * {scale}"
 
     def __call__(self, picture, out=None):
@@ -167,7 +169,7 @@ class Preprocess:
         """uint8 `(H, W, C)` -> float32 `(C, H, W)`, written to `out`, contiguous, where given."""
         if out is None:
             out = np.empty((self.channels, *picture.shape[:2]), np.float32)
-        tables = _normalized(tuple(self.mean), self.scales)
+        tables = _normalized(self.mean, self.scales)
         for plane, channel, table in zip(out, cv2.split(picture), tables):
             cv2.LUT(channel, table, dst=plane)
         return out

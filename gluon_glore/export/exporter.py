@@ -232,7 +232,7 @@ def _trace(net, manifest):
         center = mx.sym.var("preprocess_mean", shape=mean.shape)  # Module can't infer it
         x = mx.sym.broadcast_sub(x, center, name="preprocess_center")
         arrays["arg:preprocess_mean"] = mx.nd.array(mean)
-        if isinstance(preprocess.scale, (tuple, list)):
+        if isinstance(preprocess.scale, tuple):
             scale = np.array(preprocess.scale, "float32").reshape(channels)
             factor = mx.sym.var("preprocess_scale", shape=scale.shape)
             data = mx.sym.broadcast_mul(x, factor, name="preprocess_scaled")

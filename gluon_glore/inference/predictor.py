@@ -79,7 +79,7 @@ def load_predictor(
     if Path(model).is_dir() and is_export(model):
         if weights or class_names or preprocess:
             raise InputError(
-                f"{model} holds its own weights and class names, and says its pixels: give no others"
+                f"{model} holds its own weights and class names and pixels, give no others"
             )
         files = read_files(model)
         network = start_runtime(files, runtime)

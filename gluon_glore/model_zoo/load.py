@@ -148,7 +148,7 @@ def _refuse_extras(model, weights, class_names, preprocess):
     """Raise InputError where weights, names or pixels are given for what holds its own."""
     if weights or class_names or preprocess:
         raise InputError(
-            f"{model} holds its own weights and class names, and says its pixels: give no others"
+            f"{model} holds its own weights and class names and pixels, give no others"
         )
 
 

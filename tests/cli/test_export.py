@@ -140,7 +140,7 @@ def test_pixels_are_told_once(own_loop, tmp_path, capsys):
         ["export", folder, "--out", str(tmp_path / "two"), *NUMBERS],
     ):
         assert main(arguments) == 2
-        assert "and says its pixels: give no others" in capsys.readouterr().err
+        assert "its own weights and class names and pixels" in capsys.readouterr().err
     inside = str(tmp_path / "out" / "grey-0000.params")  # the manifest lies beside it
     assert export("grey", inside, tmp_path / "two", "--pixels", "0-255", "--resize", "0") == 2
     assert "its manifest says how pixels are prepared, (pixel - [0.0]) * 0.0039" in (

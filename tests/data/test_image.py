@@ -64,6 +64,7 @@ def test_each_channel_has_its_own_scale():
     )
     assert preprocess.formula == "(pixel - [1.0, 2.0, 3.0]) * [0.5, 0.25, 2.0]"
     assert Preprocess(mean=(22.0,)).formula == "(pixel - [22.0]) * 0.0167"
+    assert Preprocess([8, 9], 0, [1.0, 2.0, 3.0], [0.5, 0.25, 2.0]) == preprocess
     for scale in ((0.5, 0.25), [0.5] * 4):
         with pytest.raises(InputError, match=f"each of 3 channels, given {len(scale)}"):
             Preprocess(scale=scale)
