@@ -6,9 +6,16 @@ from pathlib import Path
 from ..data.pixels import SETS, Pixels
 from ..utils.arguments import amount, finite, not_negative, pixels, positive_int
 from ..utils.cpu import cores
-from ..utils.errors import InputError
+from ..utils.errors import InputError, listed
 
 MODEL = "an exported folder, a training run's directory, or a network's name"
+DEFAULT = "resnet50_glore_2_3"  # the authors' weights
+
+
+def add_model(command, *names, what=MODEL, **how):
+    """The network, an option or a positional as `names` say; of DEFAULT's weights if not given."""
+    text = f"{what} ({DEFAULT}, downloaded when it is first used)"
+    command.add_argument(*names, default=DEFAULT, help=text, **how)
 
 
 def add_weights(command):
@@ -141,6 +148,20 @@ def load(args):
     predictor = load_predictor(args.model, args.weights, args.class_names, args.runtime, told)
     refuse_depth(predictor.channels)
     return predictor
+
+
+def refuse_missing(sources, args):
+    """Raise InputError for a picture or video that is not there, before weights are downloaded.
+
+    Where none have to be, the other sources are answered, and the missing ones named in their turn.
+    """
+    missing = [name for name in sources if name != "-" and not os.path.exists(name)]
+    if not missing or Path(args.model).is_dir():
+        return
+    from ..model_zoo.find_weights import to_download
+
+    if to_download(args.model, args.weights or True):
+        raise InputError(listed([f"{name}: No such file or directory" for name in missing]))
 
 
 def refuse_own_output(names, out):

@@ -33,6 +33,7 @@ from .catalogue import DIGEST, NAME, SMALL, Row, find_row, mirror_address, relea
 from .download import LIMIT, download
 from .entry import CARD
 from .import_weights import import_weights
+from .reach import Unreachable
 from .readme import readme
 
 _HASH = re.compile(r"[0-9a-f]{8,64}")
@@ -45,10 +46,20 @@ def find_weights(name, pretrained=True, root=None, preprocess=None) -> Found:
     `pretrained` is True (what the catalogue has), the first 8 or more digits of the parameters'
     sha256, an address (https, http, file), or a path: of a parameter file, of a zoo entry, export
     or checkpoint, or of a released archive or PyTorch file, which is imported with `preprocess`, a
-    `Preprocess` or `Pixels`. Of several processes one downloads, the
-    others wait. Raises InputError where there are none, or they are damaged or changed.
+    `Preprocess` or `Pixels`. Of several processes one downloads, the others wait. Raises InputError
+    where there are none, they are damaged or changed, or no server answers within seconds.
     """
-    root = Path(root or default_root()).expanduser()
+    try:
+        return _find(name, pretrained, Path(root or default_root()).expanduser(), preprocess)
+    except Unreachable as error:
+        raise InputError(
+            f"{error}; give a local file (--weights FILE, in Python pretrained=FILE), or the "
+            "address of a mirror in $GLORE_MIRROR"
+        ) from None
+
+
+def _find(name, pretrained, root, preprocess):
+    """What `find_weights` returns. Raises Unreachable where a server does not answer."""
     check_name(name)
     if pretrained is True:
         return _by_name(name, root)
@@ -68,6 +79,24 @@ def find_weights(name, pretrained=True, root=None, preprocess=None) -> Found:
     if path.suffix == ".params" or not path.is_file():
         return with_manifest(path)
     return _import_file(name, path, root, preprocess)
+
+
+def to_download(name, pretrained=True, root=None) -> bool:
+    """Whether `find_weights` would ask a server for these weights.
+
+    Raises InputError where the catalogue or the record of what came is damaged.
+    """
+    root = Path(root or default_root()).expanduser()
+    if pretrained is True:
+        flat = root / f"{name}-0000.params"
+        return not (flat.is_file() or find_row(shipped(), name) or cached(name, root))
+    text = os.fspath(pretrained)
+    if _URL.match(text):
+        return _installed_from(_row_of(name, text), root) is None
+    if not _HASH.fullmatch(text) or Path(text).expanduser().exists():
+        return False
+    here = [digest for _, manifest in installed(root=root) for digest in digests(manifest)]
+    return not any(d.startswith(text) for d in [*here, *(row.sha256 for row in shipped())])
 
 
 def cached(name, root=None):
