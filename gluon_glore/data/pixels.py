@@ -19,7 +19,8 @@ SETS = {
 HOW = (
     "give --pixels paper (mean 124 117 104, scale 0.0167), --pixels torchvision (timm's and "
     "GluonCV's too: mean 123.675 116.28 103.53, std 58.395 57.12 57.375), --pixels 0-1 (ToTensor "
-    "alone) with --resize, or --mean, --std or --scale, and --resize, of pixels 0 to 255"
+    "alone) with --resize, or --mean, --std or --scale, and --resize, of pixels 0 to 255; in "
+    "Python preprocess=Preprocess(...)"
 )
 
 

@@ -4,6 +4,7 @@ A catalogue's row leads to a published entry, whose files are downloaded, or to 
 which is downloaded and imported. Both become entries of the cache.
 """
 
+import dataclasses
 import os
 import re
 from pathlib import Path
@@ -45,9 +46,10 @@ def find_weights(name, pretrained=True, root=None, preprocess=None) -> Found:
 
     `pretrained` is True (what the catalogue has), the first 8 or more digits of the parameters'
     sha256, an address (https, http, file), or a path: of a parameter file, of a zoo entry, export
-    or checkpoint, or of a released archive or PyTorch file, which is imported with `preprocess`, a
-    `Preprocess` or `Pixels`. Of several processes one downloads, the others wait. Raises InputError
-    where there are none, they are damaged or changed, or no server answers within seconds.
+    or checkpoint, or of a released archive or PyTorch file. Files that the catalogue has not are
+    imported with `preprocess`, a `Preprocess` or `Pixels`. Of several processes one downloads, the
+    others wait. Raises InputError where there are none, they are damaged or changed, or no server
+    answers within seconds.
     """
     try:
         return _find(name, pretrained, Path(root or default_root()).expanduser(), preprocess)
@@ -70,7 +72,8 @@ def _find(name, pretrained, root, preprocess):
         )
     text = os.fspath(pretrained)
     if _URL.match(text):
-        return _fetch(_row_of(name, text), root)
+        row = _row_of(name, text)
+        return _fetch(dataclasses.replace(row, preprocess=row.preprocess or preprocess), root)
     path = Path(text).expanduser()
     if _HASH.fullmatch(text) and not path.exists():
         return _by_hash(name, text, root)

@@ -77,6 +77,14 @@ def test_an_archive_is_imported_with_the_pixels_that_are_told(made, root):
     assert get_model("tiny", pretrained=archive, preprocess=OTHER).preprocess == OTHER
 
 
+def test_an_address_that_the_catalogue_has_not_is_imported_with_the_pixels_told(server, root):
+    (server.folder / "own.tar").write_bytes((server.folder / TAR).read_bytes())
+    _, manifest = load_network("tiny", server.url("own.tar"), preprocess=OTHER)
+    assert manifest.preprocess == OTHER
+    with pytest.raises(InputError, match="its manifest says how pixels are prepared"):
+        load_network("tiny", server.url("own.tar"), preprocess=TINY)
+
+
 def test_the_files_of_gluons_save_parameters_are_read(tmp_path):
     net = get_model("tiny_glore_0_1", classes=5)
     net.initialize()
