@@ -2,7 +2,7 @@
 
 from ..utils.arguments import positive_int
 from ..weights.deployment import PRECISIONS
-from .options import add_class_names, add_weights
+from .options import add_class_names, add_pixels, add_weights, pixels_of
 
 
 def add_commands(commands):
@@ -40,6 +40,7 @@ def add_commands(commands):
     command.add_argument("--force", action="store_true", help="replace an exported folder")
     add_weights(command)
     add_class_names(command)
+    add_pixels(command)
     command.set_defaults(command=export)
 
     command = commands.add_parser("check", help="run an exported folder's golden pair everywhere")
@@ -52,13 +53,14 @@ def add_commands(commands):
 
 def export(args):
     """Write a network as a folder that runs without this package, and print what it costs."""
+    told = pixels_of(args)
     from dataclasses import replace
 
     from ..export import export_model
     from ..model_zoo.load import load_network
     from ..weights.manifest import read_manifest
 
-    net, manifest = load_network(args.model, args.weights, args.class_names)
+    net, manifest = load_network(args.model, args.weights, args.class_names, told)
     if args.input_size:
         preprocess = manifest.preprocess.resized(tuple(args.input_size))
         manifest = replace(manifest, preprocess=preprocess)

@@ -3,11 +3,19 @@
 import os
 from pathlib import Path
 
-from ..utils.arguments import amount, positive_int
+from ..data.pixels import SETS, Pixels
+from ..utils.arguments import amount, finite, not_negative, pixels, positive_int
 from ..utils.cpu import cores
-from ..utils.errors import InputError
+from ..utils.errors import InputError, listed
 
 MODEL = "an exported folder, a training run's directory, or a network's name"
+DEFAULT = "resnet50_glore_2_3"  # the authors' weights
+
+
+def add_model(command, *names, what=MODEL, **how):
+    """The network, an option or a positional as `names` say; of DEFAULT's weights if not given."""
+    text = f"{what} ({DEFAULT}, downloaded when it is first used)"
+    command.add_argument(*names, default=DEFAULT, help=text, **how)
 
 
 def add_weights(command):
@@ -18,6 +26,44 @@ def add_weights(command):
         help="for a network given by name: a path, an address, or the first 8 digits of their "
         "sha256 (what the catalogue has)",
     )
+
+
+def add_pixels(command):
+    """How pixels become numbers, for weights that don't say it; `pixels_of` makes one of them."""
+    group = command.add_argument_group("for weights without a manifest, which say no pixels")
+    group.add_argument(
+        "--pixels",
+        choices=tuple(SETS),
+        help="a known set: the paper's (256 : 224), torchvision's (and timm's, GluonCV's; 256 : "
+        "224), 0 to 1 as of ToTensor() alone, 0 to 255 as decoded",
+    )
+    for name, what in (
+        ("mean", "of pixels 0 to 255, taken away first: a number, or one a channel"),
+        ("std", "of pixels 0 to 255, divided by then: a number, or one a channel"),
+        ("scale", "instead of --std, multiplied by: 1 / std"),
+    ):
+        group.add_argument(f"--{name}", type=finite, nargs="+", metavar="X", help=what)
+    group.add_argument(
+        "--resize",
+        type=not_negative,
+        metavar="N",
+        help="pixels of the short side before the centre crop, 0 for pictures as they are",
+    )
+    group.add_argument(
+        "--crop", type=pixels, metavar="S", help="of the centre, 224 or 224x320 (the network's)"
+    )
+
+
+def pixels_of(args):
+    """The `Pixels` of the options of `add_pixels`, None where none was given.
+
+    Raises InputError as `Pixels` does.
+    """
+    values = {name: getattr(args, name) for name in ("mean", "std", "scale", "resize", "crop")}
+    if args.pixels is None and all(value is None for value in values.values()):
+        return None
+    lists = {name: values[name] and tuple(values[name]) for name in ("mean", "std", "scale")}
+    return Pixels(args.pixels, **lists, resize=args.resize, crop=args.crop)
 
 
 def add_class_names(command):
@@ -37,6 +83,7 @@ def add_predictor(command):
     command.add_argument("--runtime", help="what runs an exported folder (the best there is)")
     add_weights(command)
     add_class_names(command)
+    add_pixels(command)
 
 
 def add_max_pixels(command, default):
@@ -83,17 +130,38 @@ def limit_pixels(args):
 
 
 def load(args):
-    """The `Predictor` of a process whose threads decode pictures. Imports MXNet and OpenCV."""
+    """The `Predictor` of a process whose threads decode pictures. Imports MXNet and OpenCV.
+
+    Raises InputError where it can't be loaded, or takes other channels than pictures have.
+    """
     # MXNet's threads would spin where they wait for each other, on cores that decoding needs:
     # a batch then took ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     limit_pixels(args)
+    told = pixels_of(args)
     import cv2
 
+    from ..data.image import refuse_depth
     from ..inference.predictor import load_predictor
 
     cv2.setNumThreads(1)  # `workers` decode beside each other
-    return load_predictor(args.model, args.weights, args.class_names, args.runtime)
+    predictor = load_predictor(args.model, args.weights, args.class_names, args.runtime, told)
+    refuse_depth(predictor.channels)
+    return predictor
+
+
+def refuse_missing(sources, args):
+    """Raise InputError for a picture or video that is not there, before weights are downloaded.
+
+    Where none have to be, the other sources are answered, and the missing ones named in their turn.
+    """
+    missing = [name for name in sources if name != "-" and not os.path.exists(name)]
+    if not missing or Path(args.model).is_dir():
+        return
+    from ..model_zoo.find_weights import to_download
+
+    if to_download(args.model, args.weights or True):
+        raise InputError(listed([f"{name}: No such file or directory" for name in missing]))
 
 
 def refuse_own_output(names, out):

@@ -2,7 +2,15 @@
 
 from ..utils.arguments import positive_int
 from ..utils.errors import InputError
-from .options import MODEL, add_max_pixels, add_predictor, add_views, load, views
+from .options import (
+    add_max_pixels,
+    add_model,
+    add_predictor,
+    add_views,
+    load,
+    refuse_missing,
+    views,
+)
 
 
 def add_commands(commands):
@@ -18,7 +26,7 @@ def add_commands(commands):
         help="a picture, a folder, a video, or - for JPEG or PNG pictures on standard input; for a "
         "network of videos a video or a folder",
     )
-    command.add_argument("--model", default="resnet50_glore_2_3", help=MODEL)
+    add_model(command, "--model")
     command.add_argument("--top", type=positive_int, default=5, help="classes to print (5)")
     command.add_argument("--format", choices=("table", "json"), default="table")
     command.add_argument(
@@ -59,6 +67,7 @@ def predict(args):
 
     Raises InputError for options of another kind of network.
     """
+    refuse_missing(args.images, args)
     predictor = load(args)
     from ..inference.predictor import Task
     from .answers import print_answers

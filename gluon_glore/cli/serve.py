@@ -2,13 +2,13 @@
 
 from ..utils.arguments import amount, milliseconds, port, positive_int
 from ..utils.errors import InputError
-from .options import MODEL, add_max_pixels, add_predictor, load
+from .options import add_max_pixels, add_model, add_predictor, load
 
 
 def add_commands(commands):
     """Add `serve` to the parser's commands."""
     command = commands.add_parser("serve", help="classify pictures over HTTP")
-    command.add_argument("model", help=MODEL)
+    add_model(command, "model", nargs="?")
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     command.add_argument("--port", type=port, default=8080, help="0: any that is free (8080)")
     command.add_argument("--batch", type=positive_int, default=8, help="requests at once (8)")

@@ -1,17 +1,27 @@
 """`show`: what the GloRe units of a network see, as pictures and one page to look around in."""
 
 from ..utils.arguments import numbers, pixels, positive_int
-from .options import add_class_names, add_max_pixels, add_weights, limit_pixels, refuse_own_output
+from .options import (
+    add_class_names,
+    add_max_pixels,
+    add_model,
+    add_pixels,
+    add_weights,
+    limit_pixels,
+    pixels_of,
+    refuse_missing,
+    refuse_own_output,
+)
 
 
 def add_commands(commands):
     """Add `show` to the parser's commands."""
     command = commands.add_parser("show", help="draw what GloRe units see in pictures")
     command.add_argument("images", nargs="+", metavar="IMAGE", help="a picture or a folder of them")
-    command.add_argument(
+    add_model(
+        command,
         "--model",
-        required=True,
-        help="a training run's directory, a checkpoint's, a zoo entry's, a folder exported with "
+        what="a training run's directory, a checkpoint's, a zoo entry's, a folder exported with "
         "--plain, or a network's name",
     )
     command.add_argument("--out", required=True, metavar="DIR", help="folder for page and pictures")
@@ -37,6 +47,7 @@ def add_commands(commands):
     add_max_pixels(command, 256 * 10**6)
     add_weights(command)
     add_class_names(command)
+    add_pixels(command)
     command.set_defaults(command=show)
 
 
@@ -47,7 +58,8 @@ def show(args):
     from ..visualize.show import NodeChoice, show
 
     refuse_own_output(args.images, args.out)
-    net, manifest = load_network(args.model, args.weights, args.class_names)
+    refuse_missing(args.images, args)
+    net, manifest = load_network(args.model, args.weights, args.class_names, pixels_of(args))
     lines = show(
         net,
         manifest,

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from ..utils.errors import InputError
-from .image import decode_image, max_pixels, read_image
+from .image import decode_image, max_pixels, read_image, refuse_depth
 from .picture_stream import split_pictures
 
 STREAM = "-"  # the name of standard input
@@ -150,6 +150,7 @@ def _video_items(path, every):
 
 def _with_channels(picture, channels):
     """A frame of OpenCV's, BGR, as RGB or grey: uint8 `(H, W, channels)`."""
+    refuse_depth(channels)
     code = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGR2GRAY
     return cv2.cvtColor(picture, code).reshape(*picture.shape[:2], channels)
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..utils.errors import InputError
 from ..utils.extras import require
-from .image import max_pixels
+from .image import max_pixels, refuse_depth
 
 # Containers of videos alone: FFmpeg would also open playlists, which name other files, or text.
 _FORMATS = "mov,matroska,avi,mpegts,mpeg,asf,flv,ogg,mxf,gif,ivf,mjpeg"
@@ -265,6 +265,7 @@ class _Pictures:
     """Converts decoded frames to uint8 `(H, W, channels)`, all of the size in the file's header."""
 
     def __init__(self, size, channels):
+        refuse_depth(channels)
         self.size, self.channels = size, channels
         self.format = "rgb24" if channels == 3 else "gray"
         self.reformatter = _library().video.reformatter.VideoReformatter()

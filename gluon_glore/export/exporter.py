@@ -216,7 +216,7 @@ def _pixels(x, manifest):
     if not manifest.deployment.takes_pictures:
         return x
     mean = np.array(manifest.preprocess.mean, "float32")
-    return np.moveaxis((x - mean) * np.float32(manifest.preprocess.scale), -1, 1)
+    return np.moveaxis((x - mean) * np.float32(manifest.preprocess.scales), -1, 1)
 
 
 def _trace(net, manifest):
@@ -224,15 +224,21 @@ def _trace(net, manifest):
     data = mx.sym.var("data")
     arrays = named_arrays(net)
     if manifest.deployment.takes_pictures:
-        mean = np.array(manifest.preprocess.mean, "float32")
         axes = len(manifest.deployment.shape)
+        preprocess, channels = manifest.preprocess, (1, -1, *(1,) * (axes - 2))
+        mean = np.array(preprocess.mean, "float32").reshape(channels)
         x = mx.sym.cast(data, dtype="float32", name="preprocess_cast")
         x = mx.sym.transpose(x, axes=(0, axes - 1, *range(1, axes - 1)), name="preprocess_planes")
-        mean = mean.reshape(1, -1, *(1,) * (axes - 2))
         center = mx.sym.var("preprocess_mean", shape=mean.shape)  # Module can't infer it
         x = mx.sym.broadcast_sub(x, center, name="preprocess_center")
-        data = x * manifest.preprocess.scale
         arrays["arg:preprocess_mean"] = mx.nd.array(mean)
+        if isinstance(preprocess.scale, tuple):
+            scale = np.array(preprocess.scale, "float32").reshape(channels)
+            factor = mx.sym.var("preprocess_scale", shape=scale.shape)
+            data = mx.sym.broadcast_mul(x, factor, name="preprocess_scaled")
+            arrays["arg:preprocess_scale"] = mx.nd.array(scale)
+        else:
+            data = x * preprocess.scale
     symbol = net(data)
     used = set(symbol.list_inputs())  # without an auxiliary head, which only training has
     return symbol, {name: array for name, array in arrays.items() if name[4:] in used}

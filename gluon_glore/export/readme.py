@@ -44,7 +44,7 @@ def _preparation(manifest):
     preprocess = manifest.preprocess
     size = "x".join(map(str, preprocess.size[-2:]))
     resized = f"the short side resized to {preprocess.resize} pixels, " if preprocess.resize else ""
-    color = "RGB" if preprocess.channels == 3 else "grey"
+    color = {3: "RGB", 1: "grey"}.get(preprocess.channels, f"{preprocess.channels}-channel")
     if labels_pixels(manifest):
         cropped = f"{color} pictures as they are"
     else:
@@ -53,7 +53,7 @@ def _preparation(manifest):
         cropped = f"clips of {_frames(manifest.clip)}, as {cropped}"
     if manifest.deployment.takes_pictures:
         return f"{cropped}; the graph itself does the rest"
-    return f"{cropped}, (pixel - {list(preprocess.mean)}) * {preprocess.scale}"
+    return f"{cropped}, {preprocess.formula}"
 
 
 def _frames(clip):

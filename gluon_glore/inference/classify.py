@@ -55,12 +55,14 @@ class Classifier(Predictor):
         return likeliest(softmax(logits), self.manifest.class_names, top)
 
 
-def load_classifier(model, weights=None, class_names=None, runtime=None) -> Classifier:
+def load_classifier(
+    model, weights=None, class_names=None, runtime=None, preprocess=None
+) -> Classifier:
     """Load a network of pictures as `load_predictor` does.
 
     Raises InputError where it can't be loaded, or does not classify pictures.
     """
-    return Classifier.of(load_predictor(model, weights, class_names, runtime))
+    return Classifier.of(load_predictor(model, weights, class_names, runtime, preprocess))
 
 
 def softmax(logits):

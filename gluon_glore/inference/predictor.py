@@ -68,15 +68,19 @@ class Predictor:
         return deployment is not None and deployment.takes_pictures
 
 
-def load_predictor(model, weights=None, class_names=None, runtime=None) -> Predictor:
+def load_predictor(
+    model, weights=None, class_names=None, runtime=None, preprocess=None
+) -> Predictor:
     """Load an exported folder, or whatever `load_network` takes. Raises InputError where it can't.
 
     `runtime` is what an exported folder runs on (default: the fastest that is installed). What is
     not exported runs on MXNet, in its current context; only then MXNet is imported.
     """
     if Path(model).is_dir() and is_export(model):
-        if weights or class_names:
-            raise InputError(f"{model} holds its own weights and class names, give no others")
+        if weights or class_names or preprocess:
+            raise InputError(
+                f"{model} holds its own weights and class names and pixels, give no others"
+            )
         files = read_files(model)
         network = start_runtime(files, runtime)
         return Predictor(network, files.manifest, network.name)
@@ -86,7 +90,7 @@ def load_predictor(model, weights=None, class_names=None, runtime=None) -> Predi
 
     from ..model_zoo.load import load_network
 
-    net, manifest = load_network(model, weights, class_names)
+    net, manifest = load_network(model, weights, class_names, preprocess)
     device = mx.context.current_context()
     if device.device_type != "cpu":
         net.collect_params().reset_ctx(device)

@@ -168,9 +168,11 @@ class Recognizer(Predictor):
         return float(start / rate), float(min(start + frames, length) / rate)
 
 
-def load_recognizer(model, weights=None, class_names=None, runtime=None) -> Recognizer:
+def load_recognizer(
+    model, weights=None, class_names=None, runtime=None, preprocess=None
+) -> Recognizer:
     """Load a network of videos as `load_predictor` does.
 
     Raises InputError where it can't be loaded, or does not watch videos.
     """
-    return Recognizer.of(load_predictor(model, weights, class_names, runtime))
+    return Recognizer.of(load_predictor(model, weights, class_names, runtime, preprocess))

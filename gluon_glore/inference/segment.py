@@ -151,7 +151,7 @@ class Segmenter(Predictor):
         part = picture[top : top + height, left : left + width]
         if part.shape[:2] != window:
             padded = np.empty((*window, self.channels), np.uint8)
-            padded[:] = np.rint(preprocess.mean)
+            padded[:] = np.clip(np.rint(preprocess.mean), 0, 255)
             padded[: part.shape[0], : part.shape[1]] = part
             part = padded
         if self.takes_pictures:
@@ -181,12 +181,14 @@ class Segmenter(Predictor):
             )
 
 
-def load_segmenter(model, weights=None, class_names=None, runtime=None) -> Segmenter:
+def load_segmenter(
+    model, weights=None, class_names=None, runtime=None, preprocess=None
+) -> Segmenter:
     """Load a network that labels pixels as `load_predictor` does.
 
     Raises InputError where it can't be loaded, or does not label pixels.
     """
-    return Segmenter.of(load_predictor(model, weights, class_names, runtime))
+    return Segmenter.of(load_predictor(model, weights, class_names, runtime, preprocess))
 
 
 def starts(length, window, overlap):

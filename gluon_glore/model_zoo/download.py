@@ -18,6 +18,7 @@ from urllib3.exceptions import HTTPError
 
 from ..utils.errors import InputError, naming
 from .partial_file import Cut, Part, blocks, web_page
+from .reach import Reach, Unreachable
 
 LIMIT = 2 * 2**30  # bytes; the largest released archive has a few hundred MB
 PAUSE = 0.5  # seconds before the second attempt, twice as long before each one after it
@@ -33,11 +34,13 @@ def download(url, path, *, sha256=None, limit=LIMIT, timeout=30.0, attempts=5) -
     `url` is one of https, http or file; environment variables name proxies, as for requests.
     `sha256` is the wanted digest, `limit` the most bytes allowed. `timeout` is how many seconds
     connecting may take, and how long nothing, or less than 1 KiB a second, may come before the
-    next of the `attempts`. Two processes must not download to the same `path` at a time.
+    next of the `attempts`; until the server first answers all share `reach.REACH` seconds. Two
+    processes must not download to the same `path` at a time.
 
-    Raises InputError where that fails; `path` is then as it was. After a cut
-    connection the same call goes on where this one ended, if the server can tell that the file
-    has not changed (ETag or Last-Modified); after any other error it starts anew.
+    Raises InputError where that fails, `Unreachable` where the server has not answered once; `path`
+    is then as it was. After a cut connection the same call goes on where this one ended, if the
+    server can tell that the file has not changed (ETag or Last-Modified); after any other error it
+    starts anew.
     """
     if _scheme(url) not in ("https", "http", "file"):
         raise InputError(f"{url}: not a URL that starts with https://, http:// or file://")
@@ -73,23 +76,31 @@ def _copy(url, part):
 
 def _fetch(url, part, timeout, attempts):
     """Complete `part` from the web. Raises Cut where the last of the attempts was cut too."""
-    for attempt in range(attempts):
+    reach, tried = Reach(), 0
+    while tried < attempts:
         if part.whole:  # of a process that was killed before it could publish
             return
-        if attempt:
-            time.sleep(PAUSE * 2 ** (attempt - 1))
+        if tried:
+            pause = PAUSE * 2 ** (tried - 1)
+            if reach.left(pause) <= 0:
+                break
+            time.sleep(pause)
+        tried += 1
         try:
-            return _attempt(url, part, timeout)
+            return _attempt(url, part, timeout, reach)
         except Cut as cut:
             reason = cut
+    often = "in one attempt" if tried == 1 else f"in each of {tried} attempts"
+    if not reach.answered:
+        raise Unreachable(f"{url}: {reason}, {often}")
     if not part.length:
-        raise Cut(f"{url}: {reason}, in each of {attempts} attempts")
+        raise Cut(f"{url}: {reason}, {often}")
     size = "an unknown number of" if part.size is None else part.size
     again = "run again, it goes on from there" if part.validator else "run again"
     raise Cut(f"{url}: connection cut after {part.length} of {size} bytes ({reason}); {again}")
 
 
-def _attempt(url, part, timeout):
+def _attempt(url, part, timeout, reach):
     """Add to `part` what one connection gives. Raises Cut where it ends before the file."""
     # Bytes as they are stored: a digest and a range are of those, not of compressed ones.
     headers = {"Accept-Encoding": "identity"}
@@ -98,7 +109,10 @@ def _attempt(url, part, timeout):
         if part.validator:
             headers["If-Range"] = part.validator
     try:
-        with _Session() as session, _open(session, url, headers, timeout) as response:
+        with (
+            _Session() as session,
+            reach.open(lambda limit: _open(session, url, headers, limit), timeout) as response,
+        ):
             _begin(url, part, response)
             _read(response.raw, part, timeout)
     except (requests.ConnectionError, requests.Timeout, HTTPError) as error:

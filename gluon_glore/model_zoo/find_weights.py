@@ -4,6 +4,7 @@ A catalogue's row leads to a published entry, whose files are downloaded, or to 
 which is downloaded and imported. Both become entries of the cache.
 """
 
+import dataclasses
 import os
 import re
 from pathlib import Path
@@ -33,21 +34,34 @@ from .catalogue import DIGEST, NAME, SMALL, Row, find_row, mirror_address, relea
 from .download import LIMIT, download
 from .entry import CARD
 from .import_weights import import_weights
+from .reach import Unreachable
 from .readme import readme
 
 _HASH = re.compile(r"[0-9a-f]{8,64}")
 _URL = re.compile(r"\w+://")
 
 
-def find_weights(name, pretrained=True, root=None) -> Found:
+def find_weights(name, pretrained=True, root=None, preprocess=None) -> Found:
     """The weights of the network `name`, verified; downloaded where they are not here yet.
 
     `pretrained` is True (what the catalogue has), the first 8 or more digits of the parameters'
     sha256, an address (https, http, file), or a path: of a parameter file, of a zoo entry, export
-    or checkpoint, or of a released archive or PyTorch file. Of several processes one downloads, the
-    others wait. Raises InputError where there are none, or they are damaged or changed.
+    or checkpoint, or of a released archive or PyTorch file. Files that the catalogue has not are
+    imported with `preprocess`, a `Preprocess` or `Pixels`. Of several processes one downloads, the
+    others wait. Raises InputError where there are none, they are damaged or changed, or no server
+    answers within seconds.
     """
-    root = Path(root or default_root()).expanduser()
+    try:
+        return _find(name, pretrained, Path(root or default_root()).expanduser(), preprocess)
+    except Unreachable as error:
+        raise InputError(
+            f"{error}; give a local file (--weights FILE, in Python pretrained=FILE), or the "
+            "address of a mirror in $GLORE_MIRROR"
+        ) from None
+
+
+def _find(name, pretrained, root, preprocess):
+    """What `find_weights` returns. Raises Unreachable where a server does not answer."""
     check_name(name)
     if pretrained is True:
         return _by_name(name, root)
@@ -58,7 +72,8 @@ def find_weights(name, pretrained=True, root=None) -> Found:
         )
     text = os.fspath(pretrained)
     if _URL.match(text):
-        return _fetch(_row_of(name, text), root)
+        row = _row_of(name, text)
+        return _fetch(dataclasses.replace(row, preprocess=row.preprocess or preprocess), root)
     path = Path(text).expanduser()
     if _HASH.fullmatch(text) and not path.exists():
         return _by_hash(name, text, root)
@@ -66,7 +81,25 @@ def find_weights(name, pretrained=True, root=None) -> Found:
         return verified(path)
     if path.suffix == ".params" or not path.is_file():
         return with_manifest(path)
-    return _import_file(name, path, root)
+    return _import_file(name, path, root, preprocess)
+
+
+def to_download(name, pretrained=True, root=None) -> bool:
+    """Whether `find_weights` would ask a server for these weights.
+
+    Raises InputError where the catalogue or the record of what came is damaged.
+    """
+    root = Path(root or default_root()).expanduser()
+    if pretrained is True:
+        flat = root / f"{name}-0000.params"
+        return not (flat.is_file() or find_row(shipped(), name) or cached(name, root))
+    text = os.fspath(pretrained)
+    if _URL.match(text):
+        return _installed_from(_row_of(name, text), root) is None
+    if not _HASH.fullmatch(text) or Path(text).expanduser().exists():
+        return False
+    here = [digest for _, manifest in installed(root=root) for digest in digests(manifest)]
+    return not any(d.startswith(text) for d in [*here, *(row.sha256 for row in shipped())])
 
 
 def cached(name, root=None):
@@ -180,7 +213,7 @@ def _download_release(row, root, temporary):
     return _install(entry, root)
 
 
-def _import_file(name, path, root):
+def _import_file(name, path, root, preprocess):
     """The weights of an archive or PyTorch file on this machine, imported once."""
     digest = sha256(path)
     folder = _imported_from(digest, root)
@@ -190,7 +223,7 @@ def _import_file(name, path, root):
             if folder is None:
                 card = Card(str(path), digest)
                 entry = import_weights(
-                    path, temporary / "entry", _import_name(name), card, compare=False
+                    path, temporary / "entry", _import_name(name), card, preprocess, compare=False
                 )
                 folder = _install(entry, root)
     return verified_entry(folder)

@@ -41,10 +41,11 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
     or a PyTorch file (.pth), told apart by content. The network is read off the file; `name`
     (default: the registered one of the same layers, or of the same units elsewhere or with another
     BatchNorm eps) is what the entry is called. `card` says where the file is from (default: what
-    the catalogue says of a file so called with that network), `preprocess` how its input is made
-    (default: the authors' way). With `compare` the released symbol itself runs once on MXNet's
-    plain operators, and the logits must agree. Raises InputError where the file is damaged or
-    hostile, or of no network here, naming the parameters that have no counterpart.
+    the catalogue says of a file so called with that network), `preprocess` how its input is made (a
+    `Preprocess` or `Pixels`; default: the authors' way). With `compare` the released symbol itself
+    runs once on MXNet's plain operators, and the logits must agree. Raises InputError where the
+    file is damaged or hostile, or of no network here, naming the parameters that have no
+    counterpart.
     """
     path = Path(path)
     with tempfile.TemporaryDirectory() as temporary, _as_of(path, temporary):
@@ -63,6 +64,8 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
             preprocess = _preprocess(spec)
             if spec.in_channels != 3:
                 notes.append(UNPREPARED)
+        size = spec.input_size[-2:]
+        preprocess = preprocess.fitted(spec.in_channels, size, spec.head is not None)
         card = dataclasses.replace(card, checked=(*card.checked, *checked), notes=tuple(notes))
         classes = tuple(str(i) for i in range(found.classes))
         manifest = Manifest(name, classes, preprocess, spec=spec, card=card)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..data.class_names import read_names
-from ..data.image import Preprocess
+from ..data.pixels import HOW
 from ..networks.network import Network
 from ..networks.paper import get_spec, list_models
 from ..utils.errors import InputError
@@ -17,55 +17,71 @@ from .find_weights import find_weights
 from .transfer import fill
 
 
-def get_model(name, classes=None, pretrained=False, ctx=None, root=None) -> Network:
+def get_model(
+    name, classes=None, pretrained=False, ctx=None, root=None, preprocess=None
+) -> Network:
     """A registered network: pixels `(B, C, *space)` -> logits `(B, classes)`.
 
     `classes` defaults to those of the weights, or without weights to the network's own: 1000 of
     ImageNet, 400 of Kinetics.
     `pretrained`: False gives an uninitialised network. True takes the weights that the catalogue
     has (`python -m gluon_glore list`), downloaded once; others are named by the first 8 digits of
-    their sha256, by an address, or by a path to a parameter file, zoo entry, released archive or
-    PyTorch file. A manifest beside a parameter file is followed: placement and BatchNorm eps of its
-    network, classes, checksum. Where `classes` is given and the weights have others, the classifier
-    is new; weights of a 2-D network are inflated into a 3-D one, whose classifier and extra units
-    then are new.
+    their sha256, by an address, or by a path to a parameter file (of `save_weights` or Gluon's
+    `save_parameters`), zoo entry, released archive or PyTorch file. A manifest beside a parameter
+    file is followed: placement and BatchNorm eps of its network, classes, checksum. Where `classes`
+    is given and the weights have others, the classifier is new; weights of a 2-D network are
+    inflated into a 3-D one, whose classifier and extra units then are new.
     `ctx` is where the weights go (default: the current context), `root` the folder of the weights
     ($GLORE_HOME, else ~/.mxnet/models).
+    `preprocess`, a `Preprocess`, is how pictures become the input of weights that don't say it.
+    The network carries it, or what its weights say, as its `preprocess`; None where nobody says it.
 
     Raises InputError where the name is unknown (naming the closest), where there are no weights,
-    they are damaged, or they are another network's.
+    they are damaged, or they are another network's or of other pixels.
     """
     if pretrained is False:
-        return Network(get_spec(name), classes=classes)
-    return fill_model(name, find_weights(name, pretrained, root), classes, ctx)
+        net = Network(get_spec(name), classes=classes)
+        net.preprocess = preprocess and _fitted(preprocess, net.spec)
+        return net
+    found = find_weights(name, pretrained, root, preprocess)
+    told = _preprocess(found_spec(name, found), found, preprocess)
+    net = fill_model(name, found, classes, ctx)
+    net.preprocess = told
+    return net
 
 
-def load_network(model, weights=None, class_names=None):
+def load_network(model, weights=None, class_names=None, preprocess=None):
     """Load a Gluon network with its weights: (Network, Manifest).
 
     `model` is a training run's directory (its newest checkpoint), a checkpoint, a zoo entry, or a
     name with `weights`, all that `get_model` takes as `pretrained` (default: the catalogue's), and
     `class_names`, a text file with one name a line (default: those of the weights, else numbers).
+    `preprocess`, a `Preprocess` or `Pixels`, is how pictures become its input: weights that come
+    without a manifest need it. The network carries it as its `preprocess`.
     Raises InputError where something is missing, damaged or another network's.
     """
     folder = Path(model)
     if folder.is_dir():
-        _refuse_extras(model, weights, class_names)
+        _refuse_extras(model, weights, class_names, preprocess)
         if (folder / MANIFEST).is_file():
             manifest = read_manifest(folder)
         else:
             folder, manifest = newest_checkpoint(folder, lambda text: print(text, file=sys.stderr))
         found = Found(params_of(folder, manifest), manifest)
-        return fill_model(manifest.model, found), manifest
+        net = fill_model(manifest.model, found)
+        net.preprocess = manifest.preprocess
+        return net, manifest
     if folder.name != str(model):  # a path, as no network's name is
         raise InputError(f"{model}: no such directory")
-    found = find_weights(model, weights or True)
+    found = find_weights(model, weights or True, preprocess=preprocess)
     spec = found_spec(model, found)
     _refuse_flat(spec, found.params)
-    manifest = found.manifest or _assumed_manifest(spec)
+    told = _preprocess(spec, found, preprocess)
+    manifest = found.manifest or _manifest_without(spec, found.params, told)
     if class_names is not None:
         manifest = replace(manifest, class_names=tuple(read_names(class_names)))
     net = fill_model(model, found)
+    net.preprocess = told
     if not found.manifest and class_names is None:
         manifest = replace(manifest, class_names=tuple(str(i) for i in range(net.classes)))
     if len(manifest.class_names) != net.classes:
@@ -78,7 +94,7 @@ def load_network(model, weights=None, class_names=None):
 def fill_model(name, found, classes=None, ctx=None) -> Network:
     """The network `name` with the weights that `find_weights` found, see `get_model`."""
     spec = found_spec(name, found)
-    arrays = load_arrays(found.params)
+    arrays = _full_names(load_arrays(found.params), spec)
     if _are_flat(arrays, spec):
         net = Network(spec, classes)
         net.initialize(ctx=ctx)
@@ -94,6 +110,17 @@ def fill_model(name, found, classes=None, ctx=None) -> Network:
     arrays = {n: a for n, a in arrays.items() if n not in fresh}
     set_weights(params, arrays, found.params, ctx=ctx)
     return net
+
+
+def _full_names(arrays, spec):
+    """Arrays by their parameters' names, those of Gluon's `save_parameters` too.
+
+    That names them by their place in the blocks, as "output.weight".
+    """
+    if not any(name.startswith(("features.", "output.")) for name in arrays):
+        return arrays
+    places = Network(spec)._collect_params_with_prefix()
+    return {places[n].name if n in places else n: array for n, array in arrays.items()}
 
 
 def found_spec(name, found):
@@ -117,10 +144,12 @@ def found_spec(name, found):
     raise InputError(f"{found.params}: weights of {manifest.model}, not of {name}")
 
 
-def _refuse_extras(model, weights, class_names):
-    """Raise InputError where weights or class names are given for what holds its own."""
-    if weights or class_names:
-        raise InputError(f"{model} holds its own weights and class names, give no others")
+def _refuse_extras(model, weights, class_names, preprocess):
+    """Raise InputError where weights, names or pixels are given for what holds its own."""
+    if weights or class_names or preprocess:
+        raise InputError(
+            f"{model} holds its own weights and class names and pixels, give no others"
+        )
 
 
 def _refuse_flat(spec, params):
@@ -137,18 +166,42 @@ def _are_flat(arrays, spec):
     return spec.ndim == 3 and all(array.ndim < 5 for array in arrays.values())
 
 
-def _assumed_manifest(spec):
-    """The manifest of a parameter file that comes without: pictures are prepared as the paper's.
+def _preprocess(spec, found, given):
+    """How pictures become the input of the weights found: as they say, or as `given`, else None.
 
-    So are the frames of a video, whose clips are every 8th frame, as many as the network takes.
-    Raises InputError where the network does not take RGB.
+    Raises InputError where they say something else than what is given.
     """
-    if spec.in_channels != 3 or spec.ndim == 1:
+    given = given and _fitted(given, spec)
+    if found.manifest is None:
+        return given
+    own = found.manifest.preprocess
+    if given not in (None, own):
         raise InputError(
-            f"{spec.name} does not take RGB pictures: give a training run, a zoo entry or an "
-            "exported folder, which say how its input is prepared"
+            f"{found.params}: its manifest says how pixels are prepared, {own.formula}, short side "
+            f"{own.resize}: give no others"
         )
-    manifest = Manifest(spec.name, (), Preprocess.for_size(spec.input_size[-2:]))
+    return own
+
+
+def _fitted(given, spec):
+    """A `Preprocess` or `Pixels` as the `Preprocess` of a spec's network. Raises InputError."""
+    return given.fitted(spec.in_channels, spec.input_size[-2:], spec.head is not None)
+
+
+def _manifest_without(spec, params, preprocess):
+    """The manifest of a parameter file that comes without, with its pixels as they were told.
+
+    A video's clips are every 8th frame, as many as the network takes: the paper's. Raises
+    InputError where nothing says how its input is prepared.
+    """
+    if spec.ndim == 1:
+        raise InputError(
+            f"{spec.name} does not take pictures: give a training run, a zoo entry or an exported "
+            "folder, which say how its input is prepared"
+        )
+    if preprocess is None:
+        raise InputError(f"{params}: nothing says how pixels are prepared for these weights: {HOW}")
+    manifest = Manifest(spec.name, (), preprocess)
     return replace(manifest, clip=clip_of(manifest))
 
 

@@ -55,7 +55,7 @@ class Part:
 
     def __exit__(self, kind, *_):
         self._bar.close()
-        refused = kind is not None and issubclass(kind, Exception) and kind is not Cut
+        refused = kind is not None and issubclass(kind, Exception) and not issubclass(kind, Cut)
         if refused or not (self.length and self.validator):
             self._path.unlink(missing_ok=True)
             self._note.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ def readme(manifest) -> str:
     rows = [
         ("network", f"`{manifest.model}`"),
         ("input", "x".join(map(str, spec.input_size)) + f", {spec.in_channels} channels"),
-        ("pixels", f"(pixel - {list(manifest.preprocess.mean)}) * {manifest.preprocess.scale}"),
+        ("pixels", manifest.preprocess.formula),
         ("classes", str(len(manifest.class_names))),
         ("extra units", spec.placement),
         ("BatchNorm eps", f"{spec.eps:g}"),

@@ -36,6 +36,8 @@ class Network(HybridBlock):
     Where the spec has a head, it labels every pixel: logits `(B, classes, H, W)` of the input's own
     height and width.
 
+    `preprocess` says how pictures become its input, where its weights or who made it said so.
+
     As in Gluon's model zoo, `output` is the classifier, and `features` all layers before it. These
     end in pooled features `(B, feature_channels)`, or with a head in `(B, head.channels, H / 8,
     W / 8)`. `classes` defaults to the spec's. Raises InputError where it is below 1, and on an
@@ -49,6 +51,7 @@ class Network(HybridBlock):
         super().__init__(prefix="")
         self.spec = spec
         self.classes = classes
+        self.preprocess = None
         _, stem_norm, tail, classifier = spec.names
         self.features = nn.HybridSequential(prefix="")
         self.features.add(convolution(spec.stem_conv))

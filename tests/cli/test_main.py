@@ -157,7 +157,7 @@ def test_networks_by_name_are_exported_and_predict_with_a_weights_file(tmp_path,
     (tmp_path / "names.txt").write_text("cat\ndog\nfish\n")
     cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((300, 260, 3), np.uint8))
     weights = ["--weights", str(tmp_path / "w.params")]
-    weights += ["--class-names", str(tmp_path / "names.txt")]
+    weights += ["--class-names", str(tmp_path / "names.txt"), "--pixels", "paper"]
     assert main(["export", "resnet18", "--out", str(tmp_path / "out"), *weights]) == 0
     outputs = []
     for model in (["resnet18", *weights], [str(tmp_path / "out")]):

@@ -117,6 +117,7 @@ MADE = {
     "runs/camvid_glore": "cp -r runs/city runs/camvid_glore",
     "model": "python -m gluon_glore export runs/r50 --out model --onnx",
     "scenes_model": "python -m gluon_glore export runs/city --out scenes_model --onnx --any-size",
+    "mine.params": "python -c 'from tests.docs.docs_world import *; write_own_loop()'",
     "zoo": "python -m gluon_glore publish runs/r50 --out zoo",
     "resnet50_lite-0000.params": "python -c 'from tests.docs.docs_world import *; write_lite()'",
     "resnet50_w-glore_2-3.tar": "python -c 'from tests.docs.docs_world import *; write_release()'",
@@ -342,6 +343,15 @@ def write_lite():
     net = get_model("resnet50_lite")
     net.initialize()
     save_weights(net, "resnet50_lite-0000.params")
+
+
+def write_own_loop():
+    """`mine.params`, as Gluon saves the parameters of a network: at random."""
+    from gluon_glore import get_model
+
+    net = get_model("cifar_resnet14", classes=10)
+    net.initialize()
+    net.save_parameters("mine.params")
 
 
 def write_release():

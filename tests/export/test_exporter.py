@@ -87,6 +87,27 @@ def test_a_graph_with_preprocessing_takes_the_pictures_themselves(tmp_path):
     assert (deployment.layout, deployment.shape) == ("NHWC", (None, 64, 48, 3))
 
 
+def test_the_graphs_own_preprocessing_has_a_scale_for_each_channel(tmp_path):
+    preprocess = Preprocess((32, 32), 0, (1.0, 2.0, 3.0), (0.0171, 0.004, 0.03))
+    net = exported(tmp_path / "pixels", "cifar_resnet14", preprocess)
+    manifest = read_manifest(tmp_path / "pixels")
+    export_model(net, tmp_path / "pictures", manifest, onnx=True, preprocess=True)
+    picture = np.random.RandomState(1).randint(0, 256, (32, 32, 3)).astype("uint8")
+    expected = load_runtime(tmp_path / "pixels", "mxnet")(preprocess(picture)[None])
+    same = net(mx.nd.array(preprocess(picture)[None])).asnumpy()
+    assert relative_error(expected, same) < 1e-4
+    for name in ("mxnet", "onnxruntime", "openvino"):
+        logits = load_runtime(tmp_path / "pictures", name)(picture[None])
+        assert relative_error(logits, expected) < 1e-4
+    assert (
+        relative_error(
+            by_module(tmp_path / "pictures" / "cifar_resnet14", mx.nd.array(picture[None])),
+            expected,
+        )
+        < 1e-4
+    )
+
+
 @pytest.mark.parametrize("unit", ["glore", "nonlocal"])
 def test_any_size_lets_onnx_take_other_heights_and_widths(tmp_path, unit):
     net = small("resnet", 2, 12, (unit, {}))

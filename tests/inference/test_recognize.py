@@ -265,7 +265,8 @@ def test_a_network_by_name_sees_the_papers_clips(tmp_path):
     net = Network(get_spec(name), classes=2)
     initialize(net)
     save_weights(net, tmp_path / "w.params")
-    recognizer = load_recognizer(name, weights=str(tmp_path / "w.params"))
+    weights = str(tmp_path / "w.params")
+    recognizer = load_recognizer(name, weights=weights, preprocess=Preprocess())
     assert recognizer.manifest.preprocess == Preprocess()
     assert recognizer.clip == Clip(8, 8)
 

@@ -180,6 +180,22 @@ def test_a_network_that_normalizes_itself_gets_pixels():
         assert np.allclose(own.logits(picture()), segmenter().logits(picture()), atol=1e-5)
 
 
+def test_a_window_is_padded_with_the_mean_of_the_pixels_it_is_told():
+    seen = []
+
+    def network(x):
+        seen.append(x)
+        return local(x)
+
+    preprocess = Preprocess((16, 16), 0, (-20.0, 100.4, 300.0), (0.5, 0.25, 2.0))
+    fixed = Deployment((None, 3, 16, 16), "NCHW", "float32")
+    x = picture()[:8, :8]
+    segmenter(network, fixed, preprocess).logits(x)
+    assert np.allclose(seen[0][0][:, :8, :8], preprocess.normalize(np.ascontiguousarray(x)))
+    # 0 and 255 are the nearest there are to a mean that no pixel has.
+    assert np.allclose(seen[0][0][:, 8:, 8:].mean((1, 2)), (20 * 0.5, -0.4 * 0.25, -45 * 2))
+
+
 def test_grey_pictures_have_one_channel():
     def network(x):
         assert x.shape[1] == 1

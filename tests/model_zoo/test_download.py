@@ -10,12 +10,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
 from gluon_glore import InputError
 from gluon_glore.model_zoo import download as module
+from gluon_glore.model_zoo import reach as reaching
 from gluon_glore.model_zoo.download import download
 from tests.helpers.places import ROOT
 from tests.helpers.web_server import Answer, WebServer, redirect
@@ -401,6 +403,67 @@ def test_connecting_takes_no_longer_than_the_timeout(place):
         url = f"http://127.0.0.1:{full.getsockname()[1]}/a.bin"
         assert "timed out" in refused(url, place, timeout=0.3, attempts=1)
         assert time.monotonic() - started < 10
+
+
+def test_a_server_that_never_answers_is_given_up_in_time_whatever_the_timeouts(place, monkeypatch):
+    monkeypatch.setattr(reaching, "REACH", 0.4)
+    monkeypatch.setattr(reaching, "_GRACE", 0.1)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()  # connected to, and that is all
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/a.bin"
+        started = time.monotonic()
+        assert refused(url, place).startswith(f"{url}: ")
+        assert 0.3 < time.monotonic() - started < 2
+
+
+def test_a_header_that_drips_is_no_answer(server, place, monkeypatch):
+    """Each byte comes within every limit of requests' own."""
+    monkeypatch.setattr(reaching, "REACH", 0.4)
+    monkeypatch.setattr(reaching, "_GRACE", 0.1)
+    with socket.socket() as dripping:
+        dripping.bind(("127.0.0.1", 0))
+        dripping.listen()
+        url = f"http://127.0.0.1:{dripping.getsockname()[1]}/a.bin"
+
+        def drip():
+            connection, _ = dripping.accept()
+            with connection, contextlib.suppress(OSError):
+                for byte in b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20:
+                    connection.send(bytes([byte]))
+                    time.sleep(0.05)
+
+        threading.Thread(target=drip, daemon=True).start()
+        started = time.monotonic()
+        message = refused(url, place)
+        assert message == f"{url}: no answer within 0.4 s, in one attempt"
+        assert time.monotonic() - started < 2
+
+
+def test_a_name_that_is_looked_up_for_ever_is_given_up(place, monkeypatch):
+    monkeypatch.setattr(reaching, "REACH", 0.2)
+    monkeypatch.setattr(reaching, "_GRACE", 0.1)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3))
+    started = time.monotonic()
+    url = "http://files.invalid/a.bin"
+    assert refused(url, place) == f"{url}: no answer within 0.2 s, in one attempt"
+    assert time.monotonic() - started < 2
+
+
+def test_a_server_that_has_answered_once_is_waited_for(server, place, monkeypatch):
+    """What is limited is the time to the first answer, not the download's."""
+    monkeypatch.setattr(reaching, "REACH", 0.3)
+    server.answer("a.bin", Answer(cut=1000), Answer(status=500), Answer(cut=2000, stall=2000))
+    assert download(server.url("a.bin"), place, sha256=SHA256, timeout=0.4) == SHA256
+    assert server.ranges("a.bin")[1:3] == ["bytes=1000-"] * 2
+
+
+def test_bytes_that_came_before_stay_where_the_server_is_gone(server, place):
+    server.answer("a.bin", Answer(cut=1000))
+    refused(server.url("a.bin"), place, PARTS, attempts=1)
+    server.__exit__()
+    message = refused(server.url("a.bin"), place, PARTS, attempts=1)
+    assert message.endswith("Connection refused, in one attempt")
 
 
 def test_more_bytes_than_allowed_are_refused_before_they_come(server, tmp_path, place):

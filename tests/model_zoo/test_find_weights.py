@@ -3,6 +3,7 @@ import hashlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import yaml
 
 from gluon_glore import get_model, get_spec, save_weights
 from gluon_glore.model_zoo import find_weights as finding
+from gluon_glore.model_zoo import reach as reaching
 from gluon_glore.model_zoo.cache import SOURCES, WORK, default_root, installed
 from gluon_glore.model_zoo.catalogue import FILE
 from gluon_glore.model_zoo.download import download
@@ -388,6 +390,53 @@ def test_a_cut_and_a_slow_download_are_one_line_and_go_on_later(made, server, ro
     assert_same(get_model("tiny", pretrained=True), made.tiny)
     assert server.ranges(TAR)[-2] == "bytes=6000-"
     assert [n for n in names(root) if n.startswith(".")] == [".lock"]
+
+
+WAYS_OUT = (
+    "; give a local file (--weights FILE, in Python pretrained=FILE), or the address of a mirror "
+    "in $GLORE_MIRROR"
+)
+
+
+def test_what_cannot_be_reached_is_one_line_with_the_ways_out(server, root, monkeypatch):
+    monkeypatch.setattr(reaching, "REACH", 0.3)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("GLORE_MIRROR", closed)
+        message = refused("tiny")
+        assert message.startswith(f"{closed}/{FILE}: Connection refused, in ")
+        assert message.endswith(WAYS_OUT)
+        silent.listen()
+        started = time.monotonic()
+        for pretrained in (True, f"{closed}/tiny.tar", "0123456789"):
+            message = refused("tiny", pretrained)
+            assert message.startswith(closed) and message.endswith(WAYS_OUT)
+        assert time.monotonic() - started < 5
+    monkeypatch.setenv("GLORE_MIRROR", server.url())
+    assert "GLORE_MIRROR" not in refused("tiny_3d")  # it was reached
+
+
+def test_what_would_be_downloaded_is_known_beforehand(made, server, root):
+    digits = params_file(ENTRY)
+    shipped, digest = "tiny_glore_0_1", made.entry[-8:]
+    address = server.url(made.entry)
+    for name, pretrained, needed in (
+        (ENTRY, True, True),
+        (ENTRY, address, True),
+        (ENTRY, digest, True),
+        (ENTRY, made.folder / made.entry / digits, False),
+        (shipped, True, False),
+        (shipped, "3a9af620", False),
+    ):
+        assert finding.to_download(name, pretrained) == needed, (name, pretrained)
+    assert not server.requests
+    get_model(ENTRY, pretrained=True)
+    for pretrained in (True, address, digest):
+        assert not finding.to_download(ENTRY, pretrained)
+    assert finding.to_download("tiny")
+    save_weights(made.tiny, root / "tiny-0000.params")
+    assert not finding.to_download("tiny")
 
 
 def test_releases_lie_on_a_mirror_under_the_paths_of_the_authors_server(server, root):

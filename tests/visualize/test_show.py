@@ -98,6 +98,7 @@ def test_a_network_sees_a_picture_of_the_size_that_is_asked_for(tmp_path):
     save_weights(net, tmp_path / "w.params")
     cv2.imwrite(str(tmp_path / "a.jpg"), np.random.randint(0, 256, (300, 260, 3), np.uint8))
     model = ["--model", "resnet18_glore_0_1", "--weights", tmp_path / "w.params"]
+    model += ["--pixels", "paper"]
     for options, size in (([], 224), (["--size", "512"], 512), (["--size", "96x64"], (96, 64))):
         assert command(tmp_path / "a.jpg", *model, "--out", tmp_path / "out", *options) == 0
         [picture] = data_of(tmp_path / "out")["pictures"]

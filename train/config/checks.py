@@ -5,7 +5,13 @@ from gluon_glore.utils.errors import InputError
 
 def check_pixels(data):
     """Raise InputError where a `data` section's pixels, threads or max_bad will not do."""
-    above_0({f"data.{key}": getattr(data, key) for key in ("scale", "threads")})
+    scales = data.scale if isinstance(data.scale, tuple) else (data.scale,)
+    above_0({"data.scale": min(scales, default=0), "data.threads": data.threads})
+    if isinstance(data.scale, tuple) and len(data.scale) != len(data.mean):
+        raise InputError(
+            f"config key data.scale is one number, or one for each of data.mean's {len(data.mean)}"
+            f" channels, given {len(data.scale)}"
+        )
     above_0({"data.size": min(data.size)})
     below_1({"data.max_bad": data.max_bad})
     resize = getattr(data, "resize", 0)  # whole scenes are never resized

@@ -1,7 +1,7 @@
 """The configuration of a Cityscapes run: what differs from `train.config.sections`."""
 
 from dataclasses import dataclass, field
-from typing import Tuple
+from typing import Tuple, Union
 
 from gluon_glore.utils.errors import InputError
 
@@ -37,7 +37,7 @@ class SceneData:
     root: str = "data/cityscapes"
     size: Tuple[int, int] = (768, 768)
     mean: Tuple[float, float, float] = (124.0, 117.0, 104.0)
-    scale: float = 0.0167
+    scale: Union[float, Tuple[float, ...]] = 0.0167
     threads: int = 2
     max_bad: float = 0.01
 

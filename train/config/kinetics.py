@@ -1,7 +1,7 @@
 """The configuration of a Kinetics run: what differs from `train.config.sections`."""
 
 from dataclasses import dataclass, field
-from typing import Tuple
+from typing import Tuple, Union
 
 from gluon_glore.data.clips import Clip
 from gluon_glore.utils.errors import InputError
@@ -31,7 +31,7 @@ class VideoData:
     size: Tuple[int, int] = (224, 224)
     resize: int = 256
     mean: Tuple[float, ...] = (124.0, 117.0, 104.0)
-    scale: float = 0.0167
+    scale: Union[float, Tuple[float, ...]] = 0.0167
     threads: int = 2
     max_bad: float = 0.01
 

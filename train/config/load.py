@@ -91,6 +91,9 @@ def _convert(kind, value, key):
     """The value as an annotation `kind` wants it. Raises InputError naming the key."""
     if kind is object:  # checked where it is used
         return value
+    if typing.get_origin(kind) is typing.Union:  # of a number and a list of them
+        listed = isinstance(value, list)
+        (kind,) = (k for k in typing.get_args(kind) if (typing.get_origin(k) is tuple) == listed)
     if typing.get_origin(kind) is tuple:
         return _convert_tuple(typing.get_args(kind), value, key)
     if typing.get_origin(kind) is dict:

@@ -9,7 +9,7 @@ are every trainer's.
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Dict, Tuple
+from typing import Dict, Tuple, Union
 
 from gluon_glore.utils.errors import InputError
 
@@ -51,7 +51,8 @@ class Data:
     `max_bad`: the share of a file's records that may be unreadable; they are named and skipped.
     `class_names`: text file, one name a line in label order; "" names the classes by number.
     `size`: height and width the network sees. `resize`: evaluation's short side before the centre
-    crop, 0 takes pictures as they are. Then (pixel - mean) * scale (paper's recipe: DPN work).
+    crop, 0 takes pictures as they are. Then (pixel - mean) * scale, a number or one a channel
+    (paper's recipe: DPN work).
     """
 
     train: str = "data/imagenet/train.rec"
@@ -60,7 +61,7 @@ class Data:
     size: Tuple[int, int] = (224, 224)
     resize: int = 256
     mean: Tuple[float, ...] = (124.0, 117.0, 104.0)
-    scale: float = 0.0167
+    scale: Union[float, Tuple[float, ...]] = 0.0167
     threads: int = 2
     max_bad: float = 0.01
 

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from gluon_glore import InputError, get_spec, list_models
+from gluon_glore.data.image import Preprocess
 from tests.helpers.places import ROOT
 from train.config.checks import above_0
 from train.config.cityscapes import SceneConfig
@@ -36,6 +37,16 @@ def test_a_configuration_survives_yaml(tmp_path):
     config = load_config(write(tmp_path, text))
     assert config.optim.lr_mult == {"conv-m2": 0.5}
     assert load_config(write(tmp_path, yaml.safe_dump(to_dict(config)))) == config
+
+
+def test_the_scale_of_pixels_is_one_number_or_one_a_channel(tmp_path):
+    for text, scale in (("0.5", 0.5), ("[0.5, 0.25, 2]", (0.5, 0.25, 2.0))):
+        for cls in (Config, VideoConfig, SceneConfig):
+            config = load_config(write(tmp_path, f"data: {{scale: {text}}}"), cls=cls)
+            assert config.data.scale == scale
+            again = load_config(write(tmp_path, yaml.safe_dump(to_dict(config))), cls=cls)
+            assert again == config
+            assert Preprocess(mean=config.data.mean, scale=config.data.scale).scale == scale
 
 
 def test_another_tasks_configuration_has_its_own_sections_and_defaults(tmp_path):
@@ -80,6 +91,10 @@ def test_another_tasks_configuration_has_its_own_sections_and_defaults(tmp_path)
         ("model: {freeze_norm: 1}", "model.freeze_norm expects bool, given 1"),
         ("data: {size: 224}", "data.size expects a list of 2 int, given 224"),
         ("data: {size: [224]}", "data.size expects a list of 2 int"),
+        ("data: {scale: [0.5, 2]}", "data.scale is one number, .* data.mean's 3 channels, given 2"),
+        ("data: {scale: [0.5, 0, 2]}", "data.scale must be above 0, given 0"),
+        ("data: {scale: []}", "data.scale must be above 0, given 0"),
+        ("data: {scale: a}", "data.scale expects float, given 'a'"),
         ("data: {mean: [a]}", r"data.mean\[0\] expects float, given 'a'"),
         ("optim: 3", "config key optim is a section, given 3"),
         ("- 1", "expected keys and values, given list"),
