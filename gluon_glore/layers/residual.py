@@ -6,7 +6,7 @@ He et al., ECCV 2016 (https://arxiv.org/abs/1603.05027); groups after Xie et al.
 
 from mxnet.gluon import HybridBlock, nn
 
-from ..plan.units import ResidualUnit
+from ..plan.units import ResidualUnit, norm_of
 from .basic import PreActConv
 from .squeeze_excite import ChannelAttention
 
@@ -19,12 +19,12 @@ class Residual(HybridBlock):
         with self.name_scope():
             self.body = nn.HybridSequential(prefix="body_")
             for conv in unit.convs:
-                self.body.add(PreActConv(conv, unit.eps))
+                self.body.add(PreActConv(conv, **norm_of(unit)))
             attention = unit.squeeze_excite
             if attention:
                 self.body.add(ChannelAttention(attention))
             shortcut = unit.shortcut
-            self.shortcut = PreActConv(shortcut, unit.eps) if shortcut else None
+            self.shortcut = PreActConv(shortcut, **norm_of(unit)) if shortcut else None
 
     def hybrid_forward(self, F, x):
         """`(B, C, *space) -> (B, C', *space')`."""

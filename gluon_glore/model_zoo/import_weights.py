@@ -130,7 +130,7 @@ def _release_files(path, temporary):
 def find_name(spec):
     """The registered name of a spec: of the same layers, else of as many units at other places.
 
-    BatchNorm's eps may differ. Raises InputError where no name fits.
+    BatchNorm's eps and momentum may differ. Raises InputError where no name fits.
     """
     like = {name: get_spec(name) for name in list_models()}
     for alike in (_layers, _outline):
@@ -152,8 +152,8 @@ def _check_name(name, spec, path):
 
 
 def _layers(spec):
-    """All that a spec's layers are, but for BatchNorm's eps: to be compared."""
-    spec = dataclasses.replace(spec, eps=0.0)
+    """All that a spec's layers are, but for BatchNorm's eps and momentum: to be compared."""
+    spec = dataclasses.replace(spec, eps=0.0, momentum=0.0)
     layers = (*spec.plan(), *spec.head_plan())
     return spec.in_channels, spec.stem_conv, spec.stem_pool, layers
 

@@ -47,7 +47,7 @@ def test_every_option_of_the_unit_is_spelled_as_traced(ndim, space, options):
 )
 def test_a_released_layout_of_another_eps_is_spelled_as_traced(name, units, monkeypatch):
     monkeypatch.setenv("MXNET_SUBGRAPH_BACKEND", "NONE")
-    spec = dataclasses.replace(get_spec(name), eps=0.125, input_size=(64, 64))
+    spec = dataclasses.replace(get_spec(name), eps=0.125, momentum=0.75, input_size=(64, 64))
     spec = spec.with_units("glore", **units)
     net = Network(spec, 5)
     spelled = spell_network(spec, 5)
@@ -58,7 +58,9 @@ def test_a_released_layout_of_another_eps_is_spelled_as_traced(name, units, monk
     assert shapes(spelled, data=x.shape) == shapes(net(mx.sym.var("data")), data=x.shape)
     expected = net(x).asnumpy()
     assert np.array_equal(execute(spelled, weights, x), expected)
-    assert {float(n["attrs"]["eps"]) for n in nodes(spelled) if n["op"] == "BatchNorm"} == {0.125}
+    for graph in (spelled, net(mx.sym.var("data"))):
+        norms = [n["attrs"] for n in nodes(graph) if n["op"] == "BatchNorm"]
+        assert {(float(n["eps"]), float(n["momentum"])) for n in norms} == {(0.125, 0.75)}
     assert not np.allclose(expected, other_eps(net, weights, x), rtol=1e-3)
 
 
