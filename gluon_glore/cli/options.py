@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from ..utils.arguments import amount, positive_int
+from ..data.pixels import SETS, Pixels
+from ..utils.arguments import amount, finite, not_negative, pixels, positive_int
 from ..utils.cpu import cores
 from ..utils.errors import InputError
 
@@ -18,6 +19,44 @@ def add_weights(command):
         help="for a network given by name: a path, an address, or the first 8 digits of their "
         "sha256 (what the catalogue has)",
     )
+
+
+def add_pixels(command):
+    """How pixels become numbers, for weights that don't say it; `pixels_of` makes one of them."""
+    group = command.add_argument_group("for weights without a manifest, which say no pixels")
+    group.add_argument(
+        "--pixels",
+        choices=tuple(SETS),
+        help="a known set: the paper's (256 : 224), torchvision's (and timm's, GluonCV's; 256 : "
+        "224), 0 to 1 as of ToTensor() alone, 0 to 255 as decoded",
+    )
+    for name, what in (
+        ("mean", "of pixels 0 to 255, taken away first: a number, or one a channel"),
+        ("std", "of pixels 0 to 255, divided by then: a number, or one a channel"),
+        ("scale", "instead of --std, multiplied by: 1 / std"),
+    ):
+        group.add_argument(f"--{name}", type=finite, nargs="+", metavar="X", help=what)
+    group.add_argument(
+        "--resize",
+        type=not_negative,
+        metavar="N",
+        help="pixels of the short side before the centre crop, 0 for pictures as they are",
+    )
+    group.add_argument(
+        "--crop", type=pixels, metavar="S", help="of the centre, 224 or 224x320 (the network's)"
+    )
+
+
+def pixels_of(args):
+    """The `Pixels` of the options of `add_pixels`, None where none was given.
+
+    Raises InputError as `Pixels` does.
+    """
+    values = {name: getattr(args, name) for name in ("mean", "std", "scale", "resize", "crop")}
+    if args.pixels is None and all(value is None for value in values.values()):
+        return None
+    lists = {name: values[name] and tuple(values[name]) for name in ("mean", "std", "scale")}
+    return Pixels(args.pixels, **lists, resize=args.resize, crop=args.crop)
 
 
 def add_class_names(command):

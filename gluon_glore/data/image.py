@@ -7,7 +7,7 @@ import functools
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Tuple
+from typing import Tuple, Union
 
 import cv2
 import numpy as np
@@ -78,13 +78,21 @@ class Preprocess:
 
     `size` is (height, width) in pixels. The short side is resized to `resize` pixels before the
     crop; with 0 the picture is not resized. Then pixels, 0 to 255, become (pixel - mean) * scale,
-    with one mean a channel. The defaults are the paper's (as in the DPN work).
+    with one mean a channel, and one scale for all or one a channel. The defaults are the paper's
+    (as in the DPN work). Raises InputError where there are more or fewer scales than channels.
     """
 
     size: Tuple[int, int] = (224, 224)
     resize: int = 256
     mean: Tuple[float, ...] = (124.0, 117.0, 104.0)
-    scale: float = 0.0167
+    scale: Union[float, Tuple[float, ...]] = 0.0167
+
+    def __post_init__(self):
+        if isinstance(self.scale, (tuple, list)) and len(self.scale) != self.channels:
+            raise InputError(
+                f"scale: one number, or one for each of {self.channels} channels, given "
+                f"{len(self.scale)}"
+            )
 
     @classmethod
     def for_size(cls, size):
@@ -96,10 +104,33 @@ class Preprocess:
         ratio = min(size) / min(self.size)
         return replace(self, size=size, resize=round(self.resize * ratio))
 
+    def fitted(self, channels, size, whole=False):
+        """This preprocessing for a network that takes `channels`, as `Pixels.fitted` is called.
+
+        Raises InputError where the network takes other channels.
+        """
+        if channels != self.channels:
+            raise InputError(
+                f"preprocess has a mean for {self.channels} channels, the network takes {channels}"
+            )
+        return self
+
     @property
     def channels(self) -> int:
         """Channels of a picture: 3 for RGB, 1 for grey."""
         return len(self.mean)
+
+    @property
+    def scales(self) -> Tuple[float, ...]:
+        """The scale of each channel."""
+        each = isinstance(self.scale, (tuple, list))
+        return tuple(self.scale) if each else (self.scale,) * self.channels
+
+    @property
+    def formula(self) -> str:
+        """What becomes of a pixel, for a reader: "(pixel - [22.0]) * 0.0167"."""
+        scale = list(self.scale) if isinstance(self.scale, (tuple, list)) else self.scale
+        return f"(pixel - {list(self.mean)}) * {scale}"
 
     def __call__(self, picture, out=None):
         """uint8 `(H, W, C)` -> float32 `(C, *size)`, written to `out` where given.
@@ -125,20 +156,20 @@ class Preprocess:
         """uint8 `(H, W, C)` -> float32 `(C, H, W)`, written to `out`, contiguous, where given."""
         if out is None:
             out = np.empty((self.channels, *picture.shape[:2]), np.float32)
-        tables = _normalized(tuple(self.mean), self.scale)
+        tables = _normalized(tuple(self.mean), self.scales)
         for plane, channel, table in zip(out, cv2.split(picture), tables):
             cv2.LUT(channel, table, dst=plane)
         return out
 
 
 @functools.lru_cache(maxsize=8)
-def _normalized(mean, scale):
+def _normalized(mean, scales):
     """For each channel, the normalised values of the pixels 0 to 255.
 
     Looking them up is seven times faster than computing them for every pixel.
     """
     pixels = np.arange(256, dtype=np.float32)
-    return [(pixels - np.float32(m)) * np.float32(scale) for m in mean]
+    return [(pixels - np.float32(m)) * np.float32(s) for m, s in zip(mean, scales)]
 
 
 def resize(picture, size, interpolation=cv2.INTER_CUBIC, average_from=1):

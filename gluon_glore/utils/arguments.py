@@ -12,6 +12,22 @@ def positive_int(text):
     return number
 
 
+def not_negative(text):
+    """An argparse type: a whole number, 0 or above."""
+    number = int(text)
+    if number < 0:
+        raise ValueError(f"{number} is below 0")
+    return number
+
+
+def finite(text):
+    """An argparse type: a number that is neither infinite nor nan."""
+    number = float(text)
+    if not abs(number) < float("inf"):
+        raise ValueError(f"{number} is not finite")
+    return number
+
+
 def amount(text):
     """An argparse type: a whole number above 0, perhaps with K, M or G for 10^3, 10^6 or 10^9."""
     scale = {"K": 10**3, "M": 10**6, "G": 10**9}.get(text[-1:].upper())

@@ -54,6 +54,23 @@ def test_preprocess_resizes_the_short_side_crops_the_middle_and_normalises():
     assert np.array_equal(batch[1], y) and np.isnan(batch[0]).all()
 
 
+def test_each_channel_has_its_own_scale():
+    x = picture(8, 9)
+    preprocess = Preprocess((8, 9), 0, (1.0, 2.0, 3.0), (0.5, 0.25, 2.0))
+    expected = (x - np.float32([1, 2, 3])) * np.float32([0.5, 0.25, 2.0])
+    assert np.array_equal(preprocess(x), expected.transpose(2, 0, 1))
+    assert np.array_equal(
+        Preprocess((8, 9), 0, (1.0, 2.0, 3.0), 0.5)(x), preprocess(x) * [[[1]], [[2]], [[0.25]]]
+    )
+    assert preprocess.formula == "(pixel - [1.0, 2.0, 3.0]) * [0.5, 0.25, 2.0]"
+    assert Preprocess(mean=(22.0,)).formula == "(pixel - [22.0]) * 0.0167"
+    for scale in ((0.5, 0.25), [0.5] * 4):
+        with pytest.raises(InputError, match=f"each of 3 channels, given {len(scale)}"):
+            Preprocess(scale=scale)
+    with pytest.raises(InputError, match="for 3 channels, the network takes 4"):
+        preprocess.fitted(4, (8, 9))
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
 def test_truncated_pictures_are_refused(suffix):
     data = cv2.imencode(suffix, picture(60, 80))[1].tobytes()

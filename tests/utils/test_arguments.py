@@ -9,6 +9,8 @@ from gluon_glore.utils import arguments
     ("kind", "text", "value"),
     [
         ("positive_int", "3", 3),
+        ("not_negative", "0", 0),
+        ("finite", "-0.5", -0.5),
         ("amount", "7", 7),
         ("amount", "2K", 2000),
         ("amount", "3m", 3_000_000),
@@ -29,6 +31,8 @@ def test_an_options_text_becomes_its_value(kind, text, value):
 @pytest.mark.parametrize(
     ("kind", "texts"),
     [
+        ("not_negative", ["-1", "1.5", "x"]),
+        ("finite", ["nan", "inf", "-inf", "x"]),
         ("positive_int", ("0", "-1", "1.5", "")),
         ("amount", ("0K", "K", "1T", "1.5K", "")),
         ("numbers", ("", "1,,2", "a")),
