@@ -30,8 +30,20 @@ def preact_convolutions(x, convs, unit):
 
 def residual(x, unit):
     """Pre-activation residual unit (He et al. 2016): x + convs(x)."""
-    shortcut = preact_convolutions(x, filter(None, [unit.shortcut]), unit)
-    x = preact_convolutions(x, unit.convs, unit)
+    first, *others = unit.convs
+    norms = norm_of(unit)
+    read = x
+    if unit.shared_norm:
+        read = norm(x, f"{unit.name}_{first.name}", first.in_channels, len(first.kernel), **norms)
+
+    def conv(row):
+        name = f"{unit.name}_{row.name}"
+        if unit.shared_norm:
+            return convolution(read, row, name)
+        return preact_convolution(read, row, name, **norms)
+
+    shortcut = conv(unit.shortcut) if unit.shortcut else x
+    x = preact_convolutions(conv(first), others, unit)
     if unit.squeeze_excite:
         x = channel_attention(x, unit.squeeze_excite, unit.name)
     return x + shortcut

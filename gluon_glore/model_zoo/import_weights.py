@@ -17,6 +17,7 @@ from ..convert.mxnet_release import read_release
 from ..convert.pytorch import read_pytorch
 from ..convert.tar_members import BZIP2, GZIP, XZ
 from ..data.image import Preprocess
+from ..data.pixels import HOW
 from ..networks.network import Network
 from ..networks.paper import list_models
 from ..networks.registry import get_spec
@@ -41,15 +42,18 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
     or a PyTorch file (.pth), told apart by content. The network is read off the file; `name`
     (default: the registered one of the same layers, or of the same units elsewhere or with another
     BatchNorm eps) is what the entry is called. `card` says where the file is from (default: what
-    the catalogue says of a file so called with that network), `preprocess` how its input is made
-    (default: the authors' way). With `compare` the released symbol itself runs once on MXNet's
-    plain operators, and the logits must agree. Raises InputError where the file is damaged or
-    hostile, or of no network here, naming the parameters that have no counterpart.
+    the catalogue says of a file so called with that network), `preprocess` how its input is made (a
+    `Preprocess` or `Pixels`; default: the authors' way, for networks of their layers). With
+    `compare` the released symbol itself runs once on MXNet's plain operators, and the logits must
+    agree. Raises InputError where the file is damaged or hostile, or of no network here, naming the
+    parameters that have no counterpart, or where nobody says its pixels.
     """
     path = Path(path)
     with tempfile.TemporaryDirectory() as temporary, _as_of(path, temporary):
         release = _release_files(path, temporary)
         found = read_release(*release) if release else read_pytorch(path)
+        if preprocess is None:
+            _refuse_unknown_pixels(found.spec, path)
         name = _check_name(name, found.spec, path) if name else find_name(found.spec)
         spec = _named(found, name)
         card = card or _known_card(path, name)
@@ -63,6 +67,8 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
             preprocess = _preprocess(spec)
             if spec.in_channels != 3:
                 notes.append(UNPREPARED)
+        size = spec.input_size[-2:]
+        preprocess = preprocess.fitted(spec.in_channels, size, spec.head is not None)
         card = dataclasses.replace(card, checked=(*card.checked, *checked), notes=tuple(notes))
         classes = tuple(str(i) for i in range(found.classes))
         manifest = Manifest(name, classes, preprocess, spec=spec, card=card)
@@ -91,6 +97,17 @@ def _as_of(path, temporary):
     except InputError as error:
         inside = str(error).replace(f"{temporary}{os.sep}", "")
         raise InputError(str(error) if inside == str(error) else f"{path}: {inside}") from None
+
+
+def _refuse_unknown_pixels(spec, path):
+    """Raise InputError where a network is not of the authors' layers, so its pixels are not theirs.
+
+    Theirs have a BatchNorm of its own before every convolution, and none of the pixels.
+    """
+    if spec.stem.norm_input or spec.shared_norm:
+        raise InputError(
+            f"{path}: not a network of the release, and no file says its pixels: {HOW}"
+        )
 
 
 def _preprocess(spec):

@@ -12,7 +12,7 @@ from ..layers.functional import flatten_locations, upsample
 from ..layers.glore import GloRe
 from ..layers.non_local import NonLocal
 from ..layers.residual import Residual
-from ..plan.spec import NetSpec
+from ..plan.spec import INPUT_NORM, NetSpec
 from ..plan.units import norm_of
 from ..utils.errors import InputError
 
@@ -52,6 +52,9 @@ class Network(HybridBlock):
         self.classes = classes
         _, stem_norm, tail, classifier = spec.names
         self.features = nn.HybridSequential(prefix="")
+        if spec.stem.norm_input:
+            pixels = Norm(INPUT_NORM, spec.in_channels, spec.axes, relu=False, **norm_of(spec))
+            self.features.add(pixels)
         self.features.add(convolution(spec.stem_conv))
         self.features.add(Norm(stem_norm, spec.stem.channels, spec.axes, **norm_of(spec)))
         if spec.stem_pool:

@@ -35,6 +35,7 @@ NAMES = {
     "resnet": ("conv1", "conv1", "tail", "classifier"),
     "dpn": ("conv1_x_1", "conv1_x_1__relu-sp", "conv5_x_x__relu-sp", "fc6"),
 }
+INPUT_NORM = "input"  # name of the BatchNorm of the pixels, in no released file
 # The inner width of an extra unit is that of its stage divided by this: 128 and 256 nodes at Res3
 # and Res4 of a bottleneck network (paper, section 4.1), and half for the non-local block (Wang et
 # al. 2018).
@@ -47,11 +48,12 @@ class NetSpec:
 
     `stages[0]` is Res2. `family` is "resnet" or "dpn". `bottleneck` picks 1x1-3x3-1x1 units (with
     the stride on the 3x3) over 3x3-3x3 ones; `squeeze_excite` is the reduction of channel
-    attention, 0 for none. Inputs are `(B, in_channels, *input_size)` pixels. `dropout` is the share
-    of features dropped before the classifier, `classes` their default number. `eps` is BatchNorm's,
-    `momentum` the share of its running statistics that a step keeps.
-    With a `head` the network labels every pixel (see `head.as_fcn`), without one it classifies the
-    picture. `source` says where the row is from; the registry fills in `name` and `source`.
+    attention, 0 for none. With `shared_norm` a unit's shortcut reads what its first convolution
+    reads (see `ResidualUnit`). Inputs are `(B, in_channels, *input_size)` pixels. `dropout` is the
+    share of features dropped before the classifier, `classes` their default number. `eps` is
+    BatchNorm's, `momentum` the share of its running statistics that a step keeps. With a `head` the
+    network labels every pixel (see `head.as_fcn`), without one it classifies the picture. `source`
+    says where the row is from; the registry fills in `name` and `source`.
     """
 
     stages: Tuple[Stage, ...]
@@ -59,6 +61,7 @@ class NetSpec:
     family: str = "resnet"
     bottleneck: bool = True
     squeeze_excite: int = 0
+    shared_norm: bool = False
     extras: Tuple[Placement, ...] = ()
     in_channels: int = 3
     input_size: Tuple[int, ...] = (224, 224)
@@ -79,6 +82,8 @@ class NetSpec:
             raise InputError(f"input_size must have 1 to 3 entries, given {self.input_size}")
         if not 0 <= self.momentum < 1:
             raise InputError(f"momentum must be from 0 to below 1, given {self.momentum}")
+        if self.shared_norm and self.family != "resnet":
+            raise InputError(f"shared_norm is of residual units, given family {self.family!r}")
         self._check_extras()
         self._check_temporal()
         self._check_dilations()
@@ -276,7 +281,12 @@ class NetSpec:
         if self.squeeze_excite:
             attention = SqueezeExcite(out, out // self.squeeze_excite, self.axes)
         return ResidualUnit(
-            f"conv{number}_B{block:02d}", convs, shortcut, attention, **norm_of(self)
+            f"conv{number}_B{block:02d}",
+            convs,
+            shortcut,
+            attention,
+            self.shared_norm,
+            **norm_of(self),
         )
 
     def _dual_path(self, number, stage, block, in_channels) -> DualPathUnit:

@@ -103,7 +103,8 @@ class SqueezeExcite:
 class ResidualUnit:
     """Pre-activation residual unit: x + convs(x), each convolution behind BatchNorm and ReLU.
 
-    `shortcut` is the projection of x where the size or width changes (He et al. 2016, v2);
+    `shortcut` is the projection of x where the size or width changes (He et al. 2016, v2). With
+    `shared_norm` it reads what the first convolution reads, behind the one BatchNorm of both;
     `squeeze_excite` scales the channels behind the last convolution. `eps` and `momentum` are
     BatchNorm's, here and in the other units.
     """
@@ -113,6 +114,7 @@ class ResidualUnit:
     convs: Tuple[Conv, ...]
     shortcut: Union[Conv, None] = None
     squeeze_excite: Union[SqueezeExcite, None] = None
+    shared_norm: bool = False
     eps: float = BATCH_NORM_EPS
     momentum: float = BATCH_NORM_MOMENTUM
 
