@@ -172,7 +172,7 @@ def _layers(spec):
     """All that a spec's layers are, but for BatchNorm's eps and momentum: to be compared."""
     spec = dataclasses.replace(spec, eps=0.0, momentum=0.0)
     layers = (*spec.plan(), *spec.head_plan())
-    return spec.in_channels, spec.stem_conv, spec.stem_pool, layers
+    return spec.in_channels, spec.stem.norm_input, spec.stem_conv, spec.stem_pool, layers
 
 
 def _outline(spec):

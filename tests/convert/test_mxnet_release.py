@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError, NetSpec, Network, Stage, Stem, get_spec, list_models
+from gluon_glore.convert import mxnet_release
+from gluon_glore.convert.meaning import Meaning
 from gluon_glore.convert.mxnet_release import match, read_release, recognize
 from gluon_glore.model_zoo.import_weights import find_name
 from gluon_glore.networks.graph import parse_nodes, read_graph
@@ -518,6 +520,18 @@ def test_a_graph_without_the_pool_of_its_stem_is_another_network(released):
     assert (found.stem.pool, found.input_size) == (0, (112, 112))
     with pytest.raises(InputError, match="no registered network is like the one in the file"):
         find_name(found)
+
+
+def test_layers_that_nothing_tells_apart_are_named():
+    data = mx.sym.var("data")
+    one, other = (
+        mx.sym.Convolution(data, num_filter=8, kernel=(1, 1), name=name) for name in ("a", "b")
+    )
+    nodes = parse_nodes(json.loads((one + other).tojson())["nodes"])
+    (twins,) = Meaning(nodes).layers.values()
+    with pytest.raises(InputError, match="^the layers a, b can't be told apart: they compute the"):
+        mxnet_release._pairs(twins, twins, sure=True)
+    assert mxnet_release._pairs(twins, twins, sure=False) == []
 
 
 def test_damage_of_either_file_is_said_in_one_line(tmp_path, released):
