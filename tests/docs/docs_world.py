@@ -119,6 +119,9 @@ MADE = {
     "scenes_model": "python -m gluon_glore export runs/city --out scenes_model --onnx --any-size",
     "zoo": "python -m gluon_glore publish runs/r50 --out zoo",
     "resnet50_lite-0000.params": "python -c 'from tests.docs.docs_world import *; write_lite()'",
+    "resnet18_v2-0000.params": "python -c 'from tests.docs.docs_world import *; write_gluoncv()'",
+    "gluoncv_resnet18_v2": "python -m gluon_glore import resnet18_v2-0000.params "
+    "--name resnet18_v2 --pixels torchvision --no-compare --out gluoncv_resnet18_v2",
     "resnet50_w-glore_2-3.tar": "python -c 'from tests.docs.docs_world import *; write_release()'",
 }
 
@@ -342,6 +345,18 @@ def write_lite():
     net = get_model("resnet50_lite")
     net.initialize()
     save_weights(net, "resnet50_lite-0000.params")
+
+
+def write_gluoncv():
+    """`resnet18_v2-0000.params` beside its symbol: GluonCV's network at random, exported."""
+    import mxnet as mx
+    from gluoncv import model_zoo
+
+    net = model_zoo.get_model("resnet18_v2")
+    net.initialize()
+    net.hybridize()
+    net(mx.nd.zeros((1, 3, 224, 224)))
+    net.export("resnet18_v2")
 
 
 def write_release():
