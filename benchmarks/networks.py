@@ -79,21 +79,22 @@ def settle(net, x):
     from mxnet import autograd
     from mxnet.gluon import nn
 
-    from gluon_glore.layers.basic import BATCH_NORM_MOMENTUM
+    from gluon_glore.layers.basic import momenta
 
-    def set_momentum(value):
+    def set_momenta(values):
         def change(block):
             if isinstance(block, nn.BatchNorm):
-                block._kwargs["momentum"] = value
+                block._kwargs["momentum"] = values[block.running_mean.name]
 
         net.apply(change)
 
-    set_momentum(0)
+    kept = momenta(net)
+    set_momenta(dict.fromkeys(kept, 0))
     with autograd.record():
         y = net(x)
     y.backward()  # running statistics move in backward
     y.wait_to_read()
-    set_momentum(BATCH_NORM_MOMENTUM)
+    set_momenta(kept)
 
 
 def write_arrays(entry, file):

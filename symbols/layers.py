@@ -5,12 +5,19 @@ A layer's `name` is its full one, with that of its unit, as "conv2_B01_conv-m1".
 
 import mxnet as mx
 
-from gluon_glore.layers.basic import BATCH_NORM_MOMENTUM
 from gluon_glore.layers.functional import flatten_locations, plain_copy, rectify
-from gluon_glore.plan.units import BATCH_NORM_EPS
+from gluon_glore.plan.units import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM
 
 
-def norm(x, name, channels, axes=2, relu=True, eps=BATCH_NORM_EPS):
+def norm(
+    x,
+    name,
+    channels,
+    axes=2,
+    relu=True,
+    eps=BATCH_NORM_EPS,
+    momentum=BATCH_NORM_MOMENTUM,
+):
     """BatchNorm, then ReLU where `relu`: `(B, channels, *space)` in and out."""
     x = plain_copy(mx.sym, x, axes)
     # mx.sym's own names would be moving_mean and moving_var.
@@ -25,7 +32,7 @@ def norm(x, name, channels, axes=2, relu=True, eps=BATCH_NORM_EPS):
         moving_mean=statistics["running_mean"],
         moving_var=statistics["running_var"],
         eps=eps,
-        momentum=BATCH_NORM_MOMENTUM,
+        momentum=momentum,
         fix_gamma=False,
         name=f"{name}__bn",
     )
@@ -49,9 +56,9 @@ def convolution(x, conv, name):
     )
 
 
-def preact_convolution(x, conv, name, eps=BATCH_NORM_EPS):
+def preact_convolution(x, conv, name, eps=BATCH_NORM_EPS, momentum=BATCH_NORM_MOMENTUM):
     """BatchNorm, ReLU, convolution."""
-    x = norm(x, name, conv.in_channels, len(conv.kernel), eps=eps)
+    x = norm(x, name, conv.in_channels, len(conv.kernel), eps=eps, momentum=momentum)
     return convolution(x, conv, name)
 
 

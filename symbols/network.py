@@ -4,6 +4,8 @@ import mxnet as mx
 
 import gluon_glore
 from gluon_glore.layers.functional import flatten_locations, upsample
+from gluon_glore.plan.spec import INPUT_NORM
+from gluon_glore.plan.units import norm_of
 from gluon_glore.utils.errors import InputError
 
 from .layers import convolution, global_average_pool, max_pool, norm
@@ -52,13 +54,15 @@ def spell_network(spec, num_classes):
     data = x = mx.sym.var("data")
     if spec.ndim == 1:
         x = flatten_locations(mx.sym, x, axes=1)
+    if spec.stem.norm_input:
+        x = norm(x, INPUT_NORM, spec.in_channels, spec.axes, relu=False, **norm_of(spec))
     x = convolution(x, spec.stem_conv, stem)
-    x = norm(x, stem_norm, spec.stem.channels, spec.axes, eps=spec.eps)
+    x = norm(x, stem_norm, spec.stem.channels, spec.axes, **norm_of(spec))
     if spec.stem_pool:
         x = max_pool(x, spec.stem_pool, "pool1")
     for unit in spec.plan():
         x = spell(x, unit)
-    x = norm(x, tail, spec.feature_channels, spec.axes, eps=spec.eps)
+    x = norm(x, tail, spec.feature_channels, spec.axes, **norm_of(spec))
     for unit in spec.head_plan():
         x = spell(x, unit)
     if not spec.head:

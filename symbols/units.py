@@ -16,6 +16,7 @@ from gluon_glore.layers.functional import (
     split_channels,
     swap_nodes_and_states,
 )
+from gluon_glore.plan.units import norm_of
 
 from .layers import convolution, global_average_pool, norm, preact_convolution
 
@@ -23,14 +24,26 @@ from .layers import convolution, global_average_pool, norm, preact_convolution
 def preact_convolutions(x, convs, unit):
     """The convolutions `convs` of `unit`, one behind the other; x itself where there are none."""
     for conv in convs:
-        x = preact_convolution(x, conv, f"{unit.name}_{conv.name}", unit.eps)
+        x = preact_convolution(x, conv, f"{unit.name}_{conv.name}", **norm_of(unit))
     return x
 
 
 def residual(x, unit):
     """Pre-activation residual unit (He et al. 2016): x + convs(x)."""
-    shortcut = preact_convolutions(x, filter(None, [unit.shortcut]), unit)
-    x = preact_convolutions(x, unit.convs, unit)
+    first, *others = unit.convs
+    norms = norm_of(unit)
+    read = x
+    if unit.shared_norm:
+        read = norm(x, f"{unit.name}_{first.name}", first.in_channels, len(first.kernel), **norms)
+
+    def conv(row):
+        name = f"{unit.name}_{row.name}"
+        if unit.shared_norm:
+            return convolution(read, row, name)
+        return preact_convolution(read, row, name, **norms)
+
+    shortcut = conv(unit.shortcut) if unit.shortcut else x
+    x = preact_convolutions(conv(first), others, unit)
     if unit.squeeze_excite:
         x = channel_attention(x, unit.squeeze_excite, unit.name)
     return x + shortcut
@@ -58,7 +71,9 @@ def glore(x, unit):
 
     def conv(x, row):
         name = f"{unit.name}_{row.name}"
-        return convolution(x, row, name) if post else preact_convolution(x, row, name, unit.eps)
+        if post:
+            return convolution(x, row, name)
+        return preact_convolution(x, row, name, **norm_of(unit))
 
     def extend(x):
         paths = [conv(x, row) for row in unit.extensions]
@@ -85,7 +100,7 @@ def glore(x, unit):
         y = extend(broadcast_back(mx.sym, v, mask))
     if post:
         name = f"{unit.name}_{unit.extensions[0].name}"
-        y = norm(y, name, unit.in_channels, relu=False, eps=unit.eps)
+        y = norm(y, name, unit.in_channels, relu=False, **norm_of(unit))
     return x + restore_locations(mx.sym, y, x, unit.ndim)
 
 
@@ -99,13 +114,13 @@ def nonlocal_block(x, unit):
     seen = pool_locations(mx.sym, flat, x, unit.pool, "max") if unit.subsample > 1 else flat
     y = attend(mx.sym, conv(flat, unit.theta), conv(seen, unit.phi), conv(seen, unit.value))
     name = f"{unit.name}_{unit.extension.name}"
-    y = norm(conv(y, unit.extension), name, unit.in_channels, relu=False, eps=unit.eps)
+    y = norm(conv(y, unit.extension), name, unit.in_channels, relu=False, **norm_of(unit))
     return x + restore_locations(mx.sym, y, x, unit.ndim)
 
 
 def conv_norm(x, unit):
     """Convolution, BatchNorm, ReLU: the layers of heads for segmentation."""
-    return norm(convolution(x, unit.conv, unit.name), unit.name, unit.out_channels, eps=unit.eps)
+    return norm(convolution(x, unit.conv, unit.name), unit.name, unit.out_channels, **norm_of(unit))
 
 
 SPELL = {

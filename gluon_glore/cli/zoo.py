@@ -1,7 +1,7 @@
 """`import`, `publish` and `verify`: entries of the model zoo, made and checked."""
 
 from ..utils.arguments import positive_int
-from .options import add_weights
+from .options import add_pixels, add_weights, pixels_of
 
 
 def add_commands(commands):
@@ -21,6 +21,7 @@ def add_commands(commands):
         action="store_true",
         help="don't run the released symbol beside ours, which takes some seconds",
     )
+    add_pixels(command)
     command.set_defaults(command=import_file)
 
     command = commands.add_parser("publish", help="make a zoo entry of a training run")
@@ -48,12 +49,14 @@ def _add_origin(command):
 
 def import_file(args):
     """Make a zoo entry of somebody else's weights, scored on pictures where they are given."""
+    told = pixels_of(args)
     from ..model_zoo.import_weights import import_weights
     from ..weights.card import Card
 
     fields = _given(args, "source", "origin", "licence", "claimed")
     card = Card(**{"source": args.file, **fields}) if fields else None
-    folder = import_weights(args.file, args.out, args.name, card, compare=not args.no_compare)
+    compare = not args.no_compare
+    folder = import_weights(args.file, args.out, args.name, card, told, compare)
     if args.data:
         from ..model_zoo.entry import add_measurement, measure
 

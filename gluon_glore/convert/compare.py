@@ -6,6 +6,7 @@ chooses them, so the symbol runs in a process of its own, which a damaged file m
     python -m gluon_glore.convert.compare SYMBOL PARAMS INPUT.npy LOGITS.npy
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..networks.graph import last_layer, read_graph
+from ..networks.graph import data_name, last_layer, read_graph
 from ..utils.errors import InputError
 
 PLAIN = {
@@ -56,12 +57,13 @@ def main(symbol, params, given, wanted):
     from ..weights.params_file import read_params
     from .mxnet_release import as_in_file
 
-    last = last_layer(read_graph(symbol)).name
-    logits = mx.sym.flatten(mx.sym.load(symbol).get_internals()[f"{last}_output"])
+    nodes = read_graph(symbol)
+    data = data_name(nodes)
+    logits = mx.sym.flatten(_up_to(symbol, nodes.index(last_layer(nodes))))
     arrays = without_kinds(read_params(params))
 
     def array(name):
-        return mx.nd.array(np.load(given) if name == "data" else arrays[as_in_file(name, arrays)])
+        return mx.nd.array(np.load(given) if name == data else arrays[as_in_file(name, arrays)])
 
     executor = logits.bind(
         mx.cpu(),
@@ -70,6 +72,14 @@ def main(symbol, params, given, wanted):
         grad_req="null",
     )
     np.save(wanted, executor.forward()[0].asnumpy())
+
+
+def _up_to(symbol, place):
+    """The symbol of a file up to the node at `place`: names may be there twice."""
+    import mxnet as mx
+
+    graph = json.loads(Path(symbol).read_text())
+    return mx.sym.load_json(json.dumps({**graph, "heads": [[place, 0, 0]]}))
 
 
 if __name__ == "__main__":

@@ -7,35 +7,35 @@ parameters, find each other whatever they are called.
 
 from collections import defaultdict
 from hashlib import sha1
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, NamedTuple
 
 from ..networks.graph import PARAMETERS, Node, pool_window
 from ..utils.errors import InputError
+from .channels import (
+    ADD,
+    CONCAT,
+    MAX_PARTS,
+    MULTIPLY,
+    SAME,
+    SWAP,
+    read_channels,
+    whole,
+    width_given,
+)
 
-# Of a sum or concatenation, and of the readers of one value: a hostile graph that doubles them at
-# every operator would have no end.
-MAX_PARTS = 500
-_SAME = {  # operators that leave the values and the order of the channels as they are
-    *("Reshape", "reshape", "reshape_like", "Flatten", "flatten", "expand_dims", "squeeze"),
-    *("identity", "_copy", "Dropout", "BlockGrad"),
-}
-_ADD = {"elemwise_add", "_plus", "_Plus", "broadcast_add", "broadcast_plus", "add_n"}
-_ADD |= {"ElementWiseSum", "_grad_add"}
-_MULTIPLY = {"elemwise_mul", "_mul", "_Mul", "broadcast_mul"}
+# Operators that the layers behind them are looked for through, whichever input they are.
+_PASSING = SAME | ADD | CONCAT | MULTIPLY | SWAP | {"slice_axis"}
 
 
 class Layer(NamedTuple):
-    """An operator with parameters: its node and the names of its variables by their role."""
+    """An operator with parameters: its node and the names of its variables by their role.
+
+    `use` is a digest of all that is made of it, to the end of the graph.
+    """
 
     node: Node
     parameters: Dict[str, str]
-
-
-class Segment(NamedTuple):
-    """Neighbouring channels with one meaning; `width` is how many, None where that is not known."""
-
-    meaning: str
-    width: Optional[int]
+    use: str
 
 
 class Meaning:
@@ -43,9 +43,10 @@ class Meaning:
 
     A meaning is a digest of the operator and of the meanings of its inputs, down to the data. In
     `layers` it is also of the layers that read it next: two BatchNorms of one tensor differ in
-    nothing else. Left out are the operators `_SAME`, the order of sums and products, the nesting of
-    concatenations and slices of them, the spelling of one operator as another (a dense layer, a 1x1
-    convolution in one, two or three dimensions), and values: weights, BatchNorm's eps and momentum.
+    nothing else. Left out are operators that only shape an array, the order of sums and products,
+    the nesting of concatenations and slices of them, the spelling of one operator as another (a
+    dense layer, a 1x1 convolution in one, two or three dimensions), and values: weights,
+    BatchNorm's eps and momentum.
 
     Raises InputError where an attribute can't be read, or where a sum or concatenation has more
     than `MAX_PARTS` parts, or a value as many readers.
@@ -54,111 +55,101 @@ class Meaning:
     def __init__(self, nodes):
         self.nodes = nodes
         self.layers = defaultdict(list)
-        self._terms = {}  # the meanings of a sum's terms, by the sum's
         self._swapped = {}  # the meaning before a swap of axes, by that behind it
-        self._layer_at = {}  # (meaning, Layer) by the place of its node
-        values = []
-        for place, node in enumerate(nodes):
-            values.append(self._value(place, node, [values[i] for i in node.inputs]))
+        self._meanings = {}  # by the place of the node, of those that are a source
+        read_channels(nodes, self._source)
         readers = self._readers()
-        for place, (meaning, layer) in self._layer_at.items():
-            self.layers[_digest(meaning, *sorted(readers[place]))].append(layer)
+        uses = self._uses()
+        for place, node in enumerate(nodes):
+            if self._is_layer(place):
+                meaning = _digest(self._meanings[place], *sorted(readers[place]))
+                self.layers[meaning].append(Layer(node, self._parameters(node), uses[place]))
+
+    def _is_layer(self, place):
+        node = self.nodes[place]
+        return node.op in PARAMETERS and bool(node.inputs)
+
+    def _data(self, place):
+        """The inputs of a node that are no parameters of a layer."""
+        node = self.nodes[place]
+        single = self._is_layer(place) or node.op in SAME
+        return node.inputs[:1] if single else node.inputs
 
     def _readers(self):
         """For each node, the set of the meanings of the layers that read it next."""
         readers = [set() for _ in self.nodes]
-        for place, node in reversed(list(enumerate(self.nodes))):
-            is_layer = place in self._layer_at
-            found = {self._layer_at[place][0]} if is_layer else readers[place]
-            data = node.inputs[:1] if is_layer or node.op in _SAME else node.inputs
-            for i in data:
+        for place in reversed(range(len(self.nodes))):
+            is_layer = self._is_layer(place)
+            found = {self._meanings[place]} if is_layer else readers[place]
+            for i in self._data(place):
                 readers[i] |= found
-                if len(readers[i]) > MAX_PARTS:
-                    raise InputError(f"{self.nodes[i].name} is read by over {MAX_PARTS} layers")
+                self._check_few(i, readers[i])
         return readers
 
-    def _value(self, place, node, inputs):
-        """The channels that a node gives, a tuple of segments; `inputs` are those it reads."""
-        op = node.op
-        if not inputs:
-            return (Segment(_digest(*_spelling(node)), None),)
-        if op in PARAMETERS:
-            return self._layer(place, node, inputs[0])
-        if op in _SAME and node.attrs.get("mode") != "always":  # of a Dropout: in inference, too
-            return inputs[0]
-        if op in _ADD:
-            return _few(node, self._sum(node, inputs))
-        if op in ("Concat", "concat") and node.number("dim", 1) == 1:
-            return _few(node, [segment for value in inputs for segment in value])
-        if op == "slice_axis":
-            return self._slice(node, inputs[0])
-        if op in ("transpose", "SwapAxis"):
-            return self._swap(node, inputs[0])
-        meanings = map(_whole, inputs)
-        if op in _MULTIPLY:
-            meanings = sorted(meanings)
-        return (Segment(_digest(*_spelling(node), *meanings), _width(inputs[0])),)
+    def _uses(self):
+        """For each node, a digest of all that is made of it and of where it goes in.
 
-    def _layer(self, place, node, value):
-        """The channels of a node with parameters, which is noted as a layer."""
-        if node.op == "BatchNorm":
-            spelling, width = ("BatchNorm", node.number("axis", 1)), _width(value)
+        An attention's keys and queries are alike but for the side of the product that each is.
+        """
+        tokens, uses = [set() for _ in self.nodes], [""] * len(self.nodes)
+        for place in reversed(range(len(self.nodes))):
+            uses[place] = _digest(*sorted(tokens[place]))
+            passing = self.nodes[place].op in _PASSING
+            for position, i in enumerate(self._data(place)):
+                if passing:
+                    tokens[i] |= tokens[place]
+                else:
+                    tokens[i].add((self._meanings[place], position, uses[place]))
+                self._check_few(i, tokens[i])
+        return uses
+
+    def _check_few(self, place, readers):
+        if len(readers) > MAX_PARTS:
+            raise InputError(f"{self.nodes[place].name} is read by over {MAX_PARTS} layers")
+
+    def _source(self, place, node, inputs):
+        """The value of an operator that is a source of channels: its meaning."""
+        if node.op in SWAP and inputs:
+            self._meanings[place] = self._swap(node, inputs[0])
+        elif self._is_layer(place):
+            self._meanings[place] = _digest(*_computed(node), _meaning(inputs[0]))
         else:
-            width = node.width
-            spelling = (*_linear(node), width, node.flag("no_bias", False))
-        meaning = _digest(*spelling, _whole(value))
+            meanings = [_meaning(value) for value in inputs]
+            if node.op in MULTIPLY | ADD:
+                meanings.sort()
+            self._meanings[place] = _digest(*_spelling(node), *meanings)
+        return whole(self._meanings[place], width_given(node, inputs))
+
+    def _parameters(self, node):
+        """The names of a layer's variables by their role."""
         roles = PARAMETERS[node.op]
         names = [self.nodes[i].name for i in node.inputs[1:]]
         # Old files have no nodes for the statistics.
         if len(names) < len(roles) and node.op == "BatchNorm":
             names += [f"{node.name}_moving_{which}" for which in ("mean", "var")]
-        self._layer_at[place] = (meaning, Layer(node, dict(zip(roles, names))))
-        return (Segment(meaning, width),)
-
-    def _sum(self, node, inputs):
-        """The channels of a sum: of sums it is one sum, of concatenations their sums in turn."""
-        widths = {_width(value) for value in inputs}
-        if None in widths or len(widths) > 1:
-            return (self._add(node, [Segment(_whole(value), _width(value)) for value in inputs]),)
-        ends = sorted({end for value in inputs for end in _ends(value)})
-        return tuple(
-            self._add(node, [_cut(value, start, end)[0] for value in inputs])
-            for start, end in zip([0, *ends], ends)
-        )
-
-    def _add(self, node, segments):
-        """The sum of segments of the same width, a segment."""
-        terms = [t for s in segments for t in self._terms.get(s.meaning, (s.meaning,))]
-        terms = sorted(_few(node, terms))
-        meaning = _digest("sum", *terms)
-        self._terms[meaning] = terms
-        return Segment(meaning, segments[0].width)
-
-    def _slice(self, node, value):
-        """The channels that a slice leaves of `value`."""
-        begin, width = node.number("begin"), _width(value)
-        to_the_end = node.attrs.get("end", "None") == "None"
-        if node.number("axis") == 0 and begin == 0 and to_the_end:
-            return value
-        end = width if to_the_end else node.number("end")
-        if node.number("axis") != 1 or width is None or not 0 <= begin < end <= width:
-            return (Segment(_digest(*_spelling(node), _whole(value)), None),)
-        return _cut(value, begin, end)
+        return dict(zip(roles, names))
 
     def _swap(self, node, value):
-        """The channels of a transposition; two swaps of the axes 1 and 2 cancel each other."""
+        """The meaning of a transposition; two swaps of the axes 1 and 2 cancel each other."""
         if node.op == "SwapAxis":
             axes = tuple(sorted((node.number("dim1", 0), node.number("dim2", 0))))
         else:
             axes = node.numbers("axes", ())[1:3]
+        inner = _meaning(value)
         if axes not in ((1, 2), (2, 1)) or node.op == "transpose" and axes == (1, 2):
-            return (Segment(_digest(*_spelling(node), _whole(value)), None),)
-        inner = _whole(value)
+            return _digest(*_spelling(node), inner)
         if inner in self._swapped:
-            return (Segment(self._swapped[inner], None),)
+            return self._swapped[inner]
         outer = _digest("swap", inner)
         self._swapped[outer] = inner
-        return (Segment(outer, None),)
+        return outer
+
+
+def _computed(node):
+    """What a layer computes of its input."""
+    if node.op == "BatchNorm":
+        return ("BatchNorm", node.number("axis", 1))
+    return (*_linear(node), node.width, node.flag("no_bias", False))
 
 
 def _linear(node):
@@ -182,8 +173,10 @@ def _spelling(node):
         return (node.attrs.get("act_type", node.op),)
     if node.op == "null":
         return ("variable",)
-    if node.op in _MULTIPLY:
+    if node.op in MULTIPLY:
         return ("product",)
+    if node.op in ADD:
+        return ("sum",)
     if node.op == "batch_dot":
         return ("dot", node.flag("transpose_a", False), node.flag("transpose_b", False))
     if node.op == "Pooling":
@@ -191,47 +184,21 @@ def _spelling(node):
     return (node.op, *sorted(node.attrs.items()))
 
 
-def _few(node, parts):
-    """The parts of a sum or concatenation, a tuple. Raises InputError where they are too many."""
-    if len(parts) > MAX_PARTS:
-        raise InputError(f"{node.name} has {len(parts)} parts, at most {MAX_PARTS} are read")
-    return tuple(parts)
-
-
 def _digest(*parts):
     """A meaning: the sha1 hex digest of what it is made of."""
     return sha1(repr(parts).encode()).hexdigest()
 
 
-def _whole(value):
-    """One meaning for all channels."""
-    meanings = [segment.meaning for segment in value]
-    return meanings[0] if len(meanings) == 1 else _digest("concat", *meanings)
+def _meaning(value):
+    """The meaning of a value of channels."""
+    segments = [_sum(segment.parts) for segment in value]
+    return segments[0] if len(segments) == 1 else _digest("concat", *segments)
 
 
-def _width(value):
-    """How many channels there are, None where that is not known."""
-    widths = [segment.width for segment in value]
-    return None if None in widths else sum(widths)
-
-
-def _ends(value):
-    """The channel behind each segment, counted from the first one's start."""
-    end, ends = 0, []
-    for segment in value:
-        end += segment.width
-        ends.append(end)
-    return ends
-
-
-def _cut(value, begin, end):
-    """The channels from `begin` to before `end`, all widths known."""
-    parts, start = [], 0
-    for segment in value:
-        low, high = max(begin - start, 0), min(end - start, segment.width)
-        if low < high:
-            whole = (low, high) == (0, segment.width)
-            meaning = segment.meaning if whole else _digest("slice", segment.meaning, low, high)
-            parts.append(Segment(meaning, high - low))
-        start += segment.width
-    return tuple(parts)
+def _sum(parts):
+    """The meaning of a sum of parts; that of a single whole one is its source's."""
+    terms = [
+        part.source if part.is_whole else _digest("slice", part.source, part.begin, part.end)
+        for part in parts
+    ]
+    return terms[0] if len(terms) == 1 else _digest("sum", *sorted(terms))

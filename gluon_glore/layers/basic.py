@@ -8,10 +8,8 @@ from mxnet import init
 from mxnet.gluon import HybridBlock, nn
 
 from ..plan.stages import Pool
-from ..plan.units import BATCH_NORM_EPS, Conv
+from ..plan.units import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM, Conv
 from .functional import flatten_locations, plain_copy, rectify
-
-BATCH_NORM_MOMENTUM = 0.9  # as in the authors' files
 
 CONVOLUTIONS = {2: nn.Conv2D, 3: nn.Conv3D}
 MAX_POOLS = {2: nn.MaxPool2D, 3: nn.MaxPool3D}
@@ -54,7 +52,16 @@ class Norm(HybridBlock):
     of several processes are computed so in training.
     """
 
-    def __init__(self, name, channels, axes=2, relu=True, zero_gamma=False, eps=BATCH_NORM_EPS):
+    def __init__(
+        self,
+        name,
+        channels,
+        axes=2,
+        relu=True,
+        zero_gamma=False,
+        eps=BATCH_NORM_EPS,
+        momentum=BATCH_NORM_MOMENTUM,
+    ):
         super().__init__(prefix=f"{name}__norm_")
         self._axes = axes
         self._relu = relu
@@ -62,7 +69,7 @@ class Norm(HybridBlock):
         # Not inside this block's name_scope(): names in the files have one level below the unit.
         self.norm = nn.BatchNorm(
             epsilon=eps,
-            momentum=BATCH_NORM_MOMENTUM,
+            momentum=momentum,
             in_channels=channels,
             gamma_initializer="zeros" if zero_gamma else "ones",
             prefix=f"{name}__bn_",
@@ -92,12 +99,25 @@ def is_frozen(norm):
     return norm._kwargs["use_global_stats"]
 
 
+def momenta(net):
+    """The momentum of each BatchNorm of a network, by the name of its running mean."""
+    found = {}
+
+    def note(block):
+        if isinstance(block, nn.BatchNorm):
+            found[block.running_mean.name] = block._kwargs["momentum"]
+
+    net.apply(note)
+    return found
+
+
 class PreActConv(HybridBlock):
     """BatchNorm, ReLU, convolution (He et al. 2016, https://arxiv.org/abs/1603.05027)."""
 
-    def __init__(self, conv: Conv, eps=BATCH_NORM_EPS):
+    def __init__(self, conv: Conv, eps=BATCH_NORM_EPS, momentum=BATCH_NORM_MOMENTUM):
         super().__init__(prefix=f"{conv.name}_")
-        self.norm = Norm(conv.name, conv.in_channels, axes=len(conv.kernel), eps=eps)
+        axes = len(conv.kernel)
+        self.norm = Norm(conv.name, conv.in_channels, axes, eps=eps, momentum=momentum)
         self.conv = convolution(conv)
 
     def hybrid_forward(self, F, x):

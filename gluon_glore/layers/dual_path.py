@@ -2,7 +2,7 @@
 
 from mxnet.gluon import HybridBlock, nn
 
-from ..plan.units import DualPathUnit
+from ..plan.units import DualPathUnit, norm_of
 from .basic import PreActConv
 from .functional import concat_channels, join_paths, split_channels
 
@@ -15,10 +15,10 @@ class DualPath(HybridBlock):
         self._residual = unit.residual
         with self.name_scope():
             projection = unit.projection
-            self.projection = PreActConv(projection, unit.eps) if projection else None
+            self.projection = PreActConv(projection, **norm_of(unit)) if projection else None
             self.body = nn.HybridSequential(prefix="body_")
             for conv in unit.convs:
-                self.body.add(PreActConv(conv, unit.eps))
+                self.body.add(PreActConv(conv, **norm_of(unit)))
 
     def hybrid_forward(self, F, x):
         """The paths' channels grow: `(B, R + D, *space) -> (B, R + D + G, *space')`."""

@@ -6,7 +6,7 @@ CVPR 2017 (https://arxiv.org/abs/1612.01105), section 3.3. `plan/head.py` has th
 
 from mxnet.gluon import HybridBlock, nn
 
-from ..plan.units import ConvUnit
+from ..plan.units import ConvUnit, norm_of
 from .basic import Norm, convolution
 from .functional import upsample
 
@@ -17,7 +17,7 @@ class ConvNorm(HybridBlock):
     def __init__(self, unit: ConvUnit):
         super().__init__(prefix=f"{unit.name}_")
         self.conv = convolution(unit.conv)
-        self.norm = Norm(unit.name, unit.out_channels, eps=unit.eps)
+        self.norm = Norm(unit.name, unit.out_channels, **norm_of(unit))
 
     def hybrid_forward(self, F, x):
         """`(B, C, H, W) -> (B, C', H, W)`."""
@@ -35,8 +35,8 @@ class AuxiliaryHead(nn.HybridSequential):
     def __init__(self, spec, classes):
         super().__init__(prefix="")
         channels = spec.stage_channels(spec.head.auxiliary)
-        unit = spec.head.auxiliary_unit(channels, spec.eps)
-        self.add(Norm("auxiliary", channels, eps=spec.eps), ConvNorm(unit))
+        unit = spec.head.auxiliary_unit(channels, norm_of(spec))
+        self.add(Norm("auxiliary", channels, **norm_of(spec)), ConvNorm(unit))
         if spec.dropout:
             self.add(nn.Dropout(spec.dropout, prefix="auxiliary_dropout_"))
         self.add(pixel_classifier("auxiliary_classifier", unit.out_channels, classes))

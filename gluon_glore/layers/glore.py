@@ -8,7 +8,7 @@ import functools
 
 from mxnet.gluon import HybridBlock, nn
 
-from ..plan.units import BATCH_NORM_EPS, GloReUnit
+from ..plan.units import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM, GloReUnit, norm_of
 from .basic import Norm, PreActConv, UnitBlock, convolution
 from .functional import (
     broadcast_back,
@@ -80,7 +80,7 @@ class GloRe(UnitBlock):
     zero_gamma : start as the identity; False starts the last gamma at one ("post" only).
     residual : channels of the residual path of a dual-path network, whose two paths are extended by
         a convolution each ("pre" only); 0 for other networks.
-    eps : BatchNorm's.
+    eps, momentum : BatchNorm's.
     prefix : prefix of the parameters, as "conv4_B03_extra_".
 
     Raises InputError naming the field that is out of range.
@@ -100,6 +100,7 @@ class GloRe(UnitBlock):
         zero_gamma=True,
         residual=0,
         eps=BATCH_NORM_EPS,
+        momentum=BATCH_NORM_MOMENTUM,
         prefix=None,
     ):
         super().__init__(prefix=prefix)
@@ -117,13 +118,14 @@ class GloRe(UnitBlock):
             zero_gamma,
             residual=residual,
             eps=eps,
+            momentum=momentum,
         )
         self._build(unit)
 
     def _build(self, unit):
         self._unit = unit
         post = unit.arrangement == "post"
-        conv = convolution if post else functools.partial(PreActConv, eps=unit.eps)
+        conv = convolution if post else functools.partial(PreActConv, **norm_of(unit))
         with self.name_scope():
             self.state = conv(unit.state)
             self.projection = conv(unit.projection)
@@ -141,7 +143,7 @@ class GloRe(UnitBlock):
                     unit.in_channels,
                     relu=False,
                     zero_gamma=unit.zero_gamma,
-                    eps=unit.eps,
+                    **norm_of(unit),
                 )
 
     def hybrid_forward(self, F, x):

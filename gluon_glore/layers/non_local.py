@@ -1,6 +1,6 @@
 """The non-local block (Wang et al., CVPR 2018, https://arxiv.org/abs/1711.07971), the baseline."""
 
-from ..plan.units import BATCH_NORM_EPS, NonLocalUnit
+from ..plan.units import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM, NonLocalUnit, norm_of
 from .basic import Norm, UnitBlock, convolution
 from .functional import attend, flatten_locations, pool_locations, restore_locations
 
@@ -17,7 +17,7 @@ class NonLocal(UnitBlock):
     ndim : spatial dimensions of the input, 1, 2 or 3 (time first).
     subsample : max-pool the input of keys and values over that many pixels a spatial dimension.
     zero_gamma : start as the identity; False starts BatchNorm's gamma at one.
-    eps : BatchNorm's.
+    eps, momentum : BatchNorm's.
     prefix : prefix of the parameters, as "conv4_B03_extra_".
 
     Raises InputError naming the field that is out of range.
@@ -31,11 +31,19 @@ class NonLocal(UnitBlock):
         subsample=1,
         zero_gamma=True,
         eps=BATCH_NORM_EPS,
+        momentum=BATCH_NORM_MOMENTUM,
         prefix=None,
     ):
         super().__init__(prefix=prefix)
         unit = NonLocalUnit(
-            self.name, in_channels, mid_channels, ndim, subsample, zero_gamma, eps=eps
+            self.name,
+            in_channels,
+            mid_channels,
+            ndim,
+            subsample,
+            zero_gamma,
+            eps=eps,
+            momentum=momentum,
         )
         self._build(unit)
 
@@ -51,7 +59,7 @@ class NonLocal(UnitBlock):
                 unit.in_channels,
                 relu=False,
                 zero_gamma=unit.zero_gamma,
-                eps=unit.eps,
+                **norm_of(unit),
             )
 
     def hybrid_forward(self, F, x):

@@ -6,8 +6,8 @@ He et al., ECCV 2016 (https://arxiv.org/abs/1603.05027); groups after Xie et al.
 
 from mxnet.gluon import HybridBlock, nn
 
-from ..plan.units import ResidualUnit
-from .basic import PreActConv
+from ..plan.units import ResidualUnit, norm_of
+from .basic import Norm, PreActConv, convolution
 from .squeeze_excite import ChannelAttention
 
 
@@ -16,17 +16,28 @@ class Residual(HybridBlock):
 
     def __init__(self, unit: ResidualUnit):
         super().__init__(prefix=f"{unit.name}_")
+        first, *others = unit.convs
         with self.name_scope():
+            self.norm = None
+            if unit.shared_norm:
+                self.norm = Norm(first.name, first.in_channels, len(first.kernel), **norm_of(unit))
             self.body = nn.HybridSequential(prefix="body_")
-            for conv in unit.convs:
-                self.body.add(PreActConv(conv, unit.eps))
+            self.body.add(self._conv(first, unit))
+            for conv in others:
+                self.body.add(PreActConv(conv, **norm_of(unit)))
             attention = unit.squeeze_excite
             if attention:
                 self.body.add(ChannelAttention(attention))
             shortcut = unit.shortcut
-            self.shortcut = PreActConv(shortcut, unit.eps) if shortcut else None
+            self.shortcut = self._conv(shortcut, unit) if shortcut else None
+
+    @staticmethod
+    def _conv(conv, unit):
+        """A convolution that reads the unit's input, behind its own BatchNorm or a shared one."""
+        return convolution(conv) if unit.shared_norm else PreActConv(conv, **norm_of(unit))
 
     def hybrid_forward(self, F, x):
         """`(B, C, *space) -> (B, C', *space')`."""
-        shortcut = x if self.shortcut is None else self.shortcut(x)
-        return self.body(x) + shortcut
+        read = x if self.norm is None else self.norm(x)
+        shortcut = x if self.shortcut is None else self.shortcut(read)
+        return self.body(read) + shortcut

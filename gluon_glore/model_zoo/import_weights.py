@@ -17,6 +17,7 @@ from ..convert.mxnet_release import read_release
 from ..convert.pytorch import read_pytorch
 from ..convert.tar_members import BZIP2, GZIP, XZ
 from ..data.image import Preprocess
+from ..data.pixels import HOW
 from ..networks.network import Network
 from ..networks.paper import list_models
 from ..networks.registry import get_spec
@@ -42,15 +43,17 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
     (default: the registered one of the same layers, or of the same units elsewhere or with another
     BatchNorm eps) is what the entry is called. `card` says where the file is from (default: what
     the catalogue says of a file so called with that network), `preprocess` how its input is made (a
-    `Preprocess` or `Pixels`; default: the authors' way). With `compare` the released symbol itself
-    runs once on MXNet's plain operators, and the logits must agree. Raises InputError where the
-    file is damaged or hostile, or of no network here, naming the parameters that have no
-    counterpart.
+    `Preprocess` or `Pixels`; default: the authors' way, for networks of their layers). With
+    `compare` the released symbol itself runs once on MXNet's plain operators, and the logits must
+    agree. Raises InputError where the file is damaged or hostile, or of no network here, naming the
+    parameters that have no counterpart, or where nobody says its pixels.
     """
     path = Path(path)
     with tempfile.TemporaryDirectory() as temporary, _as_of(path, temporary):
         release = _release_files(path, temporary)
         found = read_release(*release) if release else read_pytorch(path)
+        if preprocess is None:
+            _refuse_unknown_pixels(found.spec, path)
         name = _check_name(name, found.spec, path) if name else find_name(found.spec)
         spec = _named(found, name)
         card = card or _known_card(path, name)
@@ -96,6 +99,17 @@ def _as_of(path, temporary):
         raise InputError(str(error) if inside == str(error) else f"{path}: {inside}") from None
 
 
+def _refuse_unknown_pixels(spec, path):
+    """Raise InputError where a network is not of the authors' layers, so its pixels are not theirs.
+
+    Theirs have a BatchNorm of its own before every convolution, and none of the pixels.
+    """
+    if spec.stem.norm_input or spec.shared_norm:
+        raise InputError(
+            f"{path}: not a network of the release, and no file says its pixels: {HOW}"
+        )
+
+
 def _preprocess(spec):
     """The authors' way from pictures to the input; other than RGB ones are taken as they are."""
     size = spec.input_size[-2:]
@@ -133,7 +147,7 @@ def _release_files(path, temporary):
 def find_name(spec):
     """The registered name of a spec: of the same layers, else of as many units at other places.
 
-    BatchNorm's eps may differ. Raises InputError where no name fits.
+    BatchNorm's eps and momentum may differ. Raises InputError where no name fits.
     """
     like = {name: get_spec(name) for name in list_models()}
     for alike in (_layers, _outline):
@@ -155,10 +169,10 @@ def _check_name(name, spec, path):
 
 
 def _layers(spec):
-    """All that a spec's layers are, but for BatchNorm's eps: to be compared."""
-    spec = dataclasses.replace(spec, eps=0.0)
+    """All that a spec's layers are, but for BatchNorm's eps and momentum: to be compared."""
+    spec = dataclasses.replace(spec, eps=0.0, momentum=0.0)
     layers = (*spec.plan(), *spec.head_plan())
-    return spec.in_channels, spec.stem_conv, spec.stem_pool, layers
+    return spec.in_channels, spec.stem.norm_input, spec.stem_conv, spec.stem_pool, layers
 
 
 def _outline(spec):

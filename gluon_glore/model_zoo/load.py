@@ -124,7 +124,7 @@ def _full_names(arrays, spec):
 
 
 def found_spec(name, found):
-    """The spec of the network `name`, with the units and BatchNorm eps of the weights found for it.
+    """The spec of the network `name`, with the units, BatchNorm eps and momentum of its weights.
 
     Raises InputError where the weights are another network's, 2-D ones for a 3-D network excepted.
     """
@@ -208,8 +208,8 @@ def _manifest_without(spec, params, preprocess):
 def _body(spec):
     """The layers that weights called as a registered network must share with it.
 
-    Extra units, auxiliary heads and BatchNorm's eps may differ.
+    Extra units, auxiliary heads, BatchNorm's eps and momentum may differ.
     """
     head = spec.head and replace(spec.head, units=0, auxiliary=0)
-    spec = replace(spec, extras=(), eps=0.0, head=head)
+    spec = replace(spec, extras=(), eps=0.0, momentum=0.0, head=head)
     return (*spec.plan(), *spec.head_plan())

@@ -11,6 +11,7 @@ def readme(manifest) -> str:
         ("classes", str(len(manifest.class_names))),
         ("extra units", spec.placement),
         ("BatchNorm eps", f"{spec.eps:g}"),
+        ("BatchNorm momentum", f"{spec.momentum:g}"),
         ("origin", card.origin),
         ("source", card.source),
         ("sha256 of the source", card.source_sha256 or "-"),

@@ -129,6 +129,20 @@ def last_layer(nodes) -> Optional[Node]:
     return next((node for node in reversed(nodes) if node.op in WIDTHS), None)
 
 
+def first_convolution(nodes) -> Optional[Node]:
+    """The first convolution, which reads the data: the stem. None where there is none."""
+    return next((node for node in nodes if node.op == "Convolution"), None)
+
+
+def data_name(nodes) -> Optional[str]:
+    """The name of the variable with the pixels: what the first layer reads. None without one."""
+    layers = (node for node in nodes if node.op in PARAMETERS and node.inputs)
+    node = next(layers, None)
+    while node is not None and node.inputs:
+        node = nodes[node.inputs[0]]
+    return node and node.name
+
+
 def pool_window(node) -> tuple:
     """What a location of a pool's output is made of: (kernel, stride, pad, rounding convention).
 

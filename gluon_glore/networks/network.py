@@ -12,7 +12,8 @@ from ..layers.functional import flatten_locations, upsample
 from ..layers.glore import GloRe
 from ..layers.non_local import NonLocal
 from ..layers.residual import Residual
-from ..plan.spec import NetSpec
+from ..plan.spec import INPUT_NORM, NetSpec
+from ..plan.units import norm_of
 from ..utils.errors import InputError
 
 BLOCKS = {
@@ -54,14 +55,17 @@ class Network(HybridBlock):
         self.preprocess = None
         _, stem_norm, tail, classifier = spec.names
         self.features = nn.HybridSequential(prefix="")
+        if spec.stem.norm_input:
+            pixels = Norm(INPUT_NORM, spec.in_channels, spec.axes, relu=False, **norm_of(spec))
+            self.features.add(pixels)
         self.features.add(convolution(spec.stem_conv))
-        self.features.add(Norm(stem_norm, spec.stem.channels, spec.axes, eps=spec.eps))
+        self.features.add(Norm(stem_norm, spec.stem.channels, spec.axes, **norm_of(spec)))
         if spec.stem_pool:
             self.features.add(max_pool(spec.stem_pool, "pool1"))
         self.first_unit = len(self.features)  # place of the plan's first unit in `features`
         for unit in spec.plan():
             self.features.add(make_unit(unit))
-        self.features.add(Norm(tail, spec.feature_channels, spec.axes, eps=spec.eps))
+        self.features.add(Norm(tail, spec.feature_channels, spec.axes, **norm_of(spec)))
         for unit in spec.head_plan():
             self.features.add(make_unit(unit))
         if not spec.head:

@@ -15,6 +15,8 @@ from .registry import get_spec, list_models, register_model
 
 __all__ = ["get_spec", "list_models"]
 
+# BatchNorm's in the authors' ResNets, as public copies of their symbols have it; not in their DPNs.
+MOMENTUM = 0.92
 STRIDES = (1, 2, 2, 2)
 WIDTHS = (256, 512, 1024, 2048)
 # Where the authors' networks have two units in Res3 and three in Res4, by their depth.
@@ -24,14 +26,14 @@ PLACES_101 = {"res3": (1, 3), "res4": (6, 12, 18)}
 
 def _resnet(*blocks, **options) -> NetSpec:
     """A ResNet of so many residual units in Res2 to Res5."""
-    return NetSpec(stages=tuple(map(Stage, blocks, WIDTHS, STRIDES)), **options)
+    return NetSpec(stages=tuple(map(Stage, blocks, WIDTHS, STRIDES)), momentum=MOMENTUM, **options)
 
 
 def _resnext(*blocks, groups, width) -> NetSpec:
     """A ResNeXt of so many residual units a stage, with `groups` of `width` channels in Res2."""
     mids = (groups * width * 2**i for i in range(4))
     rows = zip(blocks, WIDTHS, STRIDES, mids)
-    return NetSpec(stages=tuple(Stage(*row, groups=groups) for row in rows))
+    return NetSpec(stages=tuple(Stage(*row, groups=groups) for row in rows), momentum=MOMENTUM)
 
 
 def _dpn(*blocks, width, groups, growth, stem) -> NetSpec:
@@ -45,7 +47,7 @@ def _dpn(*blocks, width, groups, growth, stem) -> NetSpec:
 def resnet18():
     """ResNet-18, pre-activation (He et al. 2016)."""
     stages = tuple(map(Stage, (2,) * 4, (64, 128, 256, 512), STRIDES))
-    return NetSpec(stages=stages, bottleneck=False)
+    return NetSpec(stages=stages, bottleneck=False, momentum=MOMENTUM)
 
 
 @register_model
@@ -203,6 +205,7 @@ def _video(*blocks) -> NetSpec:
         input_size=(8, 224, 224),
         dropout=0.5,
         classes=400,
+        momentum=MOMENTUM,
     )
 
 

@@ -39,9 +39,12 @@ class FCNHead:
                     f"head: {field} must be at least {least}, given {getattr(self, field)}"
                 )
 
-    def plan(self, in_channels, eps) -> Iterator[Union[ConvUnit, GloReUnit]]:
-        """Yield the units between the features `(B, in_channels, H, W)` and the classifier."""
-        yield ConvUnit(make_conv("head_conv1", in_channels, self.channels, 3), eps)
+    def plan(self, in_channels, norm) -> Iterator[Union[ConvUnit, GloReUnit]]:
+        """Yield the units between the features `(B, in_channels, H, W)` and the classifier.
+
+        `norm` has BatchNorm's options, as `units.norm_of` gives them.
+        """
+        yield ConvUnit(make_conv("head_conv1", in_channels, self.channels, 3), **norm)
         for number in range(1, self.units + 1):
             yield GloReUnit(
                 f"head_extra{number}",
@@ -49,13 +52,14 @@ class FCNHead:
                 self.mid_channels,
                 arrangement="post",
                 normalize=True,
-                eps=eps,
+                **norm,
             )
-        yield ConvUnit(make_conv("head_conv2", self.channels, self.channels, 3), eps)
+        yield ConvUnit(make_conv("head_conv2", self.channels, self.channels, 3), **norm)
 
-    def auxiliary_unit(self, in_channels, eps) -> ConvUnit:
+    def auxiliary_unit(self, in_channels, norm) -> ConvUnit:
         """The convolution from a stage's `in_channels` to the auxiliary classifier."""
-        return ConvUnit(make_conv("auxiliary_conv1", in_channels, max(1, in_channels // 4), 3), eps)
+        conv = make_conv("auxiliary_conv1", in_channels, max(1, in_channels // 4), 3)
+        return ConvUnit(conv, **norm)
 
 
 def as_fcn(

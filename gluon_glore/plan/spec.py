@@ -16,6 +16,7 @@ from .head import FCNHead
 from .stages import PerAxis, Placement, Pool, Stage, Stem
 from .units import (
     BATCH_NORM_EPS,
+    BATCH_NORM_MOMENTUM,
     EXTRA_UNITS,
     Conv,
     DualPathUnit,
@@ -25,6 +26,7 @@ from .units import (
     ResidualUnit,
     SqueezeExcite,
     make_conv,
+    norm_of,
     per_axis,
 )
 
@@ -33,6 +35,7 @@ NAMES = {
     "resnet": ("conv1", "conv1", "tail", "classifier"),
     "dpn": ("conv1_x_1", "conv1_x_1__relu-sp", "conv5_x_x__relu-sp", "fc6"),
 }
+INPUT_NORM = "input"  # name of the BatchNorm of the pixels, in no released file
 # The inner width of an extra unit is that of its stage divided by this: 128 and 256 nodes at Res3
 # and Res4 of a bottleneck network (paper, section 4.1), and half for the non-local block (Wang et
 # al. 2018).
@@ -45,10 +48,12 @@ class NetSpec:
 
     `stages[0]` is Res2. `family` is "resnet" or "dpn". `bottleneck` picks 1x1-3x3-1x1 units (with
     the stride on the 3x3) over 3x3-3x3 ones; `squeeze_excite` is the reduction of channel
-    attention, 0 for none. Inputs are `(B, in_channels, *input_size)` pixels. `dropout` is the share
-    of features dropped before the classifier, `classes` their default number, `eps` is BatchNorm's.
-    With a `head` the network labels every pixel (see `head.as_fcn`), without one it classifies the
-    picture. `source` says where the row is from; the registry fills in `name` and `source`.
+    attention, 0 for none. With `shared_norm` a unit's shortcut reads what its first convolution
+    reads (see `ResidualUnit`). Inputs are `(B, in_channels, *input_size)` pixels. `dropout` is the
+    share of features dropped before the classifier, `classes` their default number. `eps` is
+    BatchNorm's, `momentum` the share of its running statistics that a step keeps. With a `head` the
+    network labels every pixel (see `head.as_fcn`), without one it classifies the picture. `source`
+    says where the row is from; the registry fills in `name` and `source`.
     """
 
     stages: Tuple[Stage, ...]
@@ -56,12 +61,14 @@ class NetSpec:
     family: str = "resnet"
     bottleneck: bool = True
     squeeze_excite: int = 0
+    shared_norm: bool = False
     extras: Tuple[Placement, ...] = ()
     in_channels: int = 3
     input_size: Tuple[int, ...] = (224, 224)
     dropout: float = 0.0
     classes: int = 1000
     eps: float = BATCH_NORM_EPS
+    momentum: float = BATCH_NORM_MOMENTUM
     head: Union[FCNHead, None] = None
     name: str = ""
     source: str = ""
@@ -73,6 +80,10 @@ class NetSpec:
             raise InputError(f"family must be one of {sorted(NAMES)}, given {self.family!r}")
         if len(self.input_size) not in (1, 2, 3):
             raise InputError(f"input_size must have 1 to 3 entries, given {self.input_size}")
+        if not 0 <= self.momentum < 1:
+            raise InputError(f"momentum must be from 0 to below 1, given {self.momentum}")
+        if self.shared_norm and self.family != "resnet":
+            raise InputError(f"shared_norm is of residual units, given family {self.family!r}")
         self._check_extras()
         self._check_temporal()
         self._check_dilations()
@@ -212,7 +223,9 @@ class NetSpec:
 
     def head_plan(self) -> Iterator[PlanUnit]:
         """Yield every unit between tail and classifier, in order; none without a `head`."""
-        return iter(()) if self.head is None else self.head.plan(self.feature_channels, self.eps)
+        return (
+            iter(()) if self.head is None else self.head.plan(self.feature_channels, norm_of(self))
+        )
 
     def plan(self) -> Iterator[PlanUnit]:
         """Yield every unit between stem and tail, in order, with its full name."""
@@ -267,7 +280,14 @@ class NetSpec:
         attention = None
         if self.squeeze_excite:
             attention = SqueezeExcite(out, out // self.squeeze_excite, self.axes)
-        return ResidualUnit(f"conv{number}_B{block:02d}", convs, shortcut, attention, self.eps)
+        return ResidualUnit(
+            f"conv{number}_B{block:02d}",
+            convs,
+            shortcut,
+            attention,
+            self.shared_norm,
+            **norm_of(self),
+        )
 
     def _dual_path(self, number, stage, block, in_channels) -> DualPathUnit:
         """Dual-path unit `block` (from 1) of stage `number` (from 2)."""
@@ -286,7 +306,9 @@ class NetSpec:
                 stride,
                 self.ndim,
             )
-        return DualPathUnit(f"conv{number}_x__{block}", residual, convs, projection, self.eps)
+        return DualPathUnit(
+            f"conv{number}_x__{block}", residual, convs, projection, **norm_of(self)
+        )
 
     def _extra(self, extra, after, channels, stage) -> Union[GloReUnit, NonLocalUnit]:
         """The unit of a `Placement`, behind the unit called `after`, which has `channels`."""
@@ -297,9 +319,10 @@ class NetSpec:
             paths = {"in_channels": channels, "residual": width}
         else:  # of dual paths the unit reads and returns the residual one
             paths = {"in_channels": width, "passing": channels - width}
-        unit = EXTRA_UNITS[extra.kind](
-            f"{after}_extra", ndim=self.ndim, eps=self.eps, **paths, **options
-        )
+        row = EXTRA_UNITS[extra.kind]
+        fields = {field.name for field in dataclasses.fields(row)}
+        norm = {key: value for key, value in norm_of(self).items() if key in fields}
+        unit = row(f"{after}_extra", ndim=self.ndim, **paths, **norm, **options)
         if extra.kind == "glore" and "extend_first" not in options:
             unit = unit.ordered_for(self.locations(extra.stage))
         return unit
@@ -314,7 +337,7 @@ class NetSpec:
         """
         _check_kind(kind)
         known = {f.name for f in dataclasses.fields(EXTRA_UNITS[kind])}
-        allowed = known - {"name", "in_channels", "ndim", "passing", "residual", "eps"}
+        allowed = known - {"name", "in_channels", "ndim", "passing", "residual", "eps", "momentum"}
         if kind == "glore" and self.family == "dpn":
             allowed.add("both_paths")
         allowed = sorted(allowed)

@@ -22,12 +22,15 @@ class Stem:
     """The first convolution of a network, and a max pool of kernel `pool` behind it (0: none).
 
     A number stands for all axes. The pool has stride 2 on every axis where its kernel is above 1.
+    With `norm_input` a BatchNorm of the pixels stands before the convolution, as in MXNet's and
+    GluonCV's pre-activation ResNets.
     """
 
     channels: int = 64
     kernel: PerAxis = 7
     stride: PerAxis = 2
     pool: PerAxis = 3
+    norm_input: bool = False
 
 
 @dataclass(frozen=True)

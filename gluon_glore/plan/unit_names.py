@@ -1,5 +1,6 @@
 """Which unit of a network an operator or parameter belongs to, found by its name."""
 
+from .spec import INPUT_NORM
 from .units import EXTRA_UNITS
 
 STEM, HEAD = "stem", "head"
@@ -14,10 +15,11 @@ class UnitNames:
 
     def __init__(self, spec):
         stem, stem_norm, tail, classifier = spec.names
+        self._owners = {INPUT_NORM: STEM} if spec.stem.norm_input else {}
         units = [unit.name for unit in spec.plan()]
         units += [unit.name for unit in spec.head_plan() if unit.kind in EXTRA_UNITS]
         self._all = (STEM, *units, HEAD)
-        self._owners = {stem: STEM, stem_norm: STEM, tail: HEAD, classifier: HEAD}
+        self._owners.update({stem: STEM, stem_norm: STEM, tail: HEAD, classifier: HEAD})
         self._owners.update(dict.fromkeys(HEADS, HEAD))
         self._owners.update(zip(units, units))
 

@@ -13,6 +13,12 @@ from ..utils.errors import InputError
 
 ARRANGEMENTS = ("pre", "post")
 BATCH_NORM_EPS = 1e-4  # of the authors' PyTorch files; released MXNet files may have another
+BATCH_NORM_MOMENTUM = 0.9  # MXNet's own, and that of the authors' dual-path networks
+
+
+def norm_of(row):
+    """BatchNorm's options of a `NetSpec` or a unit: `{"eps": ..., "momentum": ...}`."""
+    return {"eps": row.eps, "momentum": row.momentum}
 
 
 @dataclass(frozen=True)
@@ -97,8 +103,10 @@ class SqueezeExcite:
 class ResidualUnit:
     """Pre-activation residual unit: x + convs(x), each convolution behind BatchNorm and ReLU.
 
-    `shortcut` is the projection of x where the size or width changes (He et al. 2016, v2);
-    `squeeze_excite` scales the channels behind the last convolution. `eps` is BatchNorm's.
+    `shortcut` is the projection of x where the size or width changes (He et al. 2016, v2). With
+    `shared_norm` it reads what the first convolution reads, behind the one BatchNorm of both;
+    `squeeze_excite` scales the channels behind the last convolution. `eps` and `momentum` are
+    BatchNorm's, here and in the other units.
     """
 
     kind: ClassVar[str] = "residual"
@@ -106,7 +114,9 @@ class ResidualUnit:
     convs: Tuple[Conv, ...]
     shortcut: Union[Conv, None] = None
     squeeze_excite: Union[SqueezeExcite, None] = None
+    shared_norm: bool = False
     eps: float = BATCH_NORM_EPS
+    momentum: float = BATCH_NORM_MOMENTUM
 
     @property
     def in_channels(self) -> int:
@@ -125,8 +135,7 @@ class DualPathUnit:
 
     The first `residual` channels of input and output are the residual path, the others the dense
     one. The last convolution computes what is added to the first and appended to the second.
-    `projection`, in the first unit of a stage, makes both paths anew from the input. `eps` is
-    BatchNorm's.
+    `projection`, in the first unit of a stage, makes both paths anew from the input.
     """
 
     kind: ClassVar[str] = "dual_path"
@@ -135,6 +144,7 @@ class DualPathUnit:
     convs: Tuple[Conv, ...]
     projection: Union[Conv, None] = None
     eps: float = BATCH_NORM_EPS
+    momentum: float = BATCH_NORM_MOMENTUM
 
     @property
     def in_channels(self) -> int:
@@ -152,12 +162,13 @@ class DualPathUnit:
 class ConvUnit:
     """A convolution, then BatchNorm and ReLU: the layers of heads for segmentation.
 
-    Its parameters are `<name>__{conv,bn}_*`. `eps` is BatchNorm's.
+    Its parameters are `<name>__{conv,bn}_*`.
     """
 
     kind: ClassVar[str] = "conv"
     conv: Conv
     eps: float = BATCH_NORM_EPS
+    momentum: float = BATCH_NORM_MOMENTUM
 
     @property
     def name(self) -> str:
@@ -206,7 +217,7 @@ class GloReUnit:
     - `residual` ("pre" only) is for a unit that reads both paths of a dual-path network: one
       convolution extends to the first `residual` channels, another to the others, as in the
       released dual-path networks.
-    - `eps` is BatchNorm's.
+    - `eps` and `momentum` are BatchNorm's.
 
     Raises InputError on an impossible value.
     """
@@ -226,6 +237,7 @@ class GloReUnit:
     passing: int = 0
     residual: int = 0
     eps: float = BATCH_NORM_EPS
+    momentum: float = BATCH_NORM_MOMENTUM
 
     def __post_init__(self):
         _check_least_one(self, "in_channels", "mid_channels", "graph_layers", "pool_stride")
@@ -342,8 +354,8 @@ class NonLocalUnit:
     `mid_channels` is its inner width, by default half the input's. Its convolutions have biases,
     and BatchNorm with zero-initialised gamma stands behind the last one. `subsample` > 1 max-pools
     the input of keys and values over that many pixels a spatial dimension, not over time (their
-    section 3.3). `zero_gamma`, `passing` and `eps` are as in `GloReUnit`. Raises InputError on an
-    impossible value.
+    section 3.3). `zero_gamma`, `passing`, `eps` and `momentum` are as in `GloReUnit`. Raises
+    InputError on an impossible value.
     """
 
     kind: ClassVar[str] = "nonlocal"
@@ -355,6 +367,7 @@ class NonLocalUnit:
     zero_gamma: bool = True
     passing: int = 0
     eps: float = BATCH_NORM_EPS
+    momentum: float = BATCH_NORM_MOMENTUM
 
     def __post_init__(self):
         _check_least_one(self, "in_channels", "mid_channels", "subsample")

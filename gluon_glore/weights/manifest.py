@@ -20,6 +20,7 @@ from ..data.image import Preprocess
 from ..networks.paper import get_spec, list_models
 from ..plan.fields import spec_from_fields, spec_to_fields
 from ..plan.spec import NetSpec
+from ..plan.units import BATCH_NORM_MOMENTUM
 from ..utils.errors import InputError
 from ..utils.files import sha256, write_text
 from ..utils.version import __version__
@@ -81,8 +82,9 @@ def write_manifest(folder, manifest, files):
         "sha256": {name: sha256(Path(folder) / name) for name in files},
         "versions": {"gluon_glore": __version__, **_versions()},
     }
-    if manifest.spec:
-        fields["network"] = spec_to_fields(manifest.spec)
+    spec = manifest.spec or _told_apart(manifest.model)
+    if spec:
+        fields["network"] = spec_to_fields(spec)
     if manifest.clip:
         fields["clip"] = dataclasses.asdict(manifest.clip)
     if manifest.card:
@@ -137,7 +139,7 @@ def parse_manifest(path) -> Manifest:
             int(fields.get("step", 0)),
             dict(fields.get("order", {})),
             fields.get("score", fields.get("top1")),  # as older versions called it
-            spec_from_fields(fields["network"], model) if "network" in fields else None,
+            _spec_in(fields, model),
             read_card(fields["card"]) if "card" in fields else None,
             read_deployment(fields["input"], fields["deployment"])
             if "deployment" in fields
@@ -150,6 +152,24 @@ def parse_manifest(path) -> Manifest:
         raise InputError(f"{path}: {error}") from None
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError):
         raise InputError(f"{path}: damaged manifest") from None
+
+
+def _told_apart(model) -> Optional[NetSpec]:
+    """The registered network `model` where files without a spec are read as another, else None."""
+    spec = get_spec(model) if model in list_models() else None
+    return spec if spec and spec.momentum != BATCH_NORM_MOMENTUM else None
+
+
+def _spec_in(fields, model) -> Optional[NetSpec]:
+    """The spec in a manifest's fields; None where it is the registered network `model`.
+
+    Without one they were written before BatchNorm's momentum was a field, when all networks had
+    MXNet's, or they are of a network that has it today.
+    """
+    if "network" in fields:
+        return spec_from_fields(fields["network"], model)
+    spec = _told_apart(model)
+    return spec and dataclasses.replace(spec, momentum=BATCH_NORM_MOMENTUM)
 
 
 def params_of(folder, manifest) -> Path:

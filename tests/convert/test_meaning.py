@@ -156,6 +156,28 @@ def test_two_norms_of_one_tensor_are_told_apart_by_what_reads_them(data):
     assert set(ours) == set(theirs) and ours != theirs
 
 
+def uses(symbol):
+    """{name of a layer: what is made of it}."""
+    alike = Meaning(nodes_of(symbol)).layers.values()
+    return {layer.node.name: layer.use for layers in alike for layer in layers}
+
+
+def test_layers_of_one_meaning_are_told_apart_by_the_side_of_a_product_that_they_are(data):
+    def attention(first, second):
+        q, k, v = (conv(data, name=name) for name in (first, second, "v"))
+        weights = mx.sym.softmax(mx.sym.batch_dot(q, k, transpose_a=True), axis=2)
+        return ending(mx.sym.batch_dot(v, weights, transpose_b=True))
+
+    ours, theirs = uses(attention("a", "b")), uses(attention("b", "a"))
+    assert len(set(ours.values())) == 4
+    assert (ours["a"], ours["b"]) == (theirs["b"], theirs["a"]) and ours["v"] == theirs["v"]
+
+
+def test_layers_of_which_the_same_is_made_have_one_use(data):
+    twins = uses(ending(conv(data, name="a") + conv(data, name="b")))
+    assert twins["a"] == twins["b"] != twins["last"]
+
+
 @pytest.mark.parametrize("op", ["elemwise_add", "Concat"])
 def test_sums_that_double_again_and_again_are_refused(op):
     nodes = [

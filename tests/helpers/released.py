@@ -1,5 +1,7 @@
 """Networks spelled as in the authors' released MXNet files, for the tests of what reads those.
 
+`SPELLINGS` has the same files under other names, and in another order.
+
 Convolutions of graphs are one-dimensional, dual paths are lists of two, the last pool's kernel is
 its map's size. Such symbols run on MXNet's plain operators alone: `logits_of` runs them in a
 process of its own.
@@ -8,6 +10,7 @@ process of its own.
 import dataclasses
 import json
 import os
+import random
 import subprocess
 import sys
 import tarfile
@@ -24,11 +27,15 @@ from tests.helpers.places import ROOT
 
 
 class Speller:
-    """Spells a spec; `eps(name)` is that of a BatchNorm, `pointwise` makes dense layers 1x1."""
+    """Spells a spec; `pointwise` makes dense layers 1x1.
 
-    def __init__(self, spec, eps=None, pointwise=False):
+    `eps(name)` and `momentum(name)` are those of a BatchNorm.
+    """
+
+    def __init__(self, spec, eps=None, momentum=None, pointwise=False):
         self.spec = spec
         self.eps = eps or (lambda name: spec.eps)
+        self.momentum = momentum or (lambda name: 0.9)
         self.pointwise = pointwise
 
     def symbol(self):
@@ -47,7 +54,7 @@ class Speller:
         return mx.sym.SoftmaxOutput(mx.sym.Flatten(x) if self.pointwise else x, name="softmax")
 
     def norm(self, x, name):
-        options = {"fix_gamma": False, "momentum": 0.9, "eps": self.eps(name)}
+        options = {"fix_gamma": False, "momentum": self.momentum(name), "eps": self.eps(name)}
         x = mx.sym.BatchNorm(x, name=f"{name}__bn", **options)
         return mx.sym.Activation(x, act_type="relu", name=f"{name}__ac")
 
@@ -208,3 +215,73 @@ def aged(text):
     heads = [[places[head[0]], head[1]] for head in graph["heads"]]
     arguments = [place for place, node in enumerate(kept) if node["op"] == "null"]
     return json.dumps({"nodes": kept, "arg_nodes": arguments, "heads": heads})
+
+
+def numbered(symbol, spec):
+    """Arrays of a symbol's shapes that take no memory: the first has ones, the next twos."""
+    shapes, _, statistics = symbol.infer_shape(data=(1, spec.in_channels, *spec.input_size))
+    named = [*zip(symbol.list_arguments(), shapes)]
+    named += zip(symbol.list_auxiliary_states(), statistics)
+    named = [(name, shape) for name, shape in named if name not in ("data", "softmax_label")]
+    return {n: np.broadcast_to(np.float32(i), s) for i, (n, s) in enumerate(named, start=1)}
+
+
+def renamed(text, arrays, rename):
+    """A symbol's JSON with other names, `rename(place, name)`, and the arrays under theirs."""
+    graph, names = json.loads(text), {}
+    for place, node in enumerate(graph["nodes"]):
+        names[node["name"]] = node["name"] = rename(place, node["name"])
+    return json.dumps(graph), {names[name]: array for name, array in arrays.items()}
+
+
+def two_underscores(text, arrays):
+    return text, arrays
+
+
+def one_underscore(text, arrays):
+    """As public copies of the release's symbols are named: `conv2_B01_conv-m1_conv_weight`."""
+
+    def rename(place, name):
+        return name.replace("__conv", "_conv").replace("__bn", "_bn").replace("__ac", "_relu")
+
+    return renamed(text, arrays, rename)
+
+
+def scrambled(text, arrays):
+    """Every node and variable is called `n17`, the data too."""
+    return renamed(text, arrays, lambda place, name: f"n{place}")
+
+
+def reordered(text, arrays):
+    """The same computation: other names, operators in another order, sums the other way round."""
+    rng, graph = random.Random(3), json.loads(text)
+    old, places, nodes = graph["nodes"], {}, []
+    waiting = set(range(len(old)))
+    ready = [i for i in waiting if not old[i]["inputs"]]
+    readers = {i: [] for i in waiting}
+    for i, node in enumerate(old):
+        for entry in node["inputs"]:
+            readers[entry[0]].append(i)
+    while ready:
+        i = ready.pop(rng.randrange(len(ready)))
+        waiting.discard(i)
+        places[i] = len(nodes)
+        inputs = [[places[entry[0]], *entry[1:]] for entry in old[i]["inputs"]]
+        if old[i]["op"] in ("elemwise_add", "add_n", "broadcast_add"):
+            inputs.reverse()
+        nodes.append({**old[i], "inputs": inputs})
+        for reader in set(readers[i]) & waiting:
+            if all(entry[0] in places for entry in old[reader]["inputs"]):
+                ready.append(reader)
+    heads = [[places[head[0]], *head[1:]] for head in graph["heads"]]
+    arguments = [i for i, node in enumerate(nodes) if node["op"] == "null"]
+    text = json.dumps({"nodes": nodes, "arg_nodes": arguments, "heads": heads})
+    return renamed(text, arrays, lambda place, name: f"x{place}")
+
+
+SPELLINGS = {
+    "one underscore": one_underscore,
+    "two underscores": two_underscores,
+    "scrambled": scrambled,
+    "another order": reordered,
+}

@@ -1,13 +1,16 @@
 import dataclasses
+import json
 import shutil
 import tempfile
 from pathlib import Path
 
+import gluoncv
 import mxnet as mx
 import numpy as np
 import pytest
 import yaml
 
+from benchmarks.networks import settle
 from gluon_glore import (
     InputError,
     NetSpec,
@@ -17,9 +20,11 @@ from gluon_glore import (
     get_model,
     get_spec,
     list_models,
+    transfer_weights,
 )
 from gluon_glore.__main__ import main
 from gluon_glore.data.image import Preprocess
+from gluon_glore.data.pixels import Pixels
 from gluon_glore.export import export_model
 from gluon_glore.model_zoo.entry import check_golden
 from gluon_glore.model_zoo.import_weights import UNPREPARED, find_name, import_weights
@@ -28,9 +33,18 @@ from gluon_glore.weights import load_arrays
 from gluon_glore.weights.card import Card
 from gluon_glore.weights.golden import TOLERANCE
 from gluon_glore.weights.manifest import Manifest, read_manifest
+from gluon_glore.weights.parameters import without_kinds
 from tests.helpers.networks import ALIKE, initialize, synthetic
 from tests.helpers.places import GOLDEN
-from tests.helpers.released import Speller, logits_of, network, picture, write_files, write_tar
+from tests.helpers.released import (
+    Speller,
+    logits_of,
+    network,
+    picture,
+    scrambled,
+    write_files,
+    write_tar,
+)
 
 RELEASED = GOLDEN / "resnet50_w-glore_2-3-symbol.json"
 FILES = {"README.md", "golden.npz", "manifest.yaml"}
@@ -336,3 +350,106 @@ def test_the_reference_symbols_need_the_spec_alone():
     names = Speller(SMALL).symbol().list_arguments()
     ours = {n for n in Network(SMALL).collect_params() if "running" not in n}
     assert {n for n in names if n not in ("data", "softmax_label")} == ours
+
+
+GLUONCV = Pixels("torchvision")  # how GluonCV prepares pictures
+
+
+@pytest.fixture(scope="module", params=["resnet18_v2", "resnet50_v2"])
+def gluoncv_network(request, tmp_path_factory):
+    """(name, a network of GluonCV's with random weights, the folder that it is exported to)."""
+    name = request.param
+    mx.random.seed(2)
+    net = gluoncv.model_zoo.get_model(name, classes=7)
+    net.initialize(mx.init.Xavier())
+    settle(net, mx.nd.array(picture(PICTURES, 4)))
+    rng = np.random.RandomState(4)
+    for key, param in net.collect_params(".*(gamma|beta)").items():
+        if param.grad_req != "null":  # as after training: none is one or zero
+            value = rng.normal(key.endswith("gamma"), 0.2, param.shape)
+            param.set_data(mx.nd.array(value))
+    net.hybridize()
+    net(mx.nd.array(picture(PICTURES)))
+    folder = tmp_path_factory.mktemp(name)
+    net.export(str(folder / "net"))
+    return name, net, folder
+
+
+PICTURES = NetSpec(stages=(Stage(1, 8),), input_size=(64, 64))
+
+
+def test_gluoncvs_pre_activation_networks_give_their_own_logits(tmp_path, gluoncv_network):
+    name, net, folder = gluoncv_network
+    entry = import_weights(folder, tmp_path / "entry", name, preprocess=GLUONCV, compare=False)
+    manifest = read_manifest(entry)
+    assert manifest.preprocess.mean == (123.675, 116.28, 103.53)
+    assert manifest.preprocess.scale == (1 / 58.395, 1 / 57.12, 1 / 57.375)
+    x = mx.nd.array(picture(PICTURES))
+    ours = get_model(name, pretrained=entry / f"{name}-0000.params")
+    expected = net(x).asnumpy()
+    assert np.abs(ours(x).asnumpy() - expected).max() < 1e-4 * expected.std()
+
+
+def test_units_on_top_of_a_gluoncv_network_begin_as_it_and_learn(tmp_path, gluoncv_network):
+    name, net, folder = gluoncv_network
+    entry = import_weights(folder, tmp_path / "entry", name, preprocess=GLUONCV, compare=False)
+    spec = read_manifest(entry).spec.with_units("glore", res4=(1,), arrangement="post")
+    tuned = Network(spec)
+    tuned.initialize()
+    kept = transfer_weights(tuned, entry / f"{name}-0000.params", allow_missing=True)
+    assert kept and all(name.startswith("conv4_B01_extra_") for name in kept)
+    x, y = mx.nd.array(picture(PICTURES)), mx.nd.array([1, 5])
+    expected = net(x).asnumpy()
+    assert np.abs(tuned(x).asnumpy() - expected).max() < 1e-4 * expected.std()
+    trainer = mx.gluon.Trainer(tuned.collect_params(), "sgd", {"learning_rate": 0.01})
+    losses = mx.gluon.loss.SoftmaxCrossEntropyLoss()
+    told = []
+    for _ in range(2):
+        with mx.autograd.record():
+            loss = losses(tuned(x), y).mean()
+        loss.backward()
+        told.append(loss.asscalar())
+        trainer.step(1)
+    assert told[1] < told[0]
+    params = tuned.collect_params()
+    assert params["conv4_B01_extra_fc-2__bn_gamma"].data().norm().asscalar() > 0
+
+
+ONE_IS_ENOUGH = pytest.mark.parametrize("gluoncv_network", ["resnet18_v2"], indirect=True)
+
+
+@ONE_IS_ENOUGH
+def test_pixels_of_other_networks_than_the_releases_are_asked_for(tmp_path, gluoncv_network):
+    name, _, folder = gluoncv_network
+    message = "not a network of the release, and no file says its pixels: give --pixels paper"
+    refused(folder, tmp_path / "entry", message, name=name)
+    three = Pixels(mean=(1.5, 1.5), std=(2.0,), resize=0)
+    refused(folder, tmp_path / "entry", "numbers of 2 channels", name=name, preprocess=three)
+
+
+@ONE_IS_ENOUGH
+def test_the_command_line_imports_a_gluoncv_network(tmp_path, gluoncv_network, capsys):
+    name, _, folder = gluoncv_network
+    out = tmp_path / "entry"
+    command = ["import", str(folder), "--out", str(out), "--name", name, "--no-compare"]
+    assert main(command) == 2
+    assert "--pixels torchvision" in capsys.readouterr().err and not out.exists()
+    assert main([*command, "--pixels", "torchvision"]) == 0
+    assert read_manifest(out).preprocess.resize == 256
+    assert main([*command[:2], "--out", str(tmp_path / "no"), "--pixels", "torchvision"]) == 2
+    assert "no registered network is like the one in the file" in capsys.readouterr().err
+
+
+def test_a_released_symbol_of_any_names_is_compared_too(tmp_path, made):
+    """The process that compares finds pixels and classifier by their place."""
+    symbol, arrays = made
+    text, renamed = scrambled(symbol.tojson(), without_kinds(arrays))
+    path = write_files(tmp_path / "scrambled", text, renamed)[1]
+    entry = import_weights(path, tmp_path / "entry", "small", compare=True)
+    assert "released symbol on MXNet's plain operators" in read_manifest(entry).card.checked[-1]
+    graph = json.loads(symbol.tojson())
+    for node in graph["nodes"]:
+        if node["op"] != "null":
+            node["name"] = "n17"
+    path = write_files(tmp_path / "alike", json.dumps(graph), arrays)[1]
+    import_weights(path, tmp_path / "alike-entry", "small", compare=True)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import mxnet as mx
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ from mxnet import autograd
 from benchmarks.networks import settle
 from gluon_glore import (
     InputError,
+    Network,
     get_model,
     load_weights,
     save_weights,
@@ -148,3 +151,25 @@ def test_pooling_units_work_on_the_one_axis_of_a_one_dimensional_network(arrange
     plain = net(x).asnumpy()
     symbol = spell_network(net.spec, 3)
     assert relative_error(execute(symbol, named_arrays(net), x), plain) < 1e-4
+
+
+def test_a_shared_norm_is_read_by_shortcut_and_body_and_trains():
+    """Against the unit spelled out: one norm, both convolutions read it."""
+    net = small("resnet", 2, 4, None)
+    stem = dataclasses.replace(net.spec.stem, norm_input=True)
+    net = Network(dataclasses.replace(net.spec, stem=stem, shared_norm=True), classes=3)
+    initialize(net)
+    x = mx.nd.random.normal(shape=(4, 2, *SPACES[2]))
+    settle(net, x)
+    first, second = net.features[net.first_unit + 1], net.features[net.first_unit + 2]
+    assert first.shortcut is not None and second.shortcut is None
+    y = mx.nd.random.normal(shape=(2, 16, 6, 5))
+    read = first.norm(y)
+    assert np.array_equal(first(y).asnumpy(), (first.body(read) + first.shortcut(read)).asnumpy())
+    y = first(y)
+    assert np.array_equal(second(y).asnumpy(), (second.body(second.norm(y)) + y).asnumpy())
+    with autograd.record():
+        net(x).square().sum().backward()
+    for name, param in net.collect_params().items():
+        if param.grad_req != "null":
+            assert param.grad().norm().asscalar() > 0, name

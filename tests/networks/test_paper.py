@@ -45,6 +45,19 @@ def test_names_count_the_units_of_res3_and_res4_and_rows_say_their_source(name):
     assert counted == expected
 
 
+def momentum(name):
+    """The authors' ResNets have 0.92; their dual-path networks, and all our own, 0.9."""
+    ours = name.startswith(("tiny", "mini", "cifar", "fcn_small"))
+    return 0.9 if ours or name.startswith("dpn") else 0.92
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_batchnorms_momentum_is_that_of_the_family(name):
+    spec = get_spec(name)
+    units = [*spec.plan(), *spec.head_plan()]
+    assert {spec.momentum, *(unit.momentum for unit in units)} == {momentum(name)}
+
+
 @pytest.mark.parametrize(
     ("name", "res3", "res4"),
     [

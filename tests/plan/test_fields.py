@@ -12,6 +12,14 @@ def test_every_network_survives_yaml(name):
     assert spec_from_fields(fields, spec.name, spec.source) == spec
 
 
+def test_fields_of_before_say_a_network_without_what_is_new():
+    fields = spec_to_fields(get_spec("tiny"))
+    for new in ("momentum", "shared_norm"):
+        del fields[new]
+    del fields["stem"]["norm_input"]
+    assert spec_from_fields(fields, "tiny", get_spec("tiny").source) == get_spec("tiny")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -20,6 +28,8 @@ def test_every_network_survives_yaml(name):
         ({"stages": [{"blocks": 1, "out_channels": 64, "colour": 1}]}, "damaged"),
         ({"stages": [{"blocks": 10**9, "out_channels": 64}]}, "numbers go from 0 to"),
         ({"family": "vgg"}, "family must be one of"),
+        ({"momentum": 1.0}, "momentum must be from 0 to below 1, given 1.0"),
+        ({"family": "dpn", "shared_norm": True}, "shared_norm is of residual units"),
         ({"colour": "red"}, "damaged"),
         ({"extras": [{"kind": "glore", "stage": 9, "after": 1, "options": {}}]}, "stage must be"),
         ({"input_size": []}, "1 to 3 entries"),

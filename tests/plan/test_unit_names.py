@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from gluon_glore import get_model, list_models
@@ -14,6 +16,13 @@ def test_every_parameter_has_its_unit(name):
     units = [unit.name for unit in net.spec.plan()]
     units += [unit.name for unit in net.spec.head_plan() if unit.kind == "glore"]
     assert list(names)[1:-1] == units
+
+
+def test_a_norm_of_the_pixels_is_the_stems_where_there_is_one():
+    spec = get_spec("tiny")
+    assert UnitNames(spec).of("input__bn_gamma") is None
+    spec = dataclasses.replace(spec, stem=dataclasses.replace(spec.stem, norm_input=True))
+    assert UnitNames(spec).of("input__bn_gamma") == "stem"
 
 
 def test_an_extra_unit_is_not_the_one_it_follows():

@@ -13,6 +13,7 @@ from gluon_glore.weights import named_arrays, plain_names, set_weights
 from symbols import dpn, get_symbol, glore, resnet, resnext, se_resnet
 from symbols.network import spell_network
 from symbols.units import SPELL
+from tests.helpers.families import SPACES, small
 from tests.helpers.networks import execute, initialize
 from tests.helpers.symbols import nodes, operators, shapes
 
@@ -47,7 +48,7 @@ def test_every_option_of_the_unit_is_spelled_as_traced(ndim, space, options):
 )
 def test_a_released_layout_of_another_eps_is_spelled_as_traced(name, units, monkeypatch):
     monkeypatch.setenv("MXNET_SUBGRAPH_BACKEND", "NONE")
-    spec = dataclasses.replace(get_spec(name), eps=0.125, input_size=(64, 64))
+    spec = dataclasses.replace(get_spec(name), eps=0.125, momentum=0.75, input_size=(64, 64))
     spec = spec.with_units("glore", **units)
     net = Network(spec, 5)
     spelled = spell_network(spec, 5)
@@ -58,8 +59,33 @@ def test_a_released_layout_of_another_eps_is_spelled_as_traced(name, units, monk
     assert shapes(spelled, data=x.shape) == shapes(net(mx.sym.var("data")), data=x.shape)
     expected = net(x).asnumpy()
     assert np.array_equal(execute(spelled, weights, x), expected)
-    assert {float(n["attrs"]["eps"]) for n in nodes(spelled) if n["op"] == "BatchNorm"} == {0.125}
+    for graph in (spelled, net(mx.sym.var("data"))):
+        norms = [n["attrs"] for n in nodes(graph) if n["op"] == "BatchNorm"]
+        assert {(float(n["eps"]), float(n["momentum"])) for n in norms} == {(0.125, 0.75)}
     assert not np.allclose(expected, other_eps(net, weights, x), rtol=1e-3)
+
+
+@pytest.mark.parametrize("family", ["resnet", "resnet18", "se_resnet"])
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_shared_norms_and_those_of_the_pixels_are_spelled_as_traced(ndim, family):
+    spec = small(family, ndim, 4, None).spec
+    stem = dataclasses.replace(spec.stem, norm_input=True)
+    spec = dataclasses.replace(spec, stem=stem, shared_norm=True)
+    net = Network(spec, 3)
+    traced, spelled = net(mx.sym.var("data")), spell_network(spec, 3)
+    shape = (2, 2, *SPACES[ndim])
+    assert shapes(spelled, data=shape) == shapes(traced, data=shape)
+    assert operators(spelled) == operators(traced)
+    names = set(net.collect_params())
+    assert "input__bn_gamma" in names
+    assert not any("conv-w1__bn" in name for name in names)
+    assert any("conv-w1__conv" in name for name in names)
+    initialize(net)
+    x = mx.nd.random.normal(shape=(4, 2, *SPACES[ndim]))
+    settle(net, x)
+    weights = named_arrays(net)
+    expected = net(x).asnumpy()
+    assert np.allclose(execute(spelled, weights, x), expected, atol=1e-5 * np.abs(expected).max())
 
 
 def other_eps(net, weights, x):

@@ -11,7 +11,7 @@ import mxnet as mx
 import numpy as np
 from mxnet import autograd
 
-from gluon_glore.layers.basic import BATCH_NORM_MOMENTUM
+from gluon_glore.layers.basic import momenta
 
 
 def measure_statistics(net, batches, comm, ctx, parts=1, segments=None):
@@ -27,6 +27,8 @@ def measure_statistics(net, batches, comm, ctx, parts=1, segments=None):
     used = set(net(mx.sym.var("data")).list_auxiliary_states())
     means = [p for name, p in params.items() if name in used and name.endswith("_running_mean")]
     variances = [params[p.name.replace("_running_mean", "_running_var")] for p in means]
+    kept = momenta(net)
+    moved = np.concatenate([np.full(p.shape, 1 - kept[p.name], np.float64) for p in means])
     count, sums = 0, 0.0
     for part in itertools.chain.from_iterable(np.split(x, parts) for x, _ in batches):
         for param in (*means, *variances):
@@ -34,7 +36,7 @@ def measure_statistics(net, batches, comm, ctx, parts=1, segments=None):
         # MXNet moves them in backward: from 0 by the share of the batch's own.
         _backward(net, mx.nd.array(part, ctx=ctx), segments)
         mx.nd.waitall()  # a hybridised network's statistics can be read before they are written
-        mean, variance = (_get_values(p) / (1 - BATCH_NORM_MOMENTUM) for p in (means, variances))
+        mean, variance = (_get_values(p) / moved for p in (means, variances))
         count, sums = count + 1, sums + np.concatenate([mean, mean**2, variance])
     *sums, count = comm.sum([*sums, count])
     mean, square, variance = np.split(np.array(sums) / count, 3)

@@ -15,7 +15,7 @@ import numpy as np
 from mxnet import autograd
 from mxnet.gluon import HybridBlock
 
-from gluon_glore.layers.basic import BATCH_NORM_MOMENTUM, Norm, is_frozen
+from gluon_glore.layers.basic import Norm, is_frozen
 from gluon_glore.utils.errors import InputError
 
 _comms = weakref.WeakValueDictionary()  # by id: an operator's options are strings
@@ -74,6 +74,7 @@ class Synchronized(HybridBlock):
             comm=str(id(self._comm)),
             layer=norm.name,
             eps=norm._kwargs["eps"],
+            momentum=norm._kwargs["momentum"],
             name=f"{norm.name}_over_ranks",
         )
         return y
@@ -140,9 +141,10 @@ class _SyncNorm(mx.operator.CustomOp):
     it is in row-major layout, so that a reshape is a view.
     """
 
-    def __init__(self, comm, layer, eps):
+    def __init__(self, comm, layer, eps, momentum):
         super().__init__()
-        self._comm, self._layer, self._eps = comm, layer, eps
+        self._comm, self._layer = comm, layer
+        self._eps, self._momentum = eps, momentum
 
     def forward(self, is_train, req, in_data, out_data, aux):
         x, gamma, beta = in_data
@@ -152,7 +154,7 @@ class _SyncNorm(mx.operator.CustomOp):
             given = moments_over_ranks(self._comm, *local, f"{self._layer}.forward")
             given = [_array(values, gamma) for values in given]
             for running, values in zip(aux, given):
-                running[:] = BATCH_NORM_MOMENTUM * running + (1 - BATCH_NORM_MOMENTUM) * values
+                running[:] = self._momentum * running + (1 - self._momentum) * values
         self._apply(_flat(x), gamma, beta, given, out=_flat(out_data[0]))
         for wanted, target, values in zip(req[1:], out_data[1:], given):
             self.assign(target, wanted, values)
@@ -198,9 +200,9 @@ def _array(values, like):
 class _SyncNormProp(mx.operator.CustomOpProp):
     """Inputs and outputs of `_SyncNorm`; all options come as strings."""
 
-    def __init__(self, comm, layer, eps):
+    def __init__(self, comm, layer, eps, momentum):
         super().__init__()
-        self._options = _comms[comm], layer, float(eps)
+        self._options = _comms[comm], layer, float(eps), float(momentum)
 
     def list_arguments(self):
         return ["data", "gamma", "beta"]

@@ -38,6 +38,18 @@ def test_they_are_those_of_all_samples_together(net):
     assert np.allclose(found["conv1__bn_running_var"], stem.var(axis=(0, 2, 3)), rtol=1e-4)
 
 
+def test_batchnorms_of_another_momentum_have_them_too(net):
+    measure_statistics(net, batches(2), LocalComm(), mx.cpu())
+    expected = statistics(net)
+    slow = Network(dataclasses.replace(net.spec, momentum=0.75), classes=3)
+    slow.initialize()
+    for name, param in slow.collect_params().items():
+        param.set_data(net.collect_params()[name].data())
+    slow.hybridize(static_alloc=True, static_shape=True)
+    measure_statistics(slow, batches(2), LocalComm(), mx.cpu())
+    assert all(np.allclose(expected[k], v, rtol=1e-4) for k, v in statistics(slow).items())
+
+
 def test_of_one_batch_an_evaluation_is_what_training_sees(net):
     (x, _), *_ = batches(1)
     measure_statistics(net, batches(1), LocalComm(), mx.cpu())

@@ -194,6 +194,17 @@ def test_one_process_trains_as_with_batchnorm():
         assert worst(*told, kind) < tolerance
 
 
+def test_running_statistics_move_by_the_layers_own_momentum():
+    layer = Norm("layer", 4, momentum=0.75)
+    layer.initialize()
+    x = mx.nd.random.normal(3, 2, (6, 4, 5, 5))
+    with autograd.record():
+        y = Synchronized(layer, LocalComm())(x)
+    y.backward()
+    expected = 0.25 * x.asnumpy().mean((0, 2, 3))
+    assert np.allclose(layer.norm.running_mean.data().asnumpy(), expected, rtol=1e-5)
+
+
 def test_evaluation_and_export_keep_batchnorm(tmp_path):
     net = start()
     x = mx.nd.array(batch(0, "float32")[0])
