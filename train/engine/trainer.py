@@ -29,6 +29,7 @@ from gluon_glore.weights.run_folder import checkpoints
 from ..config.load import load_config
 from ..data import batches
 from ..data.bad_records import BadRecords
+from ..reporting.data_sets import describe
 from ..reporting.reporter import Reporter
 from ..reporting.runs import METRICS_FILE, rewind_metrics
 from . import checkpoint, loop, saver
@@ -55,6 +56,8 @@ def run(task: Task, argv=None) -> int:
         comm, code = make_comm(config.horovod), 0
         out = Path(args.out)
         net, datasets = together(comm, lambda: prepare(task, config, out, comm))
+        if comm.rank == 0:
+            print(describe(datasets), file=sys.stderr, flush=True)
         try:
             train(task, config, net, datasets, out, args.resume, comm)
         except Stopped as stopped:
