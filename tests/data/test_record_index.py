@@ -63,8 +63,8 @@ def shifted(by, number):
 
 
 FAULTS = {
-    "one key": (one_key, "20 lines have 1 different keys"),
-    "one place": (one_place, "20 lines have 1 different places"),
+    "one key": (one_key, "19 of its 20 lines repeat another's key"),
+    "one place": (one_place, "19 of its 20 lines repeat another's place"),
     "without the first": (without(0), "no line has the first record, at byte 0, but one has byte"),
     "without one": (without(12), "no line has the record at byte [0-9]+;"),
     "without a parted one": (without(11), "no line has the record at byte [0-9]+;"),

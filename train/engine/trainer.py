@@ -56,8 +56,6 @@ def run(task: Task, argv=None) -> int:
         comm, code = make_comm(config.horovod), 0
         out = Path(args.out)
         net, datasets = together(comm, lambda: prepare(task, config, out, comm))
-        if comm.rank == 0:
-            print(describe(datasets), file=sys.stderr, flush=True)
         try:
             train(task, config, net, datasets, out, args.resume, comm)
         except Stopped as stopped:
@@ -133,6 +131,8 @@ def train(task, config, net, datasets, out, resume, comm):
     saver.on_rank_0(comm, lambda: rewind_metrics(out / METRICS_FILE, *rewound))
 
     rate = functools.partial(learning_rate, config.optim, steps_per_epoch=steps)
+    if comm.rank == 0:
+        print(describe(datasets), file=sys.stderr, flush=True)
 
     with Reporter(out, comm, config, steps, begin) as reporter, StopFlag() as stop:
         save = saver.Saver(out, learner, manifest, start, config.checkpoint, steps, stop)
