@@ -91,6 +91,11 @@ def _read(index):
 
 def _build(index, file, size):
     """Find a file's records, from head to head, and write their index. Raises InputError."""
+    if not begins_at(file, 0):
+        raise InputError(
+            f"{index}: no such file, and {file.name} begins with no record: python -m train.pack "
+            "makes both"
+        )
     print(f"{index}: no such file, it is built from {file.name}", file=sys.stderr, flush=True)
     offsets, offset = [], 0
     while offset < size:

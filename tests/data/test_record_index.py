@@ -1,6 +1,7 @@
 import os
 import struct
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import mxnet as mx
@@ -10,6 +11,7 @@ from gluon_glore import InputError
 from gluon_glore.data import record_index
 from gluon_glore.data.record_index import IndexedRecords
 from gluon_glore.data.records import write_records
+from gluon_glore.utils.files import write_text
 from tests.helpers.damaged_records import break_heads
 
 MARK = struct.pack("<I", 0xCED7230A)
@@ -125,9 +127,13 @@ def test_a_large_file_is_compared_at_some_places_only(rec, monkeypatch):
     records = IndexedRecords(rec)
     assert read == [places(rec)[i][1] for i in (0, 9, 19)]
     assert len(records) == 20
-    write_index(rec, without(19)(places(rec)))  # the end is always among them
-    with pytest.raises(InputError, match="no line has the record at byte"):
-        IndexedRecords(rec)
+    whole = places(rec)
+    for fault in (without(19), without(10), shifted(-8, 9)):  # the end is always among them
+        write_index(rec, fault(whole))
+        with pytest.raises(InputError, match="a.idx: not the index of .*a.rec: (no|a) line has"):
+            IndexedRecords(rec)
+    write_index(rec, without(5)(whole))  # between them: said in docs/imagenet.md
+    assert len(IndexedRecords(rec)) == 19
 
 
 def test_a_missing_index_is_built_as_the_packer_writes_it(rec, capsys):
@@ -152,12 +158,25 @@ def test_where_the_folder_can_not_be_written_the_index_stays_in_memory(mount, ca
     assert not (place / "a.idx").exists()
 
 
-def test_processes_that_start_at_once_build_it_once(rec, capsys):
+def test_processes_that_start_at_once_build_it_once(rec, capsys, monkeypatch):
     rec.with_suffix(".idx").unlink()
+
+    def slowly(*arguments):
+        time.sleep(0.2)
+        write_text(*arguments)
+
+    monkeypatch.setattr(record_index, "write_text", slowly)
     with ThreadPoolExecutor(8) as pool:  # each with a file of its own, as processes have
         found = list(pool.map(lambda _: contents(rec), range(8)))
     assert found == [[data for data, _ in SAMPLES]] * 8
     assert capsys.readouterr().err.count("it is built from") == 1
+
+
+def test_of_a_file_that_is_no_recordio_none_is_built(tmp_path, capsys):
+    (tmp_path / "a.rec").write_text("some text\n")
+    with pytest.raises(InputError, match="a.idx: no such file, and .*a.rec begins with no record"):
+        IndexedRecords(tmp_path / "a.rec")
+    assert capsys.readouterr().err == "" and not (tmp_path / "a.idx").exists()
 
 
 @pytest.mark.parametrize("kept", [0.5, 0.99])

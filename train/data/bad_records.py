@@ -45,8 +45,8 @@ class BadRecords:
 
     @property
     def hopeless(self):
-        """Whether this rank has met what ends the run: looking for a good record is in vain."""
-        return self.wrong_label or len(self._reasons) > self._limit
+        """Whether this rank has met more than are allowed: looking for a good one is in vain."""
+        return len(self._reasons) > self._limit
 
     def agree(self, indices, bad, attempt, gave_up=False):
         """Tell all ranks what each has found; every rank calls this at the same point.
