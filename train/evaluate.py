@@ -9,7 +9,7 @@ one process or, under horovodrun, on several.
 import sys
 from pathlib import Path
 
-from gluon_glore.data.records import RecordDataset
+from gluon_glore.data.records import labelled_records
 from gluon_glore.layers.basic import pool_mean_max
 from gluon_glore.model_zoo.load import load_network
 from gluon_glore.utils.arguments import positive_int
@@ -35,7 +35,7 @@ def prepare(args):
         pool_mean_max(net)
     config = make_config(args, manifest.preprocess)
     net.spec.check_input(config.data.size)
-    dataset = RecordDataset(config.data.val, net.classes)
+    dataset = labelled_records(config.data.val, manifest.class_names, args.model)
 
     def evaluate(comm, bad):
         ctx = place(net, comm)

@@ -9,20 +9,19 @@ from.
 import functools
 import sys
 
-from gluon_glore.data.class_names import read_names
 from gluon_glore.data.image import decode_image
 from gluon_glore.data.records import RecordDataset
 from gluon_glore.model_zoo.find_weights import find_weights
 from gluon_glore.model_zoo.load import found_spec
 from gluon_glore.networks.network import Network
 from gluon_glore.networks.registry import unregistered
-from gluon_glore.utils.errors import InputError
 from gluon_glore.weights import load_weights
 from gluon_glore.weights.manifest import Manifest
 
 from .config.network import model_spec
 from .config.sections import Config
 from .data import pictures
+from .data.picture_names import check_names, class_names, training_names
 from .engine import loop, trainer
 from .engine.preflight import check_channels
 from .engine.step import make_step
@@ -39,13 +38,15 @@ class Classification:
     make_step = staticmethod(make_step)
     training_batches = staticmethod(pictures.training_batches)
     accuracy = staticmethod(loop.top1)
+    _names = None  # of the training set, for a task whose data are others
 
     def prepare(self, config, comm):
         """The network, and (training, validation) sets. Raises InputError."""
         net = make_network(config.model)
         datasets = load_data(config, net.spec)
-        class_names(config)
+        self._names = training_names(config.data, config.model.classes)
         if comm.rank == 0:
+            check_names(config.data, config.model.classes)
             preprocess = pictures.make_preprocess(config.data)
             decode = functools.partial(decode_image, channels=preprocess.channels)
             pictures.check_records(datasets[0], decode, config.data.max_bad)
@@ -58,7 +59,7 @@ class Classification:
         """What the checkpoints say of the network."""
         return Manifest(
             config.model.name,
-            tuple(class_names(config)),
+            tuple(self._names or class_names(config.data.class_names, config.model.classes)),
             pictures.make_preprocess(config.data),
             spec=unregistered(net.spec, config.model.name),
         )
@@ -91,18 +92,6 @@ def load_data(config, spec):
     data = config.data
     check_channels(spec, data)
     return [RecordDataset(path, config.model.classes) for path in (data.train, data.val)]
-
-
-def class_names(config):
-    """The class names in label order. Raises InputError where their number is not `classes`."""
-    if not config.data.class_names:
-        return [str(i) for i in range(config.model.classes)]
-    names = read_names(config.data.class_names)
-    if len(names) != config.model.classes:
-        raise InputError(
-            f"{config.data.class_names}: {config.model.classes} classes, given {len(names)} names"
-        )
-    return names
 
 
 def main(argv=None):

@@ -4,8 +4,9 @@
 
 Writes OUT.rec, OUT.idx and OUT.classes.txt, the class names in label order. SRC is a folder whose
 folders are the classes, labelled in the order of their names, or a text file of lines
-`path<TAB>class`, paths relative to the file. Records are in the order of class and path, or of
-the list, whatever the number of threads.
+`path<TAB>class` or `path label`, paths relative to the file; where all classes of a list are
+integers they are the labels. A validation set is given the training set's names (--classes).
+Records are in the order of class and path, or of the list, whatever the number of threads.
 """
 
 import sys
@@ -55,7 +56,7 @@ def main(argv=None):
 def pack(source, out, resize=0, quality=95, seed=None, names=None, max_bad=0.01, threads=2):
     """Write OUT.rec, OUT.idx and OUT.classes.txt; returns (pictures, classes, bad pictures).
 
-    `names`: the class names in label order; default: those of `source`, sorted. `seed` shuffles.
+    `names`: the class names in label order; default: as `label_files` finds them. `seed` shuffles.
     Bad pictures are named on stderr and skipped. Raises InputError, and leaves no file, where
     the share of bad ones is above `max_bad`, none is left, or an option or `source` is of no use.
     """

@@ -14,6 +14,7 @@ import sys
 
 from gluon_glore.data.class_names import read_names
 from gluon_glore.data.image import resize_short
+from gluon_glore.data.records import WrongLabel
 from gluon_glore.utils.errors import InputError
 
 from .data.pack_records import encode_jpeg, options, pack_files, run
@@ -104,6 +105,8 @@ def _naming(videos, index):
     """Let an InputError inside name the video."""
     try:
         yield
+    except WrongLabel:  # names it
+        raise
     except InputError as error:
         raise InputError(f"{videos.name(index)}: {error}") from None
 

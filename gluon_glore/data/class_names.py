@@ -1,13 +1,78 @@
-"""Files of class names: one name a line, in the order of the labels."""
+"""Files of class names: one name a line, in the order of the labels.
 
+`train.pack` and `train.pack_video` write one beside the records: NAME.classes.txt of NAME.rec.
+"""
+
+import re
+import sys
 from pathlib import Path
 
 from ..utils.errors import InputError
 
+_SYNSET = re.compile(r"(n[0-9]{8})\s+\S.*")
+
 
 def read_names(path):
-    """The names in a file, a list. Raises InputError naming the file where it can't be read."""
+    """The names in a file, a list. Raises InputError naming the file where it can't be read.
+
+    The mark that some editors begin a file with is no part of it, nor are empty lines at its end.
+    """
     try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
+        names = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: {getattr(error, 'strerror', 'not a text file')}") from None
+    while names and not names[-1].strip():
+        names.pop()
+    return names
+
+
+def class_of(name):
+    """The class that a name is of: "n01440764" of ImageNet's "n01440764 tench, Tinca tinca"."""
+    synset = _SYNSET.fullmatch(name)
+    return synset[1] if synset else name
+
+
+def names_beside(rec):
+    """The names file beside a .rec, None where there is none."""
+    path = Path(rec).with_suffix(".classes.txt")
+    return path if path.is_file() else None
+
+
+def check_names_beside(rec, names, source, packed=False):
+    """Raise InputError where a .rec's labels stand for other classes than `names`, in label order.
+
+    The names file beside the .rec says so; without one there is nothing to compare. `source` is
+    where `names` are from: a file's Path, or what a message calls it. Where it has as many and all
+    others, one of the two may be translated: that passes and is said on stderr, unless both were
+    `packed`.
+    """
+    file = names_beside(rec)
+    if not file:
+        return
+    given, expected = ([class_of(name) for name in some] for some in (read_names(file), names))
+    if given == expected:
+        return
+    strange, absent = _besides(given, expected), _besides(expected, given)
+    if len(given) == len(expected) == len(strange) and not packed:
+        note = f"{file}: none of its names is among those of {source}: taken as the same classes"
+        print(f"{note}, in the same order", file=sys.stderr)
+        return
+    if strange:
+        difference = f"{strange[0]!r} is none of them"
+    elif absent:
+        difference = f"{absent[0]!r} is missing"
+    else:
+        place = next(i for i, name in enumerate(given) if name != expected[i])
+        difference = f"label {place} is {given[place]!r}, not {expected[place]!r}"
+    classes = source if isinstance(source, Path) else "train.classes.txt"
+    raise InputError(
+        f"{file}: {len(given)} class names, not the {len(expected)} of {source} in their order "
+        f"({difference}), so labels would be wrong: python -m train.pack SRC "
+        f"{Path(rec).with_suffix('')} --classes {classes}"
+    )
+
+
+def _besides(some, others):
+    """Those of `some` that are not among `others`."""
+    others = set(others)
+    return [name for name in some if name not in others]

@@ -2,13 +2,17 @@
 
 import contextlib
 import errno
+import math
 import os
-import threading
+import struct
 from pathlib import Path
 
 import mxnet as mx
 
 from gluon_glore.utils.errors import InputError
+
+from .class_names import check_names_beside, names_beside, read_names
+from .record_index import IndexedRecords
 
 
 def write_records(path, samples):
@@ -48,49 +52,74 @@ class BadRecord(InputError):
     """A sample that can't be read. Raised by data sets; who reads them skips it or ends."""
 
 
+class WrongLabel(InputError):
+    """A label that no class has: an error of the whole set, so nobody skips the sample.
+
+    Labels that count from 1, or of more classes than the network's, would else lose a class. The
+    message names the sample, where a data set raises it.
+    """
+
+
+def check_label(label, classes=None) -> int:
+    """A record's label, a float, as the number of one of `classes` classes (default: of any).
+
+    Raises WrongLabel, which does not name the record, where it is none.
+    """
+    label = float(label)
+    if label.is_integer() and 0 <= label < (math.inf if classes is None else classes):
+        return int(label)
+    if classes is None:
+        raise WrongLabel(f"label {label:g} is out of range, whole numbers from 0 are allowed")
+    raise WrongLabel(
+        f"label {label:g} is out of range, 0 to {classes - 1} allowed for {classes} classes: they "
+        "count from 0; pack the set again, or take as many classes as it has (model.classes)"
+    )
+
+
 class RecordDataset:
     """`dataset[i]` -> (encoded picture, label); safe to read from several threads.
 
-    Raises InputError where the file or its index is missing, empty or damaged; on reading,
-    BadRecord where a record is damaged or its label is not in 0..classes-1.
+    Raises InputError as `IndexedRecords` does; on reading, BadRecord where a record is damaged and
+    WrongLabel where its label is not in 0..classes-1.
     """
 
     def __init__(self, path, classes):
         self.path = Path(path)
         self._classes = classes
-        index = self.path.with_suffix(".idx")
-        for file in (self.path, index):
-            if not file.is_file():
-                raise InputError(f"{file}: no such file")
-            if file.stat().st_size == 0:
-                raise InputError(f"{file}: empty, no records in it")
-        try:
-            self._records = mx.recordio.MXIndexedRecordIO(os.fspath(index), os.fspath(path), "r")
-        except (ValueError, IndexError):
-            raise InputError(f"{index}: damaged index") from None
-        self._keys = self._records.keys
-        self._lock = threading.Lock()
+        self._records = IndexedRecords(path)
 
     def __len__(self):
-        return len(self._keys)
+        return len(self._records)
 
     def name(self, i):
         """The record as an error message names it."""
-        return f"{self.path} record {self._keys[i]}"
+        return self._records.name(i)
 
     def __getitem__(self, i):
         try:
-            with self._lock:
-                record = self._records.read_idx(self._keys[i])
-            header, picture = mx.recordio.unpack(record)
-        except Exception as error:  # the native reader's own error, or struct's
-            raise BadRecord(f"{self.name(i)}: damaged ({type(error).__name__})") from None
+            header, picture = mx.recordio.unpack(self._records.record(i).whole())
+        except (InputError, struct.error, ValueError):  # ours, or of bytes that are too few
+            raise BadRecord(f"{self.name(i)}: damaged record") from None
         label = header.label
         if getattr(label, "size", 1) != 1:
             raise BadRecord(f"{self.name(i)}: one label expected, given {label.size}")
-        label = float(label)
-        if not (label.is_integer() and 0 <= label < self._classes):
-            raise BadRecord(
-                f"{self.name(i)}: label {label:g} is out of range, 0 to {self._classes - 1} allowed"
-            )
-        return picture, int(label)
+        try:
+            return picture, check_label(label, self._classes)
+        except WrongLabel as error:
+            raise WrongLabel(f"{self.name(i)}: {error}") from None
+
+    def contents(self):
+        """How many pictures of how many classes it has, in words."""
+        names = names_beside(self.path)
+        classes = f"{len(read_names(names))}" if names else f"{self._classes} unnamed"
+        return f"{len(self)} pictures of {classes} classes"
+
+
+def labelled_records(path, class_names, source) -> RecordDataset:
+    """The pictures in indexed RecordIO for a network of these classes, which `source` names.
+
+    Raises InputError as `RecordDataset` does, and where the names file beside `path` has others.
+    """
+    records = RecordDataset(path, len(class_names))
+    check_names_beside(path, class_names, source)
+    return records

@@ -10,7 +10,7 @@ from typing import Optional
 import numpy as np
 
 from ..data.accuracy import read_input
-from ..data.records import RecordDataset
+from ..data.records import RecordDataset, labelled_records
 from ..utils.errors import InputError, naming
 from ..weights.manifest import labels_pixels
 
@@ -72,7 +72,7 @@ def open_records(path, manifest) -> RecordDataset:
             f"{manifest.model} labels pixels, {path} is for networks that classify pictures"
         )
     with naming(path):
-        return RecordDataset(path, len(manifest.class_names))
+        return labelled_records(path, manifest.class_names, manifest.model)
 
 
 def in_batches(network, inputs, size=BATCH):

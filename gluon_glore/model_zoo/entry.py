@@ -12,7 +12,7 @@ import mxnet as mx
 import numpy as np
 
 from ..data.accuracy import measure_accuracy
-from ..data.records import RecordDataset
+from ..data.records import labelled_records
 from ..networks.network import Network
 from ..networks.registry import check_name
 from ..utils.errors import InputError, naming
@@ -114,7 +114,7 @@ def measure(folder, data, batch=32, threads=2):
     load_weights(net, params_of(folder, manifest), ctx)
     net.hybridize(static_alloc=True, static_shape=True)
     with naming(data):
-        records = RecordDataset(data, net.classes)
+        records = labelled_records(data, manifest.class_names, folder)
         accuracy = measure_accuracy(
             lambda x: net(mx.nd.array(x, ctx=ctx)).asnumpy(),
             records,

@@ -5,7 +5,7 @@ import pytest
 from gluon_glore import InputError
 from gluon_glore.data.accuracy import measure_accuracy, read_input
 from gluon_glore.data.image import Preprocess, encode_png
-from gluon_glore.data.records import BadRecord, RecordDataset, write_records
+from gluon_glore.data.records import BadRecord, RecordDataset, WrongLabel, write_records
 from tests.helpers.damaged_records import BAD, SAMPLES, TESTED, write_damaged
 from train.engine.comm import LocalComm
 from train.engine.loop import evaluate
@@ -94,3 +94,11 @@ def test_a_bad_record_is_named(tmp_path):
         read_input(records, 0, GREY)
     with pytest.raises(BadRecord, match="a.rec record 1: not a readable picture"):
         read_input(records, 1, GREY)
+
+
+def test_a_label_that_no_class_has_is_an_error_of_the_set(tmp_path):
+    picture = encode_png(np.zeros((4, 6), np.uint8))
+    write_records(tmp_path / "a.rec", [(picture, 1 + i % 2) for i in range(200)])
+    records = RecordDataset(tmp_path / "a.rec", 2)
+    with pytest.raises(WrongLabel, match="a.rec record 1: label 2 is out of range, 0 to 1 allowed"):
+        measure_accuracy(table(np.zeros((1, 2), "float32")), records, GREY, max_bad=0.9)

@@ -1,13 +1,67 @@
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.data.class_names import read_names
+from gluon_glore.data.class_names import check_names_beside, names_beside, read_names
 
 
 def test_a_name_is_a_line_in_the_order_of_the_labels(tmp_path):
     file = tmp_path / "names.txt"
     file.write_bytes("tench, Tinca tinca\r\nKäfer\n\n ounce".encode())
     assert read_names(file) == ["tench, Tinca tinca", "Käfer", "", " ounce"]
+
+
+def test_the_mark_of_an_editor_and_empty_lines_at_the_end_are_no_names(tmp_path):
+    file = tmp_path / "names.txt"
+    file.write_bytes(b"\xef\xbb\xbfn01440764\r\nn01443537\r\n \r\n\r\n")
+    assert read_names(file) == ["n01440764", "n01443537"]
+
+
+def beside(tmp_path, *names):
+    """A .rec with such names beside it."""
+    (tmp_path / "val.classes.txt").write_text("".join(f"{name}\n" for name in names))
+    return tmp_path / "val.rec"
+
+
+def test_the_names_of_records_lie_beside_them(tmp_path):
+    assert names_beside(tmp_path / "val.rec") is None
+    assert names_beside(beside(tmp_path, "a")) == tmp_path / "val.classes.txt"
+
+
+@pytest.mark.parametrize(
+    ("given", "difference"),
+    [
+        (("cat", "eel"), "2 class names, not the 3 of .*'dog' is missing"),
+        (("cat", "dog", "eel", "fox"), "4 class names, not the 3 of .*'fox' is none of them"),
+        (("cat", "wolf", "eel"), "3 class names, not the 3 of .*'wolf' is none of them"),
+        (("dog", "cat", "eel"), "3 class names, .* in their order .*label 0 is 'dog', not 'cat'"),
+        (("val",), "1 class names, not the 3 of .*'val' is none of them"),
+        ((), "0 class names, not the 3 of .*'cat' is missing"),
+    ],
+)
+def test_records_whose_labels_stand_for_other_classes_are_refused(tmp_path, given, difference):
+    rec = beside(tmp_path, *given)
+    remedy = rf"python -m train.pack SRC {tmp_path}/val --classes train.classes.txt$"
+    with pytest.raises(InputError, match=f"^{tmp_path}/val.classes.txt: {difference}.*{remedy}"):
+        check_names_beside(rec, ["cat", "dog", "eel"], "runs/a")
+    training = tmp_path / "train.classes.txt"
+    with pytest.raises(InputError, match=rf"not the 3 of {training} .* --classes {training}$"):
+        check_names_beside(rec, ["cat", "dog", "eel"], training, packed=True)
+
+
+def test_the_same_names_pass_and_so_do_records_without_any(tmp_path, capsys):
+    check_names_beside(tmp_path / "none.rec", ["cat", "dog"], "a run")
+    check_names_beside(beside(tmp_path, "cat", "dog"), ("cat", "dog"), "a run")
+    check_names_beside(beside(tmp_path, "n01440764 tench"), ["n01440764"], "a run", packed=True)
+    assert capsys.readouterr().err == ""
+
+
+def test_names_that_are_all_others_may_be_translated_and_this_is_said(tmp_path, capsys):
+    rec = beside(tmp_path, "n01440764", "n01443537")
+    check_names_beside(rec, ["tench", "goldfish"], "runs/a")
+    note = "val.classes.txt: none of its names is among those of runs/a: taken as the same classes"
+    assert note in capsys.readouterr().err
+    with pytest.raises(InputError, match="2 class names, not the 2 of .*'n01440764' is none of"):
+        check_names_beside(rec, ["tench", "goldfish"], "runs/a", packed=True)
 
 
 def test_a_file_that_is_no_text_or_not_there_is_named(tmp_path):

@@ -1,8 +1,16 @@
+import struct
+
 import mxnet as mx
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.data.records import RecordDataset, write_records
+from gluon_glore.data.records import (
+    BadRecord,
+    RecordDataset,
+    WrongLabel,
+    labelled_records,
+    write_records,
+)
 from tests.helpers.disks import small_disk
 
 SAMPLES = [(b"first", 0), (b"second!", 2), (b"third", 1)]
@@ -26,12 +34,16 @@ def test_an_interrupted_writer_leaves_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("missing", ["a.rec", "a.idx"])
-def test_missing_and_empty_files_are_named(tmp_path, missing):
+def test_missing_and_empty_files_are_named(tmp_path, missing, capsys):
     write_records(tmp_path / "a.rec", SAMPLES)
     (tmp_path / missing).write_bytes(b"")
     with pytest.raises(InputError, match=f"{missing}: empty"):
         RecordDataset(tmp_path / "a.rec", classes=3)
     (tmp_path / missing).unlink()
+    if missing == "a.idx":  # it is built
+        assert len(RecordDataset(tmp_path / "a.rec", classes=3)) == 3
+        assert "a.idx: no such file, it is built from" in capsys.readouterr().err
+        return
     with pytest.raises(InputError, match=f"{missing}: no such file"):
         RecordDataset(tmp_path / "a.rec", classes=3)
 
@@ -55,8 +67,42 @@ def test_labels_out_of_range_are_refused(tmp_path):
     write_records(tmp_path / "b.rec", [(b"x", -1), (b"x", 0.5)])
     dataset = RecordDataset(tmp_path / "b.rec", classes=2)
     for i, label in ((0, "-1"), (1, "0.5")):
-        with pytest.raises(InputError, match=f"label {label} is out of range"):
+        with pytest.raises(WrongLabel, match=f"^.*b.rec record {i}: label {label} is out of range"):
             dataset[i]
+
+
+def test_a_set_says_what_it_holds_and_is_opened_for_the_classes_of_its_names(tmp_path):
+    write_records(tmp_path / "a.rec", SAMPLES)
+    names = ["x", "y", "z"]
+    assert labelled_records(tmp_path / "a.rec", names, "a run").contents() == (
+        "3 pictures of 3 unnamed classes"
+    )
+    (tmp_path / "a.classes.txt").write_text("x\ny\n")
+    assert RecordDataset(tmp_path / "a.rec", 3).contents() == "3 pictures of 2 classes"
+    with pytest.raises(InputError, match="a.classes.txt: 2 class names, not the 3 of a run"):
+        labelled_records(tmp_path / "a.rec", names, "a run")
+
+
+def test_a_record_of_several_parts_is_read_as_one(tmp_path):
+    """The container parts a record where its own mark would stand in it."""
+    mark = struct.pack("<I", 0xCED7230A)
+    samples = [(mark * 3, 1), (b"abcd" + mark + b"efg", 2), (b"", 0)]
+    write_records(tmp_path / "a.rec", samples)
+    dataset = RecordDataset(tmp_path / "a.rec", classes=3)
+    assert [dataset[i] for i in range(3)] == samples
+
+
+def test_a_record_of_several_labels_or_of_too_few_bytes_is_bad(tmp_path):
+    writer = mx.recordio.MXIndexedRecordIO(str(tmp_path / "a.idx"), str(tmp_path / "a.rec"), "w")
+    header = mx.recordio.IRHeader(2, [1.0, 2.0], 0, 0)
+    writer.write_idx(0, mx.recordio.pack(header, b"x"))
+    writer.write_idx(1, b"short")
+    writer.close()
+    dataset = RecordDataset(tmp_path / "a.rec", classes=3)
+    with pytest.raises(BadRecord, match="a.rec record 0: one label expected, given 2"):
+        dataset[0]
+    with pytest.raises(BadRecord, match="a.rec record 1: damaged"):
+        dataset[1]
 
 
 def test_mxnets_own_reader_reads_what_is_written(tmp_path):

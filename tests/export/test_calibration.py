@@ -64,6 +64,9 @@ def test_sets_that_can_not_calibrate_are_refused(tmp_path, digit_pairs):
     write_records(tmp_path / "text.rec", [(b"no picture", 0)] * 40)
     with pytest.raises(InputError, match=r"text.rec record \d+: not a readable picture"):
         read_calibration(tmp_path / "text.rec", manifest())
+    (tmp_path / "text.classes.txt").write_text("yes\nno\n")
+    with pytest.raises(InputError, match=r"text.classes.txt: 2 class names, not the 2 of tiny in"):
+        read_calibration(tmp_path / "text.rec", manifest())
     video = manifest(Preprocess(), Deployment((None, 3, 8, 64, 64), "NCDHW"))
     with pytest.raises(InputError, match=r"tiny takes no pictures, as those of .*val.rec"):
         read_calibration(digit_pairs / "val.rec", video)

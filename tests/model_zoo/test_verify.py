@@ -136,6 +136,10 @@ def test_data_and_weights_that_can_not_be_used_are_one_line(
     write_records(records, [(cv2.imencode(".png", np.zeros((64, 64)))[1].tobytes(), 7)] * 5)
     with pytest.raises(InputError, match="label 7 is out of range, 0 to 1 allowed"):
         measure(entry, records)
+    names = tmp_path / "ten.classes.txt"
+    names.write_text("a\nb\nc\n")
+    with pytest.raises(InputError, match=f"^{names}: 3 class names, not the 2 of {entry} in their"):
+        measure(entry, records)
 
 
 def test_pictures_are_not_measured_with_a_video_network(tmp_path, digit_pairs):

@@ -1,6 +1,8 @@
 import dataclasses
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 
@@ -16,6 +18,7 @@ from gluon_glore.weights import load_arrays, named_arrays, plain_names, set_weig
 from gluon_glore.weights.run_folder import checkpoints
 from tests.helpers.places import ROOT
 from tests.helpers.runs import CONFIG, options, rows, train, weights
+from train import evaluate
 from train.digit_pairs import encode_png
 
 
@@ -115,6 +118,61 @@ def test_what_does_not_fit_is_one_error_and_exit_2(tmp_path, settings, setting, 
     assert len(errors) == 1
     assert message in errors[0]
     assert not checkpoints(tmp_path / "run")
+
+
+@pytest.fixture
+def named(tmp_path, digit_pairs, settings):
+    """Settings of a run on copies of the small set, whose names lie beside the records."""
+    for use in ("train", "val"):
+        for suffix in ("rec", "idx"):
+            shutil.copy(digit_pairs / f"{use}.{suffix}", tmp_path)
+        (tmp_path / f"{use}.classes.txt").write_text("unlike\nalike\n")
+    files = [f"data.{use}={tmp_path}/{use}.rec" for use in ("train", "val")]
+    return [*settings, *files, 'data.class_names=""', "optim.epochs=1"]
+
+
+def test_the_names_beside_the_training_set_are_the_networks(tmp_path, named, capsys):
+    assert train(tmp_path / "run", named) == 0
+    assert load_network(tmp_path / "run")[1].class_names == ("unlike", "alike")
+    said = (
+        "training set: 192 pictures of 2 classes, {0}/train.rec; validation set: 70 pictures of 2"
+    )
+    assert capsys.readouterr().err.count(said.format(tmp_path)) == 1
+    # Scored by another set, whose labels are other classes.
+    (tmp_path / "val.classes.txt").write_text("alike\nunlike\n")
+    assert evaluate.main([str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert f"val.classes.txt: 2 class names, not the 2 of {tmp_path}/run" in error
+    assert "label 0 is 'alike', not 'unlike'" in error
+
+
+@pytest.mark.parametrize(
+    ("file", "names", "message"),
+    [
+        ("val", "alike\n", "val.classes.txt: 1 class names, not the 2 of .*'unlike' is missing"),
+        ("val", "alike\nunlike\n", "val.classes.txt: .*label 0 is 'alike', not 'unlike'"),
+        ("val", "nested\n", "val.classes.txt: 1 class names, .*: python -m train.pack SRC .*/val "),
+        ("train", "a\nb\nc\n", "train.classes.txt: 2 classes, given 3 names: set model.classes"),
+    ],
+)
+def test_sets_of_other_names_are_refused(tmp_path, named, file, names, message, capsys):
+    (tmp_path / f"{file}.classes.txt").write_text(names)
+    assert train(tmp_path / "run", named) == 2
+    (error,) = [line for line in capsys.readouterr().err.splitlines() if "error: " in line]
+    assert re.search(message, error)
+    assert not (tmp_path / "run").exists()
+
+
+def test_labels_that_count_from_1_are_refused_though_few_are_out_of_range(
+    tmp_path, settings, capsys
+):
+    picture = encode_png(np.zeros((64, 64), np.uint8))
+    write_records(tmp_path / "a.rec", [(picture, 1 if i else 2) for i in range(96)])
+    bad = ["data.max_bad=0.5", f"data.train={tmp_path}/a.rec"]
+    assert train(tmp_path / "run", settings, *options(bad)) == 2
+    error = capsys.readouterr().err
+    assert "a.rec record 0: label 2 is out of range, 0 to 1 allowed for 2 classes" in error
+    assert not (tmp_path / "run").exists()
 
 
 def test_fine_tuning_takes_all_weights_of_a_file_but_the_classifiers_own(

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,9 +81,51 @@ def test_a_list_file_and_given_names_say_the_labels(folder, tmp_path):
     assert (tmp_path / "b.classes.txt").read_text() == "eel\ndog\ncat\n"
 
 
+def test_integers_of_a_list_stay_the_labels_they_are(folder, tmp_path):
+    """Not in the order of their text, in which 10 and 11 come before 2."""
+    listed = folder / "list.txt"
+    for blank in ("\t", " "):
+        listed.write_text("".join(f"dog/1.jpg{blank}{label}\n" for label in range(12)))
+        assert main([str(listed), str(tmp_path / "a")]) == 0
+        assert [label for _, label in contents(tmp_path / "a.rec", 12)] == list(range(12))
+        names = (tmp_path / "a.classes.txt").read_text().splitlines()
+        assert names == list(map(str, range(12)))
+
+
+def test_a_folder_that_lacks_a_class_is_labelled_by_the_training_names(folder, tmp_path, capsys):
+    assert main([str(folder), str(tmp_path / "train")]) == 0
+    shutil.rmtree(folder / "dog")
+    assert main([str(folder), str(tmp_path / "alone")]) == 0
+    assert (tmp_path / "alone.classes.txt").read_text() == "cat\neel\n"
+    capsys.readouterr()
+    names = ["--classes", str(tmp_path / "train.classes.txt")]
+    assert main([str(folder), str(tmp_path / "val"), *names]) == 0
+    assert [label for _, label in contents(tmp_path / "val.rec")] == [0] * 4 + [2] * 4
+    assert (tmp_path / "val.classes.txt").read_text() == "cat\ndog\neel\n"
+    assert "1 of the 3 classes have no picture, as dog" in capsys.readouterr().err
+
+
+def test_names_are_taken_as_a_person_means_them(folder, tmp_path):
+    synsets = {"n01440764": "cat", "n01443537": "dog", "n01484850": "eel"}
+    for synset, name in synsets.items():
+        (folder / name).rename(folder / synset)
+    (tmp_path / "synset_words.txt").write_text(
+        "n01484850 great white shark\r\nn01440764 tench, Tinca tinca\r\nn01443537 goldfish\r\n\r\n"
+    )
+    names = ["--classes", str(tmp_path / "synset_words.txt")]
+    assert main([str(folder), str(tmp_path / "a"), *names]) == 0
+    assert [label for _, label in contents(tmp_path / "a.rec")] == [1] * 4 + [2] * 4 + [0] * 4
+    written = (tmp_path / "a.classes.txt").read_text().splitlines()
+    assert written == [
+        "n01484850 great white shark",
+        "n01440764 tench, Tinca tinca",
+        "n01443537 goldfish",
+    ]
+
+
 def test_resize_shrinks_the_short_side_and_leaves_smaller_pictures_alone(tmp_path):
     large = write(tmp_path / "in" / "a" / "large.png", BLUE, 200, 300)
-    small = write(tmp_path / "in" / "a" / "small.png", RED, 50, 70)
+    small = write(tmp_path / "in" / "b" / "small.png", RED, 50, 70)
     assert main([str(large.parents[1]), str(tmp_path / "out"), "--resize", "64"]) == 0
     (shrunk, _), (kept, _) = contents(tmp_path / "out.rec")
     picture = cv2.imdecode(np.frombuffer(shrunk, np.uint8), cv2.IMREAD_COLOR)
@@ -110,7 +153,10 @@ def test_bad_pictures_are_named_and_skipped_up_to_a_share(folder, tmp_path, caps
     [
         (["none"], "No such file"),
         (["empty"], "no pictures in it, expected class folders or path<TAB>class"),
-        (["list.tsv"], "list.tsv line 2: expected path<TAB>class, given 'b.jpg'"),
+        (["list.tsv"], "list.tsv line 2: expected path<TAB>class or path label, a whole number"),
+        (["nested"], "nested: one class folder in it, val: give the folder whose folders are"),
+        (["nested", "--classes", "names.txt"], "class 'val' is not among the 1 names given"),
+        (["from_one.txt"], "from_one.txt: labels 1 to 2 and no 0, but they count from 0"),
         (["absent.tsv", "--max-bad", "1"], "no good picture in it"),
         (["absent.tsv"], "a.jpg: No such file"),
         (["absent.tsv", "--classes", "names.txt"], "class 'dog' is not among the 1 names given"),
@@ -126,13 +172,15 @@ def test_what_can_not_be_packed_is_one_error_and_leaves_no_file(
     (tmp_path / "list.tsv").write_text("a.jpg\tdog\nb.jpg\n")
     (tmp_path / "absent.tsv").write_text("a.jpg\tdog\n")
     (tmp_path / "names.txt").write_text("cat\n")
+    (tmp_path / "from_one.txt").write_text("a.jpg 1\nb.jpg 2\n")
+    write(tmp_path / "nested" / "val" / "1.jpg")
     assert message in refused(main, options, capsys)
 
 
 def test_a_killed_run_leaves_nothing_that_looks_whole(tmp_path):
-    fifo = tmp_path / "in" / "a" / "2.jpg"
-    for i in range(2):
-        write(tmp_path / "in" / "a" / f"{i}.jpg")
+    fifo = tmp_path / "in" / "b" / "2.jpg"
+    for name in "ab":
+        write(tmp_path / "in" / name / "1.jpg")
     os.mkfifo(fifo)  # the run waits here
     command = [
         sys.executable,
@@ -156,7 +204,7 @@ def test_a_killed_run_leaves_nothing_that_looks_whole(tmp_path):
 
 def test_a_full_disk_is_an_error_and_leaves_no_file(tmp_path, capsys):
     for i in range(8):
-        write(tmp_path / "in" / "a" / f"{i}.bmp")  # 14 kB each
+        write(tmp_path / "in" / "ab"[i % 2] / f"{i}.bmp")  # 14 kB each
     (tmp_path / "disk").mkdir()
     with small_disk(tmp_path / "disk", 64 << 10):
         assert main([str(tmp_path / "in"), str(tmp_path / "disk" / "x")]) == 2

@@ -49,7 +49,8 @@ class Data:
     """Indexed RecordIO files; pixels; decoding threads a process.
 
     `max_bad`: the share of a file's records that may be unreadable; they are named and skipped.
-    `class_names`: text file, one name a line in label order; "" names the classes by number.
+    `class_names`: text file, one name a line in label order; "" takes the one that `train.pack`
+    wrote beside `train` (train.classes.txt), and without it numbers.
     `size`: height and width the network sees. `resize`: evaluation's short side before the centre
     crop, 0 takes pictures as they are. Then (pixel - mean) * scale, a number or one a channel
     (paper's recipe: DPN work).

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from gluon_glore.data.records import WrongLabel
 from gluon_glore.utils.errors import InputError
 
 
@@ -26,10 +27,21 @@ class BadRecords:
         self._limit = int(max_share * len(dataset) + 1e-9)  # 0.29 of 100 is 29, not 28
         self._log = log and Path(log)
         self._reasons = {}  # by index: why, of the records that this rank could not use
+        self._wrong = None  # the index of the first whose label no class has
 
     def meet(self, index, error):
-        """Note that this rank can't use record `index`; any thread that loads may call it."""
+        """Note that this rank can't use record `index`; any thread that loads may call it.
+
+        A WrongLabel is no bad record but an error of the set: it ends the run.
+        """
         self._reasons[index] = str(error)
+        if isinstance(error, WrongLabel) and self._wrong is None:
+            self._wrong = index
+
+    @property
+    def wrong_label(self):
+        """Whether this rank has met a label that no class has, which ends the run."""
+        return self._wrong is not None
 
     @property
     def hopeless(self):
@@ -42,10 +54,15 @@ class BadRecords:
         `bad[i]` is 1 where this rank found record `indices[i]` bad, and `indices` is alike on all
         ranks. `attempt(index)` tries to use a record and calls `meet` where it fails: rank 0 so
         learns the reason for what only another rank has tried. `gave_up`: this rank found no good
-        record in the place of a bad one. Raises InputError, on all ranks, where one gave up or
-        more are bad than allowed.
+        record in the place of a bad one. Raises InputError, on all ranks, where one gave up or has
+        met a wrong label, or more are bad than allowed.
         """
-        *found, failed = self._comm.sum([*bad, gave_up])
+        wrong = np.zeros(self._comm.size)  # 1 + the index, of each rank
+        wrong[self._comm.rank] = 0 if self._wrong is None else 1 + self._wrong
+        sums = self._comm.sum([*bad, gave_up, *wrong])
+        found, failed, wrong = sums[: len(bad)], sums[len(bad)], sums[len(bad) + 1 :]
+        if wrong.any():
+            raise WrongLabel(self._reason(int(wrong[wrong > 0][0]) - 1, attempt))
         new = {int(i) for i in np.asarray(indices)[np.asarray(found) > 0]} - self.known
         self.known |= new
         if new and self._comm.rank == 0:

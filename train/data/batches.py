@@ -6,7 +6,8 @@ samples are the same however many ranks share them. A sample's view is a pure fu
 so that all ranks keep their steps; evaluation leaves bad ones out.
 
 A data set has a length, `path` and `name(index)` for messages. `view`, a function of a sample's
-index, reads the sample and shows it as the network sees it. `bad` is the set's `BadRecords`.
+index, reads the sample and shows it as the network sees it. `bad` is the set's `BadRecords`. A
+label that no class has (WrongLabel) is no bad sample: it ends the run, on all ranks.
 Configurations say the seed, `optim.batch_size` and `data.threads`.
 """
 
@@ -15,7 +16,7 @@ import itertools
 import cv2
 import numpy as np
 
-from gluon_glore.data.records import BadRecord
+from gluon_glore.data.records import BadRecord, WrongLabel
 from gluon_glore.utils.ahead import ordered_map
 from gluon_glore.utils.errors import InputError
 
@@ -109,7 +110,7 @@ def evaluation_batches(dataset, bad, view, shape, config, rank, ranks, stop=lamb
         if good.any():
             kept = pixels if good.all() else pixels[good]
             yield kept, _stack([label for label in labels if label is not None])
-        if stop():
+        if stop() or bad.wrong_label:
             break  # the others need this rank for what follows
     bad.agree(np.arange(len(dataset)), found_bad, attempt)
 
@@ -118,7 +119,7 @@ def _attempt(dataset, bad, index, view, shape, out):
     """The label of `view(out)`, or None where the record is bad. `out` None: only try it."""
     try:
         return view(np.empty(shape, np.float32) if out is None else out)
-    except BadRecord as error:
+    except (BadRecord, WrongLabel) as error:
         bad.meet(index, error)
     except InputError as error:
         bad.meet(index, f"{dataset.name(index)}: {error}")

@@ -3,21 +3,22 @@
 import os
 import re
 
-from gluon_glore.data.class_names import read_names
+from gluon_glore.data.class_names import class_of, read_names
 from gluon_glore.utils.errors import InputError, naming
 
 _NUMBERED = re.compile(r"(.*\S)\s+(-?[0-9]{1,18})\s*")
+EXPECTED = "path<TAB>class or path label, a whole number"  # of a line, for messages
 _MOST = 100_000  # classes that a list's integers may stand for
 
 
-def list_files(source, suffixes, kind, numbered=False, root=None):
+def list_files(source, suffixes, kind, root=None):
     """`[(path, class), ...]` of a folder of class folders or a list file; `kind` says of what.
 
     Of a folder: the files with one of `suffixes`, in the order of class and path; links are
-    followed, hidden files left out. Of a list: its lines `path<TAB>class`, `numbered` also
-    `path label` with an integer label after the last blank; relative paths are below `root`
-    (default: the list's folder), and no file is looked for. Raises InputError where there is none,
-    or naming the line that is neither.
+    followed, hidden files left out. Of a list: its lines `path<TAB>class`, or `path label` with an
+    integer label after the last blank; relative paths are below `root` (default: the list's
+    folder), and no file is looked for. Raises InputError where there is none, or naming the line
+    that is neither.
     """
     if os.path.isdir(source):
         with naming(source):
@@ -35,73 +36,85 @@ def list_files(source, suffixes, kind, numbered=False, root=None):
         files = [
             (os.path.join(root, path), name)
             for path, name in (
-                _split(line, numbered, source, number)
+                _split(line, source, number)
                 for number, line in enumerate(read_names(source), start=1)
             )
         ]
     if not files:
-        raise InputError(
-            f"{source}: no {kind}s in it, expected class folders or {_expected(numbered)}"
-        )
+        raise InputError(f"{source}: no {kind}s in it, expected class folders or {EXPECTED}")
     return files
 
 
-def label_files(source, files, names=None, numbered=False):
+def label_files(source, files, names=None):
     """(class names, labels) of `list_files`' files; a label is the place of a class in the names.
 
-    `names` in label order; default: the classes sorted, or "0", "1", ... up to the largest where
-    all are integers of a list that may be `numbered`. In such a list an integer that is no name is
-    a label. Raises InputError for a name that comes twice or, naming line and path, for a class
-    that is neither or a label out of range.
+    `names` in label order; default: the classes sorted, or where all of a list's are integers, "0",
+    "1", ... up to the largest. An integer of a list that is no name is a label. Raises InputError
+    for a name that comes twice or, naming line and path, for a class that is neither or a label out
+    of range; without `names` also for labels that count from 1, and for a single class folder.
     """
     listed = not os.path.isdir(source)
-    numbered = numbered and listed
     classes = {name for _, name in files}
-    if names is None and numbered and all(map(_is_integer, classes)):
-        names = range(max(0, min(max(map(int, classes)), _MOST - 1)) + 1)
+    if names is None and listed and all(map(_is_integer, classes)):
+        names = _numbers(source, set(map(int, classes)))
+    if names is None and not listed and len(classes) == 1:
+        raise InputError(
+            f"{source}: one class folder in it, {min(classes)}: give the folder whose folders are "
+            "the classes, a list, or the names of all classes"
+        )
     names = tuple(map(str, sorted(classes) if names is None else names))
     label_of = number_names(names)
-    if numbered:
-        label_of = {**{str(label): label for label in label_of.values()}, **label_of}
 
     def label(number, path, name):
-        if name in label_of:
-            return label_of[name]
+        if class_of(name) in label_of:
+            return label_of[class_of(name)]
         place = f"{source} line {number}: {path}" if listed else path
-        if numbered and _is_integer(name):
+        if listed and _is_integer(name):
+            if 0 <= int(name) < len(names):
+                return int(name)
             raise InputError(
-                f"{place}: label {name} is out of range, 0 to {len(names) - 1} allowed"
+                f"{place}: label {name} is out of range, 0 to {len(names) - 1} allowed for "
+                f"{len(names)} class names: labels count from 0"
             )
         raise InputError(f"{place}: class {name!r} is not among the {len(names)} names given")
 
     return names, [label(number, *file) for number, file in enumerate(files, start=1)]
 
 
+def _numbers(source, labels):
+    """The names of classes that have none: the numbers up to the largest. Raises InputError."""
+    most = max(labels)
+    if min(labels) == 1 and len(labels) == most:
+        raise InputError(
+            f"{source}: labels 1 to {most} and no 0, but they count from 0: subtract 1, or give "
+            "the class names of all labels from 0 on"
+        )
+    return range(max(0, min(most, _MOST - 1)) + 1)
+
+
 def number_names(names):
-    """{class name: label}, in their order. Raises InputError for none, or one that comes twice."""
+    """{`class_of` a name: label}, in their order.
+
+    Raises InputError for no names, or one that comes twice.
+    """
     if not names:
         raise InputError("no class names given")
     label_of = {}
     for label, name in enumerate(names):
-        if label_of.setdefault(name, label) != label:
+        if label_of.setdefault(class_of(name), label) != label:
             raise InputError(f"class name {name!r} comes twice among the {len(names)} names given")
     return label_of
 
 
-def _split(line, numbered, source, number):
+def _split(line, source, number):
     """A line's path and class."""
     path, tab, name = line.partition("\t")
     if path and name and "\t" not in name:
         return path, name
-    label = numbered and not tab and _NUMBERED.fullmatch(line)
+    label = not tab and _NUMBERED.fullmatch(line)
     if not label:
-        raise InputError(f"{source} line {number}: expected {_expected(numbered)}, given {line!r}")
+        raise InputError(f"{source} line {number}: expected {EXPECTED}, given {line!r}")
     return label[1], str(int(label[2]))
-
-
-def _expected(numbered):
-    """What a line should look like, for messages."""
-    return "path<TAB>class" + (" or path label, a whole number" if numbered else "")
 
 
 def _is_integer(name):

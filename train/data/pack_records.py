@@ -47,9 +47,9 @@ def pack_files(source, out, samples, names, encode, max_bad, threads, kind):
     """Write OUT.rec, OUT.idx and OUT.classes.txt of `(item, label)` pairs.
 
     `encode(item)`, called in `threads` threads ahead of the file, gives a record's bytes; where it
-    raises InputError, the item is named on stderr and skipped. Returns (records, classes, bad
-    ones). Raises InputError, and leaves no file, where the share of bad ones is above `max_bad`,
-    none is left or the files can't be written.
+    raises InputError, the item is named on stderr and skipped; so is a class without a record.
+    Returns (records, classes, bad ones). Raises InputError, and leaves no file, where the share of
+    bad ones is above `max_bad`, none is left or the files can't be written.
     """
 
     def attempt(sample):
@@ -59,6 +59,7 @@ def pack_files(source, out, samples, names, encode, max_bad, threads, kind):
             return None, error
 
     packed = bad = 0
+    used = set()
 
     def good():
         nonlocal packed, bad
@@ -67,6 +68,7 @@ def pack_files(source, out, samples, names, encode, max_bad, threads, kind):
         for (_, label), (data, error) in zip(samples, shown):
             if error is None:
                 packed += 1
+                used.add(label)
                 yield data, label
                 continue
             bad += 1
@@ -78,6 +80,10 @@ def pack_files(source, out, samples, names, encode, max_bad, threads, kind):
                 )
         if not packed:
             raise InputError(f"{source}: no good {kind} in it")
+        if len(used) < len(names):
+            empty = [name for label, name in enumerate(names) if label not in used]
+            note = f"{len(empty)} of the {len(names)} classes have no {kind}, as {empty[0]}"
+            tqdm.write(note, file=sys.stderr)
         # Here, before the records take their place: where they are, the names are.
         write_text(f"{out}.classes.txt", "".join(f"{name}\n" for name in names))
 

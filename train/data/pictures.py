@@ -49,8 +49,9 @@ def evaluation_batches(dataset, bad, config, rank, ranks, stop=lambda: False):
 def check_records(dataset, use, max_bad):
     """Read records spread over a `RecordDataset`, and `use(encoded picture)` of some.
 
-    Raises InputError where too many are damaged or have a label that is no class of the network, as
-    `spot_check` counts, or where `use` refuses every picture: then the settings do not fit the set.
+    Raises InputError where too many are damaged, as `spot_check` counts, where one has a label that
+    is no class of the network, or where `use` refuses every picture: then the settings do not fit
+    the set.
     """
     spot_check(dataset, dataset.__getitem__, max_bad, "record", most=READ)
     used, refused = 0, []

@@ -7,7 +7,7 @@ ROOT/gtFine/SPLIT/CITY/CITY_SEQUENCE_FRAME_gtFine_labelIds.png
 import os
 from pathlib import Path
 
-from gluon_glore.data.cityscapes import to_train_ids
+from gluon_glore.data.cityscapes import CLASS_NAMES, to_train_ids
 from gluon_glore.data.image import decode_image
 from gluon_glore.data.records import BadRecord
 from gluon_glore.utils.errors import InputError, naming
@@ -55,6 +55,10 @@ class Scenes:
     def name(self, i):
         """What to call scene i in a message."""
         return str(self.pictures[i])
+
+    def contents(self):
+        """How many scenes of how many classes it has, in words."""
+        return f"{len(self)} scenes of {len(CLASS_NAMES)} classes"
 
     def picture(self, i):
         """The picture alone, uint8 RGB `(H, W, 3)`. Raises BadRecord."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gluon_glore.data.records import BadRecord
+from gluon_glore.data.records import BadRecord, WrongLabel
 from gluon_glore.utils.errors import InputError
 
 
@@ -16,13 +16,15 @@ def spot_check(dataset, attempt, max_bad, kind, most=20):
 
     Raises InputError where it raises one for more of them than the share `max_bad`; `kind` is what
     the samples are called. A single bad one may be chance: it passes where the whole set may have
-    one.
+    one. A single WrongLabel is none, and raised.
     """
     tried = spread(dataset, most)
     bad = []
     for index in tried:
         try:
             attempt(index)
+        except WrongLabel:  # of one sample, but an error of the set
+            raise
         except BadRecord as error:  # names the sample itself
             bad.append(error)
         except InputError as error:

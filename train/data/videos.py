@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from gluon_glore.data.class_names import read_names
+from gluon_glore.data.class_names import class_of, read_names
+from gluon_glore.data.records import WrongLabel, check_label
 from gluon_glore.data.sources import VIDEOS
 from gluon_glore.data.video import Video
 from gluon_glore.utils.errors import InputError
@@ -44,10 +45,16 @@ class Videos:
     def label(self, i) -> int:
         """The place of video i's class in `class_names`.
 
-        Raises InputError, without the video's name, where a record is damaged or its label is out
-        of range.
+        Raises InputError, without the video's name, where a record is damaged, and WrongLabel, with
+        its name, where its label is out of range.
         """
         return self._videos.label(i)
+
+    def contents(self):
+        """How many videos of how many classes it has, in words."""
+        known, present = len(self.class_names), self._videos.present
+        classes = f"{known}" if present == known else f"{present} of the {known}"
+        return f"{len(self)} videos of {classes} classes"
 
     def open(self, i):
         """Video i, a context manager with the interface of `gluon_glore.data.video.Video`.
@@ -76,9 +83,10 @@ class _Files:
     """Video files of a folder or a list."""
 
     def __init__(self, source, class_names, root):
-        files = list_files(source, VIDEOS, "video", numbered=True, root=root)
-        self.class_names, self._labels = label_files(source, files, class_names, numbered=True)
+        files = list_files(source, VIDEOS, "video", root=root)
+        self.class_names, self._labels = label_files(source, files, class_names)
         self._paths = [path for path, _ in files]
+        self.present = len(set(self._labels))
 
     def __len__(self):
         return len(self._paths)
@@ -102,17 +110,16 @@ class _Packed(PackedVideos):
         own = tuple(read_names(names))
         self.class_names = tuple(map(str, own if class_names is None else class_names))
         label_of = number_names(self.class_names)
-        unknown = [name for name in own if name not in label_of]
+        unknown = [name for name in own if class_of(name) not in label_of]
         if unknown:
             raise InputError(
                 f"{names}: class {unknown[0]!r} is not among the {len(label_of)} names given"
             )
-        self._label_of = [label_of[name] for name in own]
+        self._label_of = [label_of[class_of(name)] for name in own]
+        self.present = len(own)
 
     def label(self, i):
-        label = super().label(i)
-        if label >= len(self._label_of):
-            raise InputError(
-                f"label {label} is out of range, 0 to {len(self._label_of) - 1} allowed"
-            )
-        return self._label_of[label]
+        try:
+            return self._label_of[check_label(super().label(i), len(self._label_of))]
+        except WrongLabel as error:
+            raise WrongLabel(f"{self.name(i)}: {error}") from None

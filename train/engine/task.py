@@ -20,7 +20,8 @@ class Dataset(Protocol):
     """Samples by number, of which `train.data.batches` makes batches.
 
     How a sample is read and shown to the network is the task's; it raises `BadRecord` for one that
-    can't be read.
+    can't be read, and `WrongLabel` for a label that no class has. It may have `contents()`, which
+    says how many samples of how many classes it has; a run begins with it.
     """
 
     #: Where it is from, for messages.

@@ -29,6 +29,7 @@ from gluon_glore.weights.run_folder import checkpoints
 from ..config.load import load_config
 from ..data import batches
 from ..data.bad_records import BadRecords
+from ..reporting.data_sets import describe
 from ..reporting.reporter import Reporter
 from ..reporting.runs import METRICS_FILE, rewind_metrics
 from . import checkpoint, loop, saver
@@ -130,6 +131,8 @@ def train(task, config, net, datasets, out, resume, comm):
     saver.on_rank_0(comm, lambda: rewind_metrics(out / METRICS_FILE, *rewound))
 
     rate = functools.partial(learning_rate, config.optim, steps_per_epoch=steps)
+    if comm.rank == 0:
+        print(describe(datasets), file=sys.stderr, flush=True)
 
     with Reporter(out, comm, config, steps, begin) as reporter, StopFlag() as stop:
         save = saver.Saver(out, learner, manifest, start, config.checkpoint, steps, stop)

@@ -1,13 +1,17 @@
 """Batches of samples that are labelled pixel by pixel; pictures with one label: test_pictures."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from gluon_glore import InputError
+from gluon_glore.data.records import WrongLabel
 from tests.helpers.damaged_records import count_bad
 from train.data import batches
+from train.data.bad_records import BadRecords
 
 SHAPE = (1, 3, 5)
 
@@ -83,6 +87,78 @@ def test_another_stands_in_for_a_sample_that_cannot_be_viewed(capsys):
     assert list(labels[:3, 0, 0]) == [order[0], order[2], order[2]]
     assert bad.known == {order[1]}
     assert capsys.readouterr().err == f"skipped square {order[1]}: no square\n"
+
+
+class Misnamed(Squares):
+    """Squares, one of which has a label that is no class's."""
+
+    def __init__(self, size, wrong, **options):
+        super().__init__(size, **options)
+        self._wrong = wrong
+
+    def view(self, index, out):
+        if index == self._wrong:
+            raise WrongLabel(f"square {index}: label 7 is out of range")
+        return super().view(index, out)
+
+
+class Ranks:
+    """The processes of a run as threads, each with `comm(rank)`."""
+
+    def __init__(self, size):
+        self._size, self._given, self._barrier = size, {}, threading.Barrier(size, timeout=20)
+
+    def comm(self, rank):
+        def add(values):
+            self._given[rank] = np.asarray(values, float)
+            self._barrier.wait()
+            total = sum(self._given.values())
+            self._barrier.wait()
+            return total
+
+        return SimpleNamespace(rank=rank, size=self._size, sum=add)
+
+    def run(self, function):
+        with ThreadPoolExecutor(self._size) as pool:
+            return list(pool.map(lambda rank: function(rank, self.comm(rank)), range(self._size)))
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+@pytest.mark.parametrize("place", [0, 9, 15])
+def test_a_label_that_no_class_has_ends_training_on_all_ranks_whatever_max_bad(ranks, place):
+    """A set of one bad square, of which half may be bad: only one rank meets the wrong label."""
+    order = np.random.default_rng([3, 0]).permutation(40)
+    dataset = Misnamed(40, wrong=order[place], damaged=(order[1],))
+
+    def train(rank, comm):
+        bad, steps = BadRecords(dataset, comm, 0.5), 0
+        given = (dataset, bad, dataset.chance, SHAPE, CONFIG, 0, rank, ranks)
+        with pytest.raises(WrongLabel) as error:
+            for _ in batches.training_batches(*given):
+                steps += 1
+        assert order[place] not in bad.known
+        return str(error.value), steps
+
+    outcomes = Ranks(ranks).run(train)
+    (message, steps) = outcomes[0]
+    assert message == f"square {order[place]}: label 7 is out of range"
+    assert outcomes == [outcomes[0]] * ranks and steps <= place // 8
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_a_label_that_no_class_has_ends_an_evaluation_on_all_ranks(ranks):
+    dataset = Misnamed(100, wrong=5)
+
+    def evaluate(rank, comm):
+        bad, seen = BadRecords(dataset, comm, 0.5), 0
+        given = (dataset, bad, dataset.view, SHAPE, CONFIG, rank, ranks)
+        with pytest.raises(WrongLabel, match="^square 5: label 7 is out of range$"):
+            for pixels, _ in batches.evaluation_batches(*given):
+                seen += len(pixels)
+        return seen
+
+    seen = Ranks(ranks).run(evaluate)
+    assert seen[5 % ranks] < 20  # the rank that meets it does not go on
 
 
 @pytest.mark.parametrize("ranks", [1, 3])

@@ -8,13 +8,13 @@ from train.data.class_lists import label_files, list_files
 
 
 def videos(source, **options):
-    return list_files(source, VIDEOS, "video", numbered=True, **options)
+    return list_files(source, VIDEOS, "video", **options)
 
 
 def labelled(source, names=None):
     """(names, {file's path below the folder: label}) of videos."""
     files = videos(source)
-    names, labels = label_files(source, files, names, numbered=True)
+    names, labels = label_files(source, files, names)
     folder = source if source.is_dir() else source.parent
     return names, {os.path.relpath(path, folder): label for (path, _), label in zip(files, labels)}
 
@@ -79,14 +79,47 @@ def test_integers_are_labels_in_their_own_order_and_names_come_first(tmp_path):
     assert labelled(words)[0] == ("10", "dog")
 
 
-def test_pictures_classes_are_names_even_where_they_look_like_numbers(tmp_path):
-    source = written(tmp_path, "a.jpg\t10\nb.jpg\t2\n")
-    files = list_files(source, {".jpg"}, "picture")
-    assert label_files(source, files) == (("10", "2"), [0, 1])
-    with pytest.raises(InputError, match="list.txt line 1: .*a.jpg: class '10' is not among the 2"):
-        label_files(source, files, ["x", "y"])
-    with pytest.raises(InputError, match="line 1: expected path<TAB>class, given 'a.jpg 1'"):
-        list_files(written(tmp_path, "a.jpg 1\n"), {".jpg"}, "picture")
+def test_integers_of_a_list_are_labels_however_they_are_written(tmp_path):
+    text = "".join(f"{i}.mp4\t{i:03}\n" for i in (10, 2, 0, 11))
+    names, labels = labelled(written(tmp_path, text))
+    assert names == tuple(map(str, range(12)))
+    assert labels == {"10.mp4": 10, "2.mp4": 2, "0.mp4": 0, "11.mp4": 11}
+    padded = [f"{i:03}" for i in (11, 10, 2, 0)]
+    assert labelled(tmp_path / "list.txt", padded)[1]["10.mp4"] == 1  # a name goes before a number
+
+
+def test_labels_that_count_from_1_are_refused_unless_the_names_have_them(tmp_path):
+    source = written(tmp_path, "a.mp4 1\nb.mp4 3\nc.mp4 2\n")
+    with pytest.raises(InputError, match="list.txt: labels 1 to 3 and no 0, .*: subtract 1, or"):
+        labelled(source)
+    with pytest.raises(InputError, match="line 2: .*label 3 is out of range, 0 to 2 allowed for 3"):
+        labelled(source, ["a", "b", "c"])
+    names = ["background", "a", "b", "c"]
+    assert labelled(source, names)[1] == {"a.mp4": 1, "b.mp4": 3, "c.mp4": 2}
+
+
+def test_one_class_folder_is_no_choice_of_classes_unless_it_is_named(folder, tmp_path):
+    nested = tmp_path / "nested"
+    nested.mkdir()
+    (folder / "b").rename(nested / "val")
+    with pytest.raises(InputError, match="nested: one class folder in it, val: give the folder"):
+        labelled(nested)
+    with pytest.raises(InputError, match="class 'val' is not among the 2 names given"):
+        labelled(nested, ["a", "b"])
+    assert labelled(nested, ["val"])[1] == {"val/2.mp4": 0, "val/deep/1.AVI": 0}
+
+
+def test_a_list_may_have_the_line_ends_of_windows_and_empty_lines_at_its_end(tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfa.mp4\tx\r\nb.mp4 y.mp4\ty\r\n\r\n\n")
+    assert labelled(tmp_path / "list.txt") == (("x", "y"), {"a.mp4": 0, "b.mp4 y.mp4": 1})
+
+
+def test_imagenets_classes_are_known_by_their_numbers(tmp_path):
+    source = written(tmp_path, "a.mp4\tn01443537\nb.mp4\tn01440764 tench, Tinca tinca\n")
+    names = ["n01440764 tench, Tinca tinca", "n01443537 goldfish"]
+    assert labelled(source, names) == (tuple(names), {"a.mp4": 1, "b.mp4": 0})
+    with pytest.raises(InputError, match="class name 'n01440764' comes twice among the 2 names"):
+        labelled(source, [names[0], "n01440764"])
 
 
 def test_relative_paths_are_below_the_root(tmp_path):
@@ -103,7 +136,7 @@ def test_relative_paths_are_below_the_root(tmp_path):
     ("line", "names", "message"),
     [
         ("a.mp4", None, "line 2: expected path<TAB>class or path label, .* given 'a.mp4'"),
-        ("", None, "line 2: expected path"),
+        ("\nb.mp4 0", None, "line 2: expected path"),
         ("a.mp4\t", None, "line 2: expected path"),
         ("\tdog", None, "line 2: expected path"),
         ("a.mp4\tdog\t1", None, "line 2: expected path"),

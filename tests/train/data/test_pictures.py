@@ -6,8 +6,8 @@ import pytest
 
 from gluon_glore import InputError
 from gluon_glore.data.image import decode_image
-from gluon_glore.data.records import RecordDataset, write_records
-from tests.helpers.damaged_records import count_bad
+from gluon_glore.data.records import RecordDataset, WrongLabel, write_records
+from tests.helpers.damaged_records import break_heads, count_bad
 from tests.helpers.places import ROOT
 from train.config.load import load_config
 from train.config.sections import Augment
@@ -119,13 +119,19 @@ def records(path, samples, classes=2):
 
 def test_one_bad_record_of_a_hundred_is_let_pass_and_two_are_not(tmp_path):
     good = [(PICTURE, 1)] * 98
-    check_records(
-        records(tmp_path / "a.rec", [*good, (PICTURE, 2), (PICTURE, 1)]), decode, max_bad=0.01
-    )
-    with pytest.raises(InputError, match="2 of 100 records .*label 2 is out of range, 0 to 1"):
-        check_records(
-            records(tmp_path / "b.rec", [(PICTURE, 2), *good, (PICTURE, 2)]), decode, max_bad=0.01
-        )
+    dataset = records(tmp_path / "a.rec", [(PICTURE, 0), *good, (PICTURE, 1)])
+    break_heads(tmp_path / "a.rec", 99)
+    check_records(dataset, decode, max_bad=0.01)
+    break_heads(tmp_path / "a.rec", 0)
+    with pytest.raises(InputError, match="2 of 100 records .*a.rec record 0: damaged"):
+        check_records(dataset, decode, max_bad=0.01)
+
+
+def test_one_label_that_no_class_has_is_an_error_of_the_set(tmp_path):
+    from_one = [(PICTURE, 1 + i % 2) for i in range(99)]
+    dataset = records(tmp_path / "a.rec", from_one)
+    with pytest.raises(WrongLabel, match="a.rec record 1: label 2 is out of range, 0 to 1 allowed"):
+        check_records(dataset, decode, max_bad=0.9)
 
 
 def test_damaged_records_are_refused(tmp_path):
@@ -139,7 +145,7 @@ def test_damaged_records_are_refused(tmp_path):
 def test_labels_are_looked_for_in_all_parts_of_a_large_set(tmp_path):
     # Sorted by class, as a packer may leave it: one class too many at the end.
     many = records(tmp_path / "a.rec", [(b"", i // 50) for i in range(5000)], classes=98)
-    with pytest.raises(InputError, match="20 of 1000 records .*label 98 is out of range"):
+    with pytest.raises(WrongLabel, match="record 49[0-9][0-9]: label 98 is out of range, 0 to 97"):
         check_records(many, len, max_bad=0.01)
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
+from gluon_glore.data.records import WrongLabel
 from gluon_glore.data.video import Video
 from tests.helpers.damaged_records import count_bad
 from tests.helpers.videos import moving, write_video
@@ -101,7 +102,7 @@ def test_packed_videos_without_names_or_with_fewer_than_labels_are_refused(packe
     names = packed.with_name("train.classes.txt")
     names.write_text("cat\n")
     assert Videos(packed).label(0) == 0
-    with pytest.raises(InputError, match="^label 1 is out of range, 0 to 0 allowed$"):
+    with pytest.raises(WrongLabel, match="train.rec record 1: label 1 is out of range, 0 to 0 all"):
         Videos(packed).label(1)
     names.unlink()
     with pytest.raises(InputError, match="train.classes.txt: No such file"):
