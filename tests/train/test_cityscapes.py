@@ -336,7 +336,8 @@ def test_two_ranks_train_stop_and_go_on_as_without_the_stop(tmp_path, root):
     assert whole.returncode == 0, whole.stderr
     short = horovodrun(*arguments, "--out", str(tmp_path / "parts"), "--set", "optim.epochs=1")
     assert short.returncode == 0, short.stderr
-    parts = horovodrun(*arguments, "--out", str(tmp_path / "parts"), "--resume")
+    arguments += ["--resume", "--accept-changes"]  # the epochs
+    parts = horovodrun(*arguments, "--out", str(tmp_path / "parts"))
     assert parts.returncode == 0, parts.stderr
     tested = [row for row in rows(tmp_path / "whole") if row["kind"] == "eval"]
     assert [row["samples"] for row in tested] == [5, 5]

@@ -376,6 +376,6 @@ def test_two_processes_train_and_resume(tmp_path, moving_digits):
     arguments += ["--set", "optim.precise_norm=2"]
     short = horovodrun(*arguments, "--out", str(tmp_path), "--set", "optim.epochs=1")
     assert short.returncode == 0, short.stderr
-    rest = horovodrun(*arguments, "--out", str(tmp_path), "--resume")
+    rest = horovodrun(*arguments, "--out", str(tmp_path), "--resume", "--accept-changes")
     assert rest.returncode == 0, rest.stderr
     assert [r["samples"] for r in rows(tmp_path) if r["kind"] == "eval"] == [6, 6]

@@ -136,7 +136,7 @@ def test_one_and_two_processes_have_the_same_loss_curve(tmp_path, settings):
         (tmp_path / run / "metrics.jsonl").unlink()
 
     frozen = ["model.freeze_norm=true", "optim.lr=0.01", "optim.epochs=10"]
-    train += [*options(frozen), "--resume", "--out"]
+    train += [*options(frozen), "--resume", "--accept-changes", "--out"]
     subprocess.run(
         [sys.executable, *train, str(tmp_path / "one")], cwd=ROOT, check=True, capture_output=True
     )
@@ -161,7 +161,7 @@ def test_two_processes_with_batchnorm_train_resume_and_save_averaged_statistics(
     arguments = ["-m", "train.imagenet", "--config", CONFIG, "--out", str(tmp_path)]
     done = horovodrun(*arguments, *options(settings, "optim.epochs=1"))
     assert done.returncode == 0, done.stderr
-    done = horovodrun(*arguments, *options(settings), "--resume")
+    done = horovodrun(*arguments, *options(settings), "--resume", "--accept-changes")
     assert done.returncode == 0, done.stderr
     assert [path.name for path in checkpoints(tmp_path)] == ["epoch-0001", "epoch-0002"]
     arrays = load_arrays(checkpoints(tmp_path)[-1] / "weights.params")
