@@ -150,7 +150,7 @@ def test_a_changed_recipe_needs_a_word_and_the_old_configuration_stays(tmp_path,
     assert train(tmp_path, changed, "--resume", "--accept-changes") == 0
     assert "  optim.lr: 0.1 -> 0.2\n" in capsys.readouterr().err
     kept = (tmp_path / "config-0001.yaml").read_text()
-    assert kept == "# The run's configuration up to step 6.\n" + config
+    assert kept == "# The run's configuration up to epoch-0001.\n" + config
     assert load_config(tmp_path / "config.yaml").optim.lr == 0.2
     assert [row["step"] for row in rows(tmp_path) if row["kind"] == "train"] == [
         *range(6),

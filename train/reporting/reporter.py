@@ -37,7 +37,7 @@ class Reporter:
         if comm.rank == 0:
             self._metrics = out / METRICS_FILE
             with naming(out):
-                write_config(out, to_dict(config), first_step)
+                write_config(out, to_dict(config))
                 if first_step == 0:  # of a run that ended before its first checkpoint
                     self._metrics.unlink(missing_ok=True)
                 if config.tensorboard:

@@ -17,6 +17,7 @@ import yaml
 from gluon_glore.utils.errors import InputError, naming
 from gluon_glore.utils.files import atomic_path, write_text
 from gluon_glore.utils.yaml_file import read_yaml
+from gluon_glore.weights.run_folder import checkpoints
 
 from .metrics import CLASSIFICATION, Metrics, metrics_of
 
@@ -118,19 +119,19 @@ def read_config(path):
     return config
 
 
-def write_config(path, config, step=0):
-    """Write the configuration of a run, a dictionary, that goes on from `step`, 0 for its first.
+def write_config(path, config):
+    """Write the configuration, a dictionary, of a run that begins or goes on.
 
-    One that it goes on without is kept beside it, as config-0001.yaml and so on.
+    Where a run goes on with another one, that of the checkpoints so far is kept beside it, as
+    config-0001.yaml and so on.
     """
-    file = path / CONFIG_FILE
+    file, done = path / CONFIG_FILE, checkpoints(path)
     text = yaml.safe_dump(config, sort_keys=False)
-    before = file.read_bytes() if step and file.exists() else text.encode()
+    before = file.read_bytes() if done and file.exists() else text.encode()
     if before != text.encode():
-        numbers = itertools.count(1)
-        kept = (path / f"{file.stem}-{number:04d}{file.suffix}" for number in numbers)
-        note = f"# The run's configuration up to step {step}.\n".encode()
-        with atomic_path(next(place for place in kept if not place.exists())) as temporary:
+        numbered = (path / f"{file.stem}-{i:04d}{file.suffix}" for i in itertools.count(1))
+        note = f"# The run's configuration up to {done[-1].name}.\n".encode()
+        with atomic_path(next(place for place in numbered if not place.exists())) as temporary:
             temporary.write_bytes(note + before)
     write_text(file, text)
 

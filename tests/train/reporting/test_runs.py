@@ -139,20 +139,21 @@ def test_a_run_without_metrics_is_fine(tmp_path):
 
 def test_a_run_that_goes_on_keeps_each_configuration_it_leaves(tmp_path):
     def held():
-        return {path.name: path.read_text() for path in tmp_path.iterdir()}
+        return {path.name: path.read_text() for path in tmp_path.glob("*.yaml")}
 
     write_config(tmp_path, {"a": 1})
-    write_config(tmp_path, {"a": 2})  # from the first step again: nothing was computed with a = 1
+    write_config(tmp_path, {"a": 2})  # no checkpoint: what a = 1 gave is lost
     assert held() == {"config.yaml": "a: 2\n"}
-    for _ in range(2):
-        write_config(tmp_path, {"a": 3}, step=7)
-    write_config(tmp_path, {"a": 2}, step=9)
+    for epoch, values in ((7, (3, 3)), (9, (2,))):
+        (tmp_path / "checkpoints" / f"epoch-{epoch:04d}").mkdir(parents=True)
+        for value in values:
+            write_config(tmp_path, {"a": value})
     assert held() == {
         "config.yaml": "a: 2\n",
-        "config-0001.yaml": "# The run's configuration up to step 7.\na: 2\n",
-        "config-0002.yaml": "# The run's configuration up to step 9.\na: 3\n",
+        "config-0001.yaml": "# The run's configuration up to epoch-0007.\na: 2\n",
+        "config-0002.yaml": "# The run's configuration up to epoch-0009.\na: 3\n",
     }
     (tmp_path / "config.yaml").write_bytes(b"\xe9")
-    write_config(tmp_path, {"a": 2}, step=10)
-    assert (tmp_path / "config-0003.yaml").read_bytes().endswith(b"step 10.\n\xe9")
+    write_config(tmp_path, {"a": 2})
+    assert (tmp_path / "config-0003.yaml").read_bytes().endswith(b"epoch-0009.\n\xe9")
     assert read_config(tmp_path) == {"a": 2}
