@@ -237,7 +237,7 @@ class Ranks:
             file.unlink()
         arguments = ["--config", CONFIG, *options(settings), *more]
         self.process = subprocess.Popen(
-            [HOROVODRUN, "-np", "2", sys.executable, "-c", RANK]
+            [*HOROVODRUN, "-np", "2", sys.executable, "-c", RANK]
             + [str(out), who, str(step), str(int(number)), *arguments],
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}"},
