@@ -1,5 +1,6 @@
 """Processes of Horovod."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,13 @@ INSTALLED = shutil.which("horovodrun", path=os.path.dirname(sys.executable))
 HOROVODRUN = [sys.executable, "-m", "tests.helpers.horovodrun"]  # for a start in half the time
 
 needs_horovod = pytest.mark.skipif(INSTALLED is None, reason="horovodrun is not installed")
+
+
+def train_in_turn(module, *command_lines, processes=2):
+    """Run trainings of a module in the same ranks, one after the other, see `ranks.py`."""
+    return horovodrun(
+        "-m", "tests.helpers.ranks", module, json.dumps(command_lines), processes=processes
+    )
 
 
 def horovodrun(*arguments, processes=2):
