@@ -22,7 +22,8 @@ def prepare_cpu():
     newer than itself. To be called before MXNet is imported.
     """
     ranks = os.environ.get("HOROVOD_LOCAL_SIZE") or os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE")
-    threads = max(1, cores() // int(ranks or 1))
+    ranks = int(ranks) if ranks and ranks.isascii() and ranks.isdigit() else 1
+    threads = max(1, cores() // max(1, ranks))
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     kernels = openblas_kernels(processor_flags())
     if kernels:

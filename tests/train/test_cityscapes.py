@@ -23,7 +23,7 @@ from gluon_glore.model_zoo.load import load_network
 from gluon_glore.model_zoo.publish import publish
 from gluon_glore.weights.run_folder import checkpoints
 from tests.helpers.damaged_records import count_bad
-from tests.helpers.horovod import horovodrun, needs_horovod
+from tests.helpers.horovod import horovodrun, needs_horovod, train_in_turn
 from tests.helpers.networks import relative_error
 from tests.helpers.places import ROOT
 from tests.helpers.runs import ask, call_at, rows, same, story, weights
@@ -331,13 +331,14 @@ def test_a_synchronised_step_on_two_ranks_is_that_of_one_process(tmp_path):
 
 @needs_horovod
 def test_two_ranks_train_stop_and_go_on_as_without_the_stop(tmp_path, root):
-    arguments = ["-m", "train.cityscapes", "--config", str(CONFIG), *options(root)]
-    whole = horovodrun(*arguments, "--out", str(tmp_path / "whole"))
-    assert whole.returncode == 0, whole.stderr
-    short = horovodrun(*arguments, "--out", str(tmp_path / "parts"), "--set", "optim.epochs=1")
-    assert short.returncode == 0, short.stderr
-    parts = horovodrun(*arguments, "--out", str(tmp_path / "parts"), "--resume")
-    assert parts.returncode == 0, parts.stderr
+    whole, parts = (
+        ["--config", str(CONFIG), *options(root), "--out", str(tmp_path / out)]
+        for out in ("whole", "parts")
+    )
+    short = [*parts, "--set", "optim.epochs=1"]
+    rest = [*parts, "--resume", "--accept-changes"]
+    done = train_in_turn("train.cityscapes", whole, short, rest)
+    assert done.returncode == 0, done.stderr
     tested = [row for row in rows(tmp_path / "whole") if row["kind"] == "eval"]
     assert [row["samples"] for row in tested] == [5, 5]
     assert len(checkpoints(tmp_path / "parts")) == 2

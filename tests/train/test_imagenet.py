@@ -207,7 +207,16 @@ def test_a_run_is_not_overwritten_nor_resumed_by_another_network(tmp_path, setti
     assert train(tmp_path, settings, "--set", "optim.epochs=1") == 0
     assert train(tmp_path, settings) == 2
     assert "holds a run: give --resume, or another --out" in capsys.readouterr().err
-    assert train(tmp_path, settings, "--resume", "--set", "model.name=tiny") == 2
+    assert (
+        train(
+            tmp_path,
+            settings,
+            "--resume",
+            "--accept-changes",
+            *options(["model.name=tiny", "optim.epochs=1"]),
+        )
+        == 2
+    )
     assert "weights of another network, 25 parameters differ" in capsys.readouterr().err
     assert train(tmp_path / "new", settings, "--resume") == 2
     assert "no checkpoint in it" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from gluon_glore.data.video import Video
 from gluon_glore.model_zoo.load import load_network
 from gluon_glore.weights.run_folder import checkpoints
 from tests.helpers.damaged_records import count_bad
-from tests.helpers.horovod import horovodrun, needs_horovod
+from tests.helpers.horovod import horovodrun, needs_horovod, train_in_turn
 from tests.helpers.places import ROOT
 from tests.helpers.runs import ask, call_at, rows, same, story, weights
 from tests.helpers.videos import write_sound, write_video
@@ -376,10 +376,9 @@ def test_two_processes_score_what_one_scores(run, tmp_path):
 
 @needs_horovod
 def test_two_processes_train_and_resume(tmp_path, moving_digits):
-    arguments = ["-m", "train.kinetics", "--config", str(CONFIG), *settings(moving_digits)]
+    arguments = ["--config", str(CONFIG), *settings(moving_digits), "--out", str(tmp_path)]
     arguments += ["--set", "optim.precise_norm=2"]
-    short = horovodrun(*arguments, "--out", str(tmp_path), "--set", "optim.epochs=1")
-    assert short.returncode == 0, short.stderr
-    rest = horovodrun(*arguments, "--out", str(tmp_path), "--resume")
-    assert rest.returncode == 0, rest.stderr
+    short = [*arguments, "--set", "optim.epochs=1"]
+    done = train_in_turn("train.kinetics", short, [*arguments, "--resume", "--accept-changes"])
+    assert done.returncode == 0, done.stderr
     assert [r["samples"] for r in rows(tmp_path) if r["kind"] == "eval"] == [6, 6]

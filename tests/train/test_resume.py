@@ -28,6 +28,7 @@ from tests.helpers.runs import (
     with_dropout,
 )
 from train import imagenet
+from train.config.load import load_config
 from train.digit_pairs import encode_png
 from train.engine.stop import STOPPED
 from train.reporting.reporter import Reporter
@@ -109,7 +110,7 @@ def test_a_finished_run_tells_its_evaluation_once(tmp_path, small):
     before = story(tmp_path)
     assert train(tmp_path, small, "--resume") == 0
     assert story(tmp_path) == before
-    assert train(tmp_path, small, "--resume", "--set", "optim.epochs=1") == 0
+    assert train(tmp_path, small, "--resume", "--accept-changes", "--set", "optim.epochs=1") == 0
     assert story(tmp_path) == before
 
 
@@ -119,8 +120,62 @@ def test_a_stopped_epoch_does_not_go_on_with_another_batch_size(
     with monkeypatch.context() as patch:
         patch.setattr(Reporter, "train", call_at(1, ask))
         assert train(tmp_path, small) == STOPPED
-    assert train(tmp_path, small, "--resume", "--set", "optim.batch_size=16") == 2
+    changed = [*small, "optim.batch_size=16"]
+    assert train(tmp_path, changed, "--resume", "--accept-changes") == 2
     assert "lies within an epoch of seed 0, pictures 192, batch_size 32" in capsys.readouterr().err
+
+
+def test_a_changed_recipe_needs_a_word_and_the_old_configuration_stays(tmp_path, small, capsys):
+    assert train(tmp_path, [*small, "optim.epochs=1"]) == 0
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.*")}
+    config, held = (tmp_path / "config.yaml").read_text(), set(tmp_path.rglob("*"))
+    capsys.readouterr()
+
+    changed = [*small, "optim.lr=0.2", "data.mean=[99]", "seed=3", "log_every=2"]
+    assert train(tmp_path, changed, "--resume") == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[:-1] == [
+        f"{tmp_path}: changes of its config.yaml:",
+        "  data.mean: [22.0] -> [99.0]",
+        "  optim.epochs: 1 -> 2",
+        "  optim.lr: 0.1 -> 0.2",
+        "  seed: 0 -> 3",
+        "  log_every: 1 -> 2 (of no effect on what is computed)",
+    ]
+    assert said[-1].startswith(f"error: {tmp_path}: its run had other values of data.mean, optim.")
+    assert "log_every" not in said[-1] and said[-1].endswith("or add --accept-changes")
+    assert {path: path.read_bytes() for path in before} == before
+    assert set(tmp_path.rglob("*")) == held
+
+    assert train(tmp_path, changed, "--resume", "--accept-changes") == 0
+    assert "  optim.lr: 0.1 -> 0.2\n" in capsys.readouterr().err
+    kept = (tmp_path / "config-0001.yaml").read_text()
+    assert kept == "# The run's configuration up to epoch-0001.\n" + config
+    assert load_config(tmp_path / "config.yaml").optim.lr == 0.2
+    assert [row["step"] for row in rows(tmp_path) if row["kind"] == "train"] == [
+        *range(6),
+        *(7, 9, 11),
+    ]
+
+
+def test_a_second_run_in_a_folder_is_refused_while_the_first_goes_on(
+    tmp_path, small, monkeypatch, capsys
+):
+    codes = []
+
+    def again():
+        with monkeypatch.context() as patch:
+            patch.setattr(Reporter, "train", tell)
+            codes.extend(train(tmp_path, small, *more) for more in ((), ("--resume",)))
+
+    tell, small = Reporter.train, [*small, "optim.epochs=1", "checkpoint.every=2"]
+    monkeypatch.setattr(Reporter, "train", call_at(3, again))
+    assert train(tmp_path, small) == 0
+    assert codes == [2, 2]
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 2
+    assert all(f"another run goes on in it, process {os.getpid()} on " in e for e in errors)
+    assert [row["step"] for row in rows(tmp_path) if row["kind"] == "train"] == list(range(6))
 
 
 def test_a_folder_that_cannot_be_written_ends_the_run_before_it_trains(tmp_path, small, capsys):
@@ -182,7 +237,7 @@ class Ranks:
             file.unlink()
         arguments = ["--config", CONFIG, *options(settings), *more]
         self.process = subprocess.Popen(
-            [HOROVODRUN, "-np", "2", sys.executable, "-c", RANK]
+            [*HOROVODRUN, "-np", "2", sys.executable, "-c", RANK]
             + [str(out), who, str(step), str(int(number)), *arguments],
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}"},

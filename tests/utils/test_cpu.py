@@ -31,6 +31,8 @@ def test_a_process_takes_its_cores_and_its_own_kernels():
     kernels = str(openblas_kernels(processor_flags()))
     assert prepared() == [str(cores), kernels]
     assert prepared(HOROVOD_LOCAL_SIZE=str(2 * cores)) == ["1", kernels]
+    for no_number in ("two", "0"):
+        assert prepared(HOROVOD_LOCAL_SIZE=no_number) == [str(cores), kernels]
 
 
 def test_what_the_user_has_set_stays():

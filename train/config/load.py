@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 import typing
 from pathlib import Path
 
@@ -104,9 +105,11 @@ def _convert(kind, value, key):
     # bool is an int to Python, and an int serves as a float: neither the other way round.
     accepted = (int, float) if kind is float else kind
     if isinstance(value, accepted) and (kind is bool or not isinstance(value, bool)):
+        if kind is float and not _is_finite(value):
+            raise InputError(f"config key {key} expects a finite number, given {value}")
         return kind(value)
     hint = ""
-    if kind is float and isinstance(value, str) and _is_number(value):
+    if kind is float and isinstance(value, str) and _is_finite(value):
         hint = f"; YAML reads a number without a dot as text, write {float(value):.1e}"
     raise InputError(f"config key {key} expects {kind.__name__}, given {value!r}{hint}")
 
@@ -124,10 +127,9 @@ def _convert_tuple(kinds, value, key):
     return tuple(_convert(k, v, f"{key}[{i}]") for i, (k, v) in enumerate(zip(kinds, value)))
 
 
-def _is_number(text):
-    """Whether Python reads the text as a number."""
+def _is_finite(value):
+    """Whether Python reads a number, or a text, as a float that is not infinite or nan."""
     try:
-        float(text)
-    except ValueError:
+        return math.isfinite(float(value))
+    except (ValueError, OverflowError):
         return False
-    return True

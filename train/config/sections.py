@@ -15,6 +15,19 @@ from gluon_glore.utils.errors import InputError
 
 from .checks import above_0, below_1, check_pixels, not_below_0, one_of, rising
 
+# The keys that a resumed run may change without a word: they change nothing of what it computes.
+# All others, those of a task's own sections too, are part of its recipe.
+HARMLESS = (
+    "data.threads",
+    "checkpoint.keep",
+    "checkpoint.every",
+    "horovod.fusion_mb",
+    "horovod.cycle_ms",
+    "horovod.stall_seconds",
+    "log_every",
+    "tensorboard",
+)
+
 
 @dataclass(frozen=True)
 class Model:

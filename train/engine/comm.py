@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import importlib.util
 import os
 import sys
 import threading
@@ -14,6 +15,7 @@ import numpy as np
 from gluon_glore.utils.errors import InputError
 
 from ..config.sections import Horovod
+from .launchers import check_launchers, claims
 
 
 class LocalComm:
@@ -139,9 +141,16 @@ def environment(options):
 
 
 def make_comm(options=None):
-    """Horovod with its configuration under `horovodrun` (or mpirun), else one process."""
-    launched = {"HOROVOD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"} & set(os.environ)
-    return HorovodComm(options or Horovod()) if launched else LocalComm()
+    """Horovod with its configuration under `horovodrun`, else one process.
+
+    Under `mpirun` and the like too, where Horovod has MPI. Raises InputError where they started
+    more processes than Horovod knows of.
+    """
+    launched = claims(os.environ) and importlib.util.find_spec("horovod")
+    horovod = launched or "HOROVOD_SIZE" in os.environ
+    comm = HorovodComm(options or Horovod()) if horovod else LocalComm()
+    together(comm, lambda: check_launchers(os.environ, comm.size, comm.rank))
+    return comm
 
 
 class Here(InputError):

@@ -1,14 +1,21 @@
 """Checks before the first step: what will go wrong costs seconds, not an epoch or a run."""
 
+import contextlib
+import itertools
 import os
 import shutil
+import sys
 import tempfile
 
 import numpy as np
 
-from gluon_glore.utils.errors import InputError, naming
+from gluon_glore.utils.errors import InputError, listed, naming
 from gluon_glore.utils.extras import require
+from gluon_glore.weights.manifest import MANIFEST, parse_manifest
+from gluon_glore.weights.run_folder import checkpoints
 
+from ..config.changes import Change, changes
+from ..reporting.runs import CONFIG_FILE, read_config
 from ..reporting.tensorboard import require_tensorboard
 
 
@@ -49,3 +56,49 @@ def check_channels(spec, data):
             f"config key data.mean: {spec.name} takes {spec.in_channels} channels, "
             f"given {len(data.mean)} means"
         )
+
+
+def check_changes(out, config, manifest, accept=False):
+    """Raise InputError where a run goes on with another recipe or other data, unless `accept`.
+
+    `out` is the run's folder and `manifest` that of the checkpoints to come. Each change is said on
+    stderr, those that change nothing of what is computed too.
+    """
+    if not checkpoints(out):  # nothing to go on from, which is said where it is looked for
+        return
+    found = list(_changes_of_data(out, manifest))
+    try:
+        found += changes(read_config(out), config)
+    except InputError as error:
+        if not accept:
+            raise InputError(
+                f"{error}: nothing says what changes; --accept-changes goes on all the same"
+            ) from None
+        print(f"warning: {error}: nothing says what changes", file=sys.stderr)
+    if found:
+        print(f"{out}: changes of its {CONFIG_FILE}:", file=sys.stderr)
+    for change in found:
+        print(f"  {change}", file=sys.stderr)
+    keys = [change.key for change in found if not change.harmless]
+    if keys and not accept:
+        raise InputError(
+            f"{out}: its run had other values of {', '.join(keys)}: resume with those (--config "
+            f"{out / CONFIG_FILE}), or add --accept-changes"
+        )
+
+
+def _changes_of_data(out, after):
+    """The changes of data sets that a configuration does not show, from two manifests."""
+    before = None
+    for folder in checkpoints(out):
+        with contextlib.suppress(InputError):  # a damaged one is passed over, and named, later
+            before = parse_manifest(folder / MANIFEST)
+    if before is None:
+        return
+    pictures = [manifest.order.get("pictures") for manifest in (before, after)]
+    if None not in pictures and pictures[0] != pictures[1]:
+        yield Change("samples of data.train", *pictures)
+    pairs = itertools.zip_longest(before.class_names, after.class_names, fillvalue="none")
+    differ = [pair for pair in pairs if pair[0] != pair[1]]
+    if differ:
+        yield Change("class names", *map(listed, zip(*differ)))

@@ -1,15 +1,18 @@
 """What all trainers share: the command line, and a run from its checks to its summary.
 
-    horovodrun -np N python -m train.TASK --config FILE --out DIR [--resume] [--set key=value]
+    horovodrun -np N python -m train.TASK --config FILE --out DIR [--set key=value]
+                       [--resume [--accept-changes]]
 
 DIR gets config.yaml (the whole configuration, fit for --config), metrics.jsonl (a row a log and an
 evaluation), checkpoints/, at the end summary.json and curves.png, and with `tensorboard: true` the
-folder tensorboard/. `python -m train.report DIR...` compares runs.
+folder tensorboard/. `python -m train.report DIR...` compares runs. A run that goes on with another
+configuration keeps those before as config-0001.yaml, config-0002.yaml, ...
 
 What is trained, and on what, is a `train.engine.task.Task`.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import functools
 import itertools
@@ -38,7 +41,8 @@ from .learner import Learner
 from .norm_statistics import average_statistics, measure_statistics
 from .optimizer import learning_rate, make_optimizer, set_multipliers
 from .precision import set_precision
-from .preflight import check_out, check_packages
+from .preflight import check_changes, check_out, check_packages
+from .run_lock import run_lock
 from .stop import STOPPED, StopFlag, Stopped
 from .task import Task
 
@@ -51,13 +55,16 @@ def run(task: Task, argv=None) -> int:
     args = parse_args(task, argv)
 
     def command():
+        if args.accept_changes and not args.resume:
+            raise InputError("--accept-changes is for --resume, given without it")
         config = load_config(args.config, args.set, task.config_class)
         check_packages(config)
         comm, code = make_comm(config.horovod), 0
         out = Path(args.out)
         net, datasets = together(comm, lambda: prepare(task, config, out, comm))
         try:
-            train(task, config, net, datasets, out, args.resume, comm)
+            with hold(out, comm):
+                train(task, config, net, datasets, out, args.resume, comm, args.accept_changes)
         except Stopped as stopped:
             code = STOPPED
             if comm.rank == 0:
@@ -81,6 +88,11 @@ def parse_args(task, argv):
     parser.add_argument("--out", required=True, help="directory of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
     parser.add_argument(
+        "--accept-changes",
+        action="store_true",
+        help="--resume with another recipe or data than those of the run's config.yaml",
+    )
+    parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="as --set optim.lr=0.2"
     )
     return parser.parse_args(argv)
@@ -100,11 +112,20 @@ def prepare(task, config, out, comm):
     return net, datasets
 
 
-def train(task, config, net, datasets, out, resume, comm):
+@contextlib.contextmanager
+def hold(out, comm):
+    """Hold the folder of a run, by rank 0. All ranks raise InputError where another run does."""
+    with contextlib.ExitStack() as held:
+        saver.on_rank_0(comm, lambda: held.enter_context(run_lock(out)))
+        yield
+
+
+def train(task, config, net, datasets, out, resume, comm, accept=False):
     """Train `net` to the end of the schedule and leave metrics, summary and checkpoints in `out`.
 
     Raises InputError where `out` holds another run or can't be written, a checkpoint does not fit,
-    or data is bad; Stopped where SIGTERM or SIGINT asked for an end and all is saved.
+    data is bad, or a resumed run is changed without `accept`; Stopped where SIGTERM or SIGINT asked
+    for an end and all is saved.
     """
     check_shares(config.optim, comm)
     if not resume and checkpoints(out):
@@ -120,6 +141,8 @@ def train(task, config, net, datasets, out, resume, comm):
     epochs = config.optim.epochs
     order = batches.order(training_set, config)
     manifest = dataclasses.replace(task.manifest(config, net), order=order)
+    if resume:
+        together(comm, lambda: comm.rank == 0 and check_changes(out, config, manifest, accept))
     learner, start = initialize(task, config, net, comm, out if resume else None, order)
     ctx = learner.ctx
     step = task.make_step(config, net, comm)

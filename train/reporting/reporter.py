@@ -6,7 +6,6 @@ import sys
 
 import mxnet as mx
 import numpy as np
-import yaml
 
 import gluon_glore
 from gluon_glore.utils.errors import naming
@@ -15,7 +14,7 @@ from gluon_glore.utils.progress_bar import bar
 
 from ..config.load import to_dict
 from .curves import draw_curves
-from .runs import CONFIG_FILE, METRICS_FILE, read_run
+from .runs import METRICS_FILE, read_run, write_config
 from .table import table
 from .tensorboard import EventFile
 from .waiting import Waiting
@@ -38,7 +37,7 @@ class Reporter:
         if comm.rank == 0:
             self._metrics = out / METRICS_FILE
             with naming(out):
-                write_text(out / CONFIG_FILE, yaml.safe_dump(to_dict(config), sort_keys=False))
+                write_config(out, to_dict(config))
                 if first_step == 0:  # of a run that ended before its first checkpoint
                     self._metrics.unlink(missing_ok=True)
                 if config.tensorboard:

@@ -4,6 +4,7 @@ A resumed run cuts off the rows of what it does again (`rewind_metrics`).
 """
 
 import contextlib
+import itertools
 import json
 import math
 import statistics
@@ -14,7 +15,9 @@ from typing import List
 import yaml
 
 from gluon_glore.utils.errors import InputError, naming
-from gluon_glore.utils.files import write_text
+from gluon_glore.utils.files import atomic_path, write_text
+from gluon_glore.utils.yaml_file import read_yaml
+from gluon_glore.weights.run_folder import checkpoints
 
 from .metrics import CLASSIFICATION, Metrics, metrics_of
 
@@ -100,6 +103,37 @@ def read_run(path) -> Run:
     if run.metrics == CLASSIFICATION and "classes" not in config["model"]:
         raise InputError(f"{path / CONFIG_FILE}: damaged")
     return run
+
+
+def read_config(path):
+    """The configuration of a run's folder as nested dictionaries. Raises InputError."""
+    file = Path(path) / CONFIG_FILE
+    try:
+        config = read_yaml(file)
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from None
+    except (ValueError, yaml.YAMLError):
+        config = None
+    if not isinstance(config, dict):
+        raise InputError(f"{file}: damaged")
+    return config
+
+
+def write_config(path, config):
+    """Write the configuration, a dictionary, of a run that begins or goes on.
+
+    Where a run goes on with another one, that of the checkpoints so far is kept beside it, as
+    config-0001.yaml and so on.
+    """
+    file, done = path / CONFIG_FILE, checkpoints(path)
+    text = yaml.safe_dump(config, sort_keys=False)
+    before = file.read_bytes() if done and file.exists() else text.encode()
+    if before != text.encode():
+        numbered = (path / f"{file.stem}-{i:04d}{file.suffix}" for i in itertools.count(1))
+        note = f"# The run's configuration up to {done[-1].name}.\n".encode()
+        with atomic_path(next(place for place in numbered if not place.exists())) as temporary:
+            temporary.write_bytes(note + before)
+    write_text(file, text)
 
 
 def read_metrics(path):

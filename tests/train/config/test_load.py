@@ -183,3 +183,38 @@ def test_every_network_of_the_papers_table_2_has_its_config():
         # SE-Nets start lower (paper, section 4.1).
         assert config.optim.lr == (0.3 if name.startswith("se_") else 0.4)
         assert f"--config configs/imagenet/{name}.yaml" in path.read_text()
+
+
+@pytest.mark.parametrize("cls", [Config, SceneConfig, VideoConfig], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("value", [".nan", ".inf", "-.inf", "1.0e+999", "1" + "0" * 400])
+def test_what_is_no_finite_number_is_refused_for_every_number(tmp_path, cls, value):
+    """In the file and by --set; lists and dictionaries of numbers too."""
+    leaves = {
+        f"{section}.{key}": number
+        for section, tree in to_dict(cls()).items()
+        if isinstance(tree, dict)
+        for key, number in tree.items()
+        if isinstance(number, float)
+        or (isinstance(number, list) and number and isinstance(number[0], float))
+    }
+    assert {"optim.lr", "optim.power", "data.mean", "data.scale", "horovod.cycle_ms"} <= set(leaves)
+    texts = {
+        key: f"[{', '.join([value] * len(number))}]" if isinstance(number, list) else value
+        for key, number in leaves.items()
+    }
+    texts["optim.lr_mult"] = f"{{conv: {value}}}"
+    for key, text in texts.items():
+        section, name = key.split(".")
+        path = write(tmp_path, f"{section}: {{{name}: {text}}}")
+        for overrides in ((), (f"{key}={text}",)):
+            with pytest.raises(InputError, match=rf"config key {key}.* expects a finite number"):
+                load_config(path, overrides, cls)
+            path = write(tmp_path, "")
+
+
+def test_a_whole_number_is_not_infinite_and_a_word_is_no_number(tmp_path):
+    for text in ("optim: {epochs: .inf}", "seed: .nan"):
+        with pytest.raises(InputError, match="expects int, given"):
+            load_config(write(tmp_path, text))
+    with pytest.raises(InputError, match="optim.lr expects float, given 'nan'$"):
+        load_config(write(tmp_path, "optim: {lr: nan}"))

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -11,11 +9,11 @@ import pytest
 
 from gluon_glore.weights import load_arrays
 from gluon_glore.weights.run_folder import checkpoints
-from tests.helpers.horovod import horovodrun, needs_horovod
-from tests.helpers.places import ROOT
+from tests.helpers.horovod import horovodrun, needs_horovod, train_in_turn
 from tests.helpers.runs import CONFIG, options, rows
 from train.config.sections import Horovod
 from train.engine.comm import LocalComm, environment, make_comm
+from train.imagenet import main
 
 
 def test_one_process_needs_no_horovod():
@@ -128,19 +126,16 @@ def test_one_and_two_processes_have_the_same_loss_curve(tmp_path, settings):
     statistics of the checkpoint (model.freeze_norm), so that nothing but the order of summation
     differs. The plain network: what its statistics do not fit blows up in a unit's products.
     """
-    train = ["-m", "train.imagenet", "--config", CONFIG, *options([*settings, "model.name=tiny"])]
-    start = [sys.executable, *train, "--set", "optim.epochs=6", "--out", str(tmp_path / "one")]
-    subprocess.run(start, cwd=ROOT, check=True, capture_output=True)
+    command = ["--config", CONFIG, *options([*settings, "model.name=tiny"])]
+    assert main([*command, "--set", "optim.epochs=6", "--out", str(tmp_path / "one")]) == 0
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     for run in ("one", "two"):
         (tmp_path / run / "metrics.jsonl").unlink()
 
     frozen = ["model.freeze_norm=true", "optim.lr=0.01", "optim.epochs=10"]
-    train += [*options(frozen), "--resume", "--out"]
-    subprocess.run(
-        [sys.executable, *train, str(tmp_path / "one")], cwd=ROOT, check=True, capture_output=True
-    )
-    done = horovodrun(*train, str(tmp_path / "two"))
+    command += [*options(frozen), "--resume", "--accept-changes", "--out"]
+    assert main([*command, str(tmp_path / "one")]) == 0
+    done = horovodrun("-m", "train.imagenet", *command, str(tmp_path / "two"))
     assert done.returncode == 0, done.stderr
     curves = [
         np.array([row["loss"] for row in rows(tmp_path / run) if row["kind"] == "train"])
@@ -158,10 +153,9 @@ def test_one_and_two_processes_have_the_same_loss_curve(tmp_path, settings):
 
 @needs_horovod
 def test_two_processes_with_batchnorm_train_resume_and_save_averaged_statistics(tmp_path, settings):
-    arguments = ["-m", "train.imagenet", "--config", CONFIG, "--out", str(tmp_path)]
-    done = horovodrun(*arguments, *options(settings, "optim.epochs=1"))
-    assert done.returncode == 0, done.stderr
-    done = horovodrun(*arguments, *options(settings), "--resume")
+    arguments = ["--config", CONFIG, "--out", str(tmp_path), *options(settings)]
+    short = [*arguments, "--set", "optim.epochs=1"]
+    done = train_in_turn("train.imagenet", short, [*arguments, "--resume", "--accept-changes"])
     assert done.returncode == 0, done.stderr
     assert [path.name for path in checkpoints(tmp_path)] == ["epoch-0001", "epoch-0002"]
     arrays = load_arrays(checkpoints(tmp_path)[-1] / "weights.params")
@@ -205,13 +199,17 @@ def test_the_configuration_is_what_horovod_reads():
 
 @needs_horovod
 def test_an_error_is_said_once_and_ends_all_processes(tmp_path, settings):
-    arguments = ["-m", "train.imagenet", "--config", CONFIG, "--out", str(tmp_path)]
-    for setting, message in (
-        ("model.name=none", "unknown network 'none'"),
-        ("optim.batch_size=33", "optim.batch_size 33 is not divisible by 2 processes"),
-        ("optim.accumulate=32", "accumulate 32 does not divide the 16 pictures of each of 2 proc"),
-    ):
-        done = horovodrun(*arguments, *options(settings, setting))
-        assert done.returncode != 0
-        assert done.stderr.count("error: ") == 1
-        assert message in done.stderr
+    arguments = ["--config", CONFIG, "--out", str(tmp_path), *options(settings)]
+    messages = {
+        "model.name=none": "unknown network 'none'",
+        "optim.batch_size=33": "optim.batch_size 33 is not divisible by 2 processes",
+        "optim.accumulate=32": "accumulate 32 does not divide the 16 pictures of each of 2 proc",
+    }
+    done = train_in_turn(
+        "train.imagenet", *([*arguments, "--set", setting] for setting in messages)
+    )
+    assert done.returncode != 0
+    errors = [line for line in done.stderr.splitlines() if "error: " in line]
+    assert len(errors) == len(messages)
+    for message, error in zip(messages.values(), errors):
+        assert message in error

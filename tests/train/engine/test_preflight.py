@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import subprocess
 import sys
@@ -6,13 +7,18 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError, get_model
+from gluon_glore.data.image import Preprocess
 from gluon_glore.data.records import write_records
+from gluon_glore.weights.manifest import Manifest, write_manifest
 from tests.helpers.horovod import horovodrun, needs_horovod
 from tests.helpers.places import ROOT
 from tests.helpers.runs import CONFIG, options
+from train.config.load import to_dict
+from train.config.sections import Config
 from train.digit_pairs import encode_png
 from train.engine.comm import Elsewhere, Here, LocalComm, together
-from train.engine.preflight import check_out
+from train.engine.preflight import check_changes, check_out
+from train.reporting.runs import write_config
 
 PICTURE = encode_png(np.zeros((64, 64), np.uint8))
 
@@ -54,6 +60,72 @@ def test_a_disk_that_is_full_is_refused(mount):
     (place / "all").write_bytes(bytes(1 << 20))
     with pytest.raises(InputError, match=r"mount.*: No space left on device"):
         check_out(place / "run", get_model("tiny"))
+
+
+@pytest.fixture
+def manifest():
+    """`manifest(names, pictures)`: that of a run's checkpoints."""
+
+    def manifest(names=("a", "b"), pictures=64):
+        return Manifest(
+            "tiny", names, Preprocess((64, 64), 0, (0.0,)), order={"pictures": pictures}
+        )
+
+    return manifest
+
+
+@pytest.fixture
+def run(tmp_path, manifest):
+    """The folder of a run of `Config()` with a checkpoint."""
+    folder = tmp_path / "checkpoints" / "epoch-0001"
+    folder.mkdir(parents=True)
+    write_config(tmp_path, to_dict(Config()))
+    write_manifest(folder, manifest(), [])
+    return tmp_path
+
+
+def test_what_is_as_it_was_needs_no_word_and_is_not_said(run, tmp_path, manifest, capsys):
+    check_changes(run, Config(), manifest())
+    check_changes(tmp_path / "new", Config(seed=1), manifest())  # no checkpoint: said elsewhere
+    assert capsys.readouterr().err == ""
+    check_changes(run, Config(log_every=7), manifest())
+    assert capsys.readouterr().err == (
+        f"{run}: changes of its config.yaml:\n"
+        "  log_every: 20 -> 7 (of no effect on what is computed)\n"
+    )
+
+
+def test_other_data_under_the_same_name_needs_a_word(run, manifest, capsys):
+    for names, pictures, changes in (
+        (("a", "c"), 64, ["class names: b -> c"]),
+        (("a", "b", "c"), 64, ["class names: none -> c"]),
+        (("a", "b"), 96, ["samples of data.train: 64 -> 96"]),
+        (("b", "a"), 1, ["samples of data.train: 64 -> 1", "class names: a; b -> b; a"]),
+    ):
+        keys = ", ".join(change.partition(":")[0] for change in changes)
+        with pytest.raises(InputError, match=rf"its run had other values of {keys}: resume with"):
+            check_changes(run, Config(), manifest(names, pictures))
+        said = capsys.readouterr().err.splitlines()
+        assert said[1:] == [f"  {change}" for change in changes]
+        check_changes(run, Config(), manifest(names, pictures), accept=True)
+        assert capsys.readouterr().err.splitlines() == said
+    # Older checkpoints do not say how many there were.
+    older = dataclasses.replace(manifest(), order={})
+    write_manifest(run / "checkpoints" / "epoch-0001", older, [])
+    check_changes(run, Config(), manifest(pictures=1))
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [(b"- 1", "damaged"), (b"a: [", "damaged"), (b"\xe9", "damaged"), (None, "No such file")],
+)
+def test_a_run_whose_configuration_is_lost_needs_a_word(run, manifest, damage, reason, capsys):
+    config = run / "config.yaml"
+    config.write_bytes(damage) if damage else config.unlink()
+    with pytest.raises(InputError, match=rf"yaml: {reason}.*: nothing says what changes; --acc"):
+        check_changes(run, Config(), manifest())
+    check_changes(run, Config(), manifest(), accept=True)
+    assert "config.yaml: " in capsys.readouterr().err
 
 
 BLOCKED = """

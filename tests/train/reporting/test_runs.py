@@ -6,7 +6,13 @@ import pytest
 from gluon_glore import InputError
 from tests.helpers.metrics import evaluation, rows, scene_rows, step, write_run
 from train.reporting.metrics import SEGMENTATION
-from train.reporting.runs import read_metrics, read_run, rewind_metrics
+from train.reporting.runs import (
+    read_config,
+    read_metrics,
+    read_run,
+    rewind_metrics,
+    write_config,
+)
 
 
 def test_a_run_of_segmentation_is_known_by_its_rows(tmp_path):
@@ -129,3 +135,25 @@ def test_rows_from_the_place_on_go_and_half_rows_too(tmp_path, place, kept, tail
 def test_a_run_without_metrics_is_fine(tmp_path):
     rewind_metrics(tmp_path / "metrics.jsonl", 1, 3)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_goes_on_keeps_each_configuration_it_leaves(tmp_path):
+    def held():
+        return {path.name: path.read_text() for path in tmp_path.glob("*.yaml")}
+
+    write_config(tmp_path, {"a": 1})
+    write_config(tmp_path, {"a": 2})  # no checkpoint: what a = 1 gave is lost
+    assert held() == {"config.yaml": "a: 2\n"}
+    for epoch, values in ((7, (3, 3)), (9, (2,))):
+        (tmp_path / "checkpoints" / f"epoch-{epoch:04d}").mkdir(parents=True)
+        for value in values:
+            write_config(tmp_path, {"a": value})
+    assert held() == {
+        "config.yaml": "a: 2\n",
+        "config-0001.yaml": "# The run's configuration up to epoch-0007.\na: 2\n",
+        "config-0002.yaml": "# The run's configuration up to epoch-0009.\na: 3\n",
+    }
+    (tmp_path / "config.yaml").write_bytes(b"\xe9")
+    write_config(tmp_path, {"a": 2})
+    assert (tmp_path / "config-0003.yaml").read_bytes().endswith(b"epoch-0009.\n\xe9")
+    assert read_config(tmp_path) == {"a": 2}
