@@ -10,7 +10,7 @@ import time
 
 from .partial_file import Cut
 
-REACH = 6.0  # seconds, all attempts together
+REACH = 5.0  # seconds, all attempts together
 _GRACE = 0.5  # more, so that a limit of requests' own speaks first
 
 

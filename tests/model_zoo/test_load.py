@@ -39,6 +39,15 @@ def test_a_network_carries_the_pixels_it_is_told_where_its_weights_say_none(file
         assert net.preprocess == manifest.preprocess == OTHER
 
 
+def test_pixels_are_fitted_to_what_a_network_does():
+    pictures = get_model("resnet18", preprocess=Pixels("torchvision")).preprocess
+    assert (pictures.size, pictures.resize) == ((224, 224), 256)
+    scenes = get_model("fcn_resnet50_cityscapes", preprocess=Pixels("torchvision")).preprocess
+    assert (scenes.size, scenes.resize) == ((768, 768), 0)  # seen whole
+    videos = get_model("tiny_3d", preprocess=Pixels("0-1", resize=70)).preprocess
+    assert (videos.size, videos.resize, videos.mean) == ((64, 64), 70, (0.0,))
+
+
 def test_weights_that_say_no_pixels_are_no_predictor(file):
     with pytest.raises(InputError, match="w.params: nothing says how pixels .* --pixels"):
         load_network("tiny", file)
