@@ -1,6 +1,7 @@
 """Whole runs that are stopped, killed or run out of disk, and what they leave."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -209,36 +210,53 @@ def test_a_disk_that_fills_is_an_error_and_the_checkpoint_before_stays(
     assert train(disk / "run", small, "--resume") == 0
 
 
-# A rank that says its process and its exit code, and does something to itself on the way.
+# A rank that says its process, and of each of its trainings the exit code and the newest
+# checkpoint. In the first of them it does something to itself on the way.
 RANK = """
-import os, signal, sys
+import json, os, sys
 import train
+from tests.helpers.ranks import share_horovod
 from tests.helpers.runs import ask, call_at, with_dropout
+from gluon_glore.weights.run_folder import checkpoints
 from train import imagenet
 from train.reporting.reporter import Reporter
+leave = share_horovod()
 imagenet.model_spec = with_dropout
-out, who, step, number, *arguments = sys.argv[1:]
+out, who, step, number, command_lines = sys.argv[1:]
 rank = os.environ["HOROVOD_RANK"]
 open(f"{out}-{rank}.pid", "w").write(str(os.getpid()))
+tell = Reporter.train
 if rank == who:
     Reporter.train = call_at(int(step), lambda: ask(int(number)))
-code = imagenet.main(["--out", out, *arguments])
-open(f"{out}-{rank}.code", "w").write(str(code))
-sys.exit(code)
+codes, saved = [], []
+for words in json.loads(command_lines):
+    codes.append(imagenet.main(words))
+    saved.append(checkpoints(words[1])[-1].name)
+    Reporter.train = tell
+    open(f"{out}-{rank}.codes", "w").write(json.dumps(codes))
+    open(f"{out}-{rank}.saved", "w").write(json.dumps(saved))
+leave()
+sys.exit(codes[-1])
 """
 
 
 class Ranks:
-    """Two ranks that train in `out`; rank `who` sends itself a signal after a step."""
+    """Two ranks that train in `out`; rank `who` sends itself a signal after a step.
 
-    def __init__(self, out, settings, *more, who="none", step=0, number=0):
+    Then they train once more for each of `more`, (folder, further options), in the same processes.
+    """
+
+    def __init__(self, out, settings, *words, who="none", step=0, number=0, more=()):
         self.out = out
         for file in out.parent.glob(f"{out.name}-*"):
             file.unlink()
-        arguments = ["--config", CONFIG, *options(settings), *more]
+        lines = [
+            ["--out", str(folder), "--config", CONFIG, *options(settings), *words]
+            for folder, words in ((out, words), *more)
+        ]
         self.process = subprocess.Popen(
             [*HOROVODRUN, "-np", "2", sys.executable, "-c", RANK]
-            + [str(out), who, str(step), str(int(number)), *arguments],
+            + [str(out), who, str(step), str(int(number)), json.dumps(lines)],
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}"},
             stdout=subprocess.DEVNULL,
@@ -247,15 +265,15 @@ class Ranks:
         )
 
     def end(self):
-        """Wait for the ranks; returns their exit codes, None of one that was killed."""
+        """Wait for the ranks; returns the exit codes of their trainings, None of one killed."""
         self.error = self.process.communicate(timeout=180)[1]  # far below horovod.stall_seconds
         for pid in self.read("pid"):
             assert not os.path.exists(f"/proc/{pid}"), "an orphan"
-        return self.read("code")
+        return self.read("codes")
 
     def read(self, what):
         files = [self.out.with_name(f"{self.out.name}-{rank}.{what}") for rank in (0, 1)]
-        return [int(file.read_text()) if file.exists() else None for file in files]
+        return [json.loads(file.read_text()) if file.exists() else None for file in files]
 
 
 @pytest.fixture
@@ -276,23 +294,27 @@ def test_two_ranks_stop_at_one_step_or_die_and_go_on_as_the_whole_run(tmp_path, 
     BatchNorm's statistics are each rank's own and averaged at a save, which the whole run has none
     of here: the same numbers are added in another order.
     """
-    whole = Ranks(tmp_path / "whole", uneven)
-    assert whole.end() == [0, 0], whole.error
+    stopped, killed = tmp_path / "stopped", tmp_path / "killed"
+    ranks = Ranks(
+        stopped,
+        uneven,
+        who="1",
+        step=6,
+        number=signal.SIGTERM,
+        more=[(tmp_path / "whole", ()), (stopped, ("--resume",))],
+    )
+    assert ranks.end() == [[STOPPED, 0, 0]] * 2, ranks.error
+    assert ranks.read("saved")[0] == ["epoch-0001-step-000003", "epoch-0003", "epoch-0003"]
     assert [row["samples"] for row in rows(tmp_path / "whole") if row["kind"] == "eval"] == [65] * 3
     assert load_network(tmp_path / "whole")[0].spec.dropout == 0.5
-    expected = weights(tmp_path / "whole")
 
-    for number, codes in ((signal.SIGTERM, [STOPPED] * 2), (signal.SIGKILL, None)):
-        out = tmp_path / number.name
-        first = Ranks(out, uneven, who="1", step=6, number=number)
-        ended = first.end()
-        if codes:
-            assert ended == codes, first.error
-            assert checkpoints(out)[-1].name == "epoch-0001-step-000003"
-        else:
-            assert 0 not in ended and first.process.returncode != 0
-        again = Ranks(out, uneven, "--resume")
-        assert again.end() == [0, 0], again.error
+    first = Ranks(killed, uneven, who="1", step=6, number=signal.SIGKILL)
+    assert [0] not in first.end() and first.process.returncode != 0
+    again = Ranks(killed, uneven, "--resume")
+    assert again.end() == [[0]] * 2, again.error
+
+    expected = weights(tmp_path / "whole")
+    for out in (stopped, killed):
         steps = [row["step"] for row in rows(out) if row["kind"] == "train"]
         assert steps == list(range(12))
         for name, values in weights(out).items():
@@ -310,7 +332,7 @@ def test_horovodrun_passes_its_sigterm_on_and_all_ranks_save_in_time(tmp_path, u
         assert ranks.process.poll() is None, ranks.end()
         time.sleep(0.05)
     ranks.process.terminate()
-    assert ranks.end() == [STOPPED] * 2, ranks.error
+    assert ranks.end() == [[STOPPED]] * 2, ranks.error
     told = [row["step"] for row in rows(tmp_path / "run") if row["kind"] == "train"]
     _, manifest = newest_checkpoint(tmp_path / "run", pytest.fail)
     assert manifest.epoch * 4 + manifest.step == told[-1] + 1
