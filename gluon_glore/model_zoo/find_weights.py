@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from ..data.pixels import HOW
 from ..networks.paper import list_models
 from ..networks.registry import check_name, get_spec
 from ..utils.errors import InputError
@@ -197,7 +198,10 @@ def _import_name(name):
 
 def _download_release(row, root, temporary):
     """Download a released file and import it; returns the folder of its entry in the root."""
-    get_spec(row.name)  # refuses an unknown name before hundreds of megabytes come
+    # Refused before hundreds of megabytes come.
+    get_spec(row.name)
+    if row.preprocess is None:
+        raise InputError(f"{row.url}: the catalogue does not have it, so say its pixels: {HOW}")
     name = Path(unquote(urlsplit(row.url).path)).name
     file = root / f".{re.sub('[^A-Za-z0-9_.-]', '_', name)}"  # hidden; a later call goes on there
     digest = download(row.url, file)

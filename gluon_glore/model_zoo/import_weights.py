@@ -16,7 +16,6 @@ from ..convert.compare import released_logits
 from ..convert.mxnet_release import read_release
 from ..convert.pytorch import read_pytorch
 from ..convert.tar_members import BZIP2, GZIP, XZ
-from ..data.image import Preprocess
 from ..data.pixels import HOW
 from ..networks.network import Network
 from ..networks.paper import list_models
@@ -26,67 +25,83 @@ from ..utils.errors import InputError, naming
 from ..utils.files import sha256
 from ..weights.card import Card
 from ..weights.golden import compare_logits
-from ..weights.manifest import Manifest
+from ..weights.manifest import MANIFEST, Manifest, parse_manifest
 from ..weights.parameters import set_weights
 from ..weights.params_file import MAGIC
 from .catalogue import releases
 from .entry import golden_input, write_entry
 
-UNPREPARED = "how pictures become its input is not known: they are taken as they are"
-
 
 def import_weights(path, directory, name=None, card=None, preprocess=None, compare=True):
-    """Import released weights as the zoo entry `directory`; returns its folder.
+    """Import somebody else's weights as the zoo entry `directory`; returns its folder.
 
     `path` is an MXNet archive (.tar), its unpacked folder or its .params file beside its symbol,
     or a PyTorch file (.pth), told apart by content. The network is read off the file; `name`
     (default: the registered one of the same layers, or of the same units elsewhere or with another
     BatchNorm eps) is what the entry is called. `card` says where the file is from (default: what
     the catalogue says of a file so called with that network), `preprocess` how its input is made (a
-    `Preprocess` or `Pixels`; default: the authors' way, for networks of their layers). With
-    `compare` the released symbol itself runs once on MXNet's plain operators, and the logits must
-    agree. Raises InputError where the file is damaged or hostile, or of no network here, naming the
-    parameters that have no counterpart, or where nobody says its pixels.
+    `Preprocess` or `Pixels`; default: what the manifest in the folder says, else the catalogue).
+    With `compare` the released symbol itself runs once on MXNet's plain operators, and the logits
+    must agree. Raises InputError where the file is damaged or hostile, or of no network here,
+    naming the parameters that have no counterpart, or where nobody says its pixels.
     """
     path = Path(path)
     with tempfile.TemporaryDirectory() as temporary, _as_of(path, temporary):
         release = _release_files(path, temporary)
         found = read_release(*release) if release else read_pytorch(path)
-        if preprocess is None:
-            _refuse_unknown_pixels(found.spec, path)
         name = _check_name(name, found.spec, path) if name else find_name(found.spec)
         spec = _named(found, name)
-        card = card or _known_card(path, name)
+        row, beside = _row_of(path, name), _manifest_in(path)
+        size = spec.input_size[-2:]
+        preprocess = preprocess or _known_pixels(path, size, row, beside)
+        preprocess = preprocess.fitted(spec.in_channels, size, spec.head is not None)
+        card = card or _card_of(row, path)
         checked = ["every layer has its counterpart in the file, no parameter is left over"]
         if compare and release:
             checked.append(_compare(spec, found.arrays, release))
         if path.is_file() and not card.source_sha256:
             card = dataclasses.replace(card, source_sha256=sha256(path))
-        notes = [*card.notes, *found.notes]
-        if preprocess is None:
-            preprocess = _preprocess(spec)
-            if spec.in_channels != 3:
-                notes.append(UNPREPARED)
-        size = spec.input_size[-2:]
-        preprocess = preprocess.fitted(spec.in_channels, size, spec.head is not None)
-        card = dataclasses.replace(card, checked=(*card.checked, *checked), notes=tuple(notes))
+        notes = (*card.notes, *found.notes)
+        card = dataclasses.replace(card, checked=(*card.checked, *checked), notes=notes)
         classes = tuple(str(i) for i in range(found.classes))
+        if beside and len(beside.class_names) == found.classes:
+            classes = beside.class_names
         manifest = Manifest(name, classes, preprocess, spec=spec, card=card)
         return write_entry(directory, manifest, found.arrays)
 
 
-def _known_card(path, name):
-    """A file's card: what the catalogue says where it has a file so called, of that network."""
-    card = Card(str(path))
-    for row in releases():
-        if row.name == name and row.source.endswith(f"/{path.name}"):
-            note = (
-                f"origin, licence and claim are the catalogue's of a file so called: {row.source}"
-            )
-            return dataclasses.replace(
-                card, origin=row.origin, licence=row.licence, claimed=row.claimed, notes=(note,)
-            )
-    return card
+def _row_of(path, name):
+    """The catalogue's row of a file so called, or its folder, with that network; None without."""
+    return next((r for r in releases() if r.name == name and _stem(r.source) == _stem(path)), None)
+
+
+def _stem(path):
+    """What a released file and the folder unpacked from it are both called."""
+    return Path(path).name.split(".")[0]
+
+
+def _manifest_in(path):
+    """The manifest in the folder `path`, as exports have one; None where there is none."""
+    return parse_manifest(path / MANIFEST) if (path / MANIFEST).is_file() else None
+
+
+def _known_pixels(path, size, row, beside):
+    """The `Preprocess` that a manifest or the catalogue says. Raises InputError where none does."""
+    if beside:
+        return beside.preprocess
+    if row and row.preprocess:
+        return row.preprocess.resized(size)
+    raise InputError(f"{path}: neither it nor the catalogue says its pixels: {HOW}")
+
+
+def _card_of(row, path):
+    """A file's card: what the catalogue's row says, where there is one."""
+    if row is None:
+        return Card(str(path))
+    note = f"origin, licence and claim are the catalogue's of a file so called: {row.source}"
+    return Card(
+        str(path), origin=row.origin, licence=row.licence, claimed=row.claimed, notes=(note,)
+    )
 
 
 @contextlib.contextmanager
@@ -97,25 +112,6 @@ def _as_of(path, temporary):
     except InputError as error:
         inside = str(error).replace(f"{temporary}{os.sep}", "")
         raise InputError(str(error) if inside == str(error) else f"{path}: {inside}") from None
-
-
-def _refuse_unknown_pixels(spec, path):
-    """Raise InputError where a network is not of the authors' layers, so its pixels are not theirs.
-
-    Theirs have a BatchNorm of its own before every convolution, and none of the pixels.
-    """
-    if spec.stem.norm_input or spec.shared_norm:
-        raise InputError(
-            f"{path}: not a network of the release, and no file says its pixels: {HOW}"
-        )
-
-
-def _preprocess(spec):
-    """The authors' way from pictures to the input; other than RGB ones are taken as they are."""
-    size = spec.input_size[-2:]
-    if spec.in_channels != 3:
-        return Preprocess(size=size, resize=0, mean=(0.0,) * spec.in_channels, scale=1.0)
-    return Preprocess.for_size(size)
 
 
 def _release_files(path, temporary):

@@ -86,7 +86,9 @@ def test_import_makes_an_entry_and_prints_its_card(tmp_path, capsys):
         for file in ("tiny_glore_0_1-symbol.json", "tiny_glore_0_1-0000.params"):
             tar.add(model / file, file)
     words = ["--source", "https://a.org/a.tar", "--origin", "they", "--claimed", "99 %"]
-    arguments = ["import", str(tmp_path / "a.tar"), "--out", str(tmp_path / "entry"), *words]
+    pixels = ["--pixels", "0-1", "--resize", "0"]
+    arguments = ["import", str(tmp_path / "a.tar"), "--out", str(tmp_path / "entry")]
+    arguments += [*words, *pixels]
     assert main(arguments) == 0
     out = capsys.readouterr().out
     for row in ("origin | they", "source | https://a.org/a.tar", "accuracy claimed | 99 %"):

@@ -5,6 +5,7 @@ from gluon_glore.cli.tables import networks_table, stages_table, weights_table
 from gluon_glore.model_zoo.catalogue import FILE
 from gluon_glore.networks import registry
 from gluon_glore.networks.complexity import StageCount
+from tests.helpers.exports import TINY
 from tests.helpers.zoo import ENTRY, TAR, write_published
 
 
@@ -94,7 +95,7 @@ def test_without_its_mirror_what_is_here_is_listed_and_the_mirror_named(
     root,
 ):
     get_model(ENTRY, pretrained=True)
-    get_model("tiny", pretrained=made.folder / TAR)
+    get_model("tiny", pretrained=made.folder / TAR, preprocess=TINY)
     (server.folder / FILE).write_text("a: [1")
     *_, last = weights_table().splitlines()
     damaged = f"{server.url(FILE)}: damaged catalogue"

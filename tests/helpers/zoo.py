@@ -35,7 +35,8 @@ class Made:
                 tar.add(self.export / f"tiny-{kind}", f"glore/tiny-{kind}")
         self.published = exported(place / "published", ENTRY, TINY)
         self.entry = write_published(self.folder, self.published)
-        self.imported = import_weights(self.folder / TAR, place / "imported", compare=False)
+        archive, imported = self.folder / TAR, place / "imported"
+        self.imported = import_weights(archive, imported, preprocess=TINY, compare=False)
         fields = yaml.safe_load((self.folder / FILE).read_text())
         (published,) = fields["releases"]
         fields["releases"].append({**published, "files": {"tiny": {"path": TAR}}})
@@ -83,10 +84,10 @@ def names(root):
     return sorted(path.name for path in root.iterdir())
 
 
-def refused(name, pretrained=True):
+def refused(name, pretrained=True, **options):
     """The one line with which a network's weights are refused."""
     with pytest.raises(InputError) as caught:
-        get_model(name, pretrained=pretrained)
+        get_model(name, pretrained=pretrained, **options)
     assert len(str(caught.value).splitlines()) == 1
     return str(caught.value)
 

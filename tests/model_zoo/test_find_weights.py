@@ -179,7 +179,8 @@ def test_addresses_of_archives_entries_and_parameters_are_followed(
     }[what]
     url = server.url(path) if scheme == "http" else f"file://{server.folder}/{path}"
     url += "?token=1" if what == "archive?" else ""
-    assert_same(get_model(name, pretrained=url), net)
+    pixels = TINY if "archive" in what else None
+    assert_same(get_model(name, pretrained=url, preprocess=pixels), net)
     ((folder, manifest),) = installed()
     assert folder.name.startswith(f"{name}-")
     assert names(root) == [".lock", SOURCES, folder.name]
@@ -222,13 +223,15 @@ def test_paths_of_all_that_holds_weights_are_followed(made, root, tmp_path, path
     monkeypatch.setenv("GLORE_MIRROR", "http://127.0.0.1:9")  # not to be asked
     path = path(made, tmp_path)
     name, net = (ENTRY, made.published) if made.entry in str(path) else ("tiny", made.tiny)
-    assert_same(get_model(name, pretrained=path), net)
+    pixels = TINY if str(path).endswith(".tar") else None
+    assert_same(get_model(name, pretrained=path, preprocess=pixels), net)
     assert root.exists() == str(path).endswith(".tar")  # it alone had to be imported
 
 
 def test_an_archive_here_is_imported_once_also_by_two_processes(made, root):
     path = made.folder / TAR
-    get_model("tiny", pretrained=path)
+    assert "tiny.tar: neither it nor the catalogue says its pixels" in refused("tiny", path)
+    get_model("tiny", pretrained=path, preprocess=TINY)
     ((folder, _),) = installed("tiny")
     before = folder.stat()
     get_model("tiny", pretrained=str(path))
@@ -409,10 +412,13 @@ def test_what_cannot_be_reached_is_one_line_with_the_ways_out(server, root, monk
         assert message.endswith(WAYS_OUT)
         silent.listen()
         started = time.monotonic()
-        for pretrained in (True, f"{closed}/tiny.tar", "0123456789"):
-            message = refused("tiny", pretrained)
+        address = f"{closed}/tiny.tar"
+        for pretrained in (True, address, "0123456789"):
+            message = refused("tiny", pretrained, preprocess=TINY)
             assert message.startswith(closed) and message.endswith(WAYS_OUT)
         assert time.monotonic() - started < 5
+        message = refused("tiny", address)  # not asked for hundreds of megabytes first
+        assert message.startswith(f"{address}: the catalogue does not have it, so say its pixels")
     monkeypatch.setenv("GLORE_MIRROR", server.url())
     assert "GLORE_MIRROR" not in refused("tiny_3d")  # it was reached
 

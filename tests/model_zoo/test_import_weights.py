@@ -27,7 +27,7 @@ from gluon_glore.data.image import Preprocess
 from gluon_glore.data.pixels import Pixels
 from gluon_glore.export import export_model
 from gluon_glore.model_zoo.entry import check_golden
-from gluon_glore.model_zoo.import_weights import UNPREPARED, find_name, import_weights
+from gluon_glore.model_zoo.import_weights import find_name, import_weights
 from gluon_glore.networks import registry
 from gluon_glore.weights import load_arrays
 from gluon_glore.weights.card import Card
@@ -47,6 +47,7 @@ from tests.helpers.released import (
 )
 
 RELEASED = GOLDEN / "resnet50_w-glore_2-3-symbol.json"
+PAPER = Pixels("paper")
 FILES = {"README.md", "golden.npz", "manifest.yaml"}
 
 
@@ -81,7 +82,7 @@ def test_an_archive_in_the_released_layout_gives_the_golden_logits(scratch):
     arrays.update({key: golden[key] for key in golden.files if key.startswith("aux:")})
     assert len(statistics) == sum(key.startswith("aux:") for key in arrays)
     path = write_tar(scratch / "misleading-name.tar", RELEASED.read_text(), arrays)
-    entry = import_weights(path, scratch / "entry", compare=False)
+    entry = import_weights(path, scratch / "entry", preprocess=PAPER, compare=False)
     assert read_manifest(entry).model == "resnet50_glore_2_3"
     x = picture(get_spec("resnet50_glore_2_3"))
     assert differs("resnet50_glore_2_3", entry, x, golden["logits"]) < TOLERANCE
@@ -103,7 +104,9 @@ def test_other_released_networks_give_the_logits_of_their_own_symbols(scratch):
         params = files[name][1]
         if name == "resnet50":  # called as the authors' file, with what the catalogue says of that
             params = write_tar(scratch / "resnet50.tar", *network(spec))
-        entry = import_weights(params, scratch / f"{name}-entry", compare=False)
+        pixels = None if name == "resnet50" else PAPER
+        out = scratch / f"{name}-entry"
+        entry = import_weights(params, out, preprocess=pixels, compare=False)
         manifest = read_manifest(entry)
         assert manifest.card.licence == ("MIT" if name == "resnet50" else "not said")
         assert ("top-1 76.2 %" in manifest.card.claimed) == (name == "resnet50")
@@ -135,7 +138,7 @@ def tar(tmp_path, made):
 
 def test_an_entry_is_whole_and_its_logits_were_compared(tmp_path, tar):
     card = Card("https://example.org/x.tar", origin="them", licence="MIT", claimed="9 of 10")
-    entry = import_weights(tar, tmp_path / "deep" / "entry", "small", card)
+    entry = import_weights(tar, tmp_path / "deep" / "entry", "small", card, PAPER)
     assert {p.name for p in entry.iterdir()} == {*FILES, "small-0000.params"}
     manifest = read_manifest(entry)
     assert set(manifest.sha256) == {"golden.npz", "small-0000.params"}
@@ -159,12 +162,13 @@ def test_archives_folders_and_parameters_beside_their_symbol_give_the_same_entry
     shutil.copy(files[1], tmp_path / "in" / "code" / "net.v2.params")
     places = tar, files[1], tmp_path / "in" / "code" / "net.v2.params"
     entries = [
-        import_weights(path, tmp_path / f"entry{i}", "small", compare=False)
+        import_weights(path, tmp_path / f"entry{i}", "small", preprocess=PAPER, compare=False)
         for i, path in enumerate(places)
     ]
     (tmp_path / "in" / "code" / "net.v2.params").unlink()
     (tmp_path / "in" / "code" / "net.v2-symbol.json").unlink()
-    entries.append(import_weights(tmp_path / "in", tmp_path / "last", "small", compare=False))
+    last = tmp_path / "in", tmp_path / "last", "small"
+    entries.append(import_weights(*last, preprocess=PAPER, compare=False))
     digests = {read_manifest(entry).sha256["small-0000.params"] for entry in entries}
     assert len(digests) == 1
     arrays = load_arrays(entries[0] / "small-0000.params")
@@ -176,7 +180,7 @@ def refused(path, out, message, **options):
     """Importing is refused in one line that names the file; nothing is left behind."""
     before = sorted(out.parent.rglob("*"))
     with pytest.raises(InputError, match=message) as error:
-        import_weights(path, out, **{"compare": False, **options})
+        import_weights(path, out, **{"preprocess": PAPER, "compare": False, **options})
     assert "\n" not in str(error.value)
     assert sorted(out.parent.rglob("*")) == before
     return str(error.value)
@@ -222,7 +226,7 @@ def test_a_network_of_no_registered_name_needs_one_and_no_others(tmp_path, tar):
     refused(tar, tmp_path / "full", "full: not an empty folder", name="small")
     refused(tar, tmp_path / "full" / "mine", "mine: not an empty folder", name="small")
     (tmp_path / "full" / "mine").unlink()
-    assert import_weights(tar, tmp_path / "full", "small", compare=False).is_dir()
+    assert import_weights(tar, tmp_path / "full", "small", None, PAPER, False).is_dir()
 
 
 NAMED = [n for n in list_models() if n not in ALIKE and get_spec(n).ndim == 2]
@@ -267,7 +271,7 @@ def test_other_placement_and_eps_than_the_registered_are_loaded_by_name(tmp_path
     spec = dataclasses.replace(get_spec("cifar_resnet14"), eps=2e-5, classes=4)
     spec = spec.with_units("glore", res3=(2,), mid_channels=16)
     files = write_files(tmp_path / "in", *network(spec))
-    entry = import_weights(files[1], tmp_path / "entry")
+    entry = import_weights(files[1], tmp_path / "entry", preprocess=PAPER)
     name = "cifar_resnet14_glore_1_0"
     found = read_manifest(entry)
     assert found.model == name
@@ -290,22 +294,27 @@ def test_our_own_exports_come_back(tmp_path):
     entry = import_weights(tmp_path / "out", tmp_path / "entry")
     manifest = read_manifest(entry)
     assert manifest.model == name and manifest.spec.input_size == (32, 32)
+    assert manifest.preprocess == Preprocess((32, 32), 0) and manifest.class_names == classes
     assert "released symbol on MXNet's plain operators" in manifest.card.checked[-1]
     x = picture(get_spec(name))
     assert differs(name, entry, x, net(mx.nd.array(x)).asnumpy()) < 1e-4
 
 
-def test_pictures_of_other_than_three_channels_are_taken_as_they_are_unless_told(tmp_path):
+def test_pixels_are_the_manifests_or_asked_for(tmp_path):
     net = get_model("tiny")
     initialize(net)
     preprocess = Preprocess((64, 64), 0, (22.0,))
-    export_model(net, tmp_path / "out", Manifest("tiny", ("a", "b"), preprocess), plain=True)
-    told = import_weights(tmp_path / "out", tmp_path / "a", preprocess=preprocess, compare=False)
-    assert read_manifest(told).preprocess == preprocess
-    assert UNPREPARED not in read_manifest(told).card.notes
-    untold = read_manifest(import_weights(tmp_path / "out", tmp_path / "b", compare=False))
-    assert untold.preprocess == Preprocess((64, 64), 0, (0.0,), 1.0)
-    assert UNPREPARED in untold.card.notes
+    folder = export_model(
+        net, tmp_path / "out", Manifest("tiny", ("a", "b"), preprocess), plain=True
+    )
+    beside = read_manifest(import_weights(folder, tmp_path / "beside", compare=False))
+    assert (beside.preprocess, beside.class_names) == (preprocess, ("a", "b"))
+    other = Pixels("0-1", resize=0)
+    told = import_weights(folder, tmp_path / "told", preprocess=other, compare=False)
+    assert read_manifest(told).preprocess == Preprocess((64, 64), 0, (0.0,), 1 / 255)
+    (folder / "manifest.yaml").unlink()
+    message = f"^{folder}: neither it nor the catalogue says its pixels: give --pixels paper"
+    refused(folder, tmp_path / "entry", message, preprocess=None)
 
 
 def test_a_file_whose_logits_differ_from_ours_is_refused(tmp_path):
@@ -318,7 +327,7 @@ def test_a_file_whose_logits_differ_from_ours_is_refused(tmp_path):
     message = "^.*a.tar: symbol.json: logits differ by .* of their deviation, at most 0.005$"
     refused(path, tmp_path / "entry", message, compare=True)
     (tmp_path / "in").mkdir()
-    import_weights(path, tmp_path / "in" / "entry", compare=False)
+    import_weights(path, tmp_path / "in" / "entry", preprocess=PAPER, compare=False)
 
 
 def test_a_full_disk_leaves_nothing(tmp_path, tar, mount):
@@ -337,6 +346,7 @@ def test_a_folder_that_can_not_be_written_is_refused(tmp_path, tar):
 def test_the_command_line_imports_and_says_what_it_wrote(tmp_path, tar, capsys):
     out = tmp_path / "entry"
     arguments = ["import", str(tar), "--out", str(out), "--name", "small", "--licence", "MIT"]
+    arguments += ["--pixels", "paper"]
     assert main([*arguments, "--no-compare"]) == 0
     printed = capsys.readouterr().out
     assert (out / "README.md").read_text() in printed and f"written: {out}" in printed
@@ -421,8 +431,8 @@ ONE_IS_ENOUGH = pytest.mark.parametrize("gluoncv_network", ["resnet18_v2"], indi
 @ONE_IS_ENOUGH
 def test_pixels_of_other_networks_than_the_releases_are_asked_for(tmp_path, gluoncv_network):
     name, _, folder = gluoncv_network
-    message = "not a network of the release, and no file says its pixels: give --pixels paper"
-    refused(folder, tmp_path / "entry", message, name=name)
+    message = "neither it nor the catalogue says its pixels: give --pixels paper"
+    refused(folder, tmp_path / "entry", message, name=name, preprocess=None)
     three = Pixels(mean=(1.5, 1.5), std=(2.0,), resize=0)
     refused(folder, tmp_path / "entry", "numbers of 2 channels", name=name, preprocess=three)
 
@@ -445,11 +455,11 @@ def test_a_released_symbol_of_any_names_is_compared_too(tmp_path, made):
     symbol, arrays = made
     text, renamed = scrambled(symbol.tojson(), without_kinds(arrays))
     path = write_files(tmp_path / "scrambled", text, renamed)[1]
-    entry = import_weights(path, tmp_path / "entry", "small", compare=True)
+    entry = import_weights(path, tmp_path / "entry", "small", preprocess=PAPER, compare=True)
     assert "released symbol on MXNet's plain operators" in read_manifest(entry).card.checked[-1]
     graph = json.loads(symbol.tojson())
     for node in graph["nodes"]:
         if node["op"] != "null":
             node["name"] = "n17"
     path = write_files(tmp_path / "alike", json.dumps(graph), arrays)[1]
-    import_weights(path, tmp_path / "alike-entry", "small", compare=True)
+    import_weights(path, tmp_path / "alike-entry", "small", preprocess=PAPER, compare=True)

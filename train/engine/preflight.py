@@ -1,6 +1,7 @@
 """Checks before the first step: what will go wrong costs seconds, not an epoch or a run."""
 
 import contextlib
+import dataclasses
 import itertools
 import os
 import shutil
@@ -9,9 +10,10 @@ import tempfile
 
 import numpy as np
 
+from gluon_glore.plan.spec import NetSpec
 from gluon_glore.utils.errors import InputError, listed, naming
 from gluon_glore.utils.extras import require
-from gluon_glore.weights.manifest import MANIFEST, parse_manifest
+from gluon_glore.weights.manifest import MANIFEST, parse_manifest, spec_of
 from gluon_glore.weights.run_folder import checkpoints
 
 from ..config.changes import Change, changes
@@ -66,7 +68,7 @@ def check_changes(out, config, manifest, accept=False):
     """
     if not checkpoints(out):  # nothing to go on from, which is said where it is looked for
         return
-    found = list(_changes_of_data(out, manifest))
+    found = list(_other_changes(out, manifest))
     try:
         found += changes(read_config(out), config)
     except InputError as error:
@@ -87,8 +89,11 @@ def check_changes(out, config, manifest, accept=False):
         )
 
 
-def _changes_of_data(out, after):
-    """The changes of data sets that a configuration does not show, from two manifests."""
+def _other_changes(out, after):
+    """The changes of data and network that a configuration does not show, from two manifests.
+
+    A network's row may differ from that of the version that began the run.
+    """
     before = None
     for folder in checkpoints(out):
         with contextlib.suppress(InputError):  # a damaged one is passed over, and named, later
@@ -102,3 +107,9 @@ def _changes_of_data(out, after):
     differ = [pair for pair in pairs if pair[0] != pair[1]]
     if differ:
         yield Change("class names", *map(listed, zip(*differ)))
+    specs = spec_of(before), spec_of(after)
+    if before.model == after.model and None not in specs:
+        for field in dataclasses.fields(NetSpec):
+            values = [getattr(spec, field.name) for spec in specs]
+            if values[0] != values[1] and field.name != "source":
+                yield Change(f"{after.model}'s {field.name}", *values)

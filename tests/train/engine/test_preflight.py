@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from gluon_glore import InputError, get_model
+from gluon_glore import InputError, get_model, get_spec
 from gluon_glore.data.image import Preprocess
 from gluon_glore.data.records import write_records
 from gluon_glore.weights.manifest import Manifest, write_manifest
@@ -113,6 +113,17 @@ def test_other_data_under_the_same_name_needs_a_word(run, manifest, capsys):
     older = dataclasses.replace(manifest(), order={})
     write_manifest(run / "checkpoints" / "epoch-0001", older, [])
     check_changes(run, Config(), manifest(pictures=1))
+
+
+def test_a_network_whose_row_is_another_by_now_needs_a_word(run, manifest, capsys):
+    then = dataclasses.replace(get_spec("tiny"), momentum=0.5)
+    write_manifest(
+        run / "checkpoints" / "epoch-0001", dataclasses.replace(manifest(), spec=then), []
+    )
+    with pytest.raises(InputError, match="its run had other values of tiny's momentum: resume"):
+        check_changes(run, Config(), manifest())
+    assert capsys.readouterr().err.splitlines()[1:] == ["  tiny's momentum: 0.5 -> 0.9"]
+    check_changes(run, Config(), manifest(), accept=True)
 
 
 @pytest.mark.parametrize(
