@@ -8,8 +8,8 @@ network of this package, `resnext101_32x4d`, which GluonCV has in post-activatio
 the case of names, so of two names that differ in case alone the second one gets the prefix.
 
 Options are those of `gluon_glore.get_model`: `classes`, `pretrained` (True, a path, an address or
-the first digits of a sha256), `ctx`, `root`. Others raise InputError, but `use_se`, which GluonCV's
-scripts pass to every `resnext...`, is accepted where it agrees with the network.
+the first digits of a sha256), `ctx`, `root`, `preprocess`. Others raise InputError, but `use_se`,
+which GluonCV's scripts pass to every `resnext...`, is accepted where it agrees with the network.
 Its pre-activation ResNets become networks here by `python -m gluon_glore import`.
 GluonCV's `save_parameters` files load with `net.load_parameters`, not with `pretrained`.
 `pretrained_model_list()` names GluonCV's only.

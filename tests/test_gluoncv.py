@@ -109,10 +109,9 @@ def test_weights_load_from_a_path_and_from_root(tmp_path, monkeypatch, by):
 
 
 def test_unknown_options_and_names_are_refused():
-    with pytest.raises(
-        InputError,
-        match="^tiny takes classes, pretrained, ctx, root, given norm_kwargs={}, dilated=True$",
-    ):
+    allowed = "classes, pretrained, ctx, root, preprocess"
+    message = f"^tiny takes {allowed}, given norm_kwargs={{}}, dilated=True$"
+    with pytest.raises(InputError, match=message):
         model_zoo.get_model("tiny", classes=2, norm_kwargs={}, dilated=True)
     with pytest.raises(InputError, match="classes must be at least 1"):
         model_zoo.get_model("tiny", classes=0)

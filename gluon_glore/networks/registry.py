@@ -6,6 +6,7 @@
 import dataclasses
 import difflib
 import fnmatch
+import functools
 import inspect
 import re
 
@@ -72,5 +73,10 @@ def get_spec(name) -> NetSpec:
         close = difflib.get_close_matches(str(name), _ROWS, n=3, cutoff=0.4)
         hint = f"closest: {', '.join(close)}" if close else f"known: {', '.join(list_models())}"
         raise InputError(f"unknown network {name!r}, {hint}")
-    row = _ROWS[name]
+    return _spec_of(name, _ROWS[name])
+
+
+@functools.cache
+def _spec_of(name, row):
+    """The spec of a row, made once: it never changes, and checks its whole plan when it is made."""
     return dataclasses.replace(row(), name=name, source=inspect.cleandoc(row.__doc__))
