@@ -28,7 +28,7 @@ REPRESENTATIVES = {
 }
 MANY = 12  # networks that one test function walks over: a sweep
 SLOW = ROOT / "tests/slow.txt"
-SECONDS = 1.0  # of a test's own, its fixtures aside, that make it slow
+SECONDS = 0.7  # of a test's own, its fixtures aside, that make it slow
 OURS = ("tests.", "benchmarks.")  # the code that is followed
 STARTS = {("subprocess", name) for name in ("run", "Popen", "check_output")} | {("os", "fork")}
 TRAINERS = {
