@@ -51,7 +51,7 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
         found = read_release(*release) if release else read_pytorch(path)
         name = _check_name(name, found.spec, path) if name else find_name(found.spec)
         spec = _named(found, name)
-        row, beside = _row_of(path, name), _manifest_in(path)
+        row, beside = _catalogued(path, name), _manifest_in(path)
         size = spec.input_size[-2:]
         preprocess = preprocess or _known_pixels(path, size, row, beside)
         preprocess = preprocess.fitted(spec.in_channels, size, spec.head is not None)
@@ -70,14 +70,13 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
         return write_entry(directory, manifest, found.arrays)
 
 
-def _row_of(path, name):
-    """The catalogue's row of a file so called, or its folder, with that network; None without."""
-    return next((r for r in releases() if r.name == name and _stem(r.source) == _stem(path)), None)
+def _catalogued(path, name):
+    """The catalogue's row of a file so called, with that network; None where it has none.
 
-
-def _stem(path):
-    """What a released file and the folder unpacked from it are both called."""
-    return Path(path).name.split(".")[0]
+    Folders have no row: many are called as a network, whoever trained it.
+    """
+    named = (row for row in releases() if row.name == name and path.is_file())
+    return next((row for row in named if row.source.endswith(f"/{path.name}")), None)
 
 
 def _manifest_in(path):

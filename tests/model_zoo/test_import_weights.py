@@ -317,6 +317,15 @@ def test_pixels_are_the_manifests_or_asked_for(tmp_path):
     refused(folder, tmp_path / "entry", message, preprocess=None)
 
 
+def test_only_a_file_called_as_a_released_one_has_the_releases_pixels(tmp_path):
+    spec = dataclasses.replace(get_spec("resnet50"), input_size=(32, 32), classes=3)
+    symbol, arrays = network(spec)
+    write_files(tmp_path / "resnet50", symbol, arrays)
+    own = write_tar(tmp_path / "resnet50.tar.gz", symbol, arrays)
+    for path in (tmp_path / "resnet50", own):
+        refused(path, tmp_path / "entry", "neither it nor the catalogue says", preprocess=None)
+
+
 def test_a_file_whose_logits_differ_from_ours_is_refused(tmp_path):
     """A reshape of the data counts in no meaning, so that only its logits tell this graph."""
     spec = get_spec("cifar_resnet14")

@@ -1,6 +1,5 @@
 """Pictures of unseen digits with the classes that a study's network predicts; mistakes in red."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from gluon_glore.inference.classify import load_classifier
 from gluon_glore.inference.recognize import load_recognizer
 
 from ..reporting.curves import pyplot, save
+from ..reporting.runs import read_config
 
 SHOWN = 4  # frames of a video, evenly along it
 GAP = 2  # pixels between them
@@ -53,8 +53,3 @@ def show(axes, picture, predicted, truth):
     axes.imshow(picture[:, :, 0], cmap="gray")
     axes.set_title(f"{name} {probability:.0%}", fontsize=9, color=color)
     axes.axis("off")
-
-
-def read_config(run):
-    """The configuration of a run that is done."""
-    return json.loads((Path(run) / "summary.json").read_text())["config"]
