@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from ..utils.errors import InputError
+from ..utils.files import read_text
 
 _SYNSET = re.compile(r"(n[0-9]{8})\s+\S.*")
 
@@ -17,10 +18,7 @@ def read_names(path):
 
     The mark that some editors begin a file with is no part of it, nor are empty lines at its end.
     """
-    try:
-        names = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {getattr(error, 'strerror', 'not a text file')}") from None
+    names = read_text(path, "utf-8-sig", pipe=True).splitlines()
     while names and not names[-1].strip():
         names.pop()
     return names

@@ -1,11 +1,11 @@
 """The parts of a video that a network sees: clips of frames in time, crops in space."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..utils.errors import InputError
+from ..utils import kinds
+from ..utils.errors import InputError, shown
 from .image import center_crop, resize_short
 
 # Where crops lie (down, across) in a wide frame: 0 at the beginning, 1 in the middle, 2 at the end.
@@ -15,6 +15,11 @@ CROPS = {
     5: [(0, 0), (0, 2), (1, 1), (2, 0), (2, 2)],
 }
 _MOST = 10**6  # frames in a clip, and in its stride: half a day of video
+CLIP_FIELDS = {
+    "frames": kinds.whole(1, _MOST),
+    "stride": kinds.whole(1, _MOST),
+    "rate": kinds.number(0, _MOST),
+}
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,11 @@ class Clip:
     rate: float = 0.0
 
     def __post_init__(self):
-        whole = all(type(n) is int and 1 <= n <= _MOST for n in (self.frames, self.stride))
-        if not whole or not 0 <= self.rate < math.inf:
+        values = [getattr(self, name) for name in CLIP_FIELDS]
+        if not all(kind.fits(value) for kind, value in zip(CLIP_FIELDS.values(), values)):
             raise InputError(
-                f"a clip's frames and stride are whole numbers from 1 to {_MOST}, its rate is at "
-                f"least 0, given {self.frames}, {self.stride} and {self.rate:g}"
+                f"a clip's frames and stride are whole numbers from 1 to {_MOST}, its rate is from "
+                f"0 to {_MOST}, given {', '.join(map(shown, values))}"
             )
 
     def step(self, rate) -> float:

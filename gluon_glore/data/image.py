@@ -4,6 +4,7 @@ Evaluation, export, inference and serving all prepare pictures with the `Preproc
 """
 
 import functools
+import math
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +13,22 @@ from typing import Tuple, Union
 import cv2
 import numpy as np
 
+from ..utils import kinds
 from ..utils.errors import InputError, naming
 from ..utils.files import atomic_path
 
 # The environment variable with the most pixels of a picture that OpenCV decodes. It is read when
 # OpenCV is imported, and compared with a picture's header before memory is allocated.
 PIXELS_VARIABLE = "OPENCV_IO_MAX_IMAGE_PIXELS"
+_MOST_PIXELS = 2**26  # of a crop: more would take gigabytes
+_COLOUR = kinds.number(-1e9, 1e9)
+_FACTOR = kinds.number(0, 1e9, above=True)
+PREPROCESS_FIELDS = {
+    "size": kinds.listed(kinds.whole(1, 2**20), 1, 3),
+    "resize": kinds.whole(0, 2**20),
+    "mean": kinds.listed(_COLOUR, 1, 1024),
+    "scale": kinds.either(_FACTOR, kinds.listed(_FACTOR)),
+}
 _MAX_ENLARGED = 2**24  # pixels that a narrow picture may grow to when its short side is resized
 
 
@@ -90,7 +101,8 @@ class Preprocess:
     `size` is (height, width) in pixels. The short side is resized to `resize` pixels before the
     crop; with 0 the picture is not resized. Then pixels, 0 to 255, become (pixel - mean) * scale,
     with one mean a channel, and one scale for all or one a channel. The defaults are the paper's
-    (as in the DPN work). Raises InputError where there are more or fewer scales than channels.
+    (as in the DPN work). Raises InputError where a value is out of the range that
+    `PREPROCESS_FIELDS` gives it, or there are more or fewer scales than channels.
     """
 
     size: Tuple[int, int] = (224, 224)
@@ -102,6 +114,10 @@ class Preprocess:
         for name in ("size", "mean", "scale"):
             if isinstance(getattr(self, name), list):  # equal to the tuple that a manifest gives
                 object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name, kind in PREPROCESS_FIELDS.items():
+            kind.check(getattr(self, name), name)
+        if math.prod(self.size) > _MOST_PIXELS:
+            raise InputError(f"size: at most {_MOST_PIXELS} pixels in all, given {self.size}")
         if isinstance(self.scale, tuple) and len(self.scale) != self.channels:
             raise InputError(
                 f"scale: one number, or one for each of {self.channels} channels, given "

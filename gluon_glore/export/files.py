@@ -7,8 +7,8 @@ from pathlib import Path
 from ..networks.paper import get_spec
 from ..plan.unit_names import UnitNames
 from ..utils.errors import InputError
-from ..weights.golden import BATCH
-from ..weights.manifest import Manifest, read_manifest
+from ..weights.golden import BATCH, GOLDEN, golden_classes
+from ..weights.manifest import MANIFEST, Manifest, read_manifest
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ class Files:
 def read_files(folder) -> Files:
     """The files of an exported folder, verified.
 
-    Raises InputError where one is missing, damaged, or it is no exported folder.
+    Raises InputError where one is missing, damaged, it is no exported folder, or has more or fewer
+    class names than its golden logits have classes.
     """
     manifest = read_manifest(folder)
     files = Files(Path(folder), manifest)
@@ -70,6 +71,12 @@ def read_files(folder) -> Files:
             raise InputError(f"{folder}: not an exported network, no {path.name} in its manifest")
     if manifest.deployment is None:
         raise InputError(f"{folder}: exported by an older version, export it again")
+    names = len(manifest.class_names)
+    if files.has(files.folder / GOLDEN) and golden_classes(files.folder) != names:
+        raise InputError(
+            f"{files.folder / MANIFEST}: class_names: {names} names, the logits in {GOLDEN} are of "
+            f"{golden_classes(files.folder)} classes"
+        )
     return files
 
 

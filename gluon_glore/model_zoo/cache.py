@@ -18,8 +18,9 @@ import portalocker
 import yaml
 
 from ..utils.errors import InputError, naming
-from ..utils.files import sha256, write_text
-from ..weights.manifest import MANIFEST, Manifest, params_of, parse_manifest
+from ..utils.files import write_text
+from ..utils.yaml_file import read_yaml
+from ..weights.manifest import MANIFEST, Manifest, check_sum, params_of, parse_manifest
 from .catalogue import DIGEST
 
 SOURCES = "sources.yaml"
@@ -94,10 +95,7 @@ def verified(folder) -> Found:
 
 def _checked(params, manifest) -> Found:
     """A parameter file under its manifest. Raises InputError where its checksum differs."""
-    if not params.is_file():
-        raise InputError(f"{params}: missing")
-    if sha256(params) != manifest.sha256.get(params.name):
-        raise InputError(f"{params}: damaged, its checksum is not the manifest's")
+    check_sum(params, manifest.sha256.get(params.name))
     return Found(params, manifest)
 
 
@@ -146,11 +144,13 @@ def record(root, address, digest):
 def _read_sources(root):
     """`{address: {"sha256", "first_used"}}`. Raises InputError where the file is damaged."""
     file = root / SOURCES
+    reason = "not addresses and their digests"
     try:
-        with naming(root):
-            sources = yaml.safe_load(file.read_text(encoding="utf-8") if file.exists() else "{}")
+        sources = read_yaml(file) if file.exists() else {}
         if all(DIGEST.fullmatch(entry["sha256"]) for entry in sources.values()):
             return sources
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError):
+    except InputError as error:
+        reason = error
+    except (TypeError, KeyError, AttributeError):
         pass
-    raise InputError(f"{file}: damaged; without it, the next downloads are recorded anew")
+    raise InputError(f"{file}: damaged, {reason}; without it, the next downloads are recorded anew")

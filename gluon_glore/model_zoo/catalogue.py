@@ -19,8 +19,8 @@ import yaml
 
 from ..data.image import Preprocess
 from ..utils.errors import InputError
-from ..utils.files import write_text
-from ..utils.yaml_file import read_yaml
+from ..utils.files import read_text, write_text
+from ..utils.yaml_file import parse_yaml, read_yaml
 from .download import download
 from .partial_file import Cut
 
@@ -122,14 +122,15 @@ def read_catalogue(path, base="", mirror="", title=None):
     address to download from instead, `title` what messages call the file. Raises InputError where
     it is damaged.
     """
+    text = read_text(path)
     try:
-        releases = read_yaml(path)["releases"]
+        releases = parse_yaml(text)["releases"]
         found = (row for release in releases for row in _rows(release, base, mirror))
         rows = list(itertools.islice(found, MOST + 1))  # aliases make many of few bytes
         if len(rows) > MOST:
             raise ValueError(f"more than {MOST} rows")
         return rows
-    except (yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError):
+    except (LookupError, TypeError, ValueError, AttributeError):
         raise InputError(f"{title or path}: damaged catalogue") from None
 
 

@@ -70,6 +70,7 @@ def load_network(model, weights=None, class_names=None, preprocess=None):
         found = Found(params_of(folder, manifest), manifest)
         net = fill_model(manifest.model, found)
         net.preprocess = manifest.preprocess
+        _refuse_other_classes(net, manifest, folder / MANIFEST)
         return net, manifest
     if folder.name != str(model):  # a path, as no network's name is
         raise InputError(f"{model}: no such directory")
@@ -84,11 +85,14 @@ def load_network(model, weights=None, class_names=None, preprocess=None):
     net.preprocess = told
     if not found.manifest and class_names is None:
         manifest = replace(manifest, class_names=tuple(str(i) for i in range(net.classes)))
-    if len(manifest.class_names) != net.classes:
-        raise InputError(
-            f"{found.params}: {net.classes} classes, given {len(manifest.class_names)} names"
-        )
+    _refuse_other_classes(net, manifest, found.params)
     return net, manifest
+
+
+def _refuse_other_classes(net, manifest, file):
+    """Raise InputError, naming a file, where a network's classes are more or fewer than names."""
+    if len(manifest.class_names) != net.classes:
+        raise InputError(f"{file}: {net.classes} classes, given {len(manifest.class_names)} names")
 
 
 def fill_model(name, found, classes=None, ctx=None) -> Network:

@@ -6,13 +6,22 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ..utils import kinds
 from ..utils.errors import InputError
-from ..utils.files import put_in_place
+from ..utils.files import put_in_place, read_text
+from ..utils.json_text import parse_json
 
 _BLOCK = 2**18
 _PAGES = (b"<!doctype", b"<html", b"<?xml")
 _BLANK = b"\xef\xbb\xbf \t\r\n\f\v"  # with UTF-8's byte order mark
 _HEAD = 512  # bytes in which a page must have begun
+_NOTE = kinds.table(
+    {
+        "url": kinds.text(),
+        "validator": kinds.text(),
+        "size": kinds.optional(kinds.whole(0, 2**63)),
+    }
+)
 
 
 class Cut(InputError):
@@ -41,8 +50,9 @@ class Part:
             desc=self._place.name, unit="B", unit_scale=True, unit_divisor=1024, disable=None
         )
         try:
-            note = json.loads(self._note.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):  # a killed process may have written half of it
+            note = parse_json(read_text(self._note))
+            _NOTE.check(note, "note")
+        except InputError:  # none, or half of one, as a killed process may have written it
             note = {"url": None}
         if note["url"] == self._url and self._path.stat().st_size <= self._limit:
             self._clear(note["size"], note["validator"])

@@ -1,13 +1,22 @@
 """A `NetSpec` as plain fields and back, for files that describe a network."""
 
 import dataclasses
+import typing
 
+from ..utils import kinds
 from ..utils.errors import InputError
 from .head import FCNHead
 from .spec import NetSpec
 from .stages import Placement, Stage, Stem
+from .units import EXTRA_UNITS
 
-LARGEST = 2**20  # number in a file's fields: a spec walks its plan unit by unit to check it
+LARGEST = 2**20  # number in a file's fields
+_NUMBERS = {
+    int: kinds.whole(0, LARGEST, "whole numbers go"),
+    float: kinds.number(0, LARGEST, says="numbers go"),
+    bool: kinds.FLAG,
+    str: kinds.LINE,
+}
 
 
 def spec_to_fields(spec):
@@ -22,8 +31,11 @@ def spec_to_fields(spec):
 def spec_from_fields(fields, name="", source="") -> NetSpec:
     """The spec that `spec_to_fields` made `fields` of. Raises InputError where they are no spec."""
     try:
+        _SPEC.check(fields, "network")
+    except InputError as error:
+        raise InputError(f"the network's description can't be used: damaged, {error}") from None
+    try:
         fields = {key: _tuples(value) for key, value in fields.items()}
-        _check_size(fields)
         fields["stem"] = Stem(**fields["stem"])
         fields["stages"] = tuple(Stage(**stage) for stage in fields["stages"])
         fields["extras"] = tuple(
@@ -33,7 +45,7 @@ def spec_from_fields(fields, name="", source="") -> NetSpec:
         if fields.get("head") is not None:
             fields["head"] = FCNHead(**fields["head"])
         return NetSpec(**fields, name=name, source=source)
-    except (TypeError, ValueError, AttributeError, KeyError) as error:
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
         reason = error if isinstance(error, InputError) else "damaged"
         raise InputError(f"the network's description can't be used: {reason}") from None
 
@@ -52,11 +64,46 @@ def _tuples(value):
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
-def _check_size(value):
-    if isinstance(value, dict):
-        value = tuple(value.values())
-    if isinstance(value, tuple):
-        for part in value:
-            _check_size(part)
-    elif isinstance(value, (int, float)) and not 0 <= value <= LARGEST:
-        raise InputError(f"numbers go from 0 to {LARGEST}, given {value}")
+def _kind_of(hint):
+    """The `Kind` of a field's annotation."""
+    of = typing.get_args(hint)
+    if typing.get_origin(hint) is tuple:
+        return kinds.listed(_kind_of(of[0]))
+    if typing.get_origin(hint) is typing.Union:
+        some = [_kind_of(one) for one in of if one is not type(None)]
+        kind = kinds.either(*some) if len(some) > 1 else some[0]
+        return kind if len(some) == len(of) else kinds.optional(kind)
+    return _NUMBERS[hint] if hint in _NUMBERS else _table_of(hint)
+
+
+def _table_of(row, without=(), needed=(), **own):
+    """The `Kind` of a dataclass's fields, but for those `without`; `own` are kinds of some.
+
+    Fields that have a default may be missing, unless they are `needed`.
+    """
+    hints = typing.get_type_hints(row)
+    rows = [field for field in dataclasses.fields(row) if field.name not in without]
+    needless = [f.name for f in rows if f.default is not dataclasses.MISSING]
+    needless = [name for name in needless if name not in needed]
+    found = {f.name: own[f.name] if f.name in own else _kind_of(hints[f.name]) for f in rows}
+    return kinds.table(found, optional=needless)
+
+
+def _options():
+    """The `Kind` of an extra unit's options."""
+    own = ("name", "in_channels", "ndim", "passing", "residual", "eps", "momentum")  # the plan's
+    hints = {"both_paths": bool}
+    for row in EXTRA_UNITS.values():
+        hints.update(typing.get_type_hints(row))
+    known = {
+        name: _kind_of(hint) for name, hint in hints.items() if hint in _NUMBERS and name not in own
+    }
+    return kinds.table(known, optional=known)
+
+
+_SPEC = _table_of(
+    NetSpec,
+    without=("name", "source"),
+    needed=("stem", "extras"),
+    extras=kinds.listed(_table_of(Placement, needed=["options"], options=_options())),
+)

@@ -35,6 +35,7 @@ NAMES = {
     "resnet": ("conv1", "conv1", "tail", "classifier"),
     "dpn": ("conv1_x_1", "conv1_x_1__relu-sp", "conv5_x_x__relu-sp", "fc6"),
 }
+MOST_STAGES = 32
 INPUT_NORM = "input"  # name of the BatchNorm of the pixels, in no released file
 # The inner width of an extra unit is that of its stage divided by this: 128 and 256 nodes at Res3
 # and Res4 of a bottleneck network (paper, section 4.1), and half for the non-local block (Wang et
@@ -76,6 +77,10 @@ class NetSpec:
     def __post_init__(self):
         if not self.stages:
             raise InputError("a network needs at least one stage, given none")
+        if len(self.stages) > MOST_STAGES:
+            raise InputError(
+                f"a network has at most {MOST_STAGES} stages, given {len(self.stages)}"
+            )
         if self.family not in NAMES:
             raise InputError(f"family must be one of {sorted(NAMES)}, given {self.family!r}")
         if len(self.input_size) not in (1, 2, 3):

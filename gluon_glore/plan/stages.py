@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Tuple, Union
 
+from ..utils.errors import InputError
+
+MOST_BLOCKS = 1000  # a spec walks its plan unit by unit to check it
 PerAxis = Union[int, Tuple[int, ...]]
 
 
@@ -41,7 +44,8 @@ class Stage:
     the width inside a bottleneck, `groups` the number of groups of its 3x3. `growth` is the number
     of channels that each dual-path unit adds to the dense path. `temporal` is for three dimensions,
     time first: it makes every 3x3x3 a 1x3x3, and the first 1x1x1 of the bottlenecks that it numbers
-    (from 1) a 3x1x1. `dilation` is that of every 3x3: one number, or one for each unit.
+    (from 1) a 3x1x1. `dilation` is that of every 3x3: one number, or one for each unit. Raises
+    InputError on a number of blocks below 1 or above `MOST_BLOCKS`.
     """
 
     blocks: int
@@ -52,6 +56,10 @@ class Stage:
     growth: int = 0
     temporal: Union[Tuple[int, ...], None] = None
     dilation: Union[int, Tuple[int, ...]] = 1
+
+    def __post_init__(self):
+        if not 1 <= self.blocks <= MOST_BLOCKS:
+            raise InputError(f"a stage has 1 to {MOST_BLOCKS} blocks, given {self.blocks}")
 
     @property
     def dilations(self) -> Tuple[int, ...]:

@@ -26,7 +26,7 @@ class Conv:
     """One convolution: `(B, in_channels, *space) -> (B, out_channels, *space / stride)`.
 
     `kernel`, `stride`, `pad` and `dilation` have one entry a spatial axis. Raises InputError where
-    the groups do not divide the channels.
+    a number is below 1, or the groups do not divide the channels.
     """
 
     name: str
@@ -44,6 +44,11 @@ class Conv:
             raise InputError(
                 f"{self.name}: channels and groups must be at least 1, given "
                 f"{self.in_channels} -> {self.out_channels} in {self.groups} groups"
+            )
+        if min(*self.kernel, *self.stride) < 1:
+            raise InputError(
+                f"{self.name}: kernel and stride must be at least 1, given {self.kernel} and "
+                f"{self.stride}"
             )
         if self.in_channels % self.groups or self.out_channels % self.groups:
             raise InputError(

@@ -22,6 +22,12 @@ def naming(path):
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from None
 
 
+def shown(value, most=60):
+    """A value as a message shows it: in one line, and no more of a long one than its beginning."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[: most - 4]} ..."
+
+
 def listed(problems, most=5):
     """The first `most` of several problems in one line, and how many others there are."""
     more = len(problems) - most

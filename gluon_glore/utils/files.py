@@ -3,10 +3,19 @@
 import contextlib
 import hashlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
-from .errors import naming
+from .errors import InputError, naming
+
+LARGEST_TEXT = 2**21  # bytes of a text file that is read whole
+_OTHERS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 @contextlib.contextmanager
@@ -47,10 +56,47 @@ def write_text(path, text):
         temporary.write_text(text, encoding="utf-8")
 
 
-def sha256(path) -> str:
-    """Hex digest of a file's bytes."""
+@contextlib.contextmanager
+def open_file(path, most=None, pipe=False):
+    """Yield a file, opened to read its bytes: what hangs or never ends is none.
+
+    With `pipe` also a pipe that this process was given, as `<(command)` and /dev/stdin are. Raises
+    InputError where it can't be opened, is a named pipe, a device, a socket or a folder, or has
+    more than `most` bytes.
+    """
+    # Without O_NONBLOCK a named pipe that nobody writes to is waited for.
+    opener = lambda name, flags: os.open(name, flags | os.O_NONBLOCK)  # noqa: E731
+    with naming(path), open(path, "rb", opener=opener) as file:
+        status = os.fstat(file.fileno())
+        if pipe and os.path.basename(os.path.realpath(path)).startswith("pipe:["):
+            os.set_blocking(file.fileno(), True)
+        elif not stat.S_ISREG(status.st_mode):
+            what = _OTHERS.get(stat.S_IFMT(status.st_mode), "no file")
+            raise InputError(f"{path}: {what}, a file is needed")
+        if most is not None and status.st_size > most:
+            raise InputError(f"{path}: {status.st_size} bytes, at most {most} are read")
+        yield file
+
+
+def read_text(path, encoding="utf-8", most=LARGEST_TEXT, pipe=False):
+    """The text of a file of at most `most` bytes; `pipe` as in `open_file`.
+
+    Raises InputError as `open_file` does, and where the file is no text in UTF-8.
+    """
+    with open_file(path, most, pipe) as file:
+        data = file.read(most + 1)
+    if len(data) > most:  # of a pipe, or a file that grows
+        raise InputError(f"{path}: more than {most} bytes, at most {most} are read")
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file in UTF-8") from None
+
+
+def sha256(path, most=None) -> str:
+    """Hex digest of a file's bytes. Raises InputError as `open_file` does."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open_file(path, most) as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()

@@ -4,7 +4,27 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Dict, Tuple
 
+from ..utils import kinds
 from ..utils.errors import InputError
+
+_MEASURED = {
+    "data": kinds.text(),
+    "top1": kinds.number(),
+    "top5": kinds.number(),
+    "samples": kinds.whole(0, 2**53),
+}
+_FIELDS = {
+    "source": kinds.text(),
+    "source_sha256": kinds.text(),
+    "origin": kinds.text(),
+    "licence": kinds.text(),
+    "claimed": kinds.text(),
+    "measured": kinds.named(kinds.ANYTHING),
+    "checked": kinds.listed(kinds.text()),
+    "notes": kinds.listed(kinds.text()),
+}
+_CARD = kinds.table(_FIELDS, optional=[name for name in _FIELDS if name != "source"])
+_ACCURACY = kinds.table(_MEASURED, optional=["top5"], others=True)
 
 
 @dataclass(frozen=True)
@@ -44,14 +64,9 @@ class Card:
 def read_card(fields) -> Card:
     """The card that `Card.fields` wrote. Raises InputError where its fields are not a card's."""
     try:
-        card = Card(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
-        card.measured_text  # noqa: B018 - its fields are numbers
-        lines = [*card.checked, *card.notes]
-    except (TypeError, AttributeError, ValueError, KeyError):
-        raise InputError("damaged model card") from None
-    texts = [card.source, card.source_sha256, card.origin, card.licence, card.claimed, *lines]
-    if isinstance(card.checked, str) or isinstance(card.notes, str):
-        raise InputError("damaged model card: `checked` and `notes` are lists")
-    if not all(isinstance(text, str) for text in texts):
-        raise InputError("damaged model card: its fields are texts")
-    return card
+        _CARD.check(fields, "card")
+        if fields.get("measured"):
+            _ACCURACY.check(fields["measured"], "card.measured")
+    except InputError as error:
+        raise InputError(f"damaged model card: {error}") from None
+    return Card(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})

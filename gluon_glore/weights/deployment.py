@@ -4,10 +4,27 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Dict, Optional, Tuple
 
+from ..utils import kinds
 from ..utils.errors import InputError
 
 PRECISIONS = ("fp32", "bf16", "int8")
 FLOAT32_ERROR = 1e-4  # allowed difference from the Gluon network, of its largest logit
+
+_INPUT = {
+    "name": kinds.one_of("data"),
+    "shape": kinds.listed(kinds.optional(kinds.whole(1, 2**20)), 1, 5),
+    "layout": kinds.text("[A-Z]{1,5}", "letters of the axes, as NCHW"),
+    "dtype": kinds.one_of("float32", "uint8"),
+}
+_FIELDS = {
+    "precision": kinds.one_of(*PRECISIONS),
+    "float32": kinds.named(kinds.listed(kinds.LINE)),
+    "tolerance": kinds.number(0, 1e9),
+    "checked": kinds.named(kinds.named(kinds.number())),
+    "plain": kinds.FLAG,
+}
+_GIVEN = kinds.table(_INPUT, optional=["name"])
+_DEPLOYMENT = kinds.table(_FIELDS, optional=["precision", "checked", "plain"])
 
 
 @dataclass(frozen=True)
@@ -42,16 +59,6 @@ class Deployment:
         fits = len(x.shape) == len(self.shape) and all(n in (None, given) for n, given in sizes)
         return fits and str(x.dtype) == self.dtype
 
-    def check(self):
-        """Raise ValueError where a field has no value that it may have."""
-        known = self.precision in PRECISIONS and self.dtype in ("float32", "uint8")
-        sizes = all(n is None or n > 0 for n in self.shape)
-        typed = isinstance(self.layout, str) and isinstance(self.plain, bool)
-        if not known or not sizes or not typed:
-            raise ValueError
-        if not all(isinstance(figures, dict) for figures in self.checked.values()):
-            raise ValueError
-
     def fields(self):
         """The two sections for YAML: (`input`, `deployment`)."""
         fields = dataclasses.asdict(self)
@@ -67,20 +74,25 @@ def read_deployment(given, fields) -> Deployment:
     Raises InputError where they are not a deployment's.
     """
     try:
-        deployment = Deployment(
-            **{
-                **fields,
-                "shape": tuple(given["shape"]),
-                "layout": given["layout"],
-                "dtype": given["dtype"],
-                "float32": {file: tuple(units) for file, units in fields["float32"].items()},
-                "tolerance": float(fields["tolerance"]),
-            }
-        )
-        deployment.check()
-        return deployment
-    except (TypeError, ValueError, KeyError, AttributeError):
-        raise InputError("damaged description of the deployment") from None
+        _GIVEN.check(given, "input")
+        _DEPLOYMENT.check(fields, "deployment")
+        if len(given["layout"]) != len(given["shape"]):
+            raise InputError(
+                f"input.layout: a letter for each of the shape's {len(given['shape'])} axes, given "
+                f"{given['layout']!r}"
+            )
+    except InputError as error:
+        raise InputError(f"damaged description of the deployment: {error}") from None
+    return Deployment(
+        **{
+            **fields,
+            "shape": tuple(given["shape"]),
+            "layout": given["layout"],
+            "dtype": given["dtype"],
+            "float32": {file: tuple(units) for file, units in fields["float32"].items()},
+            "tolerance": float(fields["tolerance"]),
+        }
+    )
 
 
 def refuse_precision(precision):

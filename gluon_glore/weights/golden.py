@@ -6,17 +6,26 @@ input instead, so that it is a few kilobytes: what `noise` makes of them.
 """
 
 import io
+import math
 import zipfile
+import zlib
 
 import numpy as np
 
+from ..utils import kinds
 from ..utils.errors import InputError
-from ..utils.files import atomic_path
+from ..utils.files import atomic_path, open_file
 
 GOLDEN = "golden.npz"
 BATCH = 2
 SEED = 7
+LARGEST = 2**30  # bytes of a pair, unpacked
 TOLERANCE = 5e-3  # of the logits' standard deviation, as for the authors' golden numbers
+# What numpy and zipfile raise for a file that is none of theirs.
+_DAMAGE = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError)
+_DAMAGE += (RuntimeError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
+_SHAPE = kinds.listed(kinds.whole(1, 2**20), 1, 5)
+_SEED = kinds.whole(0, 2**32 - 1)
 
 
 def noise(shape, seed=SEED):
@@ -49,15 +58,53 @@ def _write(folder, **arrays):
 
 def read_golden(folder):
     """(batch, logits) of a folder, of either kind. Raises InputError where they are damaged."""
+    path = folder / GOLDEN
     try:
-        with np.load(folder / GOLDEN) as golden:
+        with open_file(path, LARGEST) as file, np.load(file) as golden:
+            if sum(member.file_size for member in golden.zip.infolist()) > LARGEST:
+                raise InputError(f"{path}: more than {LARGEST >> 20} MiB of numbers in it")
+            logits = _numbers(golden["logits"])
             if "input" in golden:
-                return golden["input"], golden["logits"]
-            return noise(tuple(golden["shape"]), int(golden["seed"])), golden["logits"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile):
-        raise InputError(
-            f"{folder / GOLDEN}: damaged golden numbers, no golden pair in it"
-        ) from None
+                return _numbers(golden["input"]), logits
+            shape, seed = golden["shape"].tolist(), golden["seed"].item()
+    except InputError:
+        raise
+    except _DAMAGE:
+        raise _damaged(path) from None
+    try:
+        _SHAPE.check(shape, "shape")
+        _SEED.check(seed, "seed")
+        kinds.whole(0, LARGEST // 8).check(math.prod(shape), "numbers of its shape")
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return noise(tuple(shape), seed), logits
+
+
+def golden_classes(folder):
+    """How many classes a folder's golden logits are of, read from their head alone.
+
+    Raises InputError where they are damaged.
+    """
+    path = folder / GOLDEN
+    try:
+        with open_file(path, LARGEST) as file:
+            logits = zipfile.ZipFile(file).open("logits.npy")  # noqa: SIM115
+            np.lib.format.read_magic(logits)
+            return np.lib.format.read_array_header_1_0(logits)[0][1]
+    except InputError:
+        raise
+    except _DAMAGE:
+        raise _damaged(path) from None
+
+
+def _numbers(array):
+    if array.dtype.kind not in "fiu":
+        raise TypeError(array.dtype)
+    return array
+
+
+def _damaged(path):
+    return InputError(f"{path}: damaged golden numbers, no golden pair in it")
 
 
 def compare_logits(actual, expected, what):

@@ -7,6 +7,7 @@ file.
 
 import contextlib
 import dataclasses
+import math
 import os
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -15,21 +16,47 @@ from typing import Dict, Optional, Tuple
 
 import yaml
 
-from ..data.clips import Clip
-from ..data.image import Preprocess
+from ..data.clips import CLIP_FIELDS, Clip
+from ..data.image import PREPROCESS_FIELDS, Preprocess
 from ..networks.paper import get_spec, list_models
 from ..plan.fields import spec_from_fields, spec_to_fields
 from ..plan.spec import NetSpec
 from ..plan.units import BATCH_NORM_MOMENTUM
+from ..utils import kinds
 from ..utils.errors import InputError
-from ..utils.files import sha256, write_text
+from ..utils.files import read_text, sha256, write_text
 from ..utils.version import __version__
-from ..utils.yaml_file import read_yaml
+from ..utils.yaml_file import parse_yaml
 from .card import Card, read_card
 from .deployment import Deployment, read_deployment
 
 MANIFEST = "manifest.yaml"
 WEIGHTS = "weights.params"  # of a checkpoint, beside its momentum
+LARGEST = 2**32  # bytes of a file under a manifest: a billion parameters
+_COUNT = kinds.whole(0, 10**9)
+_OPTIONAL = {
+    "step": _COUNT,
+    "order": kinds.named(kinds.whole(-(2**63), 2**63)),
+    "score": kinds.optional(kinds.number()),
+    "top1": kinds.optional(kinds.number()),  # as older versions called it
+    "output": kinds.one_of("logits"),
+    "versions": kinds.named(kinds.LINE),
+    "clip": kinds.table(CLIP_FIELDS, optional=CLIP_FIELDS),
+}
+# `network`, `card`, `input` and `deployment` are checked by what reads them. What this version does
+# not know may stand beside.
+FIELDS = kinds.table(
+    {
+        "model": kinds.FILE_NAME,
+        "epoch": _COUNT,
+        "preprocess": kinds.table(PREPROCESS_FIELDS),
+        "class_names": kinds.listed(kinds.LINE),
+        "sha256": kinds.named(kinds.DIGEST, names=kinds.FILE_NAME),
+        **_OPTIONAL,
+    },
+    optional=_OPTIONAL,
+    others=True,
+)
 
 
 @dataclass(frozen=True)
@@ -61,13 +88,16 @@ class Manifest:
 
 
 def write_manifest(folder, manifest, files):
-    """Write the manifest of a folder with the checksums of the named `files` in it."""
+    """Write the manifest of a folder with the checksums of the named `files` in it.
+
+    Raises InputError where a field has a value that no manifest may have.
+    """
     fields = {
         "model": manifest.model,
         "epoch": manifest.epoch,
         "step": manifest.step,
         "order": manifest.order,
-        "score": manifest.score,
+        "score": _known(manifest.score),
         "input": {
             "name": "data",
             "layout": "NCDHW" if manifest.clip else "NCHW",
@@ -91,6 +121,8 @@ def write_manifest(folder, manifest, files):
         fields["card"] = manifest.card.fields()
     if manifest.deployment:
         fields["input"], fields["deployment"] = manifest.deployment.fields()
+    with _named(Path(folder) / MANIFEST):
+        FIELDS.check(fields, "")
     write_text(Path(folder) / MANIFEST, yaml.safe_dump(fields, sort_keys=False))
 
 
@@ -106,52 +138,68 @@ def _versions():
 def read_manifest(folder) -> Manifest:
     """Read a folder's manifest and verify its files.
 
-    Raises InputError naming what is missing or damaged.
+    A file may be a link, also to another folder: the checksum is of what is read. Raises InputError
+    naming what is missing or damaged.
     """
     manifest = parse_manifest(Path(folder) / MANIFEST)
     for name, checksum in manifest.sha256.items():
-        file = Path(folder) / os.path.basename(name)
-        if not file.is_file():
-            raise InputError(f"{file}: missing")
-        if sha256(file) != checksum:
-            raise InputError(f"{file}: damaged, its checksum is not the manifest's")
+        check_sum(Path(folder) / name, checksum)
     return manifest
+
+
+def check_sum(file, checksum):
+    """Raise InputError where a file is missing, or its checksum is not the manifest's."""
+    if not os.path.lexists(file):
+        raise InputError(f"{file}: missing")
+    if sha256(file, LARGEST) != checksum:
+        raise InputError(f"{file}: damaged, its checksum is not the manifest's")
 
 
 def parse_manifest(path) -> Manifest:
     """The manifest in a file; the files it names are not looked at.
 
-    Raises InputError where it is missing or damaged.
+    Raises InputError where it is missing or damaged, naming the field.
     """
+    text = read_text(path)
+    with _named(path):
+        fields = parse_yaml(text, aliases=False)  # none are written
+        for score in ("score", "top1"):
+            if isinstance(fields, dict) and score in fields:
+                fields[score] = _known(fields[score])
+        FIELDS.check(fields, "")
     try:
-        fields = read_yaml(path, aliases=False)  # none are written
-        preprocess = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in fields["preprocess"].items()
-        }
-        model = str(fields["model"])
         return Manifest(
-            model,
+            fields["model"],
             tuple(fields["class_names"]),
-            Preprocess(**preprocess),
-            int(fields["epoch"]),
-            dict(fields["sha256"]),
-            int(fields.get("step", 0)),
-            dict(fields.get("order", {})),
-            fields.get("score", fields.get("top1")),  # as older versions called it
-            _spec_in(fields, model),
+            Preprocess(**fields["preprocess"]),
+            fields["epoch"],
+            fields["sha256"],
+            fields.get("step", 0),
+            fields.get("order", {}),
+            fields.get("score", fields.get("top1")),
+            _spec_in(fields),
             read_card(fields["card"]) if "card" in fields else None,
-            read_deployment(fields["input"], fields["deployment"])
+            read_deployment(fields.get("input"), fields["deployment"])
             if "deployment" in fields
             else None,
             Clip(**fields["clip"]) if "clip" in fields else None,
         )
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError):
-        raise InputError(f"{path}: damaged manifest") from None
+
+
+@contextlib.contextmanager
+def _named(path):
+    """Raise InputErrors as those of a damaged manifest."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: damaged manifest: {error}") from None
+
+
+def _known(score):
+    """A score, None for that of an evaluation of nothing, which is not a number."""
+    return None if isinstance(score, float) and math.isnan(score) else score
 
 
 def _told_apart(model) -> Optional[NetSpec]:
@@ -160,15 +208,15 @@ def _told_apart(model) -> Optional[NetSpec]:
     return spec if spec and spec.momentum != BATCH_NORM_MOMENTUM else None
 
 
-def _spec_in(fields, model) -> Optional[NetSpec]:
-    """The spec in a manifest's fields; None where it is the registered network `model`.
+def _spec_in(fields) -> Optional[NetSpec]:
+    """The spec in a manifest's fields; None where it is the registered network of their `model`.
 
     Without one they were written before BatchNorm's momentum was a field, when all networks had
     MXNet's, or they are of a network that has it today.
     """
     if "network" in fields:
-        return spec_from_fields(fields["network"], model)
-    spec = _told_apart(model)
+        return spec_from_fields(fields["network"], fields["model"])
+    spec = _told_apart(fields["model"])
     return spec and dataclasses.replace(spec, momentum=BATCH_NORM_MOMENTUM)
 
 
@@ -187,7 +235,7 @@ def params_of(folder, manifest) -> Path:
         names = [WEIGHTS]
     if len(names) != 1:
         raise InputError(f"{folder}: one parameter file is needed, given {len(names)}")
-    return Path(folder) / os.path.basename(names[0])
+    return Path(folder) / names[0]
 
 
 def spec_of(manifest) -> Optional[NetSpec]:

@@ -1,12 +1,13 @@
 """A training run's folder: its checkpoints, by name, score and age."""
 
 import contextlib
-import json
 import re
 from pathlib import Path
 from typing import Optional, Tuple
 
 from ..utils.errors import InputError
+from ..utils.files import read_text
+from ..utils.json_text import parse_json
 from .manifest import MANIFEST, Manifest, parse_manifest, read_manifest
 
 _CHECKPOINT = re.compile(r"epoch-(\d+)(?:-step-(\d+))?")
@@ -66,7 +67,10 @@ def data_section(run, kind):
     Raises InputError where nothing says them; `kind` is the metavar of --data, to be given instead.
     """
     try:
-        data = json.loads((run / "summary.json").read_text())["config"]["data"]
-        return {"val": data["val"], "root": data.get("root", "")}
-    except (OSError, ValueError, KeyError, TypeError):
+        data = parse_json(read_text(run / "summary.json"))["config"]["data"]
+        places = {"val": data["val"], "root": data.get("root", "")}
+        if not all(isinstance(place, str) for place in places.values()):
+            raise TypeError
+        return places
+    except (InputError, LookupError, TypeError, AttributeError):
         raise InputError(f"{run} does not say its validation set: give --data {kind}") from None

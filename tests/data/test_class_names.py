@@ -71,5 +71,5 @@ def test_a_file_that_is_no_text_or_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match=f"^{tmp_path}: Is a directory$"):
         read_names(tmp_path)
     file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match=f"^{file}: not a text file$"):
+    with pytest.raises(InputError, match=f"^{file}: not a text file in UTF-8$"):
         read_names(file)

@@ -3,6 +3,7 @@ import time
 import pytest
 import yaml
 
+from gluon_glore import InputError
 from gluon_glore.utils.yaml_file import DEEPEST, read_yaml
 
 
@@ -31,5 +32,5 @@ def test_deep_nesting_is_refused_at_once(tmp_path):
 
 def test_a_file_holding_code_is_none(tmp_path):
     (tmp_path / "a.yaml").write_text("!!python/object/apply:os.system ['true']")
-    with pytest.raises(yaml.YAMLError):
+    with pytest.raises(InputError, match="a.yaml: tag .*os.system', only words, numbers, lists"):
         read_yaml(tmp_path / "a.yaml")

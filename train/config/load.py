@@ -4,11 +4,9 @@ import dataclasses
 import difflib
 import math
 import typing
-from pathlib import Path
-
-import yaml
 
 from gluon_glore.utils.errors import InputError
+from gluon_glore.utils.yaml_file import parse_yaml, read_yaml
 
 from .sections import Config
 
@@ -20,14 +18,9 @@ def load_config(path, overrides=(), cls=Config):
     type, or a value that is out of range.
     """
     try:
-        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"config {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"config {path}: not a text file in UTF-8") from None
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"config {path}: not YAML: {reason}") from None
+        tree = read_yaml(path, pipe=True)
+    except InputError as error:
+        raise InputError(f"config {error}") from None
     tree = {} if tree is None else tree
     if not isinstance(tree, dict):
         raise InputError(f"config {path}: expected keys and values, given {type(tree).__name__}")
@@ -65,9 +58,9 @@ def _override(tree, override):
         if not isinstance(tree, dict):
             raise InputError(f"--set {key}: {section} is a value, not a section")
     try:
-        tree[leaf] = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise InputError(f"--set {key}: not a YAML value: {text!r}") from None
+        tree[leaf] = parse_yaml(text)
+    except InputError as error:
+        raise InputError(f"--set {key}: not a YAML value: {error}") from None
 
 
 def _change(section, tree, prefix):

@@ -3,9 +3,7 @@
 A resumed run cuts off the rows of what it does again (`rewind_metrics`).
 """
 
-import contextlib
 import itertools
-import json
 import math
 import statistics
 from dataclasses import dataclass
@@ -14,8 +12,10 @@ from typing import List
 
 import yaml
 
-from gluon_glore.utils.errors import InputError, naming
-from gluon_glore.utils.files import atomic_path, write_text
+from gluon_glore.utils import kinds
+from gluon_glore.utils.errors import InputError
+from gluon_glore.utils.files import atomic_path, open_file, read_text, write_text
+from gluon_glore.utils.json_text import parse_json
 from gluon_glore.utils.yaml_file import read_yaml
 from gluon_glore.weights.run_folder import checkpoints
 
@@ -25,6 +25,9 @@ CONFIG_FILE = "config.yaml"
 METRICS_FILE = "metrics.jsonl"
 # The keys of each kind of row beside its figures; rows are counted by the first.
 KEYS = {"train": ("step", "epoch", "loss", "lr"), "eval": ("epoch", "loss")}
+LARGEST = 2**30  # bytes of metrics.jsonl: five million rows
+TIMES = ("seconds", "images_per_second", "waiting")
+_COUNTER = kinds.whole(0, 2**53)
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,13 @@ def read_run(path) -> Run:
     path = Path(path)
     if not path.is_dir():
         raise InputError(f"{path}: no such directory")
+    if not (path / CONFIG_FILE).exists():
+        raise InputError(f"{path}: no run in it, {CONFIG_FILE}: No such file or directory")
+    config = read_config(path)
     try:
-        config = yaml.safe_load((path / CONFIG_FILE).read_text(encoding="utf-8"))
         config["model"]["name"], config["data"]["size"]
-    except OSError as error:
-        raise InputError(f"{path}: no run in it, {CONFIG_FILE}: {error.strerror}") from None
-    except (UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
-        raise InputError(f"{path / CONFIG_FILE}: damaged") from None
+    except (KeyError, TypeError):
+        raise InputError(f"{path / CONFIG_FILE}: damaged, no model.name or data.size") from None
     steps, evaluations = read_metrics(path / METRICS_FILE)
     run = Run(str(path), config, steps, evaluations)
     if run.metrics == CLASSIFICATION and "classes" not in config["model"]:
@@ -108,14 +111,15 @@ def read_run(path) -> Run:
 def read_config(path):
     """The configuration of a run's folder as nested dictionaries. Raises InputError."""
     file = Path(path) / CONFIG_FILE
+    if not file.exists():
+        raise InputError(f"{file}: No such file or directory")
     try:
         config = read_yaml(file)
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from None
-    except (ValueError, yaml.YAMLError):
-        config = None
+    except InputError as error:
+        reason = str(error).removeprefix(f"{file}: ")
+        raise InputError(f"{file}: damaged, {reason}") from None
     if not isinstance(config, dict):
-        raise InputError(f"{file}: damaged")
+        raise InputError(f"{file}: damaged, no keys and values")
     return config
 
 
@@ -142,18 +146,20 @@ def read_metrics(path):
     A last line without its end, as a killed run leaves it, is left out. Raises InputError where
     there is no row, or naming the line that is damaged or another task's.
     """
-    with naming(path):
-        *lines, _ = path.read_bytes().split(b"\n")
+    with open_file(path, LARGEST) as file:
+        *lines, _ = file.read().split(b"\n")
     rows, metrics = {"train": {}, "eval": {}}, None
     for number, line in enumerate(lines, 1):
         try:
-            row = json.loads(line)
+            row = parse_json(line)
             kind = row["kind"]
             counter, *others = KEYS[kind]
             metrics = metrics or metrics_of(row)
-            sum(row[key] for key in (*others, metrics.key(kind)))  # they are there, and numbers
+            _COUNTER.check(row[counter], counter)
+            keys = [*others, metrics.key(kind), *(k for k in TIMES if row.get(k) is not None)]
+            float(sum(row[key] for key in keys))  # they are there, and numbers
             rows[kind][row[counter]] = row
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             raise InputError(f"{path} line {number}: damaged") from None
     if not lines:
         raise InputError(f"{path}: no whole line in it")
@@ -164,18 +170,26 @@ def rewind_metrics(path, epoch, step):
     """Delete the rows from `(epoch, step)` on, the step counted over the run.
 
     An epoch's evaluation counts as step infinity. A row that a kill cut short goes too. A missing
-    file is fine.
+    file is fine. Raises InputError naming a line that is damaged.
     """
-    with contextlib.suppress(FileNotFoundError):
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = "".join(line for line in lines if _place(line) < (epoch, step))
-        if kept != "".join(lines):
-            write_text(path, kept)
+    if not path.exists():
+        return
+    lines = read_text(path, most=LARGEST).splitlines(keepends=True)
+    kept = []
+    for number, line in enumerate(lines, 1):
+        try:
+            before = _place(line) < (epoch, step)
+        except (InputError, TypeError):
+            raise InputError(f"{path} line {number}: damaged") from None
+        if before:
+            kept.append(line)
+    if len(kept) < len(lines):
+        write_text(path, "".join(kept))
 
 
 def _place(line):
     """(epoch, step) of a row: the first of all without an epoch, the last of all for half a row."""
     if not line.endswith("}\n"):
         return math.inf, math.inf
-    row = json.loads(line)
+    row = parse_json(line)
     return row.get("epoch", -1), row.get("step", math.inf)
