@@ -15,9 +15,13 @@ from .utils.cpu import prepare_cpu
 
 def main(argv=None):
     """Run a command. Returns the exit code: 0, 2 for what can't be used, 130 after Ctrl-C."""
-    args = parse_args(argv)
-    prepare_cpu()  # before the commands import MXNet
-    return exit_code(lambda: args.command(args))
+
+    def command():
+        args = parse_args(argv)
+        prepare_cpu()  # before the commands import MXNet
+        return args.command(args)
+
+    return exit_code(command)
 
 
 def parse_args(argv):

@@ -16,7 +16,7 @@ import numpy as np
 
 from gluon_glore.data.image import encode_png
 from gluon_glore.data.records import write_records
-from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.arguments import not_negative, positive_int, whole
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import InputError, naming
 from gluon_glore.utils.extras import require
@@ -132,9 +132,11 @@ def main():
     parser.add_argument("directory")
     parser.add_argument("--train", type=positive_int, default=10000, help="for training (10000)")
     parser.add_argument("--test", type=positive_int, default=2000, help="to test (2000)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--digits", type=int, choices=DRAW, default=2, help="on a picture (2)")
-    parser.add_argument("--of", type=int, choices=range(3, 11), default=10, help="digits 0, 1, ...")
+    parser.add_argument("--seed", type=not_negative, default=0)
+    parser.add_argument("--digits", type=whole, choices=DRAW, default=2, help="on a picture (2)")
+    parser.add_argument(
+        "--of", type=whole, choices=range(3, 11), default=10, help="digits 0, 1, ..."
+    )
     parser.add_argument("--canvas", type=positive_int, default=CANVAS, help="pixels (%(default)s)")
     args = parser.parse_args()
     counts, drawn = (args.train, args.test, args.seed), (args.digits, args.of, args.canvas)

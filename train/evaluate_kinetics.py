@@ -18,7 +18,7 @@ import numpy as np
 
 from gluon_glore.data.clips import CROPS
 from gluon_glore.model_zoo.load import load_network
-from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.arguments import positive_int, whole
 from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.run_folder import data_section
 
@@ -44,7 +44,9 @@ def parse_args(argv):
         "--root", default="", help="where a list's paths begin (as trained; of --data: its folder)"
     )
     parser.add_argument("--clips", type=positive_int, default=10, help="of a video (10)")
-    parser.add_argument("--crops", type=int, choices=tuple(CROPS), default=1, help="of a clip (1)")
+    parser.add_argument(
+        "--crops", type=whole, choices=tuple(CROPS), default=1, help="of a clip (1)"
+    )
     parser.add_argument("--batch", type=positive_int, default=8, help="clips at once (8)")
     return parser.parse_args(argv)
 

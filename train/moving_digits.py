@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from gluon_glore.utils.ahead import ordered_map
-from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.arguments import not_negative, positive_int
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.cpu import cores
 from gluon_glore.utils.errors import InputError
@@ -118,7 +118,7 @@ def main():
     parser.add_argument("directory")
     parser.add_argument("--train", type=positive_int, default=2000, help="training videos (2000)")
     parser.add_argument("--test", type=positive_int, default=400, help="test videos (400)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=not_negative, default=0)
     args = parser.parse_args()
 
     def command():

@@ -17,6 +17,7 @@ import numpy as np
 from gluon_glore.data.class_names import read_names
 from gluon_glore.data.image import decode_image, resize_short
 from gluon_glore.data.sources import PICTURES
+from gluon_glore.utils.arguments import not_negative, whole
 from gluon_glore.utils.errors import InputError
 
 from .data.class_lists import label_files, list_files
@@ -28,12 +29,12 @@ def main(argv=None):
     parser = options("train.pack", __doc__, "picture", quality=95)
     parser.add_argument(
         "--resize",
-        type=int,
+        type=whole,
         default=0,
         metavar="PIXELS",
         help="shrink longer short sides to this and encode as JPEG; 0 keeps all bytes (0)",
     )
-    parser.add_argument("--shuffle", type=int, metavar="SEED", help="a random order")
+    parser.add_argument("--shuffle", type=not_negative, metavar="SEED", help="a random order")
     parser.add_argument("--classes", metavar="FILE", help="class names in label order")
     args = parser.parse_args(argv)
 

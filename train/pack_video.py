@@ -15,6 +15,7 @@ import sys
 from gluon_glore.data.class_names import read_names
 from gluon_glore.data.image import resize_short
 from gluon_glore.data.records import WrongLabel
+from gluon_glore.utils.arguments import whole
 from gluon_glore.utils.errors import InputError
 
 from .data.pack_records import encode_jpeg, options, pack_files, run
@@ -26,9 +27,11 @@ def main(argv=None):
     """Pack as the command line says. Returns the exit code: 0, or 2 for what can't be used."""
     parser = options("train.pack_video", __doc__, "video", quality=90)
     parser.add_argument(
-        "--short", type=int, default=256, metavar="PIXELS", help="of longer short sides (256)"
+        "--short", type=whole, default=256, metavar="PIXELS", help="of longer short sides (256)"
     )
-    parser.add_argument("--every", type=int, default=1, help="frames from one kept to the next (1)")
+    parser.add_argument(
+        "--every", type=whole, default=1, help="frames from one kept to the next (1)"
+    )
     parser.add_argument("--class-names", metavar="FILE", help="class names in label order")
     parser.add_argument(
         "--root", default="", help="where a list's relative paths begin (its folder)"

@@ -1,6 +1,6 @@
 """`export` and `check`: a folder that runs without this package, and whether it runs right."""
 
-from ..utils.arguments import positive_int
+from ..utils.arguments import finite, positive_int
 from ..weights.deployment import PRECISIONS
 from .options import add_class_names, add_pixels, add_weights, pixels_of
 
@@ -23,7 +23,7 @@ def add_commands(commands):
     )
     command.add_argument(
         "--tolerance",
-        type=float,
+        type=finite,
         default=0.1,
         help="error that lower precision may make, as a share of a picture's largest logit (0.1)",
     )

@@ -1,5 +1,6 @@
 """`list` and `info`: which networks there are, and what one of them costs."""
 
+from ..utils.arguments import positive_int
 from ..utils.errors import InputError
 
 
@@ -14,7 +15,9 @@ def add_commands(commands):
 
     command = commands.add_parser("info", help="parameters and multiply-adds by stage, source")
     command.add_argument("name")
-    command.add_argument("--classes", type=int, default=None, help="default: the network's own")
+    command.add_argument(
+        "--classes", type=positive_int, default=None, help="default: the network's own"
+    )
     command.add_argument("--units", action="store_true", help="every unit's share")
     command.set_defaults(command=info)
 

@@ -99,7 +99,7 @@ def add_max_pixels(command, default):
 def add_views(command):
     """The views of a picture in segmentation, but for --batch; `views` makes them one thing."""
     command.add_argument(
-        "--scales", type=float, nargs="+", metavar="S", help="sizes to look at it in (1)"
+        "--scales", type=finite, nargs="+", metavar="S", help="sizes to look at it in (1)"
     )
     command.add_argument("--flip", action="store_true", default=None, help="mirrored too")
     command.add_argument(

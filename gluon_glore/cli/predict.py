@@ -1,6 +1,6 @@
 """`predict`: what a network says of pictures or videos, printed as it comes."""
 
-from ..utils.arguments import positive_int
+from ..utils.arguments import positive_int, whole
 from ..utils.errors import InputError
 from .options import (
     add_max_pixels,
@@ -55,7 +55,7 @@ def add_commands(commands):
     )
     videos.add_argument(
         "--crops",
-        type=int,
+        type=whole,
         choices=(1, 3, 5),
         help="of a clip: the centre, along the longer side, or corners and centre (1)",
     )

@@ -295,4 +295,4 @@ def test_help_and_errors_come_from_a_process_without_a_traceback(tmp_path, model
     assert run("--help")[0] == 0
     assert run("paint")[0] == 2
     code, _, err = run("predict", image, "--model", model, "--top", 0)
-    assert code == 2 and "invalid positive_int value: '0'" in err
+    assert code == 2 and "a whole number above 0, at most 2147483647, given '0'" in err

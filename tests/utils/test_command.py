@@ -5,7 +5,9 @@ import sys
 import pytest
 
 from gluon_glore import InputError
+from gluon_glore.__main__ import main
 from gluon_glore.utils.command import exit_code
+from gluon_glore.utils.errors import naming
 from tests.helpers.places import ROOT
 
 
@@ -62,3 +64,68 @@ def test_mxnet_that_is_missing_is_one_line_that_names_the_extra():
 def test_another_module_that_is_missing_is_a_fault():
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
         exit_code(lambda: importlib.import_module("no_such_module"))
+
+
+def write_much():
+    print("x" * 10**6)
+
+
+def write_in_vain_within_a_file():
+    with naming("file.txt"):
+        print("x", flush=True)
+
+
+def refuse_after_writing():
+    print("x")
+    raise InputError("no such thing")
+
+
+FULL = "error: standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (lambda: print("x"), FULL),  # written at the end alone
+        (write_much, FULL),  # more than a buffer
+        (write_in_vain_within_a_file, FULL),
+        (refuse_after_writing, f"error: no such thing\n{FULL}"),
+    ],
+)
+def test_output_that_cannot_be_written_is_one_line(monkeypatch, capfd, command, told):
+    with open("/dev/full", "w") as full:  # closing it writes what is left
+        monkeypatch.setattr(sys, "stdout", full)
+        assert exit_code(command) == 2
+    assert capfd.readouterr().err == told
+
+
+def test_help_that_cannot_be_written_is_one_line(monkeypatch, capfd):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["list", "--help"]) == 2
+    assert capfd.readouterr().err == FULL
+
+
+def test_another_files_broken_pipe_is_a_fault():
+    def command():
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        exit_code(command)
+
+
+def test_output_that_was_closed_is_no_error(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert exit_code(lambda: print("x")) == 0
+
+
+def test_python_has_nothing_to_add_at_its_end():
+    script = (
+        "import sys\nfrom gluon_glore.utils.command import exit_code\n"
+        "sys.exit(exit_code(lambda: print('x')))"
+    )
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert (done.returncode, done.stderr) == (2, FULL)

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from gluon_glore.data.records import write_records
 from gluon_glore.utils.ahead import ordered_map
-from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.arguments import positive_int, share, whole
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.cpu import cores
 from gluon_glore.utils.errors import InputError
@@ -24,10 +24,10 @@ def options(module, doc, kind, quality):
     parser.add_argument("source", metavar="SRC", help="folder of class folders, or list file")
     parser.add_argument("out", metavar="OUT", help="path of the files to write, without suffix")
     parser.add_argument(
-        "--quality", type=int, default=quality, help=f"JPEG's, 1 to 100 ({quality})"
+        "--quality", type=whole, default=quality, help=f"JPEG's, 1 to 100 ({quality})"
     )
     parser.add_argument(
-        "--max-bad", type=float, default=0.01, help=f"share of {kind}s that may be bad (0.01)"
+        "--max-bad", type=share, default=0.01, help=f"share of {kind}s that may be bad (0.01)"
     )
     parser.add_argument("--threads", type=positive_int, default=cores(), help="(all cores)")
     return parser

@@ -5,7 +5,7 @@ import json
 
 import mxnet as mx
 
-from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.arguments import positive_int, share
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import naming
 from gluon_glore.utils.files import write_text
@@ -24,7 +24,7 @@ def options(module, doc, data):
     parser.add_argument("model", metavar="RUN", help="a run's directory, or a checkpoint's")
     parser.add_argument("--data", metavar=data[0], help=data[1])
     parser.add_argument("--threads", type=positive_int, default=2, help="decoding, a process (2)")
-    parser.add_argument("--max-bad", type=float, default=0.01, help="share allowed (0.01)")
+    parser.add_argument("--max-bad", type=share, default=0.01, help="share allowed (0.01)")
     parser.add_argument("--out", metavar="FILE.json", help="write the result there too")
     return parser
 
