@@ -24,7 +24,10 @@ def naming(path):
 
 def shown(value, most=60):
     """A value as a message shows it: in one line, and no more of a long one than its beginning."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        text = "a number of thousands of digits"
     return text if len(text) <= most else f"{text[: most - 4]} ..."
 
 

@@ -42,7 +42,7 @@ def whole(least, most, says="a whole number") -> Kind:
 
 
 def _short(bound):
-    return f"{bound:g}" if abs(bound) > 2**40 else str(bound)
+    return f"{bound:g}" if isinstance(bound, float) or abs(bound) > 2**40 else str(bound)
 
 
 def number(least=-math.inf, most=math.inf, above=False, says="a number") -> Kind:

@@ -17,8 +17,8 @@ LONGEST = 1000  # characters of a number: Python turns 4300 digits into text, an
 _DIRECTIVES = 10  # libyaml compares each with all others
 _TAG = "tag:yaml.org,2002:"
 _NUMBERS = {
-    f"{_TAG}int": ("whole number", LOADER.construct_yaml_int),
-    f"{_TAG}float": ("number", LOADER.construct_yaml_float),
+    f"{_TAG}int": ("a whole number", LOADER.construct_yaml_int),
+    f"{_TAG}float": ("a number", LOADER.construct_yaml_float),
     f"{_TAG}bool": ("true or false", LOADER.construct_yaml_bool),
 }
 _WORDS = {f"{_TAG}{kind}" for kind in ("str", "timestamp", "value", "merge")}
@@ -108,7 +108,7 @@ class _Values:
         try:
             return construct(self._loader, node)
         except (ValueError, LookupError, OverflowError):
-            raise _refusal(f"{shown(node.value)} is not a {kind}", node.start_mark) from None
+            raise _refusal(f"{shown(node.value)} is not {kind}", node.start_mark) from None
 
     def _mapping(self, node, depth):
         own, merged = {}, []

@@ -1,0 +1,98 @@
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from gluon_glore import InputError
+from gluon_glore.utils.files import open_file, read_text, sha256
+from tests.helpers.places import ROOT
+
+
+def named_pipe(path):
+    os.mkfifo(path)
+
+
+def sparse(path):
+    path.touch()
+    os.truncate(path, 30 * 2**30)
+
+
+def bound_socket(path):
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(os.path.relpath(path))
+
+
+REFUSED = [
+    (named_pipe, "a named pipe, a file is needed"),
+    (lambda path: path.symlink_to("/dev/zero"), "a device, a file is needed"),
+    (lambda path: path.mkdir(), "Is a directory"),
+    (bound_socket, "No such device or address"),
+    (lambda path: None, "No such file or directory"),
+    (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
+]
+
+
+@pytest.mark.parametrize(("make", "reason"), REFUSED)
+def test_what_is_no_file_is_refused_without_waiting_for_it(tmp_path, monkeypatch, make, reason):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "a"
+    make(path)
+    for read in (read_text, sha256):
+        with pytest.raises(InputError, match=f"^{path}: {reason}$"):
+            read(path)
+
+
+def test_a_large_file_is_refused_by_its_size_and_not_read(tmp_path):
+    path = tmp_path / "a"
+    sparse(path)
+    with pytest.raises(InputError, match=f"^{path}: 32212254720 bytes, at most 2097152 are read"):
+        read_text(path)
+    with pytest.raises(InputError, match="at most 100 are read"):
+        sha256(path, 100)
+    path.write_text("12345")
+    assert read_text(path, most=5) == "12345"
+
+
+def test_a_link_is_the_file_it_leads_to(tmp_path):
+    (tmp_path / "a").write_text("x")
+    (tmp_path / "b").symlink_to("a")
+    assert read_text(tmp_path / "b") == "x" and sha256(tmp_path / "b") == sha256(tmp_path / "a")
+
+
+def test_what_is_no_text_is_refused(tmp_path):
+    (tmp_path / "a").write_bytes(b"\xe9")
+    with pytest.raises(InputError, match="a: not a text file in UTF-8$"):
+        read_text(tmp_path / "a")
+
+
+def piped(text, **options):
+    """What `read_text` makes of a pipe that this process has open."""
+    out, into = os.pipe()
+    with os.fdopen(into, "w") as file:
+        file.write(text)
+    try:
+        return read_text(f"/dev/fd/{out}", **options)
+    finally:
+        os.close(out)
+
+
+def test_a_pipe_that_was_given_is_read_where_that_is_fair_and_no_further_than_the_limit():
+    assert piped("a: 1", pipe=True) == "a: 1"
+    with pytest.raises(InputError, match="more than 3 bytes, at most 3 are read"):
+        piped("a: 1", pipe=True, most=3)
+    with pytest.raises(InputError, match="a named pipe, a file is needed"):
+        piped("a: 1")
+
+
+def test_a_pipe_is_waited_for_but_not_one_that_lies_in_a_folder(tmp_path):
+    script = (
+        "from gluon_glore.utils.files import read_text\nprint(read_text('/dev/stdin', pipe=True))"
+    )
+    command = f"(sleep 0.2; echo late) | '{sys.executable}' -c \"{script}\""
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "late\n\n"
+    named_pipe(tmp_path / "a")
+    with pytest.raises(InputError, match="a named pipe"), open_file(tmp_path / "a", pipe=True):
+        pass
