@@ -75,7 +75,7 @@ def read_files(folder) -> Files:
     if files.has(files.folder / GOLDEN) and golden_classes(files.folder) != names:
         raise InputError(
             f"{files.folder / MANIFEST}: class_names: {names} names, the logits in {GOLDEN} are of "
-            f"{golden_classes(files.folder)} classes"
+            f"{golden_classes(files.folder)} classes: they do not fit"
         )
     return files
 

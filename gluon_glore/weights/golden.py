@@ -81,7 +81,7 @@ def read_golden(folder):
 
 
 def golden_classes(folder):
-    """How many classes a folder's golden logits are of, read from their head alone.
+    """How many classes a folder's golden logits are of, read from their head alone; 0 of no batch.
 
     Raises InputError where they are damaged.
     """
@@ -90,7 +90,8 @@ def golden_classes(folder):
         with open_file(path, LARGEST) as file:
             logits = zipfile.ZipFile(file).open("logits.npy")  # noqa: SIM115
             np.lib.format.read_magic(logits)
-            return np.lib.format.read_array_header_1_0(logits)[0][1]
+            _, classes, *_ = (*np.lib.format.read_array_header_1_0(logits)[0], 0, 0)
+            return classes
     except InputError:
         raise
     except _DAMAGE:

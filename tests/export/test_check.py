@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from gluon_glore import InputError, get_model
 from gluon_glore.__main__ import main
 from gluon_glore.export import export_model
 from gluon_glore.export.check import check
+from gluon_glore.export.files import read_files
 from gluon_glore.model_zoo.entry import measure
 from gluon_glore.model_zoo.find_weights import find_weights
 from gluon_glore.weights.golden import GOLDEN, read_golden, write_golden
@@ -162,3 +164,25 @@ def test_golden_logits_are_those_of_the_gluon_network(tmp_path):
     x, logits = read_golden(tmp_path)
     assert np.array_equal(net(mx.nd.array(x)).asnumpy(), logits)
     assert np.abs(logits[0] - logits[1]).max() > 1e-3  # two different rows
+
+
+@pytest.mark.parametrize("change", [lambda names: names[:-1], lambda names: (*names, "more")])
+def test_more_or_fewer_class_names_than_classes_are_refused_before_anything_runs(copy, change):
+    manifest = read_manifest_unchecked(copy)
+    names = change(manifest.class_names)
+    changed = dataclasses.replace(manifest, class_names=names)
+    write_manifest(copy, changed, sorted(manifest.sha256))
+    told = (
+        f"manifest.yaml: class_names: {len(names)} names, the logits in golden.npz are of 2 classes"
+    )
+    with pytest.raises(InputError, match=told):
+        read_files(copy)
+
+
+def test_a_network_outside_of_the_folder_is_not_loaded(copy):
+    outside = copy.parent / "elsewhere"
+    shutil.copytree(copy, outside)
+    text = (copy / MANIFEST).read_text()
+    (copy / MANIFEST).write_text(text.replace(f"model: {NAME}", f"model: ../elsewhere/{NAME}"))
+    with pytest.raises(InputError, match="manifest.yaml: damaged manifest: model: a name of at"):
+        read_files(copy)

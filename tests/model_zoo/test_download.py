@@ -2,6 +2,7 @@ import contextlib
 import errno
 import gzip
 import hashlib
+import json
 import os
 import pty
 import random
@@ -307,6 +308,17 @@ def test_a_note_that_was_half_written_is_worth_nothing(server, place):
     refused(server.url("a.bin"), place, PARTS, attempts=1)
     note = place.with_name("a.bin.part.json")
     note.write_text(note.read_text()[:-5])
+    download(server.url("a.bin"), place)
+    assert_whole(place)
+    assert server.ranges("a.bin") == [None, None]
+
+
+@pytest.mark.parametrize("change", [{"size": "x"}, {"size": -1}, {"validator": 7}, {"url": [1]}])
+def test_a_note_with_other_values_is_worth_nothing(server, place, change):
+    server.answer("a.bin", Answer(cut=1000))
+    refused(server.url("a.bin"), place, PARTS, attempts=1)
+    note = place.with_name("a.bin.part.json")
+    note.write_text(json.dumps({**json.loads(note.read_text()), **change}))
     download(server.url("a.bin"), place)
     assert_whole(place)
     assert server.ranges("a.bin") == [None, None]

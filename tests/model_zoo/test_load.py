@@ -1,3 +1,5 @@
+import shutil
+
 import mxnet as mx
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ import pytest
 from gluon_glore import InputError, get_model, load_network, save_weights
 from gluon_glore.data.image import Preprocess
 from gluon_glore.data.pixels import Pixels
+from gluon_glore.weights.manifest import MANIFEST
 from tests.helpers.exports import TINY
 from tests.helpers.networks import assert_same
 from tests.helpers.zoo import ENTRY, TAR
@@ -105,3 +108,11 @@ def test_the_files_of_gluons_save_parameters_are_read(tmp_path):
     assert np.array_equal(found(x).asnumpy(), net(x).asnumpy())
     with pytest.raises(InputError, match="w.params: weights of another network"):
         get_model("tiny", pretrained=tmp_path / "w.params")
+
+
+def test_an_entry_of_more_classes_than_names_is_refused(made, root, tmp_path):
+    folder = shutil.copytree(made.folder / made.entry, tmp_path / "copy")
+    text = (folder / MANIFEST).read_text()
+    (folder / MANIFEST).write_text(text.replace("- 'no'\n", ""))
+    with pytest.raises(InputError, match="manifest.yaml: 2 classes, given 1 names"):
+        load_network(folder)

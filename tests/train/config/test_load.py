@@ -1,3 +1,4 @@
+import os
 from dataclasses import dataclass, field
 
 import pytest
@@ -143,6 +144,10 @@ def test_mistakes_are_named_with_what_is_allowed(tmp_path, text, message):
         ("seed.a=1", "seed is a value, not a section"),
         ("optim.lr=[", "not a YAML value"),
         ("optim.lr=", "expects float, given None"),
+        ("seed=2001-99-99", "config key seed expects int, given '2001-99-99'"),
+        ("seed=!!int x", "--set seed: not a YAML value: 'x' is not a whole number, line 1"),
+        ("seed=" + "1" * 5001, "--set seed: not a YAML value: a number of 5001 characters"),
+        ("seed=" + "[" * 100_000, "--set seed: not a YAML value: more than 20 levels"),
     ],
 )
 def test_override_mistakes_are_named(tmp_path, override, message):
@@ -218,3 +223,51 @@ def test_a_whole_number_is_not_infinite_and_a_word_is_no_number(tmp_path):
             load_config(write(tmp_path, text))
     with pytest.raises(InputError, match="optim.lr expects float, given 'nan'$"):
         load_config(write(tmp_path, "optim: {lr: nan}"))
+
+
+BOMB = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+BOMB += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("\n".join(BOMB), "aliases stand for more than 100000 values, line"),
+        ("[" * 100_000, "more than 20 levels within each other, line 1, column 21"),
+        ("seed: " + "1" * 5001, "a number of 5001 characters, at most 1000, line 1, column 7"),
+        ("seed: !!int x", "'x' is not a whole number, line 1, column 7"),
+        ("seed: 0b_", "'0b_' is not a whole number, line 1, column 7"),
+        ("seed: 1\nseed: 2", "key 'seed' is there twice, line 2, column 1"),
+        ("seed: \x00", "not YAML: control characters are not allowed"),
+    ],
+    ids=range(7),
+)
+def test_a_strangers_file_is_refused_at_once_with_the_place_in_it(tmp_path, text, line):
+    path = write(tmp_path, text)
+    with pytest.raises(InputError, match=f"^config {path}: {line}"):
+        load_config(path)
+
+
+def test_a_file_that_is_none_or_too_large_is_refused_and_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="^config .*pipe: a named pipe, a file is needed"):
+        load_config(tmp_path / "pipe")
+    (tmp_path / "large").touch()
+    os.truncate(tmp_path / "large", 2**30)
+    with pytest.raises(InputError, match="^config .*large: 1073741824 bytes, at most"):
+        load_config(tmp_path / "large")
+
+
+def test_a_file_may_say_a_part_once_and_mean_it_again(tmp_path):
+    path = write(tmp_path, "optim: {steps: &s [1, 2]}\ncheckpoint: &c {keep: 3}\n")
+    assert load_config(path).optim.steps == (1, 2)
+    path = write(tmp_path, "model: {name: &n tiny}\ndata: {train: *n}\n")
+    assert load_config(path).data.train == "tiny"
+
+
+def test_a_configuration_may_come_through_a_pipe():
+    out, into = os.pipe()
+    with os.fdopen(into, "w") as file:
+        file.write("seed: 5")
+    assert load_config(f"/dev/fd/{out}").seed == 5
+    os.close(out)

@@ -69,9 +69,11 @@ def test_a_run_says_what_it_was_validated_on(tmp_path):
     (tmp_path / "summary.json").write_text(json.dumps(summary))
     assert data_section(tmp_path, "VIDEOS") == {"val": "v", "root": "r"}
     assert validation_set(tmp_path) == "v"
-    (tmp_path / "summary.json").write_text("[]")
-    with pytest.raises(InputError, match="give --data FILE.rec"):
-        validation_set(tmp_path)
+    deep = '{"config": {"data": {"val": ' + "[" * 100_000
+    for text in ("[]", '{"config": {"data": {"val": 7}}}', '{"config": {"data": 7}}', deep):
+        (tmp_path / "summary.json").write_text(text)
+        with pytest.raises(InputError, match="give --data FILE.rec"):
+            validation_set(tmp_path)
 
 
 def test_options_that_are_not_given_are_the_runs_own():

@@ -73,7 +73,11 @@ def test_a_last_line_cut_short_by_a_kill_is_left_out(tmp_path):
     assert (len(steps), len(evaluations)) == (3, 1)
 
 
-@pytest.mark.parametrize("line", ["{", "[]", "7", '{"kind": "other"}', '{"kind": "eval"}', "\xff"])
+@pytest.mark.parametrize(
+    "line",
+    ["{", "[]", "7", "[" * 100_000, "1" * 5001, '{"kind": "other"}', '{"kind": "eval"}', "\xff"],
+    ids=range(8),
+)
 def test_a_damaged_line_is_named(tmp_path, line):
     path = write_run(tmp_path, rows()) / "metrics.jsonl"
     path.write_text(f"{path.read_text()}{line}\n", encoding="latin-1")
@@ -157,3 +161,25 @@ def test_a_run_that_goes_on_keeps_each_configuration_it_leaves(tmp_path):
     write_config(tmp_path, {"a": 2})
     assert (tmp_path / "config-0003.yaml").read_bytes().endswith(b"epoch-0009.\n\xe9")
     assert read_config(tmp_path) == {"a": 2}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("step", "1"), ("step", -1), ("epoch", [1]), ("loss", "x"), ("lr", None), ("seconds", "x")],
+)
+def test_a_row_with_another_value_is_named(tmp_path, key, value):
+    first, *others = rows()
+    assert first["kind"] == "train"
+    path = write_run(tmp_path, [{**first, key: value}, *others]) / "metrics.jsonl"
+    with pytest.raises(InputError, match=r"metrics\.jsonl line [12]: damaged"):
+        read_metrics(path)
+
+
+@pytest.mark.parametrize("line", ["{}}", "1}", '{"epoch": "x"}', "[" * 10**5 + "}"], ids=range(4))
+def test_a_damaged_line_is_named_before_a_run_goes_on(tmp_path, line):
+    path = tmp_path / "metrics.jsonl"
+    write_metrics(path, f"{line}\n")
+    before = path.read_text()
+    with pytest.raises(InputError, match=r"metrics\.jsonl line 10: damaged"):
+        rewind_metrics(path, 0, 0)
+    assert path.read_text() == before
