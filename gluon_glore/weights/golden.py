@@ -76,7 +76,7 @@ def read_golden(folder):
         _SEED.check(seed, "seed")
         kinds.whole(0, LARGEST // 8).check(math.prod(shape), "numbers of its shape")
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{path}: damaged golden numbers: {error}") from None
     return noise(tuple(shape), seed), logits
 
 

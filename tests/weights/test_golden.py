@@ -77,19 +77,19 @@ def declares(path, shape):
         (saved(logits=np.array(["a"]), input=LOGITS), "damaged golden numbers"),
         (
             saved(shape=[10**6] * 2, seed=7),
-            "numbers of its shape",
+            "damaged golden numbers: numbers of",
         ),
         (
             saved(shape=[10**9], seed=7),
-            r"shape\[0\]: a whole number",
+            r"damaged golden numbers: shape\[0\]: a whole",
         ),
         (
             saved(shape=[2.5], seed=7),
-            r"shape\[0\]: a whole number",
+            r"damaged golden numbers: shape\[0\]: a whole",
         ),
         (
             saved(shape=[2], seed=-1),
-            "seed: a whole number from 0",
+            "damaged golden numbers: seed: a whole",
         ),
         (lambda path: declares(path, (10**13, 3)), "damaged golden numbers"),
     ],
