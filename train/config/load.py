@@ -5,7 +5,7 @@ import difflib
 import math
 import typing
 
-from gluon_glore.utils.errors import InputError
+from gluon_glore.utils.errors import InputError, shown
 from gluon_glore.utils.yaml_file import parse_yaml, read_yaml
 
 from .sections import Config
@@ -66,14 +66,15 @@ def _override(tree, override):
 def _change(section, tree, prefix):
     """A section, or the whole, in which the tree's values replace its own. Raises InputError."""
     if not isinstance(tree, dict):
-        raise InputError(f"config key {prefix[:-1]} is a section, given {tree!r}")
+        raise InputError(f"config key {prefix[:-1]} is a section, given {shown(tree)}")
     types = typing.get_type_hints(type(section))
     values = {}
     for key, value in tree.items():
         if key not in types:
             close = difflib.get_close_matches(str(key), types, n=1, cutoff=0.5)
             hint = f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(types)}"
-            raise InputError(f"unknown config key {prefix}{key}, {hint}")
+            name = key if len(str(key)) < 60 else shown(key)
+            raise InputError(f"unknown config key {prefix}{name}, {hint}")
         if dataclasses.is_dataclass(types[key]):
             values[key] = _change(getattr(section, key), value, f"{prefix}{key}.")
         else:
@@ -92,7 +93,7 @@ def _convert(kind, value, key):
         return _convert_tuple(typing.get_args(kind), value, key)
     if typing.get_origin(kind) is dict:
         if not isinstance(value, dict):
-            raise InputError(f"config key {key} expects names and values, given {value!r}")
+            raise InputError(f"config key {key} expects names and values, given {shown(value)}")
         of = typing.get_args(kind)[1]
         return {str(name): _convert(of, item, f"{key}.{name}") for name, item in value.items()}
     # bool is an int to Python, and an int serves as a float: neither the other way round.
@@ -104,7 +105,7 @@ def _convert(kind, value, key):
     hint = ""
     if kind is float and isinstance(value, str) and _is_finite(value):
         hint = f"; YAML reads a number without a dot as text, write {float(value):.1e}"
-    raise InputError(f"config key {key} expects {kind.__name__}, given {value!r}{hint}")
+    raise InputError(f"config key {key} expects {kind.__name__}, given {shown(value)}{hint}")
 
 
 def _convert_tuple(kinds, value, key):
@@ -113,7 +114,7 @@ def _convert_tuple(kinds, value, key):
     if not isinstance(value, list) or (not any_length and len(value) != len(kinds)):
         count = "" if any_length else f"{len(kinds)} "
         raise InputError(
-            f"config key {key} expects a list of {count}{kinds[0].__name__}, given {value!r}"
+            f"config key {key} expects a list of {count}{kinds[0].__name__}, given {shown(value)}"
         )
     if any_length:
         kinds = (kinds[0],) * len(value)

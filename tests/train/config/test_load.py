@@ -271,3 +271,11 @@ def test_a_configuration_may_come_through_a_pipe():
         file.write("seed: 5")
     assert load_config(f"/dev/fd/{out}").seed == 5
     os.close(out)
+
+
+def test_a_long_value_or_key_is_told_by_its_beginning(tmp_path):
+    many = f"[{', '.join(['x'] * 10_000)}]"
+    for text in (f"seed: {many}", f"optim: {many}", f"data: {{size: {many}}}", f"{'k' * 900}: 1"):
+        with pytest.raises(InputError) as refused:
+            load_config(write(tmp_path, text))
+        assert len(str(refused.value)) < 250
