@@ -17,7 +17,7 @@ def readme(files: Files) -> str:
         "name": files.manifest.model,
         "dtype": deployment.dtype,
         "layout": deployment.layout,
-        "shape": ", ".join("varies" if n is None else str(n) for n in deployment.shape),
+        "input": deployment.described,
         "dimensions": ", ".join(map(str, sizes)),
         "count": len(sizes),
         "elements": " * ".join(map(str, sizes)),
@@ -98,7 +98,7 @@ An exported network, $precision. `manifest.yaml` says all that follows to progra
 of each file; `python -m gluon_glore check .` verifies them and runs `golden.npz`, an input and the
 logits it must give, through every runtime that is installed.
 
-- input `data`: $dtype, $layout, ($shape)
+- input `data`: $input, $layout
 - made of $preparation
 - output: logits, ($output); $answer
 $quantized
