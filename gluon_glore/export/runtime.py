@@ -78,10 +78,12 @@ def refusing(path, what, remedy=AGAIN):
         raise InputError(f"{path}: {what}: {reason(error)}{remedy}") from error
 
 
-def refuse_outputs(count):
-    """Raise InputError where a network has not one output."""
-    if count != 1:
-        raise InputError(f"{count} outputs, an exported network has one")
+def refuse_ends(inputs, outputs):
+    """Raise InputError where a network, of these names of inputs, has not one and one output."""
+    if list(inputs) != ["data"]:
+        raise InputError(f"inputs {', '.join(inputs)[:80] or 'none'}, an exported network has data")
+    if outputs != 1:
+        raise InputError(f"{outputs} outputs, an exported network has one")
 
 
 def reason(error):

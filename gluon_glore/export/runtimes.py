@@ -15,7 +15,7 @@ from ..utils.errors import InputError
 from ..utils.extras import how_to_install
 from .files import read_files
 from .onnx_file import refuse_external
-from .runtime import Runtime, refuse_outputs
+from .runtime import Runtime, refuse_ends
 
 # A processor has the instructions where it has one of these flags.
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
@@ -76,7 +76,8 @@ class ONNXRuntime(Runtime):
         self._session = onnxruntime.InferenceSession(
             os.fspath(files.onnx), options, providers=["CPUExecutionProvider"]
         )
-        refuse_outputs(len(self._session.get_outputs()))
+        inputs = [x.name for x in self._session.get_inputs()]
+        refuse_ends(inputs, len(self._session.get_outputs()))
 
     def _run(self, x):
         return self._session.run(None, {"data": np.ascontiguousarray(x)})[0]
@@ -112,7 +113,8 @@ class OpenVINO(Runtime):
         }
         self._compiled = {}
         self._lock = threading.Lock()
-        refuse_outputs(len(self._read().outputs))  # what can't be read is told now
+        model = self._read()  # what can't be read is told now
+        refuse_ends([x.get_any_name() for x in model.inputs], len(model.outputs))
 
     def _run(self, x):
         with self._lock:

@@ -10,7 +10,7 @@ import mxnet as mx
 from ..networks.graph import read_graph
 from ..utils.errors import InputError
 from ..weights.params_file import read_params
-from .runtime import refuse_outputs
+from .runtime import refuse_ends
 
 
 def read_symbol_file(files):
@@ -22,13 +22,11 @@ def read_symbol_file(files):
     read_graph(files.symbol, quantized=files.manifest.deployment.precision == "int8")
     arrays = {name: mx.nd.array(a, dtype=a.dtype) for name, a in read_params(files.params).items()}
     symbol = mx.sym.load(os.fspath(files.symbol))
-    refuse_outputs(len(symbol.list_outputs()))
-    inputs, given = set(symbol.list_inputs()), {name[4:] for name in arrays}
-    if "data" not in inputs:
-        raise InputError("no input called data")
-    if inputs - given != {"data"}:
-        missing = ", ".join(sorted(inputs - given - {"data"})[:3])
-        raise InputError(f"no parameters for {missing}")
+    given = {name[4:] for name in arrays}
+    refuse_ends(
+        [name for name in symbol.list_inputs() if name not in given], len(symbol.list_outputs())
+    )
+    inputs = set(symbol.list_inputs())
     shapes = {name[4:]: array.shape for name, array in arrays.items() if name[4:] in inputs}
     _, (output,), _ = symbol.infer_shape(**{**shapes, "data": files.sample_shape})
     expected = files.output_shape(files.sample_shape)

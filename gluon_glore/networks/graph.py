@@ -98,14 +98,29 @@ def read_graph(path, quantized=False) -> Tuple[Node, ...]:
     if len(data) > MAX_BYTES:
         raise InputError(f"{path}: over {MAX_BYTES >> 20} MiB, a symbol has less")
     try:
-        nodes = json.loads(data)["nodes"]
+        stored = json.loads(data)
+        nodes = stored["nodes"]
         if len(nodes) > MAX_NODES:
             raise InputError(f"{len(nodes)} operators, at most {MAX_NODES} are read")
+        _check_ends(stored, len(nodes))
         return parse_nodes(nodes, quantized)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         raise InputError(f"{path}: not an MXNet symbol") from None
+
+
+def _check_ends(stored, count):
+    """Raise InputError where a symbol's variables or outputs are of none of its `count` operators.
+
+    MXNet takes any number for one, and reads what lies there.
+    """
+    heads = stored.get("heads", ())
+    for place in (*stored.get("arg_nodes", ()), *(head[0] for head in heads)):
+        if place not in range(count):
+            raise InputError(f"no operator {place!r:.20}, of {count}")
+    if any(head[1] != 0 for head in heads):
+        raise InputError("it gives a second output of an operator")
 
 
 def parse_nodes(nodes, quantized=False) -> Tuple[Node, ...]:
