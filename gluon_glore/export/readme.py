@@ -102,9 +102,9 @@ logits it must give, through every runtime that is installed.
 - made of $preparation
 - output: logits, ($output); $answer
 $quantized
-MXNet keeps prepared kernels for each size of input that it has seen, without limit. Where sizes vary,
-set `MXNET_MKLDNN_CACHE_NUM=256` and `DNNL_PRIMITIVE_CACHE_CAPACITY=256` in the environment of the
-programs below; they are read at the first forward. A network is for one thread at a time.
+MXNet keeps prepared kernels for each size of input that it has seen, without limit. Where sizes
+vary, set `MXNET_MKLDNN_CACHE_NUM=256` and `DNNL_PRIMITIVE_CACHE_CAPACITY=256` in the environment of
+the programs below; they are read at the first forward. A network is for one thread at a time.
 
 ## Python
 

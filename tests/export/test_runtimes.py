@@ -62,12 +62,11 @@ def test_batches_of_any_size_come_in_any_order(folder, name):
     assert np.array_equal(runtime(X), expected)  # earlier results are not overwritten
 
 
-@pytest.mark.parametrize("name", ["mxnet", "plain mxnet"])
+@pytest.mark.parametrize("name", RUNTIMES)
 def test_first_calls_of_many_threads_give_what_one_gets(folder, name):
-    place = folder.parent / "plain" if name == "plain mxnet" else folder
     batches = [X[[i % 2]] + i for i in range(8)]
-    expected = list(map(load_runtime(place, "mxnet"), batches))
-    given = in_threads(load_runtime(place, "mxnet"), batches)
+    expected = list(map(load_runtime(folder, name, threads=1), batches))
+    given = in_threads(load_runtime(folder, name, threads=1), batches)
     assert all(map(np.array_equal, given, expected))
 
 
