@@ -38,8 +38,7 @@ def work(model, batch, smaller, fused):
         if fused:
             symbol, arrays = fuse_for_cpu(symbol, arrays)
         net = as_block(symbol, arrays)
-    else:
-        net.hybridize(static_alloc=True, static_shape=True)
+    net.hybridize(static_alloc=True, static_shape=True)
 
     def step():
         net(x)

@@ -1,72 +1,65 @@
 """Check of an exported folder: its files are the manifest's, the runtimes here agree on it."""
 
-import functools
-
 from ..utils.errors import InputError, listed
-from ..weights.golden import GOLDEN, read_golden, relative_error, top1_agreement
-from ..weights.manifest import labels_pixels
+from ..weights.golden import GOLDEN, read_golden
 from .files import read_files
-from .runtimes import RUNTIMES, lack, start_runtime
+from .runtimes import RUNTIMES, lack
+from .trial import refuse_records, trials, trials_here
 
 
-def check(folder, data=None):
+def check(folder, data=None, apart=True):
     """Verify the files of an exported folder and run its golden pair through every runtime.
 
-    With `data`, indexed RecordIO, also its accuracy on that. Prints a line a runtime.
+    With `data`, indexed RecordIO, also its accuracy on that. Prints a line a runtime. The runtimes
+    run in a process of their own, with limits of time and memory: what they die of is told. With
+    `apart` False they run in this one, which need not load them again: for folders that you trust.
     Returns {runtime: {"error", "top1_agreement", "accuracy"}}. Raises InputError where a file is
-    missing, damaged or not the manifest's, no runtime is there or one disagrees, or `data` can't be
-    used.
+    missing, damaged or not the manifest's, no runtime is there, one fails or disagrees, or `data`
+    can't be used.
     """
     files = read_files(folder)
-    if not files.has(files.folder / GOLDEN):
-        raise InputError(f"{folder}: no {GOLDEN} in its manifest")
-    x, expected = read_golden(files.folder)
-    deployment = files.manifest.deployment
-    outputs = (len(x), len(files.manifest.class_names))
-    if labels_pixels(files.manifest):
-        outputs += tuple(n for n, axis in zip(x.shape, deployment.layout) if axis in "HW")
-    if not deployment.accepts(x) or expected.shape != outputs:
-        raise InputError(f"{files.folder / GOLDEN}: {x.shape} -> {expected.shape} do not fit")
-    measure = _accuracy_on(data, files.manifest) if data else None
-    figures, disagree = {}, []
+    _refuse_pair(files)
+    if data:
+        refuse_records(data, files.manifest)
+    names = [name for name in RUNTIMES if not lack(files, name)]
     for name in RUNTIMES:
-        if lack(files, name):
+        if name not in names:
             print(f"{name:12} not run: {lack(files, name)}")
-            continue
-        network = start_runtime(files, name)
-        logits = network(x)
-        error = relative_error(logits, expected)
-        figures[name] = {"error": error, "top1_agreement": top1_agreement(logits, expected)}
-        agrees = error <= deployment.tolerance
-        print(
-            f"{name:12} {'agrees' if agrees else 'DISAGREES'}: differs by {error:.1e} of the "
-            f"largest logit, {deployment.tolerance:.1e} allowed"
-        )
-        if not agrees:
-            disagree.append(name)
-        if measure:
-            found = measure(network)
-            figures[name]["accuracy"] = found.top1
-            share = f"{found.top1:.2%}".replace("%", " %")
-            print(f"{'':12} top-1 {share} on {found.samples} pictures")
-    if not figures:
+    if not names:
         raise InputError(f"{folder}: nothing that runs it is installed")
-    if disagree:
-        raise InputError(f"{folder}: {listed(disagree)} gives other outputs than the golden pair")
+    figures, problems = {}, []
+    for name, found, problem in (trials if apart else trials_here)(files, names, data):
+        figures[name] = found
+        line, wrong = _judged(found, problem, files.manifest.deployment.tolerance)
+        print(f"{name:12} {line}")
+        if wrong:
+            problems.append(f"{name} {wrong}")
+        elif "samples" in found:
+            share = f"{found['accuracy']:.2%}".replace("%", " %")
+            print(f"{'':12} top-1 {share} on {found.pop('samples')} pictures")
+    if problems:
+        raise InputError(f"{folder}: {listed(problems)}")
     return figures
 
 
-def _accuracy_on(data, manifest):
-    """A function from a runtime to its `Accuracy` on the pictures in `data`, indexed RecordIO."""
-    # Imported here, for reading records takes MXNet, and checking a folder does not.
-    from ..data.accuracy import measure_accuracy
-    from .calibration import BATCH, in_batches, open_records
-
-    records = open_records(data, manifest)
-    return lambda network: measure_accuracy(
-        functools.partial(in_batches, network),
-        records,
-        manifest.preprocess,
-        normalized=not manifest.deployment.takes_pictures,
-        batch=BATCH,
+def _judged(figures, problem, tolerance):
+    """(what is printed of a runtime, the clause of the error about it or "")."""
+    if problem:
+        return f"FAILS: {problem}", "fails"
+    error = figures["error"]
+    agrees = error <= tolerance
+    line = (
+        f"{'agrees' if agrees else 'DISAGREES'}: differs by {error:.1e} of the largest logit, "
+        f"{tolerance:.1e} allowed"
     )
+    return line, "" if agrees else "gives other outputs than the golden pair"
+
+
+def _refuse_pair(files):
+    """Raise InputError where a folder has no golden pair, or one of another network."""
+    if not files.has(files.folder / GOLDEN):
+        raise InputError(f"{files.folder}: no {GOLDEN} in its manifest")
+    x, expected = read_golden(files.folder)
+    accepted = files.manifest.deployment.accepts(x)
+    if not accepted or expected.shape != files.output_shape(x.shape):
+        raise InputError(f"{files.folder / GOLDEN}: {x.shape} -> {expected.shape} do not fit")

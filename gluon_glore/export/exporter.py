@@ -35,9 +35,11 @@ from .calibration import Calibration, in_batches, most_typical, read_calibration
 from .files import Files, is_export, read_files
 from .lower_precision import LIMIT, lower, refuse_lowering
 from .onnx_file import import_onnx, write_onnx
-from .optimize import optimize
+from .optimize import as_block, optimize
 from .readme import readme
-from .runtimes import MXNetRuntime, start_runtime, usable
+from .runtime import refusing
+from .runtimes import start_runtime, usable
+from .symbol_file import read_symbol_file
 
 README = "README.md"
 # Factors of the tolerance that the manifest gives:
@@ -124,10 +126,11 @@ def export_model(
 def import_model(directory, ctx=None):
     """Load the symbol of an exported folder: (SymbolBlock from its input to logits, Manifest).
 
-    Raises InputError where a file is missing or damaged.
+    Raises InputError where a file is missing or damaged, or MXNet can't load it.
     """
     files = read_files(directory)
-    return MXNetRuntime.load(files, ctx), files.manifest
+    with refusing(files.symbol, "mxnet can't load it"):
+        return as_block(*read_symbol_file(files), ctx), files.manifest
 
 
 def _describe(net, manifest, options):

@@ -8,7 +8,7 @@ from ..networks.paper import get_spec
 from ..plan.unit_names import UnitNames
 from ..utils.errors import InputError
 from ..weights.golden import BATCH, GOLDEN, golden_classes
-from ..weights.manifest import MANIFEST, Manifest, read_manifest
+from ..weights.manifest import MANIFEST, Manifest, labels_pixels, read_manifest
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,12 @@ class Files:
         own = dict(zip("WH", reversed(self.manifest.preprocess.size)))
         axes = zip(deployment.shape, deployment.layout)
         return tuple(n or own.get(axis, BATCH) for n, axis in axes)
+
+    def output_shape(self, shape):
+        """The shape of the logits of an input of `shape`: `(B, classes)`, of pixels with H, W."""
+        sizes = zip(shape, self.manifest.deployment.layout)
+        space = [n for n, axis in sizes if axis in "HW"] if labels_pixels(self.manifest) else ()
+        return (shape[0], len(self.manifest.class_names), *space)
 
     def with_deployment(self, **changes):
         """The same files, the manifest's deployment changed."""

@@ -1,15 +1,26 @@
-"""An MXNet symbol as an ONNX file, by MXNet's own exporter and corrected afterwards."""
+"""An MXNet symbol as an ONNX file, by MXNet's own exporter and corrected afterwards.
+
+`refuse_external` guards those that read such a file, which may be a stranger's.
+"""
 
 import contextlib
 import logging
+import mmap
 import os
+import re
 import warnings
 
+from ..utils.errors import InputError, naming
 from ..utils.extras import require
 from ..utils.files import atomic_path
 
 OPSET = 13  # of MXNet 1.9's converters; the file names that of the installed onnx package
 IR_VERSION = 8  # all readers of opset 13 know it
+
+# How protobuf writes the key "location" of a tensor that lies in another file: field 1, its length,
+# its letters. A number may be written longer than it needs to be.
+_KEY = re.compile(rb"(\x0a|\x8a\x80*\x00)(\x08|\x88\x80*\x00)\Z")
+_LONGEST_KEY = 20  # bytes: a number of protobuf has ten at most
 
 
 def write_onnx(path, symbol, arrays, deployment, sample_shape):
@@ -48,6 +59,22 @@ def write_onnx(path, symbol, arrays, deployment, sample_shape):
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, os.fspath(temporary))
     return path
+
+
+def refuse_external(path):
+    """Raise InputError where an ONNX file says that some of its tensors lie in other files.
+
+    A runtime would read those, wherever they are; no checksum covers them, and no export has any.
+    """
+    with naming(path), open(path, "rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            raise InputError("an empty file")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            place = data.find(b"location")
+            while place >= 0:
+                if _KEY.search(data[max(0, place - _LONGEST_KEY) : place]):
+                    raise InputError("weights in other files (external data), none are read")
+                place = data.find(b"location", place + 1)
 
 
 @contextlib.contextmanager

@@ -69,16 +69,22 @@ def fuse_for_cpu(symbol, arrays):
     return symbol, {f"{kind}:{n}": a for kind, named in plain.items() for n, a in named.items()}
 
 
-def as_block(symbol, arrays):
-    """A SymbolBlock of a symbol of "data" and its arrays, hybridised with static memory."""
+def as_block(symbol, arrays, ctx=None):
+    """A SymbolBlock of a symbol of "data" and its arrays, which lie on `ctx`.
+
+    Its parameters have their values at once, not only from the first forward on, which could then
+    run in several threads. Raises InputError where an array is missing.
+    """
     plain = without_kinds(arrays)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Cannot decide type")  # of data: float32 by default
         block = mx.gluon.SymbolBlock(symbol, mx.sym.var("data"))
     for name, param in block.collect_params().items():
-        param.initialize()
+        if name not in plain:
+            raise InputError(f"the symbol reads {name}, of which there are no parameters")
+        param.shape, param.dtype = plain[name].shape, plain[name].dtype
+        param.initialize(mx.init.Zero(), ctx)
         param.set_data(plain[name])
-    block.hybridize(static_alloc=True, static_shape=True)
     return block
 
 

@@ -17,7 +17,7 @@ def readme(files: Files) -> str:
         "name": files.manifest.model,
         "dtype": deployment.dtype,
         "layout": deployment.layout,
-        "shape": ", ".join("varies" if n is None else str(n) for n in deployment.shape),
+        "input": deployment.described,
         "dimensions": ", ".join(map(str, sizes)),
         "count": len(sizes),
         "elements": " * ".join(map(str, sizes)),
@@ -98,10 +98,14 @@ An exported network, $precision. `manifest.yaml` says all that follows to progra
 of each file; `python -m gluon_glore check .` verifies them and runs `golden.npz`, an input and the
 logits it must give, through every runtime that is installed.
 
-- input `data`: $dtype, $layout, ($shape)
+- input `data`: $input, $layout
 - made of $preparation
 - output: logits, ($output); $answer
 $quantized
+MXNet keeps prepared kernels for each size of input that it has seen, without limit. Where sizes
+vary, set `MXNET_MKLDNN_CACHE_NUM=256` and `DNNL_PRIMITIVE_CACHE_CAPACITY=256` in the environment of
+the programs below; they are read at the first forward. A network is for one thread at a time.
+
 ## Python
 
 ```python

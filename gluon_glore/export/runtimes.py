@@ -1,22 +1,21 @@
 """The runtimes of an exported folder, the fastest first: OpenVINO, ONNX Runtime, MXNet.
 
-Each is made of the folder's `Files` and called with a batch: numpy in, float32 logits
-`(B, classes)` out.
+Each is a `Runtime`: made of the folder's `Files` and called with a batch, numpy in, logits out.
 """
 
-import functools
 import importlib.util
 import os
 import sys
 import threading
-import warnings
 
 import numpy as np
 
-from ..utils.cpu import processor_flags
+from ..utils.cpu import bound_caches, processor_flags
 from ..utils.errors import InputError
 from ..utils.extras import how_to_install
 from .files import read_files
+from .onnx_file import refuse_external
+from .runtime import Runtime, refuse_ends
 
 # A processor has the instructions where it has one of these flags.
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
@@ -27,89 +26,86 @@ NO_INT8 = (
 )
 
 
-class MXNetRuntime:
+class MXNetRuntime(Runtime):
     """The folder's symbol, on the current context. OMP_NUM_THREADS sets its threads.
 
     On the CPU, oneDNN's operators are fused as it is loaded; a quantised symbol was stored so.
+    Threads that call it take turns.
     """
 
     name = "mxnet"
     package = "mxnet"
+    file = "symbol"
 
-    def __init__(self, files, threads=None):
+    def _start(self, files, threads):
+        bound_caches()
         import mxnet as mx
 
+        from ..networks.shared_block import SharedBlock
         from .optimize import as_block, fuse_for_cpu
+        from .symbol_file import read_symbol_file
 
         deployment = files.manifest.deployment
-        self._array = functools.partial(mx.nd.array, dtype=deployment.dtype)
+        symbol, arrays = read_symbol_file(files)
         fused = mx.runtime.Features().is_enabled("MKLDNN")
         on_cpu = mx.context.current_context().device_type == "cpu"
         if fused and on_cpu and deployment.precision != "int8":
-            symbol, params = map(os.fspath, (files.symbol, files.params))
-            self._block = as_block(*fuse_for_cpu(mx.sym.load(symbol), mx.nd.load(params)))
-        else:
-            self._block = self.load(files)
-            self._block.hybridize(static_alloc=True, static_shape=True)
+            symbol, arrays = fuse_for_cpu(symbol, arrays)
+        block = as_block(symbol, arrays)
+        block.hybridize(static_alloc=True, static_shape=True)
+        self._block = SharedBlock(block, deployment.dtype)
 
-    @staticmethod
-    def load(files, ctx=None):
-        """The SymbolBlock of the folder's symbol and parameters, on `ctx`."""
-        from mxnet.gluon import SymbolBlock
-
-        symbol, params = map(os.fspath, (files.symbol, files.params))
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Cannot decide type")  # of data: float32 by default
-            return SymbolBlock.imports(symbol, ["data"], params, ctx=ctx)
-
-    def __call__(self, x):
-        """A batch `(B, *input)` -> float32 logits `(B, classes)`, numpy both."""
-        return self._block(self._array(x)).asnumpy()
+    def _run(self, x):
+        return self._block(x)
 
 
-class ONNXRuntime:
+class ONNXRuntime(Runtime):
     """The folder's ONNX file in ONNX Runtime, on the CPU."""
 
     name = "onnxruntime"
     package = "onnxruntime"
+    file = "onnx"
 
-    def __init__(self, files, threads=None):
+    def _start(self, files, threads):
+        refuse_external(files.onnx)
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or default_threads()
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # errors are raised, too
         self._session = onnxruntime.InferenceSession(
             os.fspath(files.onnx), options, providers=["CPUExecutionProvider"]
         )
+        inputs = [x.name for x in self._session.get_inputs()]
+        refuse_ends(inputs, len(self._session.get_outputs()))
 
-    def __call__(self, x):
-        """A batch `(B, *input)` -> float32 logits `(B, classes)`, numpy both."""
+    def _run(self, x):
         return self._session.run(None, {"data": np.ascontiguousarray(x)})[0]
 
 
-class OpenVINO:
+class OpenVINO(Runtime):
     """The folder's ONNX file in OpenVINO, on the CPU; no other runtime computes in bfloat16.
 
     In lowered precision all but the manifest's float32 units does so, where the processor can.
     A network is compiled for each shape of a batch: at batch 1, that is a third faster than one for
     all shapes. As each takes time and memory, four are kept; from then on a batch is filled up to
-    the next larger of them, where there is one.
+    the next larger of them, where there is one. Threads that call it take turns.
     """
 
     name = "openvino"
     package = "openvino"
+    file = "onnx"
     _KEPT = 4
 
-    def __init__(self, files, threads=None):
+    def _start(self, files, threads):
+        refuse_external(files.onnx)
         import openvino
 
         deployment = files.manifest.deployment
         self._core = openvino.Core()
-        self._path = os.fspath(files.onnx)
         bfloat16 = computes_bfloat16(deployment)
         self._float32 = set(deployment.float32.get("onnx", ())) if bfloat16 else set()
-        self._names = files.units
+        self._names = files.units if self._float32 else None
         self._options = {
             "INFERENCE_NUM_THREADS": threads or default_threads(),
             "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
@@ -117,9 +113,10 @@ class OpenVINO:
         }
         self._compiled = {}
         self._lock = threading.Lock()
+        model = self._read()  # what can't be read is told now
+        refuse_ends([x.get_any_name() for x in model.inputs], len(model.outputs))
 
-    def __call__(self, x):
-        """A batch `(B, *input)` -> float32 logits `(B, classes)`, numpy both; one at a time."""
+    def _run(self, x):
         with self._lock:
             shape = self._fitting(x.shape)
             network = self._compiled.pop(shape, None) or self._compile(shape)
@@ -140,11 +137,14 @@ class OpenVINO:
         """The network compiled for a shape, in the place of the one unused for the longest."""
         while len(self._compiled) >= self._KEPT:
             del self._compiled[next(iter(self._compiled))]
-        model = self._core.read_model(self._path)
+        model = self._read()
         model.reshape(list(shape))
         if self._float32:
             self._keep_float32(model)
         return self._core.compile_model(model, "CPU", self._options)
+
+    def _read(self):
+        return self._core.read_model(os.fspath(self._path))
 
     def _keep_float32(self, model):
         """Mark the operators of the float32 units, which then don't compute in bfloat16."""
@@ -178,8 +178,9 @@ def load_runtime(folder, name=None, threads=None):
     """The network of an exported folder, ready to be called with batches of its input.
 
     `name` is one of `RUNTIMES`, default: the first that is installed and whose file is there.
-    `threads` defaults to OMP_NUM_THREADS or all cores. Raises InputError where the folder is
-    damaged, or the runtime is unknown, not installed or has no file there.
+    `threads` defaults to OMP_NUM_THREADS or all cores. It may be called in several threads. Raises
+    InputError where the folder is damaged, or the runtime is unknown, not installed, has no file
+    there or can't load it; so does a call that fails or gives what the manifest does not say.
     """
     return start_runtime(read_files(folder), name, threads)
 

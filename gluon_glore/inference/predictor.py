@@ -9,6 +9,7 @@ import numpy as np
 
 from ..export.files import is_export, read_files
 from ..export.runtimes import start_runtime
+from ..utils.cpu import bound_caches
 from ..utils.errors import InputError
 from ..weights.manifest import Manifest, clip_of, labels_pixels
 
@@ -26,8 +27,8 @@ class Predictor:
     """A network ready to be called: `network` maps a batch to logits, numpy arrays both.
 
     The batch is float32 `(B, C, ...)`, or uint8 `(B, ..., C)` for a network that was exported to
-    normalize pixels itself. `runtime` names what runs it. A subclass adds what networks of its
-    `required_task` can do.
+    normalize pixels itself. Several threads may call it. `runtime` names what runs it. A subclass
+    adds what networks of its `required_task` can do.
     """
 
     network: Callable[[np.ndarray], np.ndarray]
@@ -86,13 +87,15 @@ def load_predictor(
         return Predictor(network, files.manifest, network.name)
     if runtime not in (None, "mxnet"):
         raise InputError(f"{model} runs on mxnet, not on {runtime}: export it first")
+    bound_caches()
     import mxnet as mx
 
     from ..model_zoo.load import load_network
+    from ..networks.shared_block import SharedBlock
 
     net, manifest = load_network(model, weights, class_names, preprocess)
     device = mx.context.current_context()
     if device.device_type != "cpu":
         net.collect_params().reset_ctx(device)
     net.hybridize(static_alloc=True, static_shape=True)
-    return Predictor(lambda x: net(mx.nd.array(x, ctx=device)).asnumpy(), manifest)
+    return Predictor(SharedBlock(net), manifest)

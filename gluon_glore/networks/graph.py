@@ -22,6 +22,18 @@ PARAMETERS = {
     "FullyConnected": ("weight", "bias"),
     "BatchNorm": ("gamma", "beta", "running_mean", "running_var"),
 }
+# Operators of 8-bit integers: they have outputs for the least and the largest value, too.
+INTEGERS = {
+    "_contrib_quantize_v2",
+    "_contrib_quantized_act",
+    "_contrib_quantized_batch_norm",
+    "_contrib_quantized_concat",
+    "_contrib_quantized_elemwise_add",
+    "_contrib_quantized_flatten",
+    "_contrib_quantized_pooling",
+    "_sg_mkldnn_conv",
+    "_sg_mkldnn_fully_connected",
+}
 WIDTHS = {"Convolution": "num_filter", "FullyConnected": "num_hidden"}
 
 
@@ -72,11 +84,11 @@ class Node:
         return width
 
 
-def read_graph(path) -> Tuple[Node, ...]:
+def read_graph(path, quantized=False) -> Tuple[Node, ...]:
     """The nodes of a symbol file, each behind its inputs.
 
-    Reads what MXNet has written since 2016. Raises InputError naming the file where it is missing,
-    too large, or no symbol.
+    Reads what MXNet has written since 2016; `quantized` symbols as `parse_nodes` says. Raises
+    InputError naming the file where it is missing, too large, or no symbol.
     """
     path = Path(path)
     if not path.is_file():
@@ -86,24 +98,47 @@ def read_graph(path) -> Tuple[Node, ...]:
     if len(data) > MAX_BYTES:
         raise InputError(f"{path}: over {MAX_BYTES >> 20} MiB, a symbol has less")
     try:
-        nodes = json.loads(data)["nodes"]
+        stored = json.loads(data)
+        nodes = stored["nodes"]
         if len(nodes) > MAX_NODES:
             raise InputError(f"{len(nodes)} operators, at most {MAX_NODES} are read")
-        return parse_nodes(nodes)
+        _check_ends(stored, len(nodes))
+        return parse_nodes(nodes, quantized)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         raise InputError(f"{path}: not an MXNet symbol") from None
 
 
-def parse_nodes(nodes) -> Tuple[Node, ...]:
+def _check_ends(stored, count):
+    """Raise InputError where a symbol's variables or outputs are of none of its `count` operators.
+
+    MXNet takes any number for one, and reads what lies there.
+    """
+    heads = stored.get("heads", ())
+    for place in (*stored.get("arg_nodes", ()), *(head[0] for head in heads)):
+        if place not in range(count):
+            raise InputError(f"no operator {place!r:.20}, of {count}")
+    if any(head[1] != 0 for head in heads):
+        raise InputError("it gives a second output of an operator")
+
+
+def parse_nodes(nodes, quantized=False) -> Tuple[Node, ...]:
     """The nodes of a symbol's JSON, each behind its inputs.
 
-    Raises InputError where one reads a second output of an operator, which none of the networks
-    here does; ValueError, LookupError, TypeError, AttributeError or OverflowError where they are
-    no nodes.
+    In a `quantized` symbol operators of 8-bit integers have three outputs, of which the second and
+    third are the least and the largest value. Raises InputError where one reads a second output of
+    another operator, which none of the networks here does; ValueError, LookupError, TypeError,
+    AttributeError or OverflowError where they are no nodes.
     """
-    return tuple(_parse_node(node, place) for place, node in enumerate(nodes))
+    parsed = []
+    for place, node in enumerate(nodes):
+        parsed.append(_parse_node(node, place))
+        for source, output, *_ in node["inputs"]:
+            several = quantized and parsed[source].op in INTEGERS
+            if output and not (several and output in (1, 2)):
+                raise InputError(f"{parsed[-1].name} reads a second output of an operator")
+    return tuple(parsed)
 
 
 def _parse_node(node, place) -> Node:
@@ -116,8 +151,6 @@ def _parse_node(node, place) -> Node:
         raise ValueError("an operator stands before its input")
     if op in PARAMETERS and len(inputs) < 2:
         raise ValueError("a layer without parameters")
-    if any(entry[1] for entry in node["inputs"]):
-        raise InputError(f"{name} reads a second output of an operator")
     attrs = {}
     for key in ("attr", "param", "attrs"):  # by the age of the MXNet that wrote it
         attrs.update(node.get(key) or {})

@@ -12,15 +12,21 @@ _KERNELS = {
     "Haswell": {"avx2", "fma"},
 }
 
+# Kernels that MXNet and oneDNN in it keep for input sizes to come: without a limit MXNet's grow for
+# as long as new sizes come. MXNet counts by kind of operator, and drops the newest for the next: it
+# must have room for all layers of a network, or those at its end are prepared at each pass.
+_CACHES = {"MXNET_MKLDNN_CACHE_NUM": "256", "DNNL_PRIMITIVE_CACHE_CAPACITY": "256"}
+
 
 def prepare_cpu():
-    """Give this process its cores and the processor's own matrix kernels.
+    """Give this process its cores and the processor's own matrix kernels, and bound MXNet's caches.
 
-    Sets two variables where the user has not. OMP_NUM_THREADS becomes the cores of this host for
+    Sets variables where the user has not. OMP_NUM_THREADS becomes the cores of this host for
     each of its ranks, because MXNet alone takes half the cores. OPENBLAS_CORETYPE names the best
     kernels, because the OpenBLAS in MXNet's wheel takes kernels of 2004 for a processor that is
-    newer than itself. To be called before MXNet is imported.
+    newer than itself. `bound_caches` says the others. To be called before MXNet is imported.
     """
+    bound_caches()
     ranks = os.environ.get("HOROVOD_LOCAL_SIZE") or os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE")
     ranks = int(ranks) if ranks and ranks.isascii() and ranks.isdigit() else 1
     threads = max(1, cores() // max(1, ranks))
@@ -28,6 +34,16 @@ def prepare_cpu():
     kernels = openblas_kernels(processor_flags())
     if kernels:
         os.environ.setdefault("OPENBLAS_CORETYPE", kernels)
+
+
+def bound_caches():
+    """Bound the memory that MXNet keeps for input sizes that it has seen, where the user has not.
+
+    Sets MXNET_MKLDNN_CACHE_NUM and DNNL_PRIMITIVE_CACHE_CAPACITY. They are read when the first
+    operator runs, so this may come after MXNet's import, but not after that.
+    """
+    for name, most in _CACHES.items():
+        os.environ.setdefault(name, most)
 
 
 def processor_flags():

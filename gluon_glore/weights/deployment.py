@@ -53,6 +53,11 @@ class Deployment:
         """Whether the input is uint8 pictures, channels last."""
         return self.dtype == "uint8"
 
+    @property
+    def described(self) -> str:
+        """The input in words: "float32 (varies, 3, 224, 224)"."""
+        return f"{self.dtype} ({', '.join('varies' if n is None else str(n) for n in self.shape)})"
+
     def accepts(self, x):
         """Whether an array is a batch of the input."""
         sizes = zip(self.shape, x.shape)

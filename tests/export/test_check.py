@@ -61,7 +61,7 @@ def test_accuracy_is_measured_in_every_runtime(tmp_path, digit_pairs, capsys):
     manifest = find_weights(NAME, True).manifest
     folder = export_model(net, tmp_path / "out", manifest, onnx=True)
     data = digit_pairs / "val.rec"
-    figures = check(folder, data)
+    figures = check(folder, data, apart=False)
     expected = measure(found_folder(), data)["top1"]
     assert expected > 0.8
     for row in figures.values():
@@ -81,7 +81,7 @@ def test_mxnet_is_not_needed_to_check_a_folder(folder):
     code = (
         "import sys; sys.modules['mxnet'] = None;"  # as if it were not installed
         "from gluon_glore.export.check import check;"
-        f"print(sorted(check({str(folder)!r})))"
+        f"print(sorted(check({str(folder)!r}, apart=False)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert "['onnxruntime', 'openvino']" in done.stdout, done.stderr
@@ -90,7 +90,7 @@ def test_mxnet_is_not_needed_to_check_a_folder(folder):
 
 def test_a_runtime_without_its_file_is_said_too(tmp_path, capsys):
     exported(tmp_path / "out")
-    assert set(check(tmp_path / "out")) == {"mxnet"}
+    assert set(check(tmp_path / "out", apart=False)) == {"mxnet"}
     assert f"onnxruntime  not run: needs {NAME}.onnx: export with --onnx" in capsys.readouterr().out
 
 
@@ -154,7 +154,7 @@ def test_no_pair_at_all(copy):
 def test_a_file_beside_the_manifest_is_not_run(tmp_path, folder):
     exported(tmp_path / "out")
     shutil.copy(folder / f"{NAME}.onnx", tmp_path / "out")
-    assert set(check(tmp_path / "out")) == {"mxnet"}
+    assert set(check(tmp_path / "out", apart=False)) == {"mxnet"}
 
 
 def test_golden_logits_are_those_of_the_gluon_network(tmp_path):

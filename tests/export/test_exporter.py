@@ -140,7 +140,7 @@ def test_a_network_that_labels_pixels_takes_any_size_in_every_runtime(tmp_path):
         assert expected.shape == (2, 3, *size)
         for name in ("mxnet", "onnxruntime", "openvino"):
             assert relative_error(load_runtime(folder, name)(x), expected) < 1e-4
-    check(folder)
+    check(folder, apart=False)
     run_programs(folder, tmp_path)
 
     plain = export_model(net, tmp_path / "plain", manifest, plain=True)

@@ -12,6 +12,7 @@ from gluon_glore.export.runtimes import RUNTIMES, default_threads, load_runtime,
 from gluon_glore.weights.manifest import read_manifest
 from tests.helpers.exports import exported
 from tests.helpers.places import ROOT
+from tests.helpers.threads import in_threads
 
 X = np.random.RandomState(3).normal(size=(2, 1, 64, 64)).astype("float32")
 
@@ -59,6 +60,14 @@ def test_batches_of_any_size_come_in_any_order(folder, name):
     for rows in ([0], [0, 1, 0, 1, 1], [1], [0, 1]):
         assert np.abs(runtime(X[rows]) - expected[rows]).max() < 1e-4
     assert np.array_equal(runtime(X), expected)  # earlier results are not overwritten
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_first_calls_of_many_threads_give_what_one_gets(folder, name):
+    batches = [X[[i % 2]] + i for i in range(8)]
+    expected = list(map(load_runtime(folder, name, threads=1), batches))
+    given = in_threads(load_runtime(folder, name, threads=1), batches)
+    assert all(map(np.array_equal, given, expected))
 
 
 def test_openvino_compiles_for_few_shapes_and_fills_smaller_batches_up(folder):

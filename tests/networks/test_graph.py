@@ -112,3 +112,31 @@ def test_too_large_symbols_are_refused_quickly(refused):
     million = [{"op": "null", "name": "data", "inputs": []}] * 1_000_000
     refused(json.dumps({"nodes": million}), "over 8 MiB, a symbol has less")
     assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize("place", [-1, 2, 2**40, "0", None, 0.5])
+@pytest.mark.parametrize("key", ["heads", "arg_nodes"])
+def test_outputs_and_variables_of_no_operator_are_refused(refused, key, place):
+    nodes = [{"op": "null", "name": name, "inputs": []} for name in ("data", "label")]
+    given = [[place, 0, 0]] if key == "heads" else [place]
+    refused(json.dumps({"nodes": nodes, key: given}), "no operator .*, of 2")
+    refused(json.dumps({"nodes": nodes, "heads": [[1, 1, 0]]}), "gives a second output")
+
+
+def test_only_operators_of_integers_have_more_outputs_and_those_three(refused, tmp_path):
+    def symbol(op, output):
+        nodes = [
+            {"op": "null", "name": "data", "inputs": []},
+            {"op": op, "name": "first", "inputs": [[0, 0, 0]]},
+            {"op": "Activation", "name": "second", "inputs": [[1, 0, 0], [1, output, 0]]},
+        ]
+        return json.dumps({"nodes": nodes})
+
+    path = tmp_path / "quantized.json"
+    path.write_text(symbol("_contrib_quantize_v2", 2))
+    assert len(read_graph(path, quantized=True)) == 3
+    refused(symbol("_contrib_quantize_v2", 2), "second reads a second output")
+    for op, output in (("_contrib_quantize_v2", 3), ("_contrib_quantize_v2", -1), ("Pooling", 1)):
+        path.write_text(symbol(op, output))
+        with pytest.raises(InputError, match="second reads a second output"):
+            read_graph(path, quantized=True)

@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
-from gluon_glore.utils.cpu import openblas_kernels, processor_flags
+from gluon_glore.utils.cpu import openblas_kernels, prepare_cpu, processor_flags
 
+CACHES = ("MXNET_MKLDNN_CACHE_NUM", "DNNL_PRIMITIVE_CACHE_CAPACITY")
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("OMP", "OPENBLAS"))}
 SCRIPT = """
 import os
@@ -37,6 +38,16 @@ def test_a_process_takes_its_cores_and_its_own_kernels():
 
 def test_what_the_user_has_set_stays():
     assert prepared(OMP_NUM_THREADS="7", OPENBLAS_CORETYPE="Nehalem") == ["7", "Nehalem"]
+
+
+def test_caches_of_input_sizes_are_bounded_where_the_user_has_not(monkeypatch):
+    for name in CACHES:
+        monkeypatch.delenv(name, raising=False)
+    prepare_cpu()
+    assert [os.environ[name] for name in CACHES] == ["256", "256"]
+    monkeypatch.setenv(CACHES[0], "-1")
+    prepare_cpu()
+    assert [os.environ[name] for name in CACHES] == ["-1", "256"]
 
 
 @pytest.mark.parametrize(
