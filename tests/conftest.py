@@ -33,9 +33,9 @@ def digit_pairs(tmp_path_factory):
     return directory
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settings(digit_pairs):
-    """`--set` options that put a short run of configs/digit_pairs.yaml on the small set."""
+    """`--set` options that put a short run of configs/digit_pairs.yaml on the small set; a list."""
     return [
         f"data.train={digit_pairs}/train.rec",
         f"data.val={digit_pairs}/val.rec",

@@ -5,10 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
 from tests.helpers.places import ROOT
+from tests.helpers.ranks import ended, said
 
 INSTALLED = shutil.which("horovodrun", path=os.path.dirname(sys.executable))
 HOROVODRUN = [sys.executable, "-m", "tests.helpers.horovodrun"]  # for a start in half the time
@@ -17,10 +19,28 @@ needs_horovod = pytest.mark.skipif(INSTALLED is None, reason="horovodrun is not 
 
 
 def train_in_turn(module, *command_lines, processes=2):
-    """Run trainings of a module in the same ranks, one after the other, see `ranks.py`."""
-    return horovodrun(
-        "-m", "tests.helpers.ranks", module, json.dumps(command_lines), processes=processes
-    )
+    """Run trainings of a module in the same ranks, one after the other, see `ranks.py`.
+
+    Beside what `horovodrun` returns it has `ended`, the exit codes of each rank, and `said`, what
+    all ranks wrote to stderr in each training.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        done = horovodrun(
+            *("-m", "tests.helpers.ranks", module, folder, json.dumps(command_lines)),
+            processes=processes,
+        )
+        ranks = range(processes)
+        done.ended = [json.loads(_read(ended(folder, rank)) or "[]") for rank in ranks]
+        done.said = [
+            "".join(_read(said(folder, number, rank)) for rank in ranks)
+            for number in range(len(command_lines))
+        ]
+    return done
+
+
+def _read(path):
+    """A file's text, none of a rank that never came to it."""
+    return path.read_text() if path.exists() else ""
 
 
 def horovodrun(*arguments, processes=2):

@@ -6,11 +6,15 @@ many registered networks, and not over one of the `REPRESENTATIVES`. `slow`: slo
     python -m tests.helpers.marks REPORT.xml
 
 writes from a report of pytest (`make slow`).
+
+`no_cover` is pytest-cov's: `make test` does not count the lines of such a test, for counting them
+costs a quarter of its time. It is set where other tests of the same function are counted: on a
+sweep, and on a case of a long table of which each parameter's value has been in an earlier case.
 """
 
 import sys
 import types
-from collections import defaultdict
+from collections import Counter, defaultdict
 from xml.etree import ElementTree
 
 import pytest
@@ -26,7 +30,7 @@ REPRESENTATIVES = {
     "fcn_small_glore_1_cityscapes",
     "resnet50_3d_glore_2_3_kinetics400",
 }
-MANY = 12  # networks that one test function walks over: a sweep
+MANY = 12  # networks that one test function walks over: a sweep; cases: a long table
 SLOW = ROOT / "tests/slow.txt"
 SECONDS = 0.7  # of a test's own, its fixtures aside, that make it slow
 OURS = ("tests.", "benchmarks.")  # the code that is followed
@@ -39,17 +43,22 @@ TRAINERS = {
 def mark(items):
     """Mark the collected tests by what they do."""
     slow = {line for line in SLOW.read_text().splitlines() if not line.startswith("#")}
-    walked = defaultdict(set)
+    walked, cases, met = defaultdict(set), Counter(), defaultdict(set)
     for item in items:
         walked[_function_id(item)] |= _networks(item)
+        cases[_function_id(item)] += 1
     for item in items:
         used = _used(item)
-        networks = _networks(item)
+        networks, function = _networks(item), _function_id(item)
+        sweep = len(walked[function]) >= MANY and networks - REPRESENTATIVES
+        new = _values(item) - met[function]
+        met[function] |= new
         marks = {
             "process": used & STARTS,
             "training": used & TRAINERS,
-            "sweep": len(walked[_function_id(item)]) >= MANY and networks - REPRESENTATIVES,
+            "sweep": sweep,
             "slow": item.nodeid in slow,
+            "no_cover": sweep or (cases[function] >= MANY and not new),
         }
         for name, holds in marks.items():
             if holds:
@@ -58,6 +67,11 @@ def mark(items):
 
 def _function_id(item):
     return item.nodeid.partition("[")[0]
+
+
+def _values(item):
+    """(parameter, place of its value in the test's table) of a case."""
+    return set(item.callspec.indices.items()) if hasattr(item, "callspec") else set()
 
 
 def _networks(item):

@@ -1,5 +1,7 @@
 """What must hold of every registered network, each made and run forward and back once."""
 
+import functools
+
 import mxnet as mx
 import numpy as np
 import pytest
@@ -14,24 +16,36 @@ from tests.helpers.symbols import operators, shapes
 BATCH = 4
 
 
-@pytest.fixture(scope="module", params=WALKED)
-def network(request):
-    """(name, network after a step forward and back, what it saw, its traced symbol)."""
-    with pytest.MonkeyPatch.context() as patch:
-        # Fused operators round otherwise, and 200 layers magnify that: unfused all must be equal.
-        patch.setenv("MXNET_SUBGRAPH_BACKEND", "NONE")
-        net = get_model(request.param, classes=11)
-        traced = net(mx.sym.var("data"))
-        initialize(net)
-        open_gates(net)
-        net.hybridize()
-        batch = mx.nd.random.normal(shape=(BATCH, net.spec.in_channels, *small_size(net.spec)))
-        settle(net, batch)
-        yield request.param, net, batch, traced
+def make(name):
+    """A network after a step forward and back, what it saw, its traced symbol."""
+    net = get_model(name, classes=11)
+    traced = net(mx.sym.var("data"))
+    initialize(net)
+    open_gates(net)
+    net.hybridize()
+    batch = mx.nd.random.normal(shape=(BATCH, net.spec.in_channels, *small_size(net.spec)))
+    settle(net, batch)
+    return net, batch, traced
 
 
-def test_every_parameter_gets_a_gradient(network):
-    _, net, _, _ = network
+@pytest.fixture(scope="module")
+def made():
+    """`make`, once for all tests of a network; called by the tests, for marks.py's `no_cover`."""
+    return functools.lru_cache(maxsize=1)(make)
+
+
+@pytest.fixture(autouse=True)
+def unfused(monkeypatch):
+    """Fused operators round otherwise, and 200 layers magnify that: unfused all must be equal."""
+    monkeypatch.setenv("MXNET_SUBGRAPH_BACKEND", "NONE")
+
+
+every_network = pytest.mark.parametrize("name", WALKED, scope="module")
+
+
+@every_network
+def test_every_parameter_gets_a_gradient(made, name):
+    net, _, _ = made(name)
     silent = [
         param.name
         for param in net.collect_params().values()
@@ -40,8 +54,9 @@ def test_every_parameter_gets_a_gradient(network):
     assert not silent
 
 
-def test_hand_spelled_and_traced_symbols_agree(network):
-    name, net, batch, traced = network
+@every_network
+def test_hand_spelled_and_traced_symbols_agree(made, name):
+    net, batch, traced = made(name)
     spelled = get_symbol(name, 11)
     x = batch[:2]  # what the statistics have seen: others may overflow in untrained units
     assert shapes(spelled, data=x.shape) == shapes(traced, data=x.shape)

@@ -17,7 +17,7 @@ from tests.helpers.damaged_records import (
     count_bad,
     write_damaged,
 )
-from tests.helpers.horovod import horovodrun, needs_horovod
+from tests.helpers.horovod import needs_horovod, train_in_turn
 from tests.helpers.runs import CONFIG, options, rows, train
 from train.config.load import load_config
 from train.data import pictures as pipeline
@@ -167,21 +167,22 @@ def test_two_processes_agree_on_the_bad_records_and_end_together_above_the_share
     tmp_path, on_damaged
 ):
     test_set = f"data.val={write_damaged(tmp_path / 'test.rec')}"
-    command = ["-m", "train.imagenet", "--config", CONFIG, *options(on_damaged, test_set)]
-    done = horovodrun(*command, "--out", str(tmp_path / "run"))
-    assert done.returncode == 0, done.stderr
+    command = ["--config", CONFIG, *options(on_damaged, test_set, "model.name=tiny")]
+    over = ["--set", "data.max_bad=0.005", "--out", str(tmp_path / "over")]
+    done = train_in_turn(
+        "train.imagenet", [*command, "--out", str(tmp_path / "run")], [*command, *over]
+    )
+    assert done.ended == [[0, 2]] * 2, done.stderr
     assert [row["samples"] for row in rows(tmp_path / "run") if row["kind"] == "eval"] == [297] * 2
     named = (tmp_path / "run" / "bad_records.txt").read_text().splitlines()
     assert len([line for line in named if "test.rec record" in line]) == 3
     assert len([line for line in named if "damaged.rec record" in line]) == 3
     assert all("not a readable picture" in line for line in named)
-    assert done.stderr.count("skipped ") == 6
+    assert done.said[0].count("skipped ") == 6
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["processes"] == 2
 
-    over = ["--set", "data.max_bad=0.005", "--out", str(tmp_path / "over")]
-    done = horovodrun(*command, *over)
     assert done.returncode != 0
     assert done.stderr.count("error: ") == 1
-    assert "more than 1 of 300 records are bad (data.max_bad 0.005)" in done.stderr
+    assert "more than 1 of 300 records are bad (data.max_bad 0.005)" in done.said[1]
     assert "train/imagenet.py" not in done.stderr  # no traceback of ours
     assert not (tmp_path / "over" / "checkpoints").exists()

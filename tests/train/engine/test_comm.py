@@ -23,75 +23,70 @@ def test_one_process_needs_no_horovod():
     assert comm.sum([1.5, 2]).tolist() == [1.5, 2]
 
 
-PRIMITIVES = """
-import os, sys
+# What two ranks do in one start. Each part makes its own `comm`; Horovod itself begins once.
+IN_TURN = """
+import os
 import train
 assert os.environ["OMP_NUM_THREADS"] == str(max(1, len(os.sched_getaffinity(0)) // 2))
 import mxnet as mx
 import numpy as np
-from train.engine.comm import make_comm
-comm = make_comm()
-assert comm.size == 2 and comm.rank in (0, 1)
-assert comm.sum([1, 10.0 * comm.rank]).tolist() == [2, 10]
-arrays = [mx.nd.full((3, 2), comm.rank + 0.1), mx.nd.full((1,), comm.rank - 7, dtype="float64")]
-for _ in range(50):
-    comm.broadcast(arrays)
-assert np.array_equal(arrays[0].asnumpy(), np.full((3, 2), 0.1, "float32"))
-assert arrays[1].asscalar() == -7
-comm.shutdown()
-print("fine", comm.rank)
-"""
-
-
-GRADIENTS = """
-import sys
-import train
-import mxnet as mx
-import numpy as np
-import yaml
+from gluon_glore import InputError
 from train.engine.comm import make_comm
 from train.config.sections import Horovod, Optim
 from train.engine.optimizer import make_optimizer
-key, value = sys.argv[1].split("=")
-comm = make_comm(Horovod(**{key: yaml.safe_load(value)}))
-rng = np.random.RandomState(0)
-shapes = [(40, 30), (7,), (64, 16, 3, 3), (1,), (5, 5)]
-params = {}
-for i, shape in enumerate(shapes):
-    param = mx.gluon.Parameter(f"p{i}_weight", shape=shape)
-    param.initialize(mx.init.Zero())
-    params[param.name] = param
-trainer = comm.trainer(params, make_optimizer(Optim(lr=1.0, momentum=0.0, weight_decay=0.0)))
-for step in range(3):
-    for param in params.values():
-        mine = [rng.normal(size=param.shape).astype("float32") for rank in range(2)]
-        param.before = param.data().asnumpy()
-        with mx.autograd.record():
-            loss = (param.data() * mx.nd.array(mine[comm.rank])).sum()
-        loss.backward()
-        param.mean = (mine[0] + mine[1]) / 2 / 4
-    trainer.step(4)
-    for param in params.values():
-        moved = param.before - param.data().asnumpy()
-        error = np.abs(moved - param.mean).max() / np.abs(param.mean).max()
-        assert error <= max(float(sys.argv[2]), 1e-5), (param.name, error)
-        exact = np.allclose(moved, param.mean, rtol=1e-4, atol=1e-6)
-        assert exact or key == "compression" and value == "fp16"
-comm.shutdown()
-print("fine", comm.rank)
-"""
 
-DISAGREE = """
-import train
-from gluon_glore import InputError
-from train.engine.comm import make_comm
-comm = make_comm()
-comm.agree("classes", 10**6)
-try:
-    comm.agree("steps of an epoch", 10 + comm.rank)
-except InputError as error:
-    print(error)
-comm.shutdown()
+def primitives():
+    comm = make_comm()
+    assert comm.size == 2 and comm.rank in (0, 1)
+    assert comm.sum([1, 10.0 * comm.rank]).tolist() == [2, 10]
+    arrays = [mx.nd.full((3, 2), comm.rank + 0.1), mx.nd.full((1,), comm.rank - 7, dtype="float64")]
+    for _ in range(50):
+        comm.broadcast(arrays)
+    assert np.array_equal(arrays[0].asnumpy(), np.full((3, 2), 0.1, "float32"))
+    assert arrays[1].asscalar() == -7
+    print("fine primitives", comm.rank)
+
+def gradients(key, value, tolerance):
+    comm = make_comm(Horovod(**{key: value}))
+    rng = np.random.RandomState(0)
+    shapes = [(40, 30), (7,), (64, 16, 3, 3), (1,), (5, 5)]
+    params = {}
+    for i, shape in enumerate(shapes):
+        param = mx.gluon.Parameter(f"p{i}_weight", shape=shape)
+        param.initialize(mx.init.Zero())
+        params[param.name] = param
+    trainer = comm.trainer(params, make_optimizer(Optim(lr=1.0, momentum=0.0, weight_decay=0.0)))
+    for step in range(3):
+        for param in params.values():
+            mine = [rng.normal(size=param.shape).astype("float32") for rank in range(2)]
+            param.before = param.data().asnumpy()
+            with mx.autograd.record():
+                loss = (param.data() * mx.nd.array(mine[comm.rank])).sum()
+            loss.backward()
+            param.mean = (mine[0] + mine[1]) / 2 / 4
+        trainer.step(4)
+        for param in params.values():
+            moved = param.before - param.data().asnumpy()
+            error = np.abs(moved - param.mean).max() / np.abs(param.mean).max()
+            assert error <= max(tolerance, 1e-5), (param.name, error)
+            exact = np.allclose(moved, param.mean, rtol=1e-4, atol=1e-6)
+            assert exact or key == "compression" and value == "fp16"
+    print(f"fine {key}={value}", comm.rank)
+
+def disagree():
+    comm = make_comm()
+    comm.agree("classes", 10**6)
+    try:
+        comm.agree("steps of an epoch", 10 + comm.rank)
+    except InputError as error:
+        print(error)
+
+primitives()
+gradients("compression", "none", 0)
+gradients("groups", 3, 1e-5)
+gradients("compression", "fp16", 2e-3)
+disagree()
+make_comm().shutdown()
 """
 
 STALL = """
@@ -111,73 +106,107 @@ comm.sum([1])
 """
 
 
-@needs_horovod
-def test_ranks_share_the_cores_sum_and_broadcast():
-    done = horovodrun("-c", PRIMITIVES)
-    assert done.returncode == 0, done.stderr
-    assert "fine 0" in done.stdout and "fine 1" in done.stdout
+@pytest.fixture(scope="module")
+def in_turn():
+    return horovodrun("-c", IN_TURN)
 
 
 @needs_horovod
-def test_one_and_two_processes_have_the_same_loss_curve(tmp_path, settings):
+def test_ranks_share_the_cores_sum_and_broadcast(in_turn):
+    assert in_turn.returncode == 0, in_turn.stderr
+    assert "fine primitives 0" in in_turn.stdout and "fine primitives 1" in in_turn.stdout
+
+
+# Of a command line each, with what is said of it.
+REFUSED = {
+    "model.name=none": "unknown network 'none'",
+    "optim.batch_size=33": "optim.batch_size 33 is not divisible by 2 processes",
+    "optim.accumulate=32": "accumulate 32 does not divide the 16 pictures of each of 2 proc",
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, settings):
+    """A folder of runs, those of two processes from one start, and what `train_in_turn` returns."""
+    folder = tmp_path_factory.mktemp("runs")
+
+    def command(out, *more):
+        return ["--config", CONFIG, "--out", str(folder / out), *options(settings, *more)]
+
+    plain = ["model.name=tiny"]
+    assert main(command("one", *plain, "optim.epochs=3")) == 0
+    shutil.copytree(folder / "one", folder / "two")
+    for run in ("one", "two"):
+        (folder / run / "metrics.jsonl").unlink()
+    frozen = [*plain, "model.freeze_norm=true", "optim.lr=0.01", "optim.epochs=7"]
+    resume = ["--resume", "--accept-changes"]
+    assert main([*command("one", *frozen), *resume]) == 0
+    done = train_in_turn(
+        "train.imagenet",
+        [*command("two", *frozen), *resume],
+        command("resumed", "optim.epochs=1"),
+        [*command("resumed"), *resume],
+        *(command("refused", setting) for setting in REFUSED),
+    )
+    return folder, done
+
+
+@needs_horovod
+def test_one_and_two_processes_have_the_same_loss_curve(trained):
     """24 steps of the same global batches, from the same checkpoint.
 
     BatchNorm would normalise each rank's half batch by itself; here it keeps the running
     statistics of the checkpoint (model.freeze_norm), so that nothing but the order of summation
     differs. The plain network: what its statistics do not fit blows up in a unit's products.
     """
-    command = ["--config", CONFIG, *options([*settings, "model.name=tiny"])]
-    assert main([*command, "--set", "optim.epochs=6", "--out", str(tmp_path / "one")]) == 0
-    shutil.copytree(tmp_path / "one", tmp_path / "two")
-    for run in ("one", "two"):
-        (tmp_path / run / "metrics.jsonl").unlink()
-
-    frozen = ["model.freeze_norm=true", "optim.lr=0.01", "optim.epochs=10"]
-    command += [*options(frozen), "--resume", "--accept-changes", "--out"]
-    assert main([*command, str(tmp_path / "one")]) == 0
-    done = horovodrun("-m", "train.imagenet", *command, str(tmp_path / "two"))
-    assert done.returncode == 0, done.stderr
+    folder, done = trained
+    assert [codes[0] for codes in done.ended] == [0, 0], done.stderr
     curves = [
-        np.array([row["loss"] for row in rows(tmp_path / run) if row["kind"] == "train"])
+        np.array([row["loss"] for row in rows(folder / run) if row["kind"] == "train"])
         for run in ("one", "two")
     ]
     assert len(curves[0]) == len(curves[1]) == 24
     assert np.ptp(curves[0]) > 0.01  # it does learn something
     assert np.abs(curves[1] / curves[0] - 1).max() < 1e-3
     for run, processes in (("one", 1), ("two", 2)):
-        summary = json.loads((tmp_path / run / "summary.json").read_text())
+        summary = json.loads((folder / run / "summary.json").read_text())
         assert summary["processes"] == processes
-        evaluations = [row for row in rows(tmp_path / run) if row["kind"] == "eval"]
+        evaluations = [row for row in rows(folder / run) if row["kind"] == "eval"]
         assert {row["samples"] for row in evaluations} == {70}
 
 
 @needs_horovod
-def test_two_processes_with_batchnorm_train_resume_and_save_averaged_statistics(tmp_path, settings):
-    arguments = ["--config", CONFIG, "--out", str(tmp_path), *options(settings)]
-    short = [*arguments, "--set", "optim.epochs=1"]
-    done = train_in_turn("train.imagenet", short, [*arguments, "--resume", "--accept-changes"])
-    assert done.returncode == 0, done.stderr
-    assert [path.name for path in checkpoints(tmp_path)] == ["epoch-0001", "epoch-0002"]
-    arrays = load_arrays(checkpoints(tmp_path)[-1] / "weights.params")
+def test_two_processes_with_batchnorm_train_resume_and_save_averaged_statistics(trained):
+    folder, done = trained[0] / "resumed", trained[1]
+    assert [codes[1:3] for codes in done.ended] == [[0, 0]] * 2, done.stderr
+    assert [path.name for path in checkpoints(folder)] == ["epoch-0001", "epoch-0002"]
+    arrays = load_arrays(checkpoints(folder)[-1] / "weights.params")
     assert all(np.isfinite(array.asnumpy()).all() for array in arrays.values())
-    assert [row["epoch"] for row in rows(tmp_path) if row["kind"] == "eval"] == [0, 1]
+    assert [row["epoch"] for row in rows(folder) if row["kind"] == "eval"] == [0, 1]
 
 
 @needs_horovod
-@pytest.mark.parametrize(
-    ("setting", "tolerance"),
-    [("compression=none", 0), ("groups=3", 1e-5), ("compression=fp16", 2e-3)],
-)
-def test_ways_to_exchange_gradients_agree_with_the_mean_over_ranks(setting, tolerance):
-    done = horovodrun("-c", GRADIENTS, setting, str(tolerance))
-    assert done.returncode == 0, done.stderr
-    assert "fine 0" in done.stdout and "fine 1" in done.stdout
+def test_an_error_is_said_once_and_ends_all_processes(trained):
+    _, done = trained
+    assert done.returncode != 0
+    assert [codes[3:] for codes in done.ended] == [[2] * len(REFUSED)] * 2
+    errors = [line for line in done.stderr.splitlines() if "error: " in line]
+    assert len(errors) == len(REFUSED)
+    for message, error in zip(REFUSED.values(), errors):
+        assert message in error
 
 
 @needs_horovod
-def test_different_data_ends_all_ranks_with_an_error():
-    done = horovodrun("-c", DISAGREE)
-    assert done.stdout.count("the processes do not agree on the steps of an epoch, here 1") == 2
+@pytest.mark.parametrize("setting", ["compression=none", "groups=3", "compression=fp16"])
+def test_ways_to_exchange_gradients_agree_with_the_mean_over_ranks(in_turn, setting):
+    assert in_turn.returncode == 0, in_turn.stderr
+    assert f"fine {setting} 0" in in_turn.stdout and f"fine {setting} 1" in in_turn.stdout
+
+
+@needs_horovod
+def test_different_data_ends_all_ranks_with_an_error(in_turn):
+    error = "the processes do not agree on the steps of an epoch, here 1"
+    assert in_turn.stdout.count(error) == 2, in_turn.stderr
 
 
 @needs_horovod
@@ -195,21 +224,3 @@ def test_the_configuration_is_what_horovod_reads():
         "HOROVOD_FUSION_THRESHOLD": "524288",
         "HOROVOD_CYCLE_TIME": "2.5",
     }
-
-
-@needs_horovod
-def test_an_error_is_said_once_and_ends_all_processes(tmp_path, settings):
-    arguments = ["--config", CONFIG, "--out", str(tmp_path), *options(settings)]
-    messages = {
-        "model.name=none": "unknown network 'none'",
-        "optim.batch_size=33": "optim.batch_size 33 is not divisible by 2 processes",
-        "optim.accumulate=32": "accumulate 32 does not divide the 16 pictures of each of 2 proc",
-    }
-    done = train_in_turn(
-        "train.imagenet", *([*arguments, "--set", setting] for setting in messages)
-    )
-    assert done.returncode != 0
-    errors = [line for line in done.stderr.splitlines() if "error: " in line]
-    assert len(errors) == len(messages)
-    for message, error in zip(messages.values(), errors):
-        assert message in error
