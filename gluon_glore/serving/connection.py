@@ -5,6 +5,7 @@ a client is `{"error": "one line"}`, counted, and not logged.
 """
 
 import asyncio
+import time
 
 from ..utils.errors import InputError
 from ..utils.extras import how_to_install
@@ -14,9 +15,11 @@ try:
 except ImportError as error:
     raise InputError(f"{error.name} is not installed: {how_to_install('deploy')}") from None
 
-_AT_ONCE = 2**15  # bytes that are read and parsed before other connections have their turn
+_TURN = 0.001  # seconds of parsing, about, after which other connections have their turn
+_FEWEST, _FIRST, _MOST = 2**8, 2**14, 2**18  # bytes that are read in a turn; the first one
 
 
+_OF_CLIENTS = (ConnectionError, web.RequestPayloadError, http_exceptions.HttpProcessingError)
 _UNREADABLE = "not a readable request"
 
 
@@ -31,21 +34,29 @@ class Connection(web.RequestHandler):
 
     def connection_made(self, transport):
         """Begin to read."""
-        transport.max_size = _AT_ONCE  # asyncio's 256 KiB hold thousands of small requests
+        transport.max_size = _FIRST
         super().connection_made(transport)
 
     def data_received(self, data):
-        """Parse what came. An address that yarl can't read is nothing that aiohttp expects."""
+        """Parse what came, and read as much next time as is parsed in a turn.
+
+        256 KiB, as asyncio reads, may be a hundredth of a picture or thousands of requests and
+        chunks of a byte, which take aiohttp a second.
+        """
+        began = time.thread_time()
         try:
             super().data_received(data)
-        except ValueError:
+        except ValueError:  # of yarl, for an address
             self._drop()
+        if self.transport is not None:
+            took = max(time.thread_time() - began, 1e-6)
+            self.transport.max_size = min(max(_FEWEST, int(len(data) * _TURN / took)), _MOST)
 
     async def start(self):
-        """Answer requests until the connection ends. Here, yarl looks at an address again."""
+        """Answer requests until the connection ends."""
         try:
             await super().start()
-        except ValueError:
+        except ValueError:  # of yarl, which looks at an address again
             self._drop()
 
     async def finish_response(self, request, resp, start_time):
@@ -72,7 +83,7 @@ class Connection(web.RequestHandler):
 
     def log_exception(self, *args, exc_info=None, **options):
         """Log an error, but none that a client made."""
-        if not isinstance(exc_info, (web.RequestPayloadError, http_exceptions.HttpProcessingError)):
+        if not isinstance(exc_info, _OF_CLIENTS):
             super().log_exception(*args, exc_info=exc_info, **options)
 
     def _drop(self):

@@ -34,14 +34,17 @@ def cut_to_file(body, content_type):
         at = len(delimiter) - 2
     else:
         at = _find(body, delimiter, 0) + len(delimiter)
+    line = _line_end(body, at)
     for _ in range(MAX_PARTS):
-        start, header = _header(body, at)
+        if line is None:
+            raise InputError("no file in the form")
+        start, header = _header(body, line)
         end = _find(body, delimiter, start - 2)  # a part of no bytes ends with its header's line
+        line = _line_end(body, end + len(delimiter))
         if _names_a_file(header):
             del body[end:]
             del body[:start]
             return
-        at = end + len(delimiter)
     raise InputError(f"no file in the first {MAX_PARTS} parts of the form")
 
 
@@ -63,16 +66,24 @@ def _find(body, what, at):
     raise InputError(_UNREADABLE)
 
 
-def _header(body, at):
-    """(where a part's bytes start, its header's fields), of the part whose boundary ends at `at`.
+def _line_end(body, at):
+    """Where the line ends that begins with the boundary before `at`; None for the form's last.
 
-    Raises InputError where the form ends with this boundary, or the header is too long or none.
+    Raises InputError where the line goes on: the boundary is a part of what it should bound.
     """
     if body.startswith(b"--", at):
-        raise InputError("no file in the form")
-    line = body.find(b"\r\n", at, at + MAX_HEADER)
-    if line < 0 or body[at:line].strip(b" \t"):  # the boundary is a part of what it should bound
+        return None
+    end = body.find(b"\r\n", at, at + MAX_HEADER)
+    if end < 0 or body[at:end].strip(b" \t"):
         raise InputError(_UNREADABLE)
+    return end
+
+
+def _header(body, line):
+    """(where a part's bytes start, its header's fields), of the part behind a boundary's line.
+
+    Raises InputError where the header is too long or does not end.
+    """
     end = body.find(b"\r\n\r\n", line, line + MAX_HEADER)
     if end < 0:
         if len(body) - line < MAX_HEADER:
@@ -92,7 +103,7 @@ def _names_a_file(header):
         return False
     encoding = header.get("content-transfer-encoding", "binary").lower()
     if encoding not in _PLAIN:
-        raise InputError(f"send the file without Content-Transfer-Encoding: {encoding[:20]}")
+        raise InputError(f"send the file without Content-Transfer-Encoding, given {encoding[:20]!r}")
     return True
 
 

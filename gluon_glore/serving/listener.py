@@ -14,8 +14,8 @@ from ..utils.errors import InputError
 from .connection import Connection, Full, web
 
 _BACKLOG = 1024  # connections that the kernel keeps until they are accepted
-_AT_ONCE = 8  # connections that are accepted before others have their turn
-_RESERVE = 16  # files for what is not a connection: /metrics reads some; and for _AT_ONCE
+_AT_ONCE = 2  # connections that are accepted before others have their turn
+_RESERVE = 16  # files for what is not a connection, and for those on their way in or out
 _LINGER = 10  # seconds to read on in a refused body, so that its sender sees the refusal
 _log = logging.getLogger(__name__)
 
