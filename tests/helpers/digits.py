@@ -37,8 +37,10 @@ class Network:
         return logits
 
 
-def served(scenario, **settings):
+def served(scenario, kind=None, **settings):
     """Run `scenario(client, service, network)` beside a server of that network.
+
+    The service is of a `kind` of Service, with these settings.
 
     The client is an aiohttp session, whose paths are the server's; it listens at `network.port`.
     """
@@ -52,7 +54,9 @@ def served(scenario, **settings):
 
     async def main():
         classifier = Classifier(network, Manifest("digits", CLASSES, preprocess))
-        service = Service(classifier, Settings(**{"timeout": 30, "wait": 0.001, **settings}))
+        service = (kind or Service)(
+            classifier, Settings(**{"timeout": 30, "wait": 0.001, **settings})
+        )
         await service.warm_up()
         listener = Listener(service)
         address, network.port = await listener.start("127.0.0.1", 0)

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 
 import cv2
 import numpy as np
@@ -188,3 +189,31 @@ def test_the_description_says_what_is_served():
         assert fields["limits"]["bytes"] == 16 * 10**6
 
     served(scenario)
+
+
+def test_decoding_that_outlives_its_504_counts_as_in_hand_until_it_ends():
+    from gluon_glore.serving.service import Service
+
+    begun, end = threading.Event(), threading.Event()
+
+    class Slow(Service):
+        def _prepare(self, data, content_type):
+            if data == b"slow":
+                begun.set()
+                assert end.wait(30)
+            return super()._prepare(data, content_type)
+
+    async def scenario(client, service, _):
+        late = (504, {"error": "no answer within 0.2 s"})
+        assert await posted(client, b"slow") == late and begun.is_set()
+        assert (service.unanswered, service.in_hand) == (0, 1)
+        assert await sample(client, "glore_requests_in_hand") == 1
+        assert await posted(client, png()) == late  # its thread is taken
+        assert service.in_hand == 1
+        assert await health(client) == (200, "ok")
+        end.set()
+        while service.in_hand:
+            await asyncio.sleep(0.01)
+        assert (await posted(client, png(5)))[0] == 200
+
+    served(scenario, Slow, timeout=0.2, workers=1)
