@@ -268,8 +268,7 @@ def worst():
         "parts": (line[:3] + b"\r\n\r\n\r\n\r\n") * 80_000 + b"--x--\r\n",
         "headers": line + b"A: b\r\n" * 150_000 + b"\r\n" + end,
         "beginnings of a boundary": line + file + line[:-3] * 13_000 + b"\r\n" + end,
-        "parameters": (line + b"Content-Disposition: " + b';a="' * 1900 + b"\r\n\r\n\r\n") * 99
-        + end,
+        "parameters": (line + long) * 99 + end,
     }
     bodies = {
         "a PNG": cv2.imencode(".png", np.zeros((1000, 1000), np.uint8))[1].tobytes(),
