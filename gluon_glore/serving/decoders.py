@@ -15,7 +15,8 @@ class Decoders:
 
     def __init__(self, workers):
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="decode")
-        self._free = asyncio.Semaphore(workers)
+        # As much again waits behind the threads: none is idle until the event loop has its turn.
+        self._places = asyncio.Semaphore(2 * workers)
         self._in_vain = set()
 
     @property
@@ -25,26 +26,37 @@ class Decoders:
 
     async def run(self, function, *args):
         """What `function(*args)` returns or raises."""
-        await self._free.acquire()
+        await self._places.acquire()
         loop = asyncio.get_running_loop()
 
         def end(job):
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(self._ended, job)
 
-        job = self._threads.submit(function, *args)
+        call = [function, args]
+        job = self._threads.submit(_do, call)
         job.add_done_callback(end)
         try:
-            return await asyncio.wrap_future(job)
+            return await asyncio.shield(asyncio.wrap_future(job))
         except asyncio.CancelledError:
-            if not job.done():
+            if not job.running():
+                call.clear()  # its place stays taken until a thread has passed over it
+            if job.running():
                 self._in_vain.add(job)
             raise
 
     def _ended(self, job):
         self._in_vain.discard(job)
-        self._free.release()
+        self._places.release()
 
     def close(self):
         """Let the threads end when they have nothing to do."""
         self._threads.shutdown(wait=False)
+
+
+def _do(call):
+    """Call a function, unless nobody waits for it any more."""
+    if function_and_arguments := call.copy():  # for it may be cleared meanwhile
+        function, arguments = function_and_arguments
+        return function(*arguments)
+    return None

@@ -103,7 +103,9 @@ def _names_a_file(header):
         return False
     encoding = header.get("content-transfer-encoding", "binary").lower()
     if encoding not in _PLAIN:
-        raise InputError(f"send the file without Content-Transfer-Encoding, given {encoding[:20]!r}")
+        raise InputError(
+            f"send the file without Content-Transfer-Encoding, given {encoding[:20]!r}"
+        )
     return True
 
 

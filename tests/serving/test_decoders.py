@@ -58,16 +58,17 @@ def test_work_that_nobody_waits_for_is_not_begun_nor_kept():
         first, never = Work(), Work()
         running = asyncio.ensure_future(decoders.run(first))
         await until(first.begun.is_set)
-        body = type("Body", (), {})()
-        kept = weakref.ref(body)
-        waiting = asyncio.ensure_future(decoders.run(never, body))
+        bodies = [type("Body", (), {})() for _ in range(3)]
+        kept = [weakref.ref(body) for body in bodies]
+        waiting = [asyncio.ensure_future(decoders.run(never, body)) for body in bodies]
+        del bodies
         await asyncio.sleep(0.01)
-        del body
-        waiting.cancel()
-        await asyncio.wait([waiting])
-        del waiting
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
+        del waiting, task
         gc.collect()
-        assert kept() is None
+        assert [body() for body in kept] == [None] * 3
         first.open.set()
         assert await running == "done"
         assert await decoders.run(int) == 0  # it comes after the work that was left
