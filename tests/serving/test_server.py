@@ -21,6 +21,7 @@ import pytest
 
 from gluon_glore.data.image import decode_image
 from gluon_glore.inference.classify import load_classifier
+from tests.helpers.jp2_pair import pair
 from tests.helpers.pictures import of_size
 from tests.helpers.places import ROOT
 
@@ -250,6 +251,14 @@ def test_the_second_signal_ends_at_once(pictures):
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(20) == 128 + signal.SIGTERM
         slow.close()
+
+
+def test_two_pictures_that_kill_opencv_are_refused_fifty_times(server, pictures):
+    for _ in range(50):
+        for data in pair():
+            status, answer = server.post(data)
+            assert status == 400 and list(answer) == ["error"]
+    assert_right(server.post(pictures[0][0]), pictures[0][1])
 
 
 def worst():
