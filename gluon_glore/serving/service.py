@@ -8,7 +8,6 @@ pictures, which go through the network in batches.
 import asyncio
 import logging
 import weakref
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,15 +18,18 @@ from ..utils.errors import InputError
 from ..utils.extras import how_to_install
 from ..utils.version import __version__
 from .batcher import Batcher
+from .connection import web
+from .decoders import Decoders
+from .forms import cut_to_file, is_form
 
 try:
-    from aiohttp import web
     from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
     from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 except ImportError as error:
     raise InputError(f"{error.name} is not installed: {how_to_install('deploy')}") from None
 
 GONE = 499  # status of a request whose client did not wait for the answer; nginx's number
+_VERSIONS = ((1, 1), (1, 0))
 _BLOCK = 2**16  # bytes of a body that are read at once
 _log = logging.getLogger(__name__)
 
@@ -69,12 +71,17 @@ class Service:
         self.stopping = False
         self.spoke = weakref.WeakSet()  # transports that brought a request
         self.metrics = Metrics()
-        self._decoders = ThreadPoolExecutor(settings.workers, thread_name_prefix="decode")
+        self.decoders = Decoders(settings.workers)
         observe = self.metrics.batch.observe
         self.batcher = Batcher(classifier.logits, settings.batch, settings.wait, observe)
         self.metrics.waiting.set_function(lambda: len(self.batcher))
-        self.in_hand = 0  # requests to predict that have no answer yet
+        self.unanswered = 0  # requests to predict that have no answer yet
         self.metrics.in_hand.set_function(lambda: self.in_hand)
+
+    @property
+    def in_hand(self):
+        """Requests that have no answer yet, or whose decoding goes on after a 504."""
+        return self.unanswered + self.decoders.given_up
 
     def app(self):
         """The aiohttp application."""
@@ -99,7 +106,12 @@ class Service:
     async def close(self):
         """Stop the batches and let the threads end."""
         await self.batcher.close()
-        self._decoders.shutdown(wait=False)
+        self.decoders.close()
+
+    def refuse(self, status, line, headers=None):
+        """The response, counted, to what never became a request for one of the paths."""
+        self.metrics.requests.labels("other", status).inc()
+        return _error(status, line, headers)
 
     @web.middleware
     async def _answer(self, request, handler):
@@ -112,6 +124,8 @@ class Service:
         try:
             with self.metrics.seconds.labels(path).time():
                 try:
+                    if request.version not in _VERSIONS:
+                        raise Refusal(505, "HTTP/1.1 or HTTP/1.0 is spoken here")
                     response = await handler(request)
                 except Refusal as refusal:
                     response = _error(refusal.status, str(refusal), refusal.headers)
@@ -173,12 +187,13 @@ class Service:
         if self.in_hand >= self.settings.queue:
             message = f"{self.in_hand} requests in hand, try again"
             raise Refusal(503, message, **{"Retry-After": "1"})
-        self.in_hand += 1
+        self.unanswered += 1
         try:
             data = await self._in_time(self._body(request), 408, "the body did not come")
-            logits = await self._in_time(self._logits(data), 504, "no answer")
+            content_type = request.headers.get("Content-Type", "")
+            logits = await self._in_time(self._logits(data, content_type), 504, "no answer")
         finally:
-            self.in_hand -= 1
+            self.unanswered -= 1
         try:
             best = self.classifier.best(logits, top)
         except InputError as error:
@@ -201,49 +216,37 @@ class Service:
             raise Refusal(status, f"{message} within {self.settings.timeout} s") from None
 
     async def _body(self, request):
-        """The bytes of the picture: the body, or the first file of a form."""
+        """The bytes of a body, a picture or a form. Raises Refusal where they are too many."""
         if (request.content_length or 0) > self.settings.max_bytes:
             raise self._too_large()
         if request.headers.get("Content-Encoding", "identity") != "identity":
             raise Refusal(415, "send the picture without Content-Encoding")
-        try:
-            if request.content_type.startswith("multipart/"):
-                return await self._limited(await self._file(request))
-            return await self._limited(request.content.iter_chunked(_BLOCK))
-        except (ValueError, AssertionError, web.RequestPayloadError):  # of aiohttp's parsers
-            raise Refusal(400, "not a readable body") from None
-
-    async def _file(self, request):
-        """The chunks of the first file of a form. Raises Refusal where it has none."""
-        async for part in await request.multipart():
-            if getattr(part, "filename", None) is not None:
-                return _chunks(part)
-        raise Refusal(400, "no file in the form")
-
-    async def _limited(self, chunks):
-        """The bytes of all chunks. Raises Refusal as soon as they are too many."""
         data = bytearray()
-        async for chunk in chunks:
-            data += chunk
-            if len(data) > self.settings.max_bytes:
-                raise self._too_large()
+        try:
+            async for chunk in request.content.iter_chunked(_BLOCK):
+                data += chunk
+                if len(data) > self.settings.max_bytes:
+                    raise self._too_large()
+        except (ValueError, web.RequestPayloadError):  # of aiohttp's parser: a bad chunk
+            raise Refusal(400, "not a readable body") from None
         return data
 
     def _too_large(self):
         """The Refusal of a body that is too large."""
         return Refusal(413, f"at most {self.settings.max_bytes} bytes are taken")
 
-    async def _logits(self, data):
-        """The logits `(classes,)` of an encoded picture. Raises Refusal where it can't be used."""
-        loop = asyncio.get_running_loop()
+    async def _logits(self, data, content_type):
+        """The logits `(classes,)` of a body. Raises Refusal where it can't be used."""
         try:
-            prepared = await loop.run_in_executor(self._decoders, self._prepare, data)
+            prepared = await self.decoders.run(self._prepare, data, content_type)
         except InputError as error:
             raise Refusal(400, str(error)) from None
         return await self.batcher.submit(prepared)
 
-    def _prepare(self, data):
-        """The network's input for an encoded picture. Runs in a decoding thread."""
+    def _prepare(self, data, content_type):
+        """The network's input for a body, a bytearray. Runs in a decoding thread."""
+        if is_form(content_type):
+            cut_to_file(data, content_type)
         return self.classifier.prepare(decode_image(data, self.classifier.channels))
 
 
@@ -267,12 +270,6 @@ class Metrics:
         )
         self.in_hand = Gauge("glore_requests_in_hand", "Not answered yet", registry=registry)
         self.waiting = Gauge("glore_waiting", "Pictures waiting for a batch", registry=registry)
-
-
-async def _chunks(part):
-    """Yield the bytes of a part of a form."""
-    while chunk := await part.read_chunk(_BLOCK):
-        yield chunk
 
 
 def _error(status, message, headers=None):

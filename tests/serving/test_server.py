@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,7 @@ import pytest
 
 from gluon_glore.data.image import decode_image
 from gluon_glore.inference.classify import load_classifier
+from tests.helpers.jp2_pair import pair
 from tests.helpers.pictures import of_size
 from tests.helpers.places import ROOT
 
@@ -249,6 +251,83 @@ def test_the_second_signal_ends_at_once(pictures):
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(20) == 128 + signal.SIGTERM
         slow.close()
+
+
+def test_two_pictures_that_kill_opencv_are_refused_fifty_times(server, pictures):
+    for _ in range(50):
+        for data in pair():
+            status, answer = server.post(data)
+            assert status == 400 and list(answer) == ["error"]
+    assert_right(server.post(pictures[0][0]), pictures[0][1])
+
+
+def worst():
+    """{name: a request that costs a server much, within its limits of a megabyte and a megapixel}.
+
+    The forms froze aiohttp's own parser for seconds.
+    """
+    boundary = b"x" * 70
+    line = b"--" + boundary + b"\r\n"
+    end = line[:-2] + b"--\r\n"
+    file = b'Content-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
+    long = b"Content-Disposition: " + b';a="' * 1900 + b"\r\n\r\n\r\n"
+    scans = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_QUALITY, 60]
+    noise = np.random.RandomState(0).randint(0, 256, (1000, 1000)).astype("uint8")
+    forms = {
+        "parts": (line[:3] + b"\r\n\r\n\r\n\r\n") * 80_000 + b"--x--\r\n",
+        "headers": line + b"A: b\r\n" * 150_000 + b"\r\n" + end,
+        "beginnings of a boundary": line + file + line[:-3] * 13_000 + b"\r\n" + end,
+        "parameters": (line + long) * 99 + end,
+    }
+    bodies = {
+        "a PNG": cv2.imencode(".png", np.zeros((1000, 1000), np.uint8))[1].tobytes(),
+        "a JPEG of many scans": cv2.imencode(".jpg", noise, scans)[1].tobytes(),
+        "nothing": bytes(10**6),
+    }
+    requests = {name: header(len(body)) + body for name, body in bodies.items()}
+    for name, body in forms.items():
+        kind = b"x" if name == "parts" else boundary
+        fields = b"\r\nContent-Type: multipart/form-data; boundary=" + kind + b"\r\n\r\n"
+        requests[name] = header(len(body))[:-4] + fields + body
+    chunked = b"POST /predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    requests["chunks of a byte"] = chunked + b"1\r\na\r\n" * 50_000 + b"0\r\n\r\n"
+    return requests
+
+
+def test_health_answers_while_four_clients_send_the_worst_that_is_taken(server):
+    requests = worst()
+    answers = {name: set() for name in requests}
+
+    def client(number, stop):
+        while not stop.is_set():
+            name = list(requests)[number % len(requests)]
+            with server.connect(requests[name]) as connection:
+                answers[name].add(connection.recv(1000)[:13])
+            number += 1
+
+    def slowest():
+        """The slowest answer of /health, / and /metrics under a second of load, in seconds."""
+        stop = threading.Event()
+        with ThreadPoolExecutor(4) as clients:
+            done = [clients.submit(client, 2 * i, stop) for i in range(4)]
+            end, took = time.monotonic() + 1, []
+            while time.monotonic() < end:
+                for path in ("/health", "/", "/metrics"):
+                    begun = time.monotonic()
+                    with server.connect(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()) as got:
+                        assert got.recv(100).startswith(b"HTTP/1.1 200 ")
+                    took.append(time.monotonic() - begun)
+            stop.set()
+            for future in done:
+                future.result()
+        return max(took)
+
+    # A busy machine can be slow once, a loop that is blocked is slow each time.
+    assert any(slowest() < 0.5 for _ in range(3))
+    good = {name for name in requests if name.startswith("a ")}
+    for name, given in answers.items():
+        assert given <= {b"HTTP/1.1 200 " if name in good else b"HTTP/1.1 400 "}, name
+    assert sum(map(bool, answers.values())) >= 4
 
 
 def test_what_can_not_be_served_is_one_line(server):

@@ -5,62 +5,12 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_glore.data.image import Preprocess
-from gluon_glore.inference.classify import Classifier
-from gluon_glore.weights.manifest import Manifest
+from tests.helpers.digits import png, served
 
 pytest.importorskip("aiohttp", reason="serve needs aiohttp")
 pytest.importorskip("prometheus_client", reason="serve needs prometheus_client")
 
 import aiohttp  # noqa: E402
-from aiohttp.test_utils import TestClient, TestServer  # noqa: E402
-
-from gluon_glore.serving.service import Service, Settings  # noqa: E402
-
-CLASSES = tuple(f"class {i}" for i in range(10))
-
-
-def png(value=3):
-    """A picture whose pixels are all `value`."""
-    return cv2.imencode(".png", np.full((8, 8), value, np.uint8))[1].tobytes()
-
-
-class Network:
-    """Finds class `pixel` of a picture of equal pixels; waits while shut; can't bear a 9."""
-
-    def __init__(self):
-        self.open = threading.Event()
-        self.open.set()
-
-    def __call__(self, x):
-        assert self.open.wait(30)
-        values = x[:, 0, 0, 0].astype(int)
-        if 9 in values:
-            raise RuntimeError("no network for a 9")
-        logits = np.zeros((len(x), 10), np.float32)
-        logits[range(len(x)), values] = 5
-        logits[values == 8] = np.nan
-        return logits
-
-
-def served(scenario, **settings):
-    """Run `scenario(client, service, network)` beside a server of that network."""
-    network = Network()
-    preprocess = Preprocess(size=(8, 8), resize=0, mean=(0.0,), scale=1.0)
-
-    async def main():
-        classifier = Classifier(network, Manifest("digits", CLASSES, preprocess))
-        service = Service(classifier, Settings(**{"timeout": 30, "wait": 0.001, **settings}))
-        await service.warm_up()
-        server = TestServer(service.app(), auto_decompress=False, handler_cancellation=True)
-        async with TestClient(server) as client:
-            try:
-                await asyncio.wait_for(scenario(client, service, network), 60)
-            finally:
-                network.open.set()
-        await service.close()
-
-    asyncio.run(main())
 
 
 async def posted(client, data, path="/predict", **options):
@@ -239,3 +189,31 @@ def test_the_description_says_what_is_served():
         assert fields["limits"]["bytes"] == 16 * 10**6
 
     served(scenario)
+
+
+def test_decoding_that_outlives_its_504_counts_as_in_hand_until_it_ends():
+    from gluon_glore.serving.service import Service
+
+    begun, end = threading.Event(), threading.Event()
+
+    class Slow(Service):
+        def _prepare(self, data, content_type):
+            if data == b"slow":
+                begun.set()
+                assert end.wait(30)
+            return super()._prepare(data, content_type)
+
+    async def scenario(client, service, _):
+        late = (504, {"error": "no answer within 0.2 s"})
+        assert await posted(client, b"slow") == late and begun.is_set()
+        assert (service.unanswered, service.in_hand) == (0, 1)
+        assert await sample(client, "glore_requests_in_hand") == 1
+        assert await posted(client, png()) == late  # its thread is taken
+        assert service.in_hand == 1
+        assert await health(client) == (200, "ok")
+        end.set()
+        while service.in_hand:
+            await asyncio.sleep(0.01)
+        assert (await posted(client, png(5)))[0] == 200
+
+    served(scenario, Slow, timeout=0.2, workers=1)

@@ -1,0 +1,33 @@
+"""A damaged BMP and a damaged JPEG 2000: OpenCV 4.11 dies when it reads one after the other."""
+
+import base64
+import zlib
+
+BMP = """
+eNpz8t0mxgAGZkCsAcUGQMzIIAEWbwDKH+GDYBgID/DMSY1rrCqe1t+xesncAzs3XT13/NXjOyw/PkoKceupKzjbmEYEeuWm
+xTdVl0yf0Llm6byDuzZfO3/i9ZO7rD8/SQnz6GsoutiaRQZ556UnNNeUzpjYtXbZ/EO7t1y/cPLN03tsvz5Li/AaaCq52plH
+BfvkZyS21JbNnNTN8OWtKB+7lrKMvYVhiK9bZlJ0XXnB5J7WFQtn7d22/tLpI88f3GT8+k6Mn0NbRdbB0ijUzz0rOaa+onBK
+b9vKRbP3bd9w+czRFw9vMX17Ly7AqaMq52hlHObvkZ0S21BZNLWvfdXiOft3bLxy9tjLR7eZv3+QEOTSVZN3sjZZMnfazk2r
+zx0/8PjO1R8fXwlxs6grSNqY6gV6OafFR1SX5E7obFo6b/quzWvOnzj45O61n59eC/OwaihK2ZrpB3m7pCdE1pTmTexqXjZ/
+xu4tay+cPPT03vVfn9+I8LJpKknbmRsE+7hmJEbVluVP6m5ZvmDmnq3rLp46/Oz+DV83+6TokPKCzJ7WuoWzJm9bv+L0kb0P
+bl76+u45PwejiqyYpZG2n7tDckxoRWFWb1v9otlTtm9Yeebovoe3Ln97/0KAk0lVTtzKWMffwzElNqyyKLuvvWHxnKk7Nq46
+e2z/o9tXvn94KcjFrCYvYW2iG+DplBoXXlWc09/R+PHVY26WHwqSQqZ66l7ONvERgSW5aZ1N1fOmT9i8ZumJg7vuXjv/6fUT
+HtafilLCZvoa3i62CZFBpXnpXc0182dM3LJ22clDu+9dv/D5zVNetl9K0iLmBpo+rnaJUcFl+RndLbULZk7aum75qcN77t+4
++OXtMz52BmUZUQtDrVmTe9avWHhk77abl06/e/6Ag/GrrBi/kbaKu4NlTKhfYVZyW33F7Cm9G1YuOrpv+63LZ96/eMjJ9E1O
+XMBYR9XD0So2zL8oO6W9oXLO1L6NqxYf27/j9pWzH14+4mL+Li8haKKr5ulkHRceUJyT2tFYNXda/6bVS44f2Hnn6jkaJdd1
+yxcc3rP1xsVTb5/dZ2f4IiPKZ6il7GZvER3iW5CZ1FpXTqPkSjB70ii5EsyeNEquBLMnjZIrwexJo+RKMHvSKLkSzJ40Sq4E
+syeNkivB7Emj5Eowe9IouRLMnjRKrgSzJ42SK8HsSaPkSjB70ii5QrInSoakUQIlmCFplEAJZkgaJVCCGZJGCZRghqRn6xw5
+Q9KzdY6cIenZOkfOkPRsnSNnT3q2zpGzJz1b58jZk56tc+TsSZXkCgDA0ndm
+"""
+JP2 = """
+eNpjYGDgyQpQUODlaudiYGAQSSupLMgqMFIAshmgtC6QzgDSYpkZKUVA2gCINRiY2dlBahj4k/NzihjBTAEgOgVUnPzf/38g
+gz5YTAOqAQZQ+czsjIwQ9D+IgQcowMjAysLCwPg/hkHYwcHDIwAZ/U9hUGVgdC5KTSxJTVFIqlTwL0jN8wpwdVcoSy0qzszP
+UzA68MOZ87j4gRIDzix7IPuAyf0DNYqOn5sarMo5GPhZ4jmBXIefjA6yLCzuTNcZoTw7AQfuzYz27Ac/tzU/F2S/wscgfLQx
+O57p7adLWq7t9fzGRYyhHMsPfm5tvwKWjdm9oYH5B/ttm2n/8vmNn8nmMd4HaoVKCh/iu7Kf+Y8u53K1v+r8W5eWsr9aefiV
+TP+WMvlMBqGbH7XWLvv0ab0zV11bZvb082sWG5R29nSsu7zfnmfDBgA543d5
+"""
+
+
+def pair():
+    """The bytes of the two files."""
+    return [zlib.decompress(base64.b64decode(text)) for text in (BMP, JP2)]
