@@ -9,13 +9,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ACTIVATE = @echo "To use the environment in this shell:  . $(VENV)/bin/activate"
 
-.PHONY: help setup train check slow test lint format study moving-digits moving-study bench clean
+.PHONY: help setup train check slow test lint format audit study moving-digits moving-study bench clean
 
 help:
 	@echo "make setup   virtual environment with everything in it, Horovod built"
 	@echo "make train   digit pairs: data, training on two Horovod processes, export, prediction"
 	@echo "make check   lint and the fast tests: three minutes"
 	@echo "make test    lint and all tests, with the share of lines they run (90 % or more)"
+	@echo "make audit   known advisories of the pinned versions that docs/security.md does not answer"
 	@echo "make bench   deployed speed and training steps beside PyTorch; docs/benchmarks.md (over an hour)"
 	@echo "make study   GloRe beside plain and non-local networks, its options; five seeds each (an hour and a half)"
 	@echo "make moving-digits   videos of two moving digits, a 3-D network with a unit trained on them"
@@ -68,6 +69,9 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+audit: $(READY)
+	$(BIN)/python tools/audit.py $(VENV)/audit
 
 BENCH_PYTHON := $(BIN)/python
 

@@ -5,8 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
+import types
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from tests.helpers.places import ROOT
 
@@ -34,7 +37,24 @@ def setup(tmp_path, without=(), **environment):
 
 
 def test_no_fitting_python(tmp_path):
-    assert "Python 3.9, 3.10 or 3.11 needed" in setup(tmp_path)
+    assert "Python 3.11 needed" in setup(tmp_path)
+
+
+def test_the_setup_takes_the_pythons_that_the_package_does():
+    (fits,) = re.findall(r"^fits\(\).* -c '(.*?)'", (ROOT / "tools/setup.sh").read_text(), re.M)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    allowed = SpecifierSet(project["requires-python"])
+    for minor in range(8, 15):
+        version = types.SimpleNamespace(version_info=(3, minor, 1))
+        taken = not exit_code(fits.replace("import sys; ", ""), version)
+        assert taken == (f"3.{minor}.1" in allowed), minor
+        assert taken == (f"Programming Language :: Python :: 3.{minor}" in project["classifiers"])
+
+
+def exit_code(statement, version):
+    """What `sys.exit(...)` is called with where Python has a `version`."""
+    version.exit = lambda code: code
+    return eval(statement, {"sys": version})
 
 
 def test_a_python_that_does_not_fit(tmp_path):

@@ -7,13 +7,13 @@ venv=${1:?usage: tools/setup.sh DIRECTORY}
 
 fail() { echo "setup: $*" >&2; exit 1; }
 
-fits() { "$1" -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))' 2>/dev/null; }
+fits() { "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; }
 
 python=
-for candidate in ${PYTHON:-python3.11 python3.10 python3.9 python3 python}; do
+for candidate in ${PYTHON:-python3.11 python3 python}; do
   if fits "$candidate"; then python=$candidate; break; fi
 done
-[ -n "$python" ] || fail "Python 3.9, 3.10 or 3.11 needed (mxnet 1.9.1 wants numpy 1.23), found" \
+[ -n "$python" ] || fail "Python 3.11 needed (mxnet 1.9.1 wants numpy 1.23, Pillow 13 nothing older), found" \
   "$("${PYTHON:-python3}" --version 2>&1 | tail -n 1); install one or set PYTHON=/path/to/python"
 "$python" -c 'import ensurepip, venv' 2>/dev/null \
   || fail "$python lacks the venv module (Debian: apt-get install python3-venv)"
@@ -22,14 +22,14 @@ for tool in c++ make cmake; do
 done
 [ "$(uname -sm)" = "Linux x86_64" ] || fail "Linux on x86_64 needed, mxnet 1.9.1 has no other wheels; this is $(uname -sm)"
 
-echo "setup: $("$python" --version) in $venv; fetches about 390 MB, takes 1.5 GB of disk"
+echo "setup: $("$python" --version) in $venv; fetches about 300 MB, takes 1.5 GB of disk"
 "$python" -m venv --clear "$venv"
 # A bar for each download where somebody watches, a line for each elsewhere.
 bar=off; if [ -t 1 ]; then bar=on; fi
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 install() { pip install --progress-bar "$bar" --constraint constraints.txt --no-build-isolation "$@"; }
 
-install setuptools wheel
+install pip setuptools wheel
 grep -vxE 'gluoncv|cityscapesscripts|horovod' requirements.txt > "$venv/requirements.txt"
 ln -sf "$PWD/constraints.txt" "$venv/constraints.txt"
 install --requirement "$venv/requirements.txt"

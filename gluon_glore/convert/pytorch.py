@@ -16,8 +16,8 @@ from .recognized import Recognized
 # What a file starts with: a zip, or, in the format of before PyTorch 1.6, a pickled number.
 _ZIP = b"PK\x03\x04"
 _LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-# Before, `weights_only=True` could run code from a file (CVE-2025-32434).
-_OLDEST_TORCH = (2, 6)
+# Before, `weights_only=True` could run code from a file (CVE-2025-32434, CVE-2026-24747).
+_OLDEST_TORCH = (2, 10)
 
 
 def read_pytorch(path) -> Recognized:
@@ -77,8 +77,8 @@ def _load(path):
     version = torch.__version__
     if version < _OLDEST_TORCH:
         raise InputError(
-            f"{path}: reading PyTorch files needs torch 2.6 or newer, given {version}: "
-            f"older ones can be made to run code from a file (CVE-2025-32434)"
+            f"{path}: reading PyTorch files needs torch 2.10 or newer, given {version}: "
+            f"older ones can be made to run code from a file (CVE-2026-24747)"
         )
     try:
         with warnings.catch_warnings():

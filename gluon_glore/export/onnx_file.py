@@ -8,6 +8,8 @@ import logging
 import mmap
 import os
 import re
+import sys
+import types
 import warnings
 
 from ..utils.errors import InputError, naming
@@ -16,6 +18,8 @@ from ..utils.files import atomic_path
 
 OPSET = 13  # of MXNet 1.9's converters; the file names that of the installed onnx package
 IR_VERSION = 8  # all readers of opset 13 know it
+# What an MXNet array can hold, and what a comparison gives.
+ELEMENTS = ("float64", "float32", "float16", "uint8", "int32", "int8", "int64", "bool")
 
 # How protobuf writes the key "location" of a tensor that lies in another file: field 1, its length,
 # its letters. A number may be written longer than it needs to be.
@@ -38,7 +42,7 @@ def write_onnx(path, symbol, arrays, deployment, sample_shape):
         axis.lower() if n is None else n for n, axis in zip(deployment.shape, deployment.layout)
     )
     with atomic_path(path) as temporary:
-        with warnings.catch_warnings(), _quiet():
+        with warnings.catch_warnings(), _quiet(), _element_types(onnx):
             warnings.simplefilter("ignore")  # about types not given, about numpy's deprecations
             try:
                 mx.onnx.export_model(
@@ -87,6 +91,25 @@ def _quiet():
         yield
     finally:
         logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _element_types(onnx):
+    """With `onnx.mapping`, which MXNet's exporter reads and the package has not had since 1.19."""
+    import numpy as np
+
+    tables = types.ModuleType("onnx.mapping")
+    tables.NP_TYPE_TO_TENSOR_TYPE = {
+        np.dtype(name): onnx.helper.np_dtype_to_tensor_dtype(np.dtype(name)) for name in ELEMENTS
+    }
+    tables.TENSOR_TYPE_TO_NP_TYPE = {
+        number: dtype for dtype, number in tables.NP_TYPE_TO_TENSOR_TYPE.items()
+    }
+    onnx.mapping = sys.modules["onnx.mapping"] = tables
+    try:
+        yield
+    finally:
+        del onnx.mapping, sys.modules["onnx.mapping"]
 
 
 def import_onnx():

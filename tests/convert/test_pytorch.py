@@ -33,7 +33,7 @@ FORMATS = pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"]
 
 @pytest.fixture
 def torch():
-    return pytest.importorskip("torch", "2.6", reason="needs torch 2.6 or newer")
+    return pytest.importorskip("torch", "2.10", reason="needs torch 2.10 or newer")
 
 
 def small(ndim=3, rows=({}, {}, {}, {}), **changes):
@@ -362,8 +362,8 @@ def test_missing_and_old_torch_are_told(tmp_path, monkeypatch):
             patch.setitem(sys.modules, "torch", none)
             refuse(path, r"torch is not installed: pip install '\.\[pytorch\]'")
     torch = pytest.importorskip("torch", reason="needs torch, of any version")
-    monkeypatch.setattr(torch, "__version__", type(torch.__version__)("2.5.1+cpu"))
-    refuse(path, r"needs torch 2.6 or newer, given 2.5.1\+cpu")
+    monkeypatch.setattr(torch, "__version__", type(torch.__version__)("2.9.1+cpu"))
+    refuse(path, r"needs torch 2.10 or newer, given 2.9.1\+cpu")
 
 
 def refuse(path, message):
