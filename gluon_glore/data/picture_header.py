@@ -168,7 +168,7 @@ def _read_png(data):
     kind, width, height = struct.unpack_from(">4sII", data, 12)
     if kind != b"IHDR":
         raise InputError(NOT_A_PICTURE)
-    # `shown` are the bytes before `start` that a decoder sees, once there are some that it does not.
+    # `shown` are the bytes before `start` that a decoder sees, where others are left out.
     at, size, seen, start, shown, view = 8, len(data), set(), 0, bytearray(), memoryview(data)
     while at + 8 <= size:
         length, kind = _CHUNK.unpack_from(data, at)
@@ -181,7 +181,8 @@ def _read_png(data):
         if kind == b"IEND":
             break
     if start:
-        data = shown + view[start:]
+        shown += view[start:]
+        data = shown
     return Header(height, width, height * width * _OPENCV, data)
 
 
