@@ -87,12 +87,13 @@ def add_predictor(command):
 
 
 def add_max_pixels(command, default):
-    """The largest picture in pixels; each takes 3 bytes of memory."""
+    """The largest picture in pixels; decoding takes at most 10 bytes of memory for each of them."""
     command.add_argument(
         "--max-pixels",
         type=amount,
         default=default,
-        help=f"of a picture, larger ones are refused ({default // 10**6}M)",
+        help="of a picture; larger ones are refused, and what takes more than 10 bytes for each "
+        f"({default // 10**6}M)",
     )
 
 
@@ -125,7 +126,7 @@ def views(args):
 
 
 def limit_pixels(args):
-    """Let OpenCV refuse pictures over --max-pixels: it reads this once, when it is imported."""
+    """Refuse pictures over --max-pixels. OpenCV reads this once, when it is imported."""
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(args.max_pixels)
 
 

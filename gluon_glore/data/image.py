@@ -16,9 +16,11 @@ import numpy as np
 from ..utils import kinds
 from ..utils.errors import InputError, naming
 from ..utils.files import atomic_path
+from .picture_header import NOT_A_PICTURE, read_header
+from .pillow_decoder import decode_with_pillow
 
-# The environment variable with the most pixels of a picture that OpenCV decodes. It is read when
-# OpenCV is imported, and compared with a picture's header before memory is allocated.
+# The environment variable with the most pixels of a picture that is decoded, compared with its
+# header before memory is allocated. OpenCV does that too: it reads this when it is imported.
 PIXELS_VARIABLE = "OPENCV_IO_MAX_IMAGE_PIXELS"
 _MOST_PIXELS = 2**26  # of a crop: more would take gigabytes
 _COLOUR = kinds.number(-1e9, 1e9)
@@ -47,22 +49,28 @@ def refuse_depth(channels):
 
 
 def decode_image(data, channels):
-    """Decode a JPEG, PNG, ... in memory to uint8 `(H, W, channels)`, RGB or grey.
+    """Decode a JPEG, PNG, WebP, BMP, TIFF, or a GIF's first frame to uint8 `(H, W, channels)`.
 
-    Raises InputError where it is no readable picture, or one of more than `max_pixels()`, or where
-    there are other channels than 3 or 1.
+    The pixels are RGB or grey, turned as the file's Exif orientation says. Decoding takes at most
+    `PEAK_BYTES` for each of `max_pixels()`. Raises InputError where `data` is no readable picture,
+    or one that has more pixels or takes more memory, and where there are other channels than 3 or
+    1.
     """
     refuse_depth(channels)
+    if not isinstance(data, (bytes, bytearray)):
+        data = bytes(data)
+    header = read_header(data, max_pixels())
+    if header.plugin:
+        return decode_with_pillow(header, channels)
     flag = cv2.IMREAD_COLOR_RGB if channels == 3 else cv2.IMREAD_GRAYSCALE
-    buffer = np.frombuffer(data, np.uint8)
     try:
-        picture = cv2.imdecode(buffer, flag) if buffer.size else None
+        picture = cv2.imdecode(np.frombuffer(header.data, np.uint8), flag)
     except cv2.error as error:
-        if error.func == "validateInputImageSize":
+        if error.func == "validateInputImageSize":  # a limit set before it was imported
             raise InputError(f"picture of more than {max_pixels()} pixels") from None
         picture = None
     if picture is None:
-        raise InputError("not a readable picture")
+        raise InputError(NOT_A_PICTURE)
     return picture.reshape(*picture.shape[:2], channels)
 
 

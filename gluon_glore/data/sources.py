@@ -13,13 +13,11 @@ import numpy as np
 
 from ..utils.errors import InputError
 from .image import decode_image, max_pixels, read_image, refuse_depth
+from .picture_header import START, is_picture
 from .picture_stream import split_pictures
 
 STREAM = "-"  # the name of standard input
-PICTURES = frozenset(
-    (".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm")
-    + (".tif", ".tiff", ".webp")
-)
+PICTURES = frozenset((".bmp", ".gif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
 VIDEOS = frozenset(
     (".3gp", ".avi", ".flv", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg")
     + (".mts", ".ogv", ".ts", ".webm", ".wmv")
@@ -93,7 +91,16 @@ def _is_video(path):
     suffix = path.suffix.lower()
     if suffix in PICTURES or not path.is_file():
         return False
-    return suffix in VIDEOS or not cv2.haveImageReader(str(path)) and _open_video(path).isOpened()
+    return suffix in VIDEOS or not _starts_a_picture(path) and _open_video(path).isOpened()
+
+
+def _starts_a_picture(path):
+    """Whether a file begins as a picture does. One that can't be read is refused as a picture."""
+    try:
+        with path.open("rb") as file:
+            return is_picture(file.read(START))
+    except OSError:
+        return True
 
 
 def _stream_items(descriptor):

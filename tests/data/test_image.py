@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
+from gluon_glore.__main__ import main
 from gluon_glore.data.image import (
     PIXELS_VARIABLE,
     Preprocess,
@@ -16,7 +17,8 @@ from gluon_glore.data.image import (
     read_image,
     resize_short,
 )
-from tests.helpers.pictures import of_size
+from tests.helpers.encoded import save, smooth
+from tests.helpers.pictures import MODEL, of_size
 
 
 def picture(height, width, channels=3):
@@ -127,6 +129,25 @@ assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000, "me
     assert done.returncode == 0, done.stderr
     refused = "picture of more than 1000000 pixels"
     assert done.stdout.splitlines() == [refused, refused, "(1000, 1000, 3)"]
+
+
+def test_formats_whose_decoders_crash_are_refused_fifty_times_over(tmp_path, capsys):
+    """As the pair that killed the process: a damaged BMP, then a damaged JPEG 2000."""
+    bmp, jp2 = (bytearray(save(smooth(16, 24), kind)) for kind in ("BMP", "JPEG2000"))
+    bmp[22:26] = b"\xff\xff\0\0"  # more rows than there are
+    jp2[100:120] = bytes(20)
+    for _ in range(50):
+        with pytest.raises(InputError, match="^not a readable picture$"):
+            decode_image(bmp, 3)
+        with pytest.raises(InputError, match="^JPEG 2000 is not read: give JPEG, PNG"):
+            decode_image(jp2, 3)
+    files = [tmp_path / "a.bmp", tmp_path / "b.jp2"]
+    for file, data in zip(files, (bmp, jp2)):
+        file.write_bytes(data)
+    assert main(["predict", *map(str, files * 50), "--model", MODEL]) == 2
+    err = capsys.readouterr().err
+    assert err.count("a.bmp: not a readable picture") == 50
+    assert err.count("b.jp2: JPEG 2000 is not read") == 50
 
 
 def test_long_narrow_pictures_are_not_blown_up():

@@ -13,6 +13,7 @@ import pytest
 from gluon_glore.data.records import RecordDataset
 from tests.helpers.command_line import refused
 from tests.helpers.disks import small_disk
+from tests.helpers.encoded import smooth
 from tests.helpers.places import ROOT
 from train.pack import main
 
@@ -210,6 +211,15 @@ def test_a_full_disk_is_an_error_and_leaves_no_file(tmp_path, capsys):
         assert main([str(tmp_path / "in"), str(tmp_path / "disk" / "x")]) == 2
         assert "x.rec: can't be written" in capsys.readouterr().err
         assert not list((tmp_path / "disk").iterdir())
+
+
+def test_a_gif_among_the_pictures_is_packed(tmp_path):
+    for name in ("a/1.gif", "b/1.png"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True)
+        picture = smooth(16, 24)
+        picture.save(tmp_path / "in" / name)
+    assert main([str(tmp_path / "in"), str(tmp_path / "x")]) == 0
+    assert (tmp_path / "x.idx").read_text().count("\n") == 2
 
 
 def test_mxnets_own_iterator_reads_what_is_packed(folder, tmp_path):
