@@ -8,7 +8,7 @@ from .kind import Kind
 MODULES = {
     "pictures": ("jpeg", "png", "webp", "bmp", "tiff", "gif", "other-pictures", "stream"),
     "texts": ("manifest", "config", "catalogue", "class-names"),
-    "weights": ("parameters", "golden", "records", "run"),
+    "weights": ("parameters", "golden", "records", "checkpoint", "run"),
     "graphs": ("symbol", "release"),
     "archives": ("archive", "pytorch"),
     "planted": ("planted", "planted-kept"),

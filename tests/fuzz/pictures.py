@@ -17,7 +17,7 @@ from .mutate import mutate_bytes, repaired
 
 SIDE = 16
 # Bytes a pixel that `serve` documents (docs/serving.md), and what decoders take for themselves.
-MEMORY = 3 * 2**20 + 8 * MIB
+MEMORY = 10 * 2**20 + 8 * MIB
 
 
 def noise(*shape):

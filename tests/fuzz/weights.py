@@ -1,6 +1,5 @@
 """Files of parameters, golden numbers, records, and the folders of training runs."""
 
-import dataclasses
 import hashlib
 import json
 import struct
@@ -17,7 +16,7 @@ from gluon_glore.weights import load_arrays, save_arrays
 from gluon_glore.weights.golden import GOLDEN, read_golden, write_golden, write_seeded_golden
 from gluon_glore.weights.manifest import MANIFEST, WEIGHTS, Manifest
 from gluon_glore.weights.params_file import read_params
-from gluon_glore.weights.run_folder import best_checkpoint, checkpoints, data_section
+from gluon_glore.weights.run_folder import checkpoints, data_section
 from train.config.load import to_dict
 from train.config.sections import Config
 from train.engine.checkpoint import MOMENTUM, restore_newest, save_checkpoint
@@ -177,26 +176,17 @@ def refitted(files, before):
     return {**files, MANIFEST: manifest}
 
 
-def resume(files, folder):
-    """Do what `--resume` does before the first step, and what `train.report` reads."""
-    folder, run = Path(folder), _Run.get()
+def acted(files, folder, acts):
+    """Write a run's files, and do all `acts(folder)`; refused where one is."""
+    folder = Path(folder)
     place = folder / "checkpoints" / FOLDER
     place.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        inner = name in (MANIFEST, WEIGHTS, MOMENTUM)
-        ((place if inner else folder) / name).write_bytes(content)
+        ((place if name in CHECKPOINT else folder) / name).write_bytes(content)
     refused = None
-    state = dataclasses.replace(STATE, order=ORDER)
-    for act in (
-        lambda: check_changes(folder, Config(), state),
-        lambda: restore_newest(folder, run.net, run.trainer, ORDER),
-        lambda: read_run(folder).figures(),
-        lambda: data_section(folder, "FILE"),
-        lambda: best_checkpoint(folder),
-        lambda: rewind_metrics(folder / METRICS_FILE, 3, 5),
-    ):
+    for act in acts:
         try:
-            act()
+            act(folder)
         except InputError as error:
             refused = error
     assert checkpoints(folder) == [place]
@@ -204,10 +194,36 @@ def resume(files, folder):
         raise refused
 
 
+def look_for_changes(folder):
+    check_changes(folder, Config(), STATE, accept=True)
+
+
+def restore(folder):
+    run = _Run.get()
+    assert restore_newest(folder, run.net, run.trainer, ORDER) >= (0, 0)
+
+
+def resume(files, folder):
+    """Do what `--resume` does with a checkpoint before the first step."""
+    acted({name: files[name] for name in CHECKPOINT}, folder, (look_for_changes, restore))
+
+
+def read_back(files, folder):
+    """Read what a run wrote beside its checkpoints, as `train.report` and `--resume` do."""
+    acted(
+        files,
+        folder,
+        (
+            look_for_changes,
+            lambda folder: read_run(folder).figures(),
+            lambda folder: data_section(folder, "FILE"),
+            lambda folder: rewind_metrics(folder / METRICS_FILE, 3, 5),
+        ),
+    )
+
+
+CHECKPOINT = {MANIFEST: mutate_yaml, WEIGHTS: mutate_bytes, MOMENTUM: mutate_bytes}
 RUN_FILES = {
-    MANIFEST: mutate_yaml,
-    WEIGHTS: mutate_bytes,
-    MOMENTUM: mutate_bytes,
     CONFIG_FILE: mutate_yaml,
     METRICS_FILE: lines_of(("{}", '{"kind": "train"}', '{"kind": [1]}', "[]", "7", "[" * 3000)),
     "summary.json": mutate_json,
@@ -218,5 +234,6 @@ ROWS = {
     "records": Kind(
         record_files, one_file({RECORDS: mutate_bytes, INDEX: mutate_bytes}), read_records
     ),
-    "run": Kind(run_folders, one_file(RUN_FILES, refitted), resume),
+    "checkpoint": Kind(run_folders, one_file(CHECKPOINT, refitted), resume),
+    "run": Kind(run_folders, one_file(RUN_FILES), read_back),
 }
