@@ -4,6 +4,7 @@ What is only guessed here, `mxnet_release.match` holds to the graph layer by lay
 """
 
 import dataclasses
+import functools
 from collections import Counter
 
 from ..networks.graph import last_layer
@@ -175,9 +176,15 @@ def _as_registered(spec):
     layers = _layers(spec)
     for name in list_models():
         row = get_spec(name)
-        if _layers(row) == layers:
+        if _row_layers(row) == layers:
             return dataclasses.replace(spec, stages=row.stages, stem=row.stem, extras=row.extras)
     return spec
+
+
+@functools.cache  # of the registered networks; to plan all takes 0.2 s
+def _row_layers(row):
+    """`_layers` of a registered network."""
+    return _layers(row)
 
 
 def _layers(spec):

@@ -3,6 +3,7 @@
 `train.pack` and `train.pack_video` write one beside the records: NAME.classes.txt of NAME.rec.
 """
 
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -60,8 +61,9 @@ def check_names_beside(rec, names, source, packed=False):
     elif absent:
         difference = f"{absent[0]!r} is missing"
     else:
-        place = next(i for i, name in enumerate(given) if name != expected[i])
-        difference = f"label {place} is {given[place]!r}, not {expected[place]!r}"
+        pairs = itertools.zip_longest(map(repr, given), map(repr, expected), fillvalue="nothing")
+        place, pair = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
+        difference = "label {} is {}, not {}".format(place, *pair)
     classes = source if isinstance(source, Path) else "train.classes.txt"
     raise InputError(
         f"{file}: {len(given)} class names, not the {len(expected)} of {source} in their order "

@@ -23,7 +23,7 @@ class Change:
 
     def __str__(self):
         note = " (of no effect on what is computed)" if self.harmless else ""
-        return f"{self.key}: {self.before} -> {self.after}{note}"
+        return f"{self.key}: {_printed(self.before)} -> {_printed(self.after)}{note}"
 
 
 def changes(before, config):
@@ -52,5 +52,11 @@ def _flat(tree, config, prefix=""):
         if dataclasses.is_dataclass(section) and isinstance(value, dict):
             flat.update(_flat(value, section, f"{prefix}{key}."))
         else:
-            flat[f"{prefix}{key}"] = value
+            flat[f"{prefix}{_printed(key)}"] = value
     return flat
+
+
+def _printed(value):
+    """A value of a file, in words: what would steer a terminal is spelled."""
+    text = str(value)
+    return text if text.isprintable() else ascii(text)

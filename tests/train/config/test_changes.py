@@ -68,3 +68,9 @@ def test_keys_of_another_version_count_by_their_defaults(changed):
         "optim.gone: 3 -> none",
         "other: {'a': 1} -> none",
     ]
+
+
+def test_what_would_steer_a_terminal_is_spelled():
+    old = {**to_dict(Config()), "\x1b[2J": "a\nb"}
+    (found,) = changes(old, Config())
+    assert str(found) == r"'\x1b[2J': 'a\nb' -> none"

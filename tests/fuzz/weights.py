@@ -1,0 +1,239 @@
+"""Files of parameters, golden numbers, records, and the folders of training runs."""
+
+import hashlib
+import json
+import struct
+import tempfile
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+
+from gluon_glore.data.image import Preprocess
+from gluon_glore.data.records import BadRecord, RecordDataset, WrongLabel, write_records
+from gluon_glore.utils.errors import InputError
+from gluon_glore.weights import load_arrays, save_arrays
+from gluon_glore.weights.golden import GOLDEN, read_golden, write_golden, write_seeded_golden
+from gluon_glore.weights.manifest import MANIFEST, WEIGHTS, Manifest
+from gluon_glore.weights.params_file import read_params
+from gluon_glore.weights.run_folder import checkpoints, data_section
+from train.config.load import to_dict
+from train.config.sections import Config
+from train.engine.checkpoint import MOMENTUM, restore_newest, save_checkpoint
+from train.engine.comm import LocalComm
+from train.engine.preflight import check_changes
+from train.reporting.runs import CONFIG_FILE, METRICS_FILE, read_run, rewind_metrics, write_config
+
+from .kind import Kind
+from .mutate import lines_of, mutate_bytes, mutate_json, mutate_yaml, one_file
+
+SMALL = Preprocess((8, 8), 8, (22.0,), 0.0167)
+
+
+def contents(write, name):
+    """The bytes of the file `name` that `write(path)` writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        write(path)
+        return path.read_bytes()
+
+
+def parameter_files():
+    """Files as MXNet writes them today, and of the generations before."""
+    arrays = {
+        "arg:conv1__conv_weight": np.linspace(-1, 1, 12).astype("float32").reshape(3, 4),
+        "aux:tail__bn_moving_mean": np.array([0.5, 2, -3], "float16"),
+        "arg:count": np.array([[[7], [1 << 40]]], "int64"),
+    }
+    now = {name: mx.nd.array(array, dtype=array.dtype) for name, array in arrays.items()}
+    tail = struct.pack("<iii4s", 1, 0, 0, b"\0\0\x80?") + struct.pack("<QQ", 1, 1) + b"a"
+    start = struct.pack("<QQQ", 0x112, 0, 1)
+    return [
+        contents(lambda path: save_arrays(path, now), "a.params"),
+        contents(lambda path: save_arrays(path, {"b": mx.nd.ones((2, 3))}), "a.params"),
+        start + struct.pack("<II", 1, 1) + tail,
+        start + struct.pack("<IIq", 0xF993FAC8, 1, 1) + tail,
+        start + struct.pack("<Iii", 0xF993FACA, 0, 0) + tail,
+    ]
+
+
+def read_parameters(data, folder):
+    """Read a file of parameters, and give its arrays to MXNet."""
+    path = Path(folder) / "a.params"
+    path.write_bytes(data)
+    arrays = read_params(path)
+    assert sum(array.nbytes for array in arrays.values()) < len(data)
+    assert all(array.size and np.isfinite(array).all() for array in arrays.values())
+    assert len(load_arrays(path)) <= len(arrays)
+
+
+def golden_files():
+    x = np.ones((2, 1, 3, 3), "float32")
+
+    def seeded(path):
+        write_seeded_golden(path.parent, (2, 1, 3, 3), x)
+
+    return [
+        contents(lambda path: write_golden(path.parent, x, x[:, 0, 0]), GOLDEN),
+        contents(seeded, GOLDEN),
+    ]
+
+
+def read_golden_numbers(data, folder):
+    """Read golden numbers."""
+    (Path(folder) / GOLDEN).write_bytes(data)
+    for array in read_golden(Path(folder)):
+        assert isinstance(array, np.ndarray)
+
+
+RECORDS, INDEX = "a.rec", "a.idx"
+
+
+def record_files():
+    """Records, one of them in several parts, and their index; the second without index."""
+    mark = struct.pack("<I", 0xCED7230A)
+    samples = [(b"picture", 0), (b"four" + mark + b"tail", 1), (b"", 1), (bytes(40), 0)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / RECORDS
+        write_records(path, samples)
+        index = path.with_suffix(".idx").read_bytes()
+        return [
+            {RECORDS: path.read_bytes(), INDEX: index},
+            {RECORDS: path.read_bytes(), INDEX: b""},
+        ]
+
+
+def read_records(files, folder):
+    """Read every record of a file by its index; a bad one is refused alone."""
+    path, index = Path(folder) / RECORDS, Path(folder) / INDEX
+    path.write_bytes(files[RECORDS])
+    index.unlink(missing_ok=True)
+    if files[INDEX]:
+        index.write_bytes(files[INDEX])
+    records, refused = RecordDataset(path, 2), None
+    for i in range(len(records)):
+        try:
+            picture, label = records[i]
+            assert label in (0, 1) and len(picture) <= len(files[RECORDS])
+        except (BadRecord, WrongLabel) as error:
+            refused = error
+    if refused:
+        raise refused
+
+
+# Some keys of a run's config.yaml, with their defaults: an older version had no more.
+CONFIG = {key: to_dict(Config())[key] for key in ("model", "data")}
+FOLDER = "epoch-0003-step-000002"
+NAMES = ("no", "yes")
+ORDER = {"pictures": 5, "batch_size": 2, "seed": 1}
+STATE = Manifest("tiny_glore_0_1", NAMES, SMALL, 3, {}, 2, ORDER, 0.5)
+
+
+class _Run:
+    """A network and its trainer, made once: as small as there are any."""
+
+    made = None
+
+    def __init__(self):
+        self.net = mx.gluon.nn.Dense(2, in_units=3, prefix="dense_")
+        self.net.initialize()
+        self.trainer = LocalComm().trainer(
+            self.net.collect_params(), mx.optimizer.SGD(momentum=0.9)
+        )
+
+    @classmethod
+    def get(cls):
+        cls.made = cls.made or cls()
+        return cls.made
+
+
+def run_folders():
+    """The files of a run that was stopped within an epoch, by their names in its folder."""
+    run = _Run.get()
+    rows = [
+        {"kind": "train", "step": 4, "epoch": 2, "loss": 0.5, "top1": 0.75, "lr": 0.1},
+        {"kind": "eval", "epoch": 2, "loss": 0.5, "top1": 0.75, "top5": 1.0, "seconds": 1.5},
+        {"kind": "train", "step": 5, "epoch": 3, "loss": 0.4, "top1": 0.8, "lr": 0.1},
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        save_checkpoint(folder, run.net, run.trainer, STATE)
+        write_config(folder, CONFIG)
+        place = folder / "checkpoints" / FOLDER
+        files = {name: (place / name).read_bytes() for name in (MANIFEST, WEIGHTS, MOMENTUM)}
+        files[CONFIG_FILE] = (folder / CONFIG_FILE).read_bytes()
+        files[METRICS_FILE] = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        files["summary.json"] = json.dumps({"config": CONFIG, "top1": 0.5}).encode()
+        return [files]
+
+
+def refitted(files, before):
+    """The files, with a manifest that has the checksums they have now."""
+    manifest = files[MANIFEST]
+    for name in (WEIGHTS, MOMENTUM):
+        old, new = (hashlib.sha256(some[name]).hexdigest().encode() for some in (before, files))
+        manifest = manifest.replace(old, new)
+    return {**files, MANIFEST: manifest}
+
+
+def acted(files, folder, acts):
+    """Write a run's files, and do all `acts(folder)`; refused where one is."""
+    folder = Path(folder)
+    place = folder / "checkpoints" / FOLDER
+    place.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        ((place if name in CHECKPOINT else folder) / name).write_bytes(content)
+    refused = None
+    for act in acts:
+        try:
+            act(folder)
+        except InputError as error:
+            refused = error
+    assert checkpoints(folder) == [place]
+    if refused:
+        raise refused
+
+
+def look_for_changes(folder):
+    check_changes(folder, Config(), STATE, accept=True)
+
+
+def restore(folder):
+    run = _Run.get()
+    assert restore_newest(folder, run.net, run.trainer, ORDER) >= (0, 0)
+
+
+def resume(files, folder):
+    """Do what `--resume` does with a checkpoint before the first step."""
+    acted({name: files[name] for name in CHECKPOINT}, folder, (look_for_changes, restore))
+
+
+def read_back(files, folder):
+    """Read what a run wrote beside its checkpoints, as `train.report` and `--resume` do."""
+    acted(
+        files,
+        folder,
+        (
+            look_for_changes,
+            lambda folder: read_run(folder).figures(),
+            lambda folder: data_section(folder, "FILE"),
+            lambda folder: rewind_metrics(folder / METRICS_FILE, 3, 5),
+        ),
+    )
+
+
+CHECKPOINT = {MANIFEST: mutate_yaml, WEIGHTS: mutate_bytes, MOMENTUM: mutate_bytes}
+RUN_FILES = {
+    CONFIG_FILE: mutate_yaml,
+    METRICS_FILE: lines_of(("{}", '{"kind": "train"}', '{"kind": [1]}', "[]", "7", "[" * 3000)),
+    "summary.json": mutate_json,
+}
+ROWS = {
+    "parameters": Kind(parameter_files, mutate_bytes, read_parameters),
+    "golden": Kind(golden_files, mutate_bytes, read_golden_numbers),
+    "records": Kind(
+        record_files, one_file({RECORDS: mutate_bytes, INDEX: mutate_bytes}), read_records
+    ),
+    "checkpoint": Kind(run_folders, one_file(CHECKPOINT, refitted), resume),
+    "run": Kind(run_folders, one_file(RUN_FILES), read_back),
+}
