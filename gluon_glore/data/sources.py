@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ VIDEOS = frozenset(
 )
 # A video with this share of its header's frames missing has been cut. (Some headers only estimate.)
 _LOST_FRAMES = 0.05
+# How what FFmpeg reads as a playlist begins, which names other files to open: with text. No video
+# does but AVI's and raw frames' headers.
+_TEXT = re.compile(rb"(?!RIFF|YUV4MPEG2 )(\xef\xbb\xbf)?[\t\n\r\x20-\x7e]{7}")
 
 
 @dataclass(frozen=True)
@@ -91,16 +95,19 @@ def _is_video(path):
     suffix = path.suffix.lower()
     if suffix in PICTURES or not path.is_file():
         return False
-    return suffix in VIDEOS or not _starts_a_picture(path) and _open_video(path).isOpened()
+    if suffix in VIDEOS:
+        return True
+    start = _start_of(path)
+    return not (is_picture(start) or _TEXT.match(start)) and _open_video(path).isOpened()
 
 
-def _starts_a_picture(path):
-    """Whether a file begins as a picture does. One that can't be read is refused as a picture."""
+def _start_of(path):
+    """The first bytes of a file; none where it can't be read, which reading it will say."""
     try:
         with path.open("rb") as file:
-            return is_picture(file.read(START))
+            return file.read(START)
     except OSError:
-        return True
+        return b""
 
 
 def _stream_items(descriptor):
@@ -131,8 +138,8 @@ def _open_video(path):
 def _video_items(path, every):
     """Yield an Item for every `every`th frame of a video, and one for what is wrong with it."""
     whole = Place(str(path), path.name)
-    video = _open_video(path)
-    if not video.isOpened():
+    video = None if _TEXT.match(_start_of(path)) else _open_video(path)
+    if video is None or not video.isOpened():
         yield _refused(whole, InputError("not a readable video"))
         return
     width, height = video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)

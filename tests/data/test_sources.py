@@ -91,6 +91,21 @@ def test_what_is_no_video_is_refused_in_its_place(tmp_path, monkeypatch):
     assert error == "video of more than 1000 pixels a frame"
 
 
+def test_a_playlist_does_not_lead_to_other_files(tmp_path):
+    other = write_video(tmp_path / "other.avi")
+    playlists = {
+        "concat": f"ffconcat version 1.0\nfile {other.name}\n",
+        "concat.mp4": f"ffconcat version 1.0\nfile {other.name}\n",
+        "hls.m3u8": f"#EXTM3U\n#EXTINF:1,\n{other.name}\n#EXT-X-ENDLIST\n",
+        "hls.ts": f"#EXTM3U\n#EXTINF:1,\n{other.name}\n#EXT-X-ENDLIST\n",
+    }
+    for name, text in playlists.items():
+        (tmp_path / name).write_text(text)
+        outcomes = read(open_sources([tmp_path / name])[1])
+        kind = "video" if name.endswith((".mp4", ".ts")) else "picture"
+        assert [error for _, error in outcomes] == [f"not a readable {kind}"]
+
+
 def test_standard_input_is_a_stream_of_pictures(tmp_path, monkeypatch):
     pictures = [
         cv2.imencode(".png", np.full((4, 5, 3), i, np.uint8))[1].tobytes() for i in range(5)
