@@ -22,6 +22,7 @@ from .pillow_decoder import decode_with_pillow
 # The environment variable with the most pixels of a picture that is decoded, compared with its
 # header before memory is allocated. OpenCV does that too: it reads this when it is imported.
 PIXELS_VARIABLE = "OPENCV_IO_MAX_IMAGE_PIXELS"
+_PIXELS_KEY = PIXELS_VARIABLE.encode()  # it is asked for each picture, and faster in bytes
 _MOST_PIXELS = 2**26  # of a crop: more would take gigabytes
 _COLOUR = kinds.number(-1e9, 1e9)
 _FACTOR = kinds.number(0, 1e9, above=True)
@@ -36,7 +37,7 @@ _MAX_ENLARGED = 2**24  # pixels that a narrow picture may grow to when its short
 
 def max_pixels():
     """The most pixels of a picture that this process decodes."""
-    return int(os.environ.get(PIXELS_VARIABLE, 2**30))
+    return int(os.environb.get(_PIXELS_KEY, 2**30))
 
 
 def refuse_depth(channels):

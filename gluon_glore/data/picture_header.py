@@ -100,16 +100,20 @@ _ALONE = frozenset((0xFF00, 0xFF01, *range(0xFFD0, 0xFFD8)))  # markers without 
 
 
 def _read_jpeg(data):
-    """The `Header` of a JPEG: its segments are walked up to the first scan."""
-    at, frame, exif, segment = 2, None, None, _SEGMENT.unpack_from
+    """The `Header` of a JPEG: its segments are walked up to the first scan.
+
+    Training decodes thousands of small pictures a second, so what all of them have is asked first.
+    """
+    at, frame, exif, segment, passed = 2, None, None, _SEGMENT.unpack_from, _PASSED
     for _ in range(_MAX_SEGMENTS):
         marker, length = segment(data, at)
-        if marker in _PASSED:
-            pass
-        elif marker in _FRAMES:
-            frame, progressive = at + 4, marker == 0xFFC2
-        elif marker == _SCAN:
+        if marker in passed:
+            at += 2 + length
+            continue
+        if marker == _SCAN:
             break
+        if marker in _FRAMES:
+            frame, progressive = at + 4, marker == 0xFFC2
         elif marker == _EXIF:
             if exif is None and data[at + 4 : at + 10] == b"Exif\0\0":
                 exif = at + 10, at + 2 + length
