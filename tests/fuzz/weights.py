@@ -25,7 +25,8 @@ from train.engine.preflight import check_changes
 from train.reporting.runs import CONFIG_FILE, METRICS_FILE, read_run, rewind_metrics, write_config
 
 from .kind import Kind
-from .mutate import lines_of, mutate_bytes, mutate_json, mutate_yaml, one_file
+from .mutate import mutate_bytes, one_file
+from .mutate_text import lines_of, mutate_json, mutate_yaml
 
 SMALL = Preprocess((8, 8), 8, (22.0,), 0.0167)
 
