@@ -1,5 +1,7 @@
 """How bytes are damaged, and one file of a folder."""
 
+import hashlib
+
 _WIDTHS = (1, 2, 4, 8)
 _INTEGERS = (0, 1, 2, 3, 7, 16, 100, 127, 128, 255, 256, 4096, 65535, 2**16, 2**20, 10**6, 2**24)
 _INTEGERS += (2**28, 2**30, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**40, 2**62, 2**63 - 1, 2**64 - 1)
@@ -43,6 +45,19 @@ def one_file(mutators, refit=None):
         return refit(files, before) if refit and rng.random() < 0.8 else files
 
     return mutate
+
+
+def checksums_in(listing, names):
+    """A `refit` for `one_file`: the SHA-256 of `names`, as the file `listing` has them in hex."""
+
+    def refit(files, before):
+        text = files[listing]
+        for name in names:
+            old, new = (hashlib.sha256(some[name]).hexdigest() for some in (before, files))
+            text = text.replace(old.encode(), new.encode())
+        return {**files, listing: text}
+
+    return refit
 
 
 def _place(rng, data):

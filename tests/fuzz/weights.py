@@ -1,7 +1,6 @@
 """Files of parameters, golden numbers, records, and the folders of training runs."""
 
 import functools
-import hashlib
 import json
 import struct
 import tempfile
@@ -26,7 +25,7 @@ from train.engine.preflight import check_changes
 from train.reporting.runs import CONFIG_FILE, METRICS_FILE, read_run, rewind_metrics, write_config
 
 from .kind import Kind
-from .mutate import mutate_bytes, one_file
+from .mutate import checksums_in, mutate_bytes, one_file
 from .mutate_text import lines_of, mutate_json, mutate_yaml
 
 SMALL = Preprocess((8, 8), 8, (22.0,), 0.0167)
@@ -170,15 +169,6 @@ def run_folders():
         return [files]
 
 
-def refitted(files, before):
-    """The files, with a manifest that has the checksums they have now."""
-    manifest = files[MANIFEST]
-    for name in (WEIGHTS, MOMENTUM):
-        old, new = (hashlib.sha256(some[name]).hexdigest().encode() for some in (before, files))
-        manifest = manifest.replace(old, new)
-    return {**files, MANIFEST: manifest}
-
-
 def look_for_changes(folder):
     check_changes(folder, Config(), STATE, accept=True)
 
@@ -241,7 +231,10 @@ ROWS = {
     ),
     "checkpoint": Kind(
         run_folders,
-        one_file({MANIFEST: mutate_yaml, WEIGHTS: mutate_bytes, MOMENTUM: mutate_bytes}, refitted),
+        one_file(
+            {MANIFEST: mutate_yaml, WEIGHTS: mutate_bytes, MOMENTUM: mutate_bytes},
+            checksums_in(MANIFEST, (WEIGHTS, MOMENTUM)),
+        ),
         functools.partial(go_on, CHECKPOINT),
     ),
     "run": Kind(
