@@ -5,6 +5,7 @@ Prints a row a kind, and what each fault was. Exits with 1 where there is one. O
 """
 
 import argparse
+import contextlib
 import itertools
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -63,10 +64,11 @@ def tallies(kinds, args):
         finally:
             free.append(hunter)
 
-    with ThreadPoolExecutor(args.jobs) as pool:
-        yield from pool.map(run, kinds)
-    for hunter in hunters:
-        hunter.__exit__()
+    with contextlib.ExitStack() as open_hunters:
+        for hunter in hunters:
+            open_hunters.enter_context(hunter)
+        with ThreadPoolExecutor(args.jobs) as pool:
+            yield from pool.map(run, kinds)
 
 
 def save(folder, tally, seed):

@@ -10,7 +10,7 @@ from gluon_glore.networks.graph import data_name, first_convolution, last_layer,
 from tests.helpers.released import aged, network
 
 from .kind import Kind
-from .mutate import mutate_json
+from .mutate_text import mutate_json
 
 VALUES = (None, True, -1, 0, 1, 2, 10**9, float("inf"), float("nan"), "", "x", "-1", "0", "(0, 0)")
 VALUES += ("(3,)", "relu", "Convolution", "BatchNorm", "null", "add_n", "slice_axis", "Concat")

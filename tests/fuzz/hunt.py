@@ -23,7 +23,7 @@ from .worker import BOARD, NOT_BEGUN
 FAULTS = ("crash", "hang", "exception", "message", "memory")
 _MEMORY = "/dev/shm"  # where files are not synced to a disk, which takes most of a case's time
 _BEGINNING = 300.0  # seconds in which a worker has imported all and made its seeds
-_MOST_CRASHES = 100  # after which a kind is given up: each costs a start of the worker
+_MOST_ENDED = 100  # cases, after which a kind is given up: each costs a start of the worker
 # Freed memory goes back to the system at once: what a case takes is seen whichever came before it.
 _ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
 _ENVIRONMENT |= {"OPENCV_IO_MAX_IMAGE_PIXELS": str(2**20), "OPENCV_LOG_LEVEL": "SILENT"}
@@ -82,8 +82,8 @@ class Hunter:
 
     def run(self, name, count, seed=0, start=0) -> Tally:
         """Run the cases `start` to `start + count` of a kind."""
-        tally, at, end = Tally(name), start, start + count
-        while at < end and len(tally.faults["crash"]) < _MOST_CRASHES:
+        tally, at, end, again = Tally(name), start, start + count, None
+        while at < end and tally.ended < _MOST_ENDED:
             process = self._started()
             BOARD.pack_into(self._board, 0, NOT_BEGUN, 0, 0, 0, 0, self._used)
             with contextlib.suppress(BrokenPipeError):
@@ -100,7 +100,9 @@ class Hunter:
             tally.peak = max(tally.peak, peak)
             tally.kept = max(tally.kept, kept)
             at = end
-            if stuck is not None:
+            if stuck is not None and stuck[0] == "hang" and number != again:
+                at = again = number  # a machine under load can hold a case up: once more, alone
+            elif stuck is not None:
                 tally.faults[stuck[0]].append((number, stuck[1]))
                 tally.ended += 1
                 at = number + 1

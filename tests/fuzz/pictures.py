@@ -176,7 +176,6 @@ def tiffs():
         by_pillow("TIFF", "1", compression="group4"),
         by_pillow("TIFF", "RGBA", frames=2),
         by_opencv(".tiff", dtype="uint16"),
-        by_opencv(".tiff", dtype="float32"),
     ]
 
 

@@ -1,6 +1,6 @@
 """Files of parameters, golden numbers, records, and the folders of training runs."""
 
-import hashlib
+import functools
 import json
 import struct
 import tempfile
@@ -25,7 +25,8 @@ from train.engine.preflight import check_changes
 from train.reporting.runs import CONFIG_FILE, METRICS_FILE, read_run, rewind_metrics, write_config
 
 from .kind import Kind
-from .mutate import lines_of, mutate_bytes, mutate_json, mutate_yaml, one_file
+from .mutate import checksums_in, mutate_bytes, one_file
+from .mutate_text import lines_of, mutate_json, mutate_yaml
 
 SMALL = Preprocess((8, 8), 8, (22.0,), 0.0167)
 
@@ -147,6 +148,7 @@ class _Run:
         return cls.made
 
 
+@functools.cache
 def run_folders():
     """The files of a run that was stopped within an epoch, by their names in its folder."""
     run = _Run.get()
@@ -167,33 +169,6 @@ def run_folders():
         return [files]
 
 
-def refitted(files, before):
-    """The files, with a manifest that has the checksums they have now."""
-    manifest = files[MANIFEST]
-    for name in (WEIGHTS, MOMENTUM):
-        old, new = (hashlib.sha256(some[name]).hexdigest().encode() for some in (before, files))
-        manifest = manifest.replace(old, new)
-    return {**files, MANIFEST: manifest}
-
-
-def acted(files, folder, acts):
-    """Write a run's files, and do all `acts(folder)`; refused where one is."""
-    folder = Path(folder)
-    place = folder / "checkpoints" / FOLDER
-    place.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        ((place if name in CHECKPOINT else folder) / name).write_bytes(content)
-    refused = None
-    for act in acts:
-        try:
-            act(folder)
-        except InputError as error:
-            refused = error
-    assert checkpoints(folder) == [place]
-    if refused:
-        raise refused
-
-
 def look_for_changes(folder):
     check_changes(folder, Config(), STATE, accept=True)
 
@@ -203,37 +178,74 @@ def restore(folder):
     assert restore_newest(folder, run.net, run.trainer, ORDER) >= (0, 0)
 
 
-def resume(files, folder):
-    """Do what `--resume` does with a checkpoint before the first step."""
-    acted({name: files[name] for name in CHECKPOINT}, folder, (look_for_changes, restore))
+def report(folder):
+    read_run(folder).figures()
 
 
-def read_back(files, folder):
-    """Read what a run wrote beside its checkpoints, as `train.report` and `--resume` do."""
-    acted(
-        files,
-        folder,
-        (
-            look_for_changes,
-            lambda folder: read_run(folder).figures(),
-            lambda folder: data_section(folder, "FILE"),
-            lambda folder: rewind_metrics(folder / METRICS_FILE, 3, 5),
-        ),
-    )
+def find_data(folder):
+    data_section(folder, "FILE")
 
 
-CHECKPOINT = {MANIFEST: mutate_yaml, WEIGHTS: mutate_bytes, MOMENTUM: mutate_bytes}
-RUN_FILES = {
-    CONFIG_FILE: mutate_yaml,
-    METRICS_FILE: lines_of(("{}", '{"kind": "train"}', '{"kind": [1]}', "[]", "7", "[" * 3000)),
-    "summary.json": mutate_json,
+def rewind(folder):
+    rewind_metrics(folder / METRICS_FILE, 3, 5)
+
+
+# What `--resume` does before the first step, and `train.report`, with each file of a run.
+CHECKPOINT = {
+    MANIFEST: (look_for_changes, restore),
+    WEIGHTS: (restore,),
+    MOMENTUM: (restore,),
 }
+BESIDE = {
+    CONFIG_FILE: (look_for_changes, report),
+    METRICS_FILE: (report, rewind),
+    "summary.json": (find_data,),
+}
+
+
+def go_on(readers, files, folder):
+    """Write the files of `readers`, and do what is done with those that are not as at first."""
+    folder, (intact,) = Path(folder), run_folders()
+    place = folder / "checkpoints" / FOLDER
+    place.mkdir(parents=True, exist_ok=True)
+    for name in readers:
+        ((place if name in CHECKPOINT else folder) / name).write_bytes(files[name])
+    changed = [name for name in readers if files[name] != intact[name]] or readers
+    refused = None
+    for act in dict.fromkeys(act for name in changed for act in readers[name]):
+        try:
+            act(folder)
+        except InputError as error:
+            refused = error
+    assert checkpoints(folder) == [place]
+    if refused:
+        raise refused
+
+
+METRICS = ("{}", '{"kind": "train"}', '{"kind": [1]}', "[]", "7", "[" * 3000)
 ROWS = {
     "parameters": Kind(parameter_files, mutate_bytes, read_parameters),
     "golden": Kind(golden_files, mutate_bytes, read_golden_numbers),
     "records": Kind(
         record_files, one_file({RECORDS: mutate_bytes, INDEX: mutate_bytes}), read_records
     ),
-    "checkpoint": Kind(run_folders, one_file(CHECKPOINT, refitted), resume),
-    "run": Kind(run_folders, one_file(RUN_FILES), read_back),
+    "checkpoint": Kind(
+        run_folders,
+        one_file(
+            {MANIFEST: mutate_yaml, WEIGHTS: mutate_bytes, MOMENTUM: mutate_bytes},
+            checksums_in(MANIFEST, (WEIGHTS, MOMENTUM)),
+        ),
+        functools.partial(go_on, CHECKPOINT),
+    ),
+    "run": Kind(
+        run_folders,
+        one_file(
+            {
+                CONFIG_FILE: mutate_yaml,
+                METRICS_FILE: lines_of(METRICS),
+                "summary.json": mutate_json,
+            }
+        ),
+        functools.partial(go_on, BESIDE),
+    ),
 }
