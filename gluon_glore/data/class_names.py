@@ -57,11 +57,11 @@ def check_names_beside(rec, names, source, packed=False):
         print(f"{note}, in the same order", file=sys.stderr)
         return
     if strange:
-        difference = f"{strange[0]!r} is none of them"
+        difference = f"{_told(strange[0])} is none of them"
     elif absent:
-        difference = f"{absent[0]!r} is missing"
+        difference = f"{_told(absent[0])} is missing"
     else:
-        pairs = itertools.zip_longest(map(repr, given), map(repr, expected), fillvalue="nothing")
+        pairs = itertools.zip_longest(map(_told, given), map(_told, expected), fillvalue="nothing")
         place, pair = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
         difference = "label {} is {}, not {}".format(place, *pair)
     classes = source if isinstance(source, Path) else "train.classes.txt"
@@ -70,6 +70,12 @@ def check_names_beside(rec, names, source, packed=False):
         f"({difference}), so labels would be wrong: python -m train.pack SRC "
         f"{Path(rec).with_suffix('')} --classes {classes}"
     )
+
+
+def _told(name, most=80):
+    """A name as a message tells it: of a long one, which may be a stranger's, its beginning."""
+    text = repr(name)
+    return text if len(text) <= most else f"{text[: most - 4]} ..."
 
 
 def _besides(some, others):

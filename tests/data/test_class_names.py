@@ -34,8 +34,12 @@ def test_the_names_of_records_lie_beside_them(tmp_path):
         (("cat", "dog", "eel", "fox"), "4 class names, not the 3 of .*'fox' is none of them"),
         (("cat", "wolf", "eel"), "3 class names, not the 3 of .*'wolf' is none of them"),
         (("dog", "cat", "eel"), "3 class names, .* in their order .*label 0 is 'dog', not 'cat'"),
-        (("cat", "dog", "eel", "dog"), "4 class names, not the 3 .*label 3 is 'dog', not nothing"),
+        (
+            ("cat", "dog", "eel", "dog"),
+            "4 class names, .* in their order .*label 3 is 'dog', not nothing",
+        ),
         (("cat", "dog", "dog", "eel"), "4 class names, not the 3 of .*label 2 is 'dog', not 'eel'"),
+        (("c" * 5000,), f"1 class names, not the 3 of .*'{'c' * 75} ... is none of them"),
         (("val",), "1 class names, not the 3 of .*'val' is none of them"),
         ((), "0 class names, not the 3 of .*'cat' is missing"),
     ],

@@ -203,7 +203,7 @@ def others():
         by_pillow("ICO"),
         by_pillow("PCX"),
         by_pillow("TGA"),
-        by_pillow("PDF"),
+        by_pillow("SGI"),
     ]
 
 

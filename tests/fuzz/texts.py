@@ -38,6 +38,7 @@ from .mutate_text import mutate_yaml
 
 FILES = {WEIGHTS: b"w", "momentum.params": b"m", "x-0000.params": b"x"}
 FILES |= {"x-symbol.json": b"s"}
+MIRROR = "https://example.org/zoo"
 PREPROCESS = Preprocess((8, 8), 8, (22.0,), 0.0167)
 
 
@@ -140,12 +141,13 @@ def catalogues():
 
 
 def read_releases(data, folder):
-    """Read a catalogue, and look at what each of its rows says."""
+    """Read a mirror's catalogue: all that it lists lies on the mirror."""
     path = Path(folder) / "catalogue.yaml"
     path.write_bytes(data)
-    for row in read_catalogue(path, base="https://example.org/zoo"):
-        assert ".." not in row.url.split("/") and isinstance(row.claimed, str)
-        assert row.packaged is None or row.is_entry or row.source
+    for row in read_catalogue(path, base=MIRROR, mirror=MIRROR):
+        assert row.url.startswith(f"{MIRROR}/") and ".." not in row.url.split("/")
+        assert row.packaged is None and isinstance(row.claimed, str)
+        assert row.is_entry or row.url.endswith((".tar", ".gz", ".tgz", ".bz2", ".xz", ".pth"))
 
 
 def name_files():
