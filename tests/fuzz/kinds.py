@@ -8,12 +8,17 @@ from .kind import Kind
 MODULES = {
     "pictures": ("jpeg", "png", "webp", "bmp", "tiff", "gif", "other-pictures", "stream"),
     "texts": ("manifest", "config", "catalogue", "class-names"),
+    "forms": ("form",),
     "weights": ("parameters", "golden", "records", "checkpoint", "run"),
     "graphs": ("symbol", "release"),
     "archives": ("archive", "pytorch"),
+    "exports": ("mxnet", "onnxruntime", "openvino"),
     "planted": ("planted", "planted-kept"),
 }
-KINDS = tuple(kind for module, kinds in MODULES.items() for kind in kinds if module != "planted")
+# What other projects read in native code may end the process: that is run by hand, and told.
+BY_HAND = MODULES["exports"]
+KINDS = tuple(kind for module, kinds in MODULES.items() for kind in kinds)
+KINDS = tuple(kind for kind in KINDS if kind not in (*BY_HAND, *MODULES["planted"]))
 
 
 def find(name) -> Kind:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from gluon_glore.data.image import decode_image, max_pixels
+from gluon_glore.data.picture_header import PEAK_BYTES
 from gluon_glore.data.picture_stream import split_pictures
 from gluon_glore.utils.errors import InputError
 
@@ -16,8 +17,8 @@ from .kind import MIB, Kind
 from .mutate import mutate_bytes, repaired
 
 SIDE = 16
-# Bytes a pixel that `serve` documents (docs/serving.md), and what decoders take for themselves.
-MEMORY = 10 * 2**20 + 8 * MIB
+# What is documented for each of the most pixels (`hunt.py` sets those), and decoders' own buffers.
+MEMORY = PEAK_BYTES * 2**20 + 4 * MIB
 
 
 def noise(*shape):

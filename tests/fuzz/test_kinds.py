@@ -5,7 +5,7 @@ import pytest
 from gluon_glore import InputError
 from tests.fuzz.hunt import Hunter, described
 from tests.fuzz.kind import case
-from tests.fuzz.kinds import KINDS, find
+from tests.fuzz.kinds import BY_HAND, KINDS, find
 
 COUNT = 5000
 NEVER_READ = {"other-pictures", "pytorch"}  # the one must not be, the other holds no network
@@ -26,7 +26,7 @@ def test_damaged_inputs_are_read_or_refused_in_a_line(hunter, kind):
     assert kind in NEVER_READ or tally.accepted > tally.cases / 50  # or nothing is looked at
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS + BY_HAND)
 def test_what_is_damaged_was_valid_and_a_number_is_a_case(kind, tmp_path):
     made = find(kind)
     seeds = list(made.seeds())
