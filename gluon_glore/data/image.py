@@ -182,6 +182,10 @@ class Preprocess:
 
         Raises InputError on a wrong size or depth.
         """
+        if len(self.size) != 2:
+            raise InputError(
+                f"preprocess.size: the height and width of a picture, given {list(self.size)}"
+            )
         if picture.ndim != 3 or picture.shape[2] != self.channels:
             raise InputError(
                 f"expected a picture (height, width, {self.channels}), given {picture.shape}"

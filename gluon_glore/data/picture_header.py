@@ -53,7 +53,7 @@ def read_header(data, max_pixels):
         raise InputError(f"{name} is not read: {ALLOWED}" if name else NOT_A_PICTURE)
     try:
         header = read(data)
-    except (IndexError, struct.error):  # it ends before its header does
+    except (IndexError, OverflowError, struct.error):  # it ends before its header does
         raise InputError(NOT_A_PICTURE) from None
     height, width = header.height, header.width
     if height < 1 or width < 1:
@@ -176,6 +176,8 @@ def _read_png(data):
     at, size, seen, start, shown, view = 8, len(data), set(), 0, bytearray(), memoryview(data)
     while at + 8 <= size:
         length, kind = _CHUNK.unpack_from(data, at)
+        if at + length + 12 > size:
+            raise InputError(NOT_A_PICTURE)  # OpenCV would take as much memory, and fill it
         if kind in _ONCE and kind not in seen:
             seen.add(kind)
         elif kind not in _PIXELS:
@@ -184,8 +186,10 @@ def _read_png(data):
         at += length + 12
         if kind == b"IEND":
             break
-    if start:
-        shown += view[start:]
+    else:
+        raise InputError(NOT_A_PICTURE)
+    if start or at < size:  # where no pixels came, OpenCV goes on behind the end
+        shown += view[start:at]
         data = shown
     return Header(height, width, height * width * _OPENCV, data)
 

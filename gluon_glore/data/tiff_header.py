@@ -101,7 +101,7 @@ def tiff_orientation(data):
     """The orientation, 1 to 8, that a TIFF's first directory says; 1 where it can't be read."""
     try:
         return _Directory(data).orientation()
-    except (IndexError, struct.error, InputError):
+    except (IndexError, OverflowError, struct.error, InputError):
         return 1
 
 

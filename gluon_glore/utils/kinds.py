@@ -77,8 +77,13 @@ ANYTHING = Kind("anything", lambda value: True)
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 LINE = text(r"[^\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]{0,1000}", "a line of text")
 # A name that is joined to a folder's path must not lead out of it.
-FILE_NAME = text(
-    r"(?!\.{1,2}$)[^/\\\x00-\x1f\x7f]{1,200}", "a name of at most 200 characters without a slash"
+FILE_NAME = Kind(
+    "a name of at most 200 characters without a slash",
+    lambda value: isinstance(value, str)
+    and 0 < len(value) <= 200
+    and value.isprintable()
+    and not {"/", "\\"} & set(value)
+    and value not in (".", ".."),
 )
 DIGEST = text("[0-9a-f]{64}", "a sha256 of 64 digits")
 

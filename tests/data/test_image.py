@@ -96,6 +96,8 @@ def test_wrong_sizes_and_channels_are_refused():
         Preprocess()(picture(300, 300, 1))
     with pytest.raises(InputError, match="picture of 32x64 pixels, the network takes 64x64"):
         Preprocess(size=(64, 64), resize=0)(picture(32, 64))
+    with pytest.raises(InputError, match=r"height and width of a picture, given \[8\]"):
+        Preprocess(size=(8,), resize=0)(picture(32, 64))
     assert center_crop(picture(5, 7), (3, 3)).shape == (3, 3, 3)
 
 

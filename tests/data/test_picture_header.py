@@ -74,7 +74,7 @@ def test_what_decoding_takes_is_refused_beyond_ten_bytes_for_each_pixel_allowed(
     subsampled = save(smooth(32, 32), "JPEG", progressive=True, subsampling=2)
     assert read_header(subsampled, 1024).takes == 1024 * 6
     header = struct.pack(">IIBBBBB", 2**20 + 1, 1, 8, 2, 0, 0, 0)
-    long = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    long = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IEND", b"")
     assert "1x1048577 pixels, a side has at most 1048576" in refusal(long, 10**9)
 
 
@@ -109,6 +109,14 @@ def test_of_a_png_decoders_see_the_chunks_of_its_pixels():
         assert np.array_equal(decode_image(data, 3), pixels)
     plain = png(pixels)
     assert read_header(plain, 10**6).data is plain  # nothing is copied where nothing is left out
+
+
+def test_a_png_ends_where_its_chunks_say():
+    data = save(PICTURE, "PNG")
+    longer = data.index(b"IDAT") - 4
+    assert refusal(data[:longer] + b"\x7f" + data[longer + 1 :]) == "not a readable picture"
+    assert refusal(data[: data.index(b"IEND") - 4]) == "not a readable picture"
+    assert read_header(data + chunk(b"IDAT", bytes(99)), 10**6).data == data
 
 
 def test_a_gifs_comments_are_passed_over():

@@ -56,6 +56,13 @@ def test_directories_that_swell_are_refused():
     assert refusal(overlapping, content) == "TIFF whose strips or tiles overlap"
 
 
+def test_a_place_beyond_all_files_is_refused():
+    big = b"II" + struct.pack("<HHHQ", 43, 8, 0, 2**63)
+    with pytest.raises(InputError, match="^not a readable picture$"):
+        decode_image(big + bytes(100), 3)
+    assert tiff_orientation(big) == 1
+
+
 def test_tiles_and_compressed_strips_count_as_memory():
     tiles = {259: long(8), 322: long(8192), 323: long(8192), 324: long(8), 325: long(99)}
     assert read_tiff(tiff({**ONE, **tiles}, bytes(4096))).buffers > 8192**2

@@ -1,6 +1,6 @@
 """Checks of values by their config keys: each raises InputError, saying what is allowed."""
 
-from gluon_glore.utils.errors import InputError
+from gluon_glore.utils.errors import InputError, shown
 
 
 def check_pixels(data):
@@ -66,4 +66,4 @@ def one_of(key, value, allowed):
     """Raise InputError where a value is none of those allowed."""
     if value not in allowed:
         names = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
-        raise InputError(f"config key {key} must be {names}, given {value!r}")
+        raise InputError(f"config key {key} must be {names}, given {shown(value)}")

@@ -51,7 +51,7 @@ def _override(tree, override):
     """Set one `key.key=value` in a tree of dictionaries."""
     key, equals, text = override.partition("=")
     if not equals:
-        raise InputError(f"--set expects key.key=value, given {override!r}")
+        raise InputError(f"--set expects key.key=value, given {shown(override)}")
     *sections, leaf = key.strip().split(".")
     for section in sections:
         tree = tree.setdefault(section, {})
@@ -73,7 +73,7 @@ def _change(section, tree, prefix):
         if key not in types:
             close = difflib.get_close_matches(str(key), types, n=1, cutoff=0.5)
             hint = f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(types)}"
-            name = key if len(str(key)) < 60 else shown(key)
+            name = key if str(key).isprintable() and len(str(key)) < 60 else shown(key)
             raise InputError(f"unknown config key {prefix}{name}, {hint}")
         if dataclasses.is_dataclass(types[key]):
             values[key] = _change(getattr(section, key), value, f"{prefix}{key}.")

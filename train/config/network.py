@@ -4,7 +4,7 @@ import typing
 
 from gluon_glore.networks.paper import get_spec
 from gluon_glore.plan.units import EXTRA_UNITS
-from gluon_glore.utils.errors import InputError
+from gluon_glore.utils.errors import InputError, shown
 
 EXAMPLE = "{kind: glore, res4: [1, 3]}"
 
@@ -18,14 +18,16 @@ def model_spec(model):
     if not units:
         return spec
     if not isinstance(units, dict) or not isinstance(units.get("kind"), str):
-        raise InputError(f"config key model.units needs a kind, as {EXAMPLE}, given {units!r}")
+        raise InputError(f"config key model.units needs a kind, as {EXAMPLE}, given {shown(units)}")
     options = {key: value for key, value in units.items() if key != "kind"}
     places = {key: value for key, value in options.items() if key.startswith("res")}
     for key, value in places.items():
         if not isinstance(value, list) or not all(type(after) is int for after in value):
-            raise InputError(f"config key model.units.{key} is a list of numbers, given {value!r}")
+            raise InputError(
+                f"config key model.units.{key} is a list of numbers, given {shown(value)}"
+            )
     if not any(places.values()):
-        raise InputError(f"config key model.units needs places, as {EXAMPLE}, given {units!r}")
+        raise InputError(f"config key model.units needs places, as {EXAMPLE}, given {shown(units)}")
     _check_types(units["kind"], options)
     return spec.with_units(units["kind"], **options)
 
@@ -37,5 +39,5 @@ def _check_types(kind, options):
         expected = types.get(key)
         if expected in (int, bool, str) and type(value) is not expected:
             raise InputError(
-                f"config key model.units.{key} expects {expected.__name__}, given {value!r}"
+                f"config key model.units.{key} expects {expected.__name__}, given {shown(value)}"
             )

@@ -4,7 +4,7 @@ import os
 import re
 
 from gluon_glore.data.class_names import class_of, read_names
-from gluon_glore.utils.errors import InputError, naming
+from gluon_glore.utils.errors import InputError, naming, shown
 
 _NUMBERED = re.compile(r"(.*\S)\s+(-?[0-9]{1,18})\s*")
 EXPECTED = "path<TAB>class or path label, a whole number"  # of a line, for messages
@@ -113,7 +113,7 @@ def _split(line, source, number):
         return path, name
     label = not tab and _NUMBERED.fullmatch(line)
     if not label:
-        raise InputError(f"{source} line {number}: expected {EXPECTED}, given {line!r}")
+        raise InputError(f"{source} line {number}: expected {EXPECTED}, given {shown(line)}")
     return label[1], str(int(label[2]))
 
 

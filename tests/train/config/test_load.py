@@ -275,7 +275,14 @@ def test_a_configuration_may_come_through_a_pipe():
 
 def test_a_long_value_or_key_is_told_by_its_beginning(tmp_path):
     many = f"[{', '.join(['x'] * 10_000)}]"
-    for text in (f"seed: {many}", f"optim: {many}", f"data: {{size: {many}}}", f"{'k' * 900}: 1"):
+    for text in (
+        f"seed: {many}",
+        f"optim: {many}",
+        f"data: {{size: {many}}}",
+        f"optim: {{schedule: {'k' * 900}}}",
+        f"{'k' * 900}: 1",
+        '"a\\n\\e[2J": 1',
+    ):
         with pytest.raises(InputError) as refused:
             load_config(write(tmp_path, text))
-        assert len(str(refused.value)) < 250
+        assert len(str(refused.value)) < 250 and str(refused.value).isprintable()
