@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_glore.data.class_names import read_names
-from gluon_glore.data.image import decode_image, resize_short
+from gluon_glore.data.image import decode_image, read_file, resize_short
 from gluon_glore.data.sources import PICTURES
 from gluon_glore.utils.arguments import not_negative, whole
 from gluon_glore.utils.errors import InputError
@@ -92,10 +92,10 @@ def list_pictures(source):
 def read(path, resize, quality):
     """A picture's bytes as they are packed. Raises InputError, naming it, where it is none."""
     try:
-        data = path.read_bytes()
+        data = read_file(path)
         picture = decode_image(data, channels=3)  # also where the bytes stay: are they a picture?
-    except (OSError, InputError) as error:
-        raise InputError(f"{path}: {getattr(error, 'strerror', error)}") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     if not resize or min(picture.shape[:2]) <= resize:
         return data
     return encode_jpeg(resize_short(picture, resize), quality)

@@ -7,7 +7,6 @@ import functools
 import math
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Tuple, Union
 
 import cv2
@@ -15,8 +14,8 @@ import numpy as np
 
 from ..utils import kinds
 from ..utils.errors import InputError, naming
-from ..utils.files import atomic_path
-from .picture_header import NOT_A_PICTURE, read_header
+from ..utils.files import atomic_path, open_file
+from .picture_header import NOT_A_PICTURE, PEAK_BYTES, read_header
 from .pillow_decoder import decode_with_pillow
 
 # The environment variable with the most pixels of a picture that is decoded, compared with its
@@ -80,11 +79,24 @@ def read_image(path, channels):
 
     Raises InputError where it can't be read; the message does not name the file.
     """
+    return decode_image(read_file(path), channels)
+
+
+def read_file(path):
+    """The bytes of a picture file, or of a pipe that this process was given.
+
+    Raises InputError where it can't be read or has more bytes than decoding may take; the message
+    does not name the file.
+    """
+    most = PEAK_BYTES * max_pixels()
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(error.strerror) from None
-    return decode_image(data, channels)
+        with open_file(path, most, pipe=True) as file:
+            data = file.read(most + 1)
+    except InputError as error:
+        raise InputError(str(error).removeprefix(f"{path}: ")) from None
+    if len(data) > most:
+        raise InputError(f"more than {most} bytes")
+    return data
 
 
 def encode_png(picture):

@@ -43,6 +43,29 @@ def test_unreadable_pictures_are_refused(tmp_path):
         read_image(tmp_path / "none.jpg", 3)
 
 
+def test_what_hangs_or_never_ends_is_no_picture(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.png")
+    with open(tmp_path / "large.png", "wb") as file:
+        file.truncate(30 * 2**30)
+    for path, message in (
+        (tmp_path / "pipe.png", "^a named pipe, a file is needed$"),
+        (tmp_path / "large.png", "^32212254720 bytes, at most 10737418240 are read$"),
+        ("/dev/zero", "^a device, a file is needed$"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_image(path, 3)
+    data = cv2.imencode(".png", picture(4, 5))[1].tobytes()
+    out, into = os.pipe()
+    os.write(into, data)
+    os.close(into)
+    assert read_image(f"/dev/fd/{out}", 3).shape == (4, 5, 3)  # as <(command) is
+    os.close(out)
+    monkeypatch.setenv(PIXELS_VARIABLE, "20")
+    (tmp_path / "a.png").write_bytes(data + bytes(200))
+    with pytest.raises(InputError, match=" bytes, at most 200 are read"):
+        read_image(tmp_path / "a.png", 3)
+
+
 def test_preprocess_resizes_the_short_side_crops_the_middle_and_normalises():
     x = picture(300, 400)
     y = Preprocess(size=(224, 200), resize=300)(x)

@@ -179,10 +179,10 @@ def test_what_can_not_be_packed_is_one_error_and_leaves_no_file(
 
 
 def test_a_killed_run_leaves_nothing_that_looks_whole(tmp_path):
-    fifo = tmp_path / "in" / "b" / "2.jpg"
     for name in "ab":
         write(tmp_path / "in" / name / "1.jpg")
-    os.mkfifo(fifo)  # the run waits here
+    out, into = os.pipe()
+    (tmp_path / "in" / "b" / "2.jpg").symlink_to(f"/dev/fd/{out}")  # the run waits here
     command = [
         sys.executable,
         "-m",
@@ -191,7 +191,9 @@ def test_a_killed_run_leaves_nothing_that_looks_whole(tmp_path):
         str(tmp_path / "out" / "x"),
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    run = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+    run = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL, pass_fds=[out]
+    )
     try:
         deadline = time.monotonic() + 60
         while not list((tmp_path / "out").glob(".x.rec.*")):
@@ -200,6 +202,8 @@ def test_a_killed_run_leaves_nothing_that_looks_whole(tmp_path):
     finally:
         run.send_signal(signal.SIGKILL)
         run.wait()
+        os.close(out)
+        os.close(into)
     assert not list((tmp_path / "out").glob("x*"))
 
 

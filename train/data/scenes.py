@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from gluon_glore.data.cityscapes import CLASS_NAMES, to_train_ids
-from gluon_glore.data.image import decode_image
+from gluon_glore.data.image import decode_image, read_file
 from gluon_glore.data.records import BadRecord
 from gluon_glore.utils.errors import InputError, naming
 
@@ -114,9 +114,7 @@ def _contents(folder):
 def _read(path, decode):
     """What `decode` makes of a file. Raises BadRecord naming it."""
     try:
-        return decode(path.read_bytes())
-    except OSError as error:
-        raise BadRecord(f"{path}: {error.strerror}") from None
+        return decode(read_file(path))
     except InputError as error:
         raise BadRecord(f"{path}: {error}") from None
 
