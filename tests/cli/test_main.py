@@ -1,4 +1,5 @@
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -63,20 +64,24 @@ def test_who_reads_only_the_beginning_sees_no_error():
 
 
 def test_after_ctrl_c_the_exit_code_says_so(model, tmp_path):
-    pipe = tmp_path / "picture.png"
-    os.mkfifo(pipe)
-    command = [sys.executable, "-m", "gluon_glore", "predict", str(pipe), "--model", str(model)]
+    out, into = os.pipe()
+    os.write(into, bytes(2**16))  # now it is full
+    picture = f"/dev/fd/{out}"
+    command = [sys.executable, "-m", "gluon_glore", "predict", picture, "--model", str(model)]
     process = subprocess.Popen(
         command,
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
+        pass_fds=[out],
         # A shell's background jobs, as CI's may be, start with Ctrl-C ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    with open(pipe, "w"):  # it waits for a picture
-        process.send_signal(signal.SIGINT)
-        assert (process.communicate(timeout=60)[1], process.returncode) == ("", 130)
+    assert select.select([], [into], [], 60)[1]  # it has begun to read, and waits for the rest
+    process.send_signal(signal.SIGINT)
+    assert (process.communicate(timeout=60)[1], process.returncode) == ("", 130)
+    os.close(out)
+    os.close(into)
 
 
 def test_import_makes_an_entry_and_prints_its_card(tmp_path, capsys):
