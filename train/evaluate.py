@@ -12,7 +12,7 @@ from pathlib import Path
 from gluon_glore.data.records import labelled_records
 from gluon_glore.layers.basic import pool_mean_max
 from gluon_glore.model_zoo.load import load_network
-from gluon_glore.utils.arguments import positive_int, whole
+from gluon_glore.utils.arguments import not_negative, positive_int
 from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.run_folder import validation_set
 
@@ -58,7 +58,7 @@ def parse_args(argv):
     parser.add_argument("--size", type=positive_int, help="pixels of the crop (as trained)")
     parser.add_argument(
         "--resize",
-        type=whole,
+        type=not_negative,
         help="short side before the crop, 0 takes pictures as they are (grows with --size)",
     )
     parser.add_argument("--pooling", choices=("avg", "mean_max"), default="avg")
