@@ -87,7 +87,7 @@ def make_config(args, preprocess) -> Config:
         size = (args.size, args.size)
     if args.resize is not None:
         resize = args.resize
-    if resize and resize < min(size) or resize < 0:
+    if resize and resize < min(size):
         raise InputError(f"--resize {resize}: 0, or at least the crop's {min(size)} pixels")
     data = Data(
         val=args.data or validation_set(Path(args.model)),
