@@ -6,6 +6,7 @@ Pillow is imported when the first such picture comes: most commands never see on
 import contextlib
 import importlib
 import io
+import threading
 
 import cv2
 import numpy as np
@@ -29,6 +30,36 @@ _TURNS = {
 }
 
 
+class _WholeFiles:
+    """Has Pillow refuse half a file in its body: importing GluonCV makes it fill what is missing.
+
+    That is one switch of Pillow's for all threads: the last that leaves puts it back.
+    """
+
+    def __init__(self):
+        self._lock, self._inside = threading.Lock(), 0
+
+    def __enter__(self):
+        from PIL import ImageFile
+
+        with self._lock:
+            if not self._inside:
+                self._before = ImageFile.LOAD_TRUNCATED_IMAGES
+            self._inside += 1
+            ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+    def __exit__(self, *_):
+        from PIL import ImageFile
+
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                ImageFile.LOAD_TRUNCATED_IMAGES = self._before
+
+
+whole_files = _WholeFiles()
+
+
 def decode_with_pillow(header, channels):
     """Decode the picture of a `Header` that names a plugin to uint8 `(H, W, channels)`.
 
@@ -39,7 +70,8 @@ def decode_with_pillow(header, channels):
     # The plugin's class itself, not Image.open: that warns and refuses by limits of its own.
     opener = getattr(plugin, header.plugin.replace("Plugin", "File"))
     try:
-        pixels = _decode(opener, header, channels)
+        with whole_files:
+            pixels = _decode(opener, header, channels)
     except InputError:
         raise
     except Exception:  # Pillow's plugins raise a dozen kinds on damaged files

@@ -4,10 +4,11 @@ import io
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from gluon_glore import InputError
 from gluon_glore.data.image import decode_image
+from gluon_glore.data.pillow_decoder import whole_files
 from tests.helpers.encoded import exif, save, smooth
 
 PICTURE = smooth(40, 24)
@@ -63,6 +64,17 @@ def test_of_an_animation_the_first_frame_is_read(kind):
     frames = [Image.new("RGB", (24, 40), colour) for colour in ("red", "green", "blue")]
     data = save(frames[0], kind, save_all=True, append_images=frames[1:])
     assert np.abs(decode_image(data, 3).mean((0, 1)) - [255, 0, 0]).max() < 3
+
+
+def test_half_a_file_is_refused_whatever_pillow_was_told(monkeypatch):
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)  # as importing GluonCV does
+    data = save(smooth(60, 80), "BMP")
+    with pytest.raises(InputError, match="not a readable picture"):
+        decode_image(data[: len(data) // 2], 3)
+    with whole_files:
+        decode_image(data, 3)  # as another thread does meanwhile
+        assert not ImageFile.LOAD_TRUNCATED_IMAGES
+    assert ImageFile.LOAD_TRUNCATED_IMAGES
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "BMP", "TIFF", "GIF", "JPEG"])

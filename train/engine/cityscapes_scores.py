@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_glore.data.cityscapes import CLASSES, IGNORE
+from gluon_glore.data.pillow_decoder import whole_files
 from gluon_glore.utils.errors import InputError
 
 
@@ -100,7 +101,7 @@ def official_scores(predictions, labels):
     args.evalInstLevelScore = all(Path(instances_of(label)).is_file() for label in labels)
     printed = io.StringIO()
     try:
-        with contextlib.redirect_stdout(printed), _whole_files():
+        with contextlib.redirect_stdout(printed), whole_files:
             found = official.evaluateImgLists(predictions, labels, args)
     except SystemExit:  # so it ends where something is wrong, after printing why
         raise InputError(printed.getvalue().strip().replace("ERROR: ", "")) from None
@@ -123,19 +124,6 @@ def official_scores(predictions, labels):
         "classes": scores([label.name for label in CLASSES], "class"),
         "categories": scores(dict.fromkeys(label.category for label in CLASSES), "category"),
     }
-
-
-@contextlib.contextmanager
-def _whole_files():
-    """Have Pillow refuse half a file: importing GluonCV makes it fill missing pixels with black."""
-    from PIL import ImageFile
-
-    before = ImageFile.LOAD_TRUNCATED_IMAGES
-    ImageFile.LOAD_TRUNCATED_IMAGES = False
-    try:
-        yield
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def instances_of(label):
