@@ -14,8 +14,8 @@ from gluon_glore.export.files import read_files
 from gluon_glore.model_zoo.entry import measure
 from gluon_glore.model_zoo.find_weights import find_weights
 from gluon_glore.weights.golden import GOLDEN, read_golden, write_golden
-from gluon_glore.weights.manifest import MANIFEST, read_manifest, write_manifest
-from tests.helpers.exports import exported
+from gluon_glore.weights.manifest import MANIFEST, parse_manifest, write_manifest
+from tests.helpers.exports import exported, exported_with_onnx, resign
 from tests.helpers.places import ROOT
 
 NAME = "tiny_glore_0_1"
@@ -24,26 +24,12 @@ NAME = "tiny_glore_0_1"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with an ONNX file."""
-    place = tmp_path_factory.mktemp("check")
-    net = exported(place / "plain")
-    return export_model(net, place / "out", read_manifest(place / "plain"), onnx=True)
+    return exported_with_onnx(tmp_path_factory.mktemp("check"))
 
 
 @pytest.fixture
 def copy(folder, tmp_path):
     return shutil.copytree(folder, tmp_path / "copy")
-
-
-def resign(folder):
-    """A manifest with the right checksums of wrong files."""
-    manifest = read_manifest_unchecked(folder)
-    write_manifest(folder, manifest, sorted(manifest.sha256))
-
-
-def read_manifest_unchecked(folder):
-    from gluon_glore.weights.manifest import parse_manifest
-
-    return parse_manifest(folder / MANIFEST)
 
 
 def test_every_runtime_is_run_and_said(folder, capsys):
@@ -168,7 +154,7 @@ def test_golden_logits_are_those_of_the_gluon_network(tmp_path):
 
 @pytest.mark.parametrize("change", [lambda names: names[:-1], lambda names: (*names, "more")])
 def test_more_or_fewer_class_names_than_classes_are_refused_before_anything_runs(copy, change):
-    manifest = read_manifest_unchecked(copy)
+    manifest = parse_manifest(copy / MANIFEST)
     names = change(manifest.class_names)
     changed = dataclasses.replace(manifest, class_names=names)
     write_manifest(copy, changed, sorted(manifest.sha256))

@@ -9,12 +9,10 @@ import pytest
 
 from gluon_glore import InputError, load_runtime
 from gluon_glore.__main__ import main
-from gluon_glore.export import export_model
 from gluon_glore.export.check import check
 from gluon_glore.weights import load_arrays
-from gluon_glore.weights.manifest import MANIFEST, parse_manifest, read_manifest, write_manifest
 from gluon_glore.weights.parameters import save_arrays, with_kinds
-from tests.helpers.exports import exported
+from tests.helpers.exports import exported_with_onnx, resign
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("openvino")
@@ -27,19 +25,12 @@ X = np.zeros((2, 1, 64, 64), "float32")
 
 @pytest.fixture(scope="module")
 def intact(tmp_path_factory):
-    place = tmp_path_factory.mktemp("damaged")
-    net = exported(place / "plain")
-    return export_model(net, place / "out", read_manifest(place / "plain"), onnx=True)
+    return exported_with_onnx(tmp_path_factory.mktemp("damaged"))
 
 
 @pytest.fixture
 def folder(intact, tmp_path):
     return shutil.copytree(intact, tmp_path / "copy")
-
-
-def resign(folder):
-    manifest = parse_manifest(folder / MANIFEST)
-    write_manifest(folder, manifest, sorted(manifest.sha256))
 
 
 def of(symbol, op, number=2):

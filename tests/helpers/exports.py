@@ -6,7 +6,13 @@ from benchmarks.networks import settle
 from gluon_glore import get_model
 from gluon_glore.data.image import Preprocess
 from gluon_glore.export import export_model
-from gluon_glore.weights.manifest import Manifest
+from gluon_glore.weights.manifest import (
+    MANIFEST,
+    Manifest,
+    parse_manifest,
+    read_manifest,
+    write_manifest,
+)
 from tests.helpers.networks import initialize
 
 TINY = Preprocess(size=(64, 64), resize=0, mean=(22.0,), scale=0.0167)
@@ -18,6 +24,18 @@ def exported(directory, name="tiny_glore_0_1", preprocess=TINY, classes=("no", "
     settle(net, mx.nd.random.normal(shape=(16, preprocess.channels, *preprocess.size)))
     export_model(net, directory, Manifest(name, classes, preprocess), **how)
     return net
+
+
+def exported_with_onnx(place):
+    """An exported folder with an ONNX file, in the folder `place`."""
+    net = exported(place / "plain")
+    return export_model(net, place / "out", read_manifest(place / "plain"), onnx=True)
+
+
+def resign(folder):
+    """Give a manifest the right checksums of wrong files."""
+    manifest = parse_manifest(folder / MANIFEST)
+    write_manifest(folder, manifest, sorted(manifest.sha256))
 
 
 def by_module(prefix, x):
