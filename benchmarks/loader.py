@@ -107,10 +107,10 @@ COMPETITORS = {"ours": ours, "ImageRecordIter": image_record_iter, "opencv": ope
 
 def pack(folder, path, images):
     """Write `images` of a folder's pictures, repeated, all of one class."""
+    from gluon_glore.data.lists.labelled_files import PICTURE, labelled_files
     from gluon_glore.data.records import write_records
-    from train.pack import list_pictures
 
-    data = [file.read_bytes() for file, _ in list_pictures(Path(folder))]
+    data = [Path(file).read_bytes() for file in labelled_files(folder, PICTURE).paths]
     write_records(
         path, ((picture, 0) for picture in itertools.islice(itertools.cycle(data), images))
     )

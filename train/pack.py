@@ -10,17 +10,15 @@ Records are in the order of class and path, or of the list, whatever the number 
 """
 
 import sys
-from pathlib import Path
 
 import numpy as np
 
 from gluon_glore.data.class_names import read_names
 from gluon_glore.data.image import decode_image, read_file, resize_short
-from gluon_glore.data.sources import PICTURES
+from gluon_glore.data.lists.labelled_files import PICTURE, labelled_files
 from gluon_glore.utils.arguments import not_negative, whole
 from gluon_glore.utils.errors import InputError
 
-from .data.class_lists import label_files, list_files
 from .data.pack_records import encode_jpeg, options, pack_files, run
 
 
@@ -57,18 +55,18 @@ def main(argv=None):
 def pack(source, out, resize=0, quality=95, seed=None, names=None, max_bad=0.01, threads=2):
     """Write OUT.rec, OUT.idx and OUT.classes.txt; returns (pictures, classes, bad pictures).
 
-    `names`: the class names in label order; default: as `label_files` finds them. `seed` shuffles.
-    Bad pictures are named on stderr and skipped. Raises InputError, and leaves no file, where
-    the share of bad ones is above `max_bad`, none is left, or an option or `source` is of no use.
+    `names`: the class names in label order; default: as `labelled_files` finds them. `seed`
+    shuffles. Bad pictures are named on stderr and skipped. Raises InputError, and leaves no file,
+    where the share of bad ones is above `max_bad`, none is left, or an option or `source` is of no
+    use.
     """
     if resize < 0 or not 1 <= quality <= 100 or not 0 <= max_bad <= 1:
         raise InputError(
             f"--resize {resize}, --quality {quality}, --max-bad {max_bad:g}: "
             "at least 0, 1 to 100, and 0 to 1 are allowed"
         )
-    pictures = list_pictures(source)
-    names, labels = label_files(source, pictures, names)
-    samples = [(path, label) for (path, _), label in zip(pictures, labels)]
+    files = labelled_files(source, PICTURE, names)
+    samples = list(zip(files.paths, files.labels))
     if seed is not None:
         order = np.random.default_rng(seed).permutation(len(samples))
         samples = [samples[i] for i in order]
@@ -76,17 +74,12 @@ def pack(source, out, resize=0, quality=95, seed=None, names=None, max_bad=0.01,
         source,
         out,
         samples,
-        names,
+        files.class_names,
         lambda path: read(path, resize, quality),
         max_bad=max_bad,
         threads=threads,
         kind="picture",
     )
-
-
-def list_pictures(source):
-    """`[(path, class name), ...]` of a folder of class folders or a list file: `list_files`."""
-    return [(Path(path), name) for path, name in list_files(source, PICTURES, "picture")]
 
 
 def read(path, resize, quality):

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from gluon_glore.data.class_names import class_of, read_names
+from gluon_glore.data.lists.class_lists import number_names
+from gluon_glore.data.lists.labelled_files import VIDEO, labelled_files
 from gluon_glore.data.records import WrongLabel, check_label
-from gluon_glore.data.sources import VIDEOS
 from gluon_glore.data.video import Video
 from gluon_glore.utils.errors import InputError
 
-from .class_lists import label_files, list_files, number_names
 from .packed_videos import PackedVideos
 from .spot_check import spot_check
 
@@ -83,9 +83,8 @@ class _Files:
     """Video files of a folder or a list."""
 
     def __init__(self, source, class_names, root):
-        files = list_files(source, VIDEOS, "video", root=root)
-        self.class_names, self._labels = label_files(source, files, class_names)
-        self._paths = [path for path, _ in files]
+        files = labelled_files(source, VIDEO, class_names, root)
+        self.class_names, self._labels, self._paths = files.class_names, files.labels, files.paths
         self.present = len(set(self._labels))
 
     def __len__(self):

@@ -3,8 +3,8 @@
 import os
 import re
 
-from gluon_glore.data.class_names import class_of, read_names
-from gluon_glore.utils.errors import InputError, naming, shown
+from ...utils.errors import InputError, naming, shown
+from ..class_names import class_of, read_names
 
 _NUMBERED = re.compile(r"(.*\S)\s+(-?[0-9]{1,18})\s*")
 EXPECTED = "path<TAB>class or path label, a whole number"  # of a line, for messages

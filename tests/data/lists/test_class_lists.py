@@ -3,8 +3,8 @@ import os
 import pytest
 
 from gluon_glore import InputError
+from gluon_glore.data.lists.class_lists import label_files, list_files
 from gluon_glore.data.sources import VIDEOS
-from train.data.class_lists import label_files, list_files
 
 
 def videos(source, **options):

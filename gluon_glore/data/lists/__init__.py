@@ -1,0 +1,1 @@
+"""Labelled files, of class folders or of a list: one reader for trainers, packing and scores."""
