@@ -68,7 +68,7 @@ def prepare(args):
         threads=args.threads,
         max_bad=args.max_bad,
     )
-    dataset = Videos(data.val, manifest.class_names, data.root)
+    dataset = Videos(data.val, manifest.class_names, data.root, use="val")
     check_videos(dataset, data.max_bad)  # a wrong --root is found before every video is named
     settings = {"clips": args.clips, "crops": args.crops, "size": list(preprocess.size)}
 

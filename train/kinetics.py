@@ -9,7 +9,7 @@ train.evaluate_kinetics DIR` scores whole videos. A config's header says where i
 
 import sys
 
-from gluon_glore.data.class_names import read_names
+from gluon_glore.data.class_names import read_classes
 from gluon_glore.data.clips import crop_views, read_views
 from gluon_glore.networks.network import Network
 from gluon_glore.networks.registry import unregistered
@@ -135,14 +135,14 @@ def make_network(config):
 def load_data(config):
     """Training and validation sets, of the same classes. Raises InputError."""
     data, classes = config.data, config.model.classes
-    names = read_names(data.class_names) if data.class_names else None
+    names = read_classes(data.class_names) if data.class_names else None
     training = Videos(data.train, names, data.root)
     if len(training.class_names) != classes:
         raise InputError(
             f"{data.class_names or data.train}: model.classes is {classes}, "
             f"given {len(training.class_names)} class names"
         )
-    return training, Videos(data.val, training.class_names, data.root)
+    return training, Videos(data.val, training.class_names, data.root, use="val")
 
 
 def main(argv=None):

@@ -1,11 +1,12 @@
 """Pack a folder of class folders, or a list, into indexed RecordIO.
 
-    python -m train.pack SRC OUT [--resize 480] [--shuffle 0] [--classes train.classes.txt]
+    python -m train.pack SRC OUT [--resize 480] [--shuffle 0] [--classes train.classes.txt] \
+        [--root FOLDER] [--use val]
 
 Writes OUT.rec, OUT.idx and OUT.classes.txt, the class names in label order. SRC is a folder whose
-folders are the classes, labelled in the order of their names, or a text file of lines
-`path<TAB>class` or `path label`, paths relative to the file; where all classes of a list are
-integers they are the labels. A validation set is given the training set's names (--classes).
+folders are the classes, labelled in the order of their names, or a list of any form that
+docs/data.md has; where all classes of a list are integers they are the labels. A validation set is
+given the training set's names (--classes).
 Records are in the order of class and path, or of the list, whatever the number of threads.
 """
 
@@ -13,7 +14,7 @@ import sys
 
 import numpy as np
 
-from gluon_glore.data.class_names import read_names
+from gluon_glore.data.class_names import read_classes
 from gluon_glore.data.image import decode_image, read_file, resize_short
 from gluon_glore.data.lists.labelled_files import PICTURE, labelled_files
 from gluon_glore.utils.arguments import not_negative, whole
@@ -33,11 +34,10 @@ def main(argv=None):
         help="shrink longer short sides to this and encode as JPEG; 0 keeps all bytes (0)",
     )
     parser.add_argument("--shuffle", type=not_negative, metavar="SEED", help="a random order")
-    parser.add_argument("--classes", metavar="FILE", help="class names in label order")
     args = parser.parse_args(argv)
 
     def work():
-        names = args.classes and read_names(args.classes)
+        names = args.classes and read_classes(args.classes)
         return pack(
             args.source,
             args.out,
@@ -45,6 +45,8 @@ def main(argv=None):
             quality=args.quality,
             seed=args.shuffle,
             names=names,
+            root=args.root,
+            use=args.use,
             max_bad=args.max_bad,
             threads=args.threads,
         )
@@ -52,20 +54,32 @@ def main(argv=None):
     return run(work, args.out, "picture")
 
 
-def pack(source, out, resize=0, quality=95, seed=None, names=None, max_bad=0.01, threads=2):
+def pack(
+    source,
+    out,
+    resize=0,
+    quality=95,
+    seed=None,
+    names=None,
+    root="",
+    use="train",
+    max_bad=0.01,
+    threads=2,
+):
     """Write OUT.rec, OUT.idx and OUT.classes.txt; returns (pictures, classes, bad pictures).
 
-    `names`: the class names in label order; default: as `labelled_files` finds them. `seed`
-    shuffles. Bad pictures are named on stderr and skipped. Raises InputError, and leaves no file,
-    where the share of bad ones is above `max_bad`, none is left, or an option or `source` is of no
-    use.
+    `names` (in label order), `root` and `use` as `labelled_files` takes them; what it finds is
+    printed. `seed` shuffles. Bad pictures are named on stderr and skipped. Raises InputError, and
+    leaves no file, where the share of bad ones is above `max_bad`, none is left, or an option or
+    `source` is of no use.
     """
     if resize < 0 or not 1 <= quality <= 100 or not 0 <= max_bad <= 1:
         raise InputError(
             f"--resize {resize}, --quality {quality}, --max-bad {max_bad:g}: "
             "at least 0, 1 to 100, and 0 to 1 are allowed"
         )
-    files = labelled_files(source, PICTURE, names)
+    files = labelled_files(source, PICTURE, names, root, use)
+    print(f"{source}: {files.contents(PICTURE)}", flush=True)
     samples = list(zip(files.paths, files.labels))
     if seed is not None:
         order = np.random.default_rng(seed).permutation(len(samples))

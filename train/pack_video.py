@@ -1,18 +1,18 @@
 """Pack videos, decoded and downscaled, into indexed RecordIO.
 
     python -m train.pack_video SRC OUT [--short 256] [--quality 90] [--every 1] \
-        [--class-names FILE] [--root FOLDER]
+        [--classes FILE] [--root FOLDER] [--use val]
 
 Writes OUT.rec, OUT.idx and OUT.classes.txt, the class names in label order: a record a video, its
 frames as JPEGs, which trainers read at random places without decoding what lies before. SRC is a
-folder whose folders are the classes, or a list file of lines `path<TAB>class` or `path label`.
+folder whose folders are the classes, or a list of any form of docs/data.md.
 Records are in the order of class and path, or of the list, whatever the number of threads.
 """
 
 import contextlib
 import sys
 
-from gluon_glore.data.class_names import read_names
+from gluon_glore.data.class_names import read_classes
 from gluon_glore.data.image import resize_short
 from gluon_glore.data.records import WrongLabel
 from gluon_glore.utils.arguments import whole
@@ -32,14 +32,10 @@ def main(argv=None):
     parser.add_argument(
         "--every", type=whole, default=1, help="frames from one kept to the next (1)"
     )
-    parser.add_argument("--class-names", metavar="FILE", help="class names in label order")
-    parser.add_argument(
-        "--root", default="", help="where a list's relative paths begin (its folder)"
-    )
     args = parser.parse_args(argv)
 
     def work():
-        names = args.class_names and read_names(args.class_names)
+        names = args.classes and read_classes(args.classes)
         return pack_videos(
             args.source,
             args.out,
@@ -48,6 +44,7 @@ def main(argv=None):
             every=args.every,
             names=names,
             root=args.root,
+            use=args.use,
             max_bad=args.max_bad,
             threads=args.threads,
         )
@@ -63,13 +60,15 @@ def pack_videos(
     every=1,
     names=None,
     root="",
+    use="train",
     max_bad=0.01,
     threads=2,
 ):
     """Write OUT.rec, OUT.idx and OUT.classes.txt; returns (videos, classes, bad videos).
 
     Of each video the frames whose number is a multiple of `every`, short sides above `short`
-    pixels shrunk to it. `names` and `root` as `Videos` takes them. Bad videos are named on stderr
+    pixels shrunk to it. `names`, `root` and `use` as `Videos` takes them; what it
+    finds is printed. Bad videos are named on stderr
     and skipped. Raises InputError, and leaves no file, where the share of bad ones is above
     `max_bad`, none is left, or an option or `source` is of no use.
     """
@@ -78,7 +77,8 @@ def pack_videos(
             f"--short {short}, --every {every}, --quality {quality}, --max-bad {max_bad:g}: "
             "at least 1, at least 1, 1 to 100, and 0 to 1 are allowed"
         )
-    videos = Videos(source, names, root)
+    videos = Videos(source, names, root, use)
+    print(f"{source}: {videos.contents()}", flush=True)
 
     def encode(index):
         with _naming(videos, index), videos.open(index) as video:

@@ -11,18 +11,46 @@ from pathlib import Path
 from ..utils.errors import InputError
 from ..utils.files import read_text
 
+_NUMBERED = re.compile(r"([0-9]{1,9})\s+(\S.*)")
 _SYNSET = re.compile(r"(n[0-9]{8})\s+\S.*")
 
 
-def read_names(path):
-    """The names in a file, a list. Raises InputError naming the file where it can't be read.
+class ClassNames(tuple):
+    """Class names in label order. `first` is the number that their source gives to the first."""
 
-    The mark that some editors begin a file with is no part of it, nor are empty lines at its end.
+    def __new__(cls, names, first=0):
+        """The names, and the number of the first: 0, or 1 where they are numbered from 1."""
+        made = super().__new__(cls, names)
+        made.first = first
+        return made
+
+
+def read_names(path):
+    """The names in a file, a list, as `read_classes` reads them. Raises InputError as it does."""
+    return list(read_classes(path))
+
+
+def read_classes(path):
+    """The `ClassNames` of a file. Raises InputError naming it where it can't be read.
+
+    The mark that some editors begin a file with is no part of it, nor are empty lines at its end;
+    one before is an error. Where all lines are numbered in order, from 0 or from 1, as those of
+    UCF-101's classInd.txt, the numbers are no part of the names.
     """
     names = read_text(path, "utf-8-sig", pipe=True).splitlines()
     while names and not names[-1].strip():
         names.pop()
-    return names
+    for number, name in enumerate(names, 1):
+        if not name.strip():
+            raise InputError(f"{path} line {number}: no class name in it, names come behind it")
+    numbered = [_NUMBERED.fullmatch(name) for name in names]
+    if len(names) > 1 and all(numbered):
+        numbers, bare = zip(*(match.groups() for match in numbered))
+        first = int(numbers[0])
+        in_order = [int(number) for number in numbers] == list(range(first, first + len(names)))
+        if first in (0, 1) and in_order and len(set(bare)) == len(bare):
+            return ClassNames(bare, first)
+    return ClassNames(names)
 
 
 def class_of(name):

@@ -1,13 +1,49 @@
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.data.class_names import check_names_beside, names_beside, read_names
+from gluon_glore.data.class_names import (
+    check_names_beside,
+    names_beside,
+    read_classes,
+    read_names,
+)
 
 
 def test_a_name_is_a_line_in_the_order_of_the_labels(tmp_path):
     file = tmp_path / "names.txt"
-    file.write_bytes("tench, Tinca tinca\r\nKäfer\n\n ounce".encode())
-    assert read_names(file) == ["tench, Tinca tinca", "Käfer", "", " ounce"]
+    file.write_bytes("tench, Tinca tinca\r\nKäfer\n ounce".encode())
+    assert read_names(file) == ["tench, Tinca tinca", "Käfer", " ounce"]
+
+
+@pytest.mark.parametrize("empty", ["\n", "\r\n", " \t\n"])
+def test_an_empty_name_is_an_error_with_its_line(tmp_path, empty):
+    file = tmp_path / "names.txt"
+    file.write_bytes(f"\ufeffcat\ndog\n{empty}eel\n".encode())
+    with pytest.raises(InputError, match=f"^{file} line 3: no class name in it"):
+        read_names(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "first"),
+    [
+        ("1 ApplyEyeMakeup\n2 YoYo\n", ("ApplyEyeMakeup", "YoYo"), 1),  # UCF-101's classInd.txt
+        ("\ufeff1\tApply Makeup\r\n2\tYoYo\r\n\r\n", ("Apply Makeup", "YoYo"), 1),
+        ("0 cat\n1 dog\n", ("cat", "dog"), 0),
+        ("000 cat\n001 dog\n", ("cat", "dog"), 0),
+        ("1 cat\n3 dog\n", ("1 cat", "3 dog"), 0),  # not in order
+        ("2 cat\n3 dog\n", ("2 cat", "3 dog"), 0),
+        ("1 cat\ndog\n", ("1 cat", "dog"), 0),
+        ("1 euro\n2 euro\n", ("1 euro", "2 euro"), 0),  # numbers that tell the names apart
+        ("1 cat\n", ("1 cat",), 0),  # one number is no order
+        ("1\n2\n", ("1", "2"), 0),
+    ],
+)
+def test_lines_that_are_numbered_in_order_are_numbers_and_names(tmp_path, text, names, first):
+    file = tmp_path / "names.txt"
+    file.write_bytes(text.encode())
+    classes = read_classes(file)
+    assert (classes, classes.first) == (names, first)
+    assert read_names(file) == list(names)
 
 
 def test_the_mark_of_an_editor_and_empty_lines_at_the_end_are_no_names(tmp_path):

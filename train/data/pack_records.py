@@ -19,10 +19,22 @@ AHEAD = 4  # records in the making for each thread, while the file is written
 
 
 def options(module, doc, kind, quality):
-    """The command line of a command that packs: SRC, OUT, --quality, --max-bad and --threads."""
+    """The command line of a command that packs: SRC, OUT, and the options of both."""
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=doc.splitlines()[0])
-    parser.add_argument("source", metavar="SRC", help="folder of class folders, or list file")
+    parser.add_argument("source", metavar="SRC", help="folder of class folders, or a list")
     parser.add_argument("out", metavar="OUT", help="path of the files to write, without suffix")
+    parser.add_argument(
+        "--classes", "--class-names", metavar="FILE", help="class names in label order"
+    )
+    parser.add_argument(
+        "--root", default="", help="where a list's relative paths begin (its folder)"
+    )
+    parser.add_argument(
+        "--use",
+        choices=("train", "val"),
+        default="train",
+        help="the lines of a list that says what each is for (train)",
+    )
     parser.add_argument(
         "--quality", type=whole, default=quality, help=f"JPEG's, 1 to 100 ({quality})"
     )

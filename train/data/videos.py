@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from gluon_glore.data.class_names import class_of, read_names
-from gluon_glore.data.lists.class_lists import number_names
 from gluon_glore.data.lists.labelled_files import VIDEO, labelled_files
+from gluon_glore.data.lists.labels import number_names
 from gluon_glore.data.records import WrongLabel, check_label
 from gluon_glore.data.video import Video
 from gluon_glore.utils.errors import InputError
@@ -16,21 +16,20 @@ from .spot_check import spot_check
 class Videos:
     """The videos of `source`, in its order; any thread may ask for any of them.
 
-    `source`: a folder of class folders, a list file (`path<TAB>class`, or `path label` with an
-    integer label) whose relative paths are below `root` (default: its folder), or a .rec of
+    `source`: what `labelled_files` reads, with its `root` and `use`, or a .rec of
     `train.pack_video` beside its .idx and .classes.txt. `class_names`: in label order, as those of
     the training set for a validation set; default: of packed videos their own, else the classes
     sorted, or "0", "1", ... where all of a list's are integers.
 
-    Raises InputError for a list, an index or a class of no use, naming it. A list's files are not
-    looked for before they are opened.
+    Raises InputError for a list, an index or a class of no use, naming it. Files that a list names
+    may be missing, which opening them says.
     """
 
-    def __init__(self, source, class_names=None, root=""):
-        self.path = Path(source)
+    def __init__(self, source, class_names=None, root="", use="train"):
+        self.path = Path(source).expanduser()
         packed = self.path.suffix == ".rec" and not self.path.is_dir()
         self._videos = (
-            _Packed(self.path, class_names) if packed else _Files(self.path, class_names, root)
+            _Packed(self.path, class_names) if packed else _Files(self.path, class_names, root, use)
         )
         #: A tuple, in label order.
         self.class_names = self._videos.class_names
@@ -51,10 +50,8 @@ class Videos:
         return self._videos.label(i)
 
     def contents(self):
-        """How many videos of how many classes it has, in words."""
-        known, present = len(self.class_names), self._videos.present
-        classes = f"{known}" if present == known else f"{present} of the {known}"
-        return f"{len(self)} videos of {classes} classes"
+        """How many videos of how many classes it has, and from what list, in words."""
+        return self._videos.contents()
 
     def open(self, i):
         """Video i, a context manager with the interface of `gluon_glore.data.video.Video`.
@@ -82,10 +79,13 @@ def check_videos(videos, max_bad, use=lambda frame: None):
 class _Files:
     """Video files of a folder or a list."""
 
-    def __init__(self, source, class_names, root):
-        files = labelled_files(source, VIDEO, class_names, root)
+    def __init__(self, source, class_names, root, use):
+        files = labelled_files(source, VIDEO, class_names, root, use)
         self.class_names, self._labels, self._paths = files.class_names, files.labels, files.paths
-        self.present = len(set(self._labels))
+        self._contents = files.contents(VIDEO)
+
+    def contents(self):
+        return self._contents
 
     def __len__(self):
         return len(self._paths)
@@ -115,7 +115,12 @@ class _Packed(PackedVideos):
                 f"{names}: class {unknown[0]!r} is not among the {len(label_of)} names given"
             )
         self._label_of = [label_of[class_of(name)] for name in own]
-        self.present = len(own)
+        self._present = len(own)
+
+    def contents(self):
+        known, present = len(self.class_names), self._present
+        classes = f"{known:,}" if present == known else f"{present:,} of the {known:,}"
+        return f"{len(self):,} videos of {classes} classes"
 
     def label(self, i):
         try:

@@ -1,30 +1,31 @@
-"""The labelled files of a source: a folder of class folders, or a list."""
+"""The labelled files of a source: a folder of class folders, or a list of any form."""
 
-from dataclasses import dataclass
-from typing import FrozenSet, Optional, Tuple
+import os
+from dataclasses import dataclass, replace
+from typing import Optional, Tuple
 
-from ..sources import PICTURES, VIDEOS
-from .class_lists import label_files, list_files
+from ...utils.errors import InputError
+from .class_folders import read_folder
+from .devkit import read_ground_truth
+from .forms import ANY, read_form
+from .kinds import PICTURE, VIDEO, Kind
+from .labels import label_files
+from .places import below
+from .splits import is_pattern, read_pattern, with_class_index
+from .tables import read_table
+from .text_lines import read_lines
 
-
-@dataclass(frozen=True)
-class Kind:
-    """What the files are: a word for messages, and their suffixes in lower case."""
-
-    word: str
-    suffixes: FrozenSet[str]
-
-
-PICTURE = Kind("picture", PICTURES)
-VIDEO = Kind("video", VIDEOS)
+__all__ = ["PICTURE", "VIDEO", "Kind", "LabelledFiles", "labelled_files"]
+_USES = ("train", "val")
+_IN_FOLDER = "val_annotations.txt"  # tiny-imagenet's: read where its folder is given
 
 
 @dataclass(frozen=True)
 class LabelledFiles:
     """Files in the order of their source; `labels[i]` is the place of file i's class in the names.
 
-    `form` says in words what the source is, as "class folders" or "a list". No file of a list is
-    looked for.
+    `form` says in words what the source is, as "class folders" or "a Caffe list". Files of a list
+    may be missing: a few are looked for, to find their folder.
     """
 
     paths: Tuple[str, ...]
@@ -35,19 +36,58 @@ class LabelledFiles:
     def __len__(self):
         return len(self.paths)
 
+    def contents(self, kind: Kind):
+        """How many files of how many classes there are, and from what, in words."""
+        known, present = len(self.class_names), len(set(self.labels))
+        classes = f"{known:,}" if present == known else f"{present:,} of the {known:,}"
+        return f"{len(self):,} {kind.word}s of {classes} classes, from {self.form}"
+
 
 def labelled_files(
     source, kind: Kind, class_names: Optional[Tuple[str, ...]] = None, root="", use="train"
 ) -> LabelledFiles:
-    """The files of one `kind` that a source lists, with their labels.
+    """The files of one `kind` that a source lists, with their labels; docs/data.md has the forms.
 
-    `source` is a folder of class folders or a list file. `class_names`, in label order: those of
-    the training set for a validation set; default: the source's own. `root` is where a list's
-    relative paths begin, "" at the list. `use`, "train" or "val", is what they are for: a list of
-    both says which are which.
+    `source` is a folder of class folders, a list file, or a pattern that names HMDB-51's split
+    files. `class_names`, in label order: those of the training set for a validation set; default:
+    the source's own. `root` is where a list's relative paths begin, "" at the list. `use`, "train"
+    or "val", is what they are for: a list of both says which are which.
 
     Raises InputError where there is no file, or a line, a label or a class is of no use, naming it.
     """
-    files = list_files(source, kind.suffixes, kind.word, root=root or None)
-    names, labels = label_files(source, files, class_names)
-    return LabelledFiles(tuple(path for path, _ in files), tuple(labels), names, "a list")
+    if use not in _USES:
+        raise InputError(f"use {use!r}, allowed are {' and '.join(_USES)}")
+    source, root = (os.path.expanduser(os.fspath(path)) for path in (source, root or ""))
+    listing = _read(source, kind, class_names, root, use)
+    if not listing.paths:
+        raise InputError(
+            f"{source}: no {kind.word}s in it, expected class folders or {ANY.expected}"
+        )
+    names, labels = label_files(source, listing, class_names)
+    return LabelledFiles(tuple(listing.paths), tuple(labels), names, listing.form)
+
+
+def _read(source, kind, names, root, use):
+    """The `Listing` of a source, its paths where the files are."""
+    said = ""
+    if os.path.isdir(source):
+        inside = os.path.join(source, _IN_FOLDER)
+        if kind is not PICTURE or not os.path.isfile(inside):
+            return read_folder(source, kind, names)
+        source, said = inside, " in the folder"
+    base = root or os.path.dirname(source)
+    if is_pattern(source):
+        listing = read_pattern(source, kind, use)
+    else:
+        lines = read_lines(source)
+        listing = read_table(source, lines, kind, base, use)
+        listing = listing or read_ground_truth(source, lines, kind, base, names)
+        if listing:
+            return listing
+        form, listing = read_form(source, lines, kind)
+        del lines  # of a long list as large as its paths
+        listing = with_class_index(source, form, listing, names)
+    if not listing.paths:
+        return listing
+    paths, place = below(source, base, listing.paths)
+    return replace(listing, form=f"{listing.form}{said}{place}", paths=paths)

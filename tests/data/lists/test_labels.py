@@ -3,52 +3,17 @@ import os
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.data.lists.class_lists import label_files, list_files
-from gluon_glore.data.sources import VIDEOS
-
-
-def videos(source, **options):
-    return list_files(source, VIDEOS, "video", **options)
+from gluon_glore.data.class_names import ClassNames
+from gluon_glore.data.lists.labelled_files import VIDEO, labelled_files
+from gluon_glore.data.lists.labels import label_files, number_names
+from gluon_glore.data.lists.listing import Listing
 
 
 def labelled(source, names=None):
-    """(names, {file's path below the folder: label}) of videos."""
-    files = videos(source)
-    names, labels = label_files(source, files, names)
-    folder = source if source.is_dir() else source.parent
-    return names, {os.path.relpath(path, folder): label for (path, _), label in zip(files, labels)}
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for name in ("b/2.mp4", "b/deep/1.AVI", "a/x.mkv", "a/.hidden.mp4", "a/x.jpg", ".git/y.mp4"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "loose.mp4").touch()
-    return tmp_path
-
-
-def test_a_folder_gives_files_of_the_suffixes_in_order_of_class_and_path(folder):
-    assert [(os.path.relpath(path, folder), name) for path, name in videos(folder)] == [
-        ("a/x.mkv", "a"),
-        ("b/2.mp4", "b"),
-        ("b/deep/1.AVI", "b"),
-    ]
-    assert labelled(folder)[0] == ("a", "b")
-    assert labelled(folder, ["b", "c", "a"])[1] == {"a/x.mkv": 2, "b/2.mp4": 0, "b/deep/1.AVI": 0}
-
-
-def test_order_is_that_of_folders_then_names(tmp_path):
-    for name in ("a/x/1.mp4", "a/x-y.mp4", "a/x.mp4"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    order = [os.path.relpath(path, tmp_path) for path, _ in videos(tmp_path)]
-    assert order == ["a/x/1.mp4", "a/x-y.mp4", "a/x.mp4"]
-
-
-def test_links_are_followed(folder):
-    (folder / "c").symlink_to(folder / "b" / "deep")
-    assert [name for _, name in videos(folder)] == ["a", "b", "b", "c"]
+    """(names, {file's path below the folder: label}) of a list of videos."""
+    files = labelled_files(source, VIDEO, names)
+    paths = [os.path.relpath(path, source.parent) for path in files.paths]
+    return files.class_names, dict(zip(paths, files.labels))
 
 
 def written(folder, text, name="list.txt"):
@@ -58,11 +23,6 @@ def written(folder, text, name="list.txt"):
 
 def test_a_list_has_lines_of_path_tab_class_or_path_and_label(tmp_path):
     source = written(tmp_path, "my film 7.mp4\triding a bike\nmy film 8.mp4 1\nz.mp4  0 \n")
-    assert [(os.path.basename(path), name) for path, name in videos(source)] == [
-        ("my film 7.mp4", "riding a bike"),
-        ("my film 8.mp4", "1"),
-        ("z.mp4", "0"),
-    ]
     names = ["abseiling", "riding a bike"]
     assert labelled(source, names) == (
         tuple(names),
@@ -98,15 +58,14 @@ def test_labels_that_count_from_1_are_refused_unless_the_names_have_them(tmp_pat
     assert labelled(source, names)[1] == {"a.mp4": 1, "b.mp4": 3, "c.mp4": 2}
 
 
-def test_one_class_folder_is_no_choice_of_classes_unless_it_is_named(folder, tmp_path):
-    nested = tmp_path / "nested"
-    nested.mkdir()
-    (folder / "b").rename(nested / "val")
-    with pytest.raises(InputError, match="nested: one class folder in it, val: give the folder"):
-        labelled(nested)
-    with pytest.raises(InputError, match="class 'val' is not among the 2 names given"):
-        labelled(nested, ["a", "b"])
-    assert labelled(nested, ["val"])[1] == {"val/2.mp4": 0, "val/deep/1.AVI": 0}
+def test_labels_count_as_the_names_are_numbered_in_the_validation_set_too(tmp_path):
+    source = written(tmp_path, "a.mp4 1\nb.mp4 3\n")
+    names = ClassNames(["x", "y", "z"], first=1)
+    assert labelled(source, names) == (("x", "y", "z"), {"a.mp4": 0, "b.mp4": 2})
+    val = written(tmp_path, "c.mp4 2\n", "val.txt")
+    assert labelled(val, labelled(source, names)[0])[1] == {"c.mp4": 1}
+    with pytest.raises(InputError, match="label 0 is out of range, 1 to 3 allowed .* from 1"):
+        labelled(written(tmp_path, "a.mp4 0\n"), names)
 
 
 def test_a_list_may_have_the_line_ends_of_windows_and_empty_lines_at_its_end(tmp_path):
@@ -125,18 +84,17 @@ def test_imagenets_classes_are_known_by_their_numbers(tmp_path):
 def test_relative_paths_are_below_the_root(tmp_path):
     source = written(tmp_path, "a.mp4 0\n/elsewhere/b.mp4 0\n")
     root = tmp_path / "root"
-    assert [path for path, _ in videos(source, root=root)] == [
+    assert labelled_files(source, VIDEO, root=root).paths == (
         f"{root}/a.mp4",
         "/elsewhere/b.mp4",
-    ]
-    assert videos(source)[0][0] == str(tmp_path / "a.mp4")
+    )
+    assert labelled_files(source, VIDEO).paths[0] == str(tmp_path / "a.mp4")
 
 
 @pytest.mark.parametrize(
     ("line", "names", "message"),
     [
         ("a.mp4", None, "line 2: expected path<TAB>class or path label, .* given 'a.mp4'"),
-        ("\nb.mp4 0", None, "line 2: expected path"),
         ("a.mp4\t", None, "line 2: expected path"),
         ("\tdog", None, "line 2: expected path"),
         ("a.mp4\tdog\t1", None, "line 2: expected path"),
@@ -158,14 +116,29 @@ def test_lines_and_labels_of_no_use_are_named(tmp_path, line, names, message):
         labelled(source, names)
 
 
-def test_a_folder_of_another_class_and_one_with_no_files_are_named(folder, tmp_path):
-    with pytest.raises(InputError, match=r"b/2.mp4: class 'b' is not among the 1 names given"):
-        labelled(folder, ["a"])
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="empty: no videos in it, expected class folders or path"):
-        videos(tmp_path / "empty")
-    with pytest.raises(InputError, match="gone.txt: No such file"):
-        videos(tmp_path / "gone.txt")
-    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="binary.txt: not a text file"):
-        videos(tmp_path / "binary.txt")
+def labels_of(classes, names):
+    paths = [f"{name}/1.mp4" for name in classes]
+    return label_files("src", Listing("class folders", paths, classes), names)[1]
+
+
+def test_a_class_is_known_with_underscores_for_blanks_and_with_the_number_of_its_name():
+    names = ["air drumming", "yo_yo"]
+    assert labels_of(["air_drumming", "yo yo", "air drumming"], names) == [0, 1, 0]
+    assert labels_of(["0_air drumming", "1 yo_yo"], names) == [0, 1]
+    assert labels_of(["1 air drumming"], ClassNames(names, first=1)) == [0]
+    both = ["yo yo", "yo_yo"]  # each by its own name alone
+    assert labels_of(both, both) == [0, 1]
+    for name in ("1 air drumming", "YoYo"):
+        with pytest.raises(InputError, match=f"/1.mp4: class '{name}' is not among the 2 names"):
+            labels_of([name], names)
+    with pytest.raises(InputError, match="class 'a_b c' is not among the 2 names"):
+        labels_of(["a_b c"], ["a b c", "a_b_c"])
+
+
+def test_an_integer_is_no_label_of_a_folder():
+    with pytest.raises(InputError, match="^1/1.mp4: class '1' is not among the 2 names given"):
+        labels_of(["1"], ["a", "b"])
+
+
+def test_names_are_numbered_by_class():
+    assert number_names(["b", "n01440764 tench"]) == {"b": 0, "n01440764": 1}
