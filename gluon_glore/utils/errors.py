@@ -31,6 +31,11 @@ def shown(value, most=60):
     return text if len(text) <= most else f"{text[: most - 4]} ..."
 
 
+def printable(text, most=300):
+    """A text as it is, or as `shown` shows it where it is long or has signs that print nothing."""
+    return text if text.isprintable() and len(text) <= most else shown(text, most)
+
+
 def listed(problems, most=5):
     """The first `most` of several problems in one line, and how many others there are."""
     more = len(problems) - most

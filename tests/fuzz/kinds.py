@@ -8,6 +8,7 @@ from .kind import Kind
 MODULES = {
     "pictures": ("jpeg", "png", "webp", "bmp", "tiff", "gif", "other-pictures", "stream"),
     "texts": ("manifest", "config", "catalogue", "class-names"),
+    "lists": ("list",),
     "forms": ("form",),
     "weights": ("parameters", "golden", "records", "checkpoint", "run"),
     "graphs": ("symbol", "release"),

@@ -106,6 +106,29 @@ def test_a_folder_that_lacks_a_class_is_labelled_by_the_training_names(folder, t
     assert "1 of the 3 classes have no picture, as dog" in capsys.readouterr().err
 
 
+def test_a_list_is_read_by_its_form_below_a_root_and_this_is_said(folder, tmp_path, capsys):
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    (lists / "val.txt").write_text("dog/1.jpg 1\ncat/0.jpg 0\n")
+    (lists / "names.txt").write_text("\ufeffcat\r\ndog\r\n\r\n")
+    for option in ("--classes", "--class-names"):
+        options = ["--root", str(folder), option, str(lists / "names.txt")]
+        assert main([str(lists / "val.txt"), str(tmp_path / "a"), *options]) == 0
+        assert [label for _, label in contents(tmp_path / "a.rec", 2)] == [1, 0]
+        first, last = capsys.readouterr().out.splitlines()
+        assert first == f"{lists}/val.txt: 2 pictures of 2 classes, from a Caffe list"
+        assert last.endswith("a.rec: 2 pictures of 2 classes, 0 bad ones skipped")
+
+
+def test_names_that_are_numbered_count_the_labels(folder, tmp_path):
+    (folder / "list.txt").write_text("dog/1.jpg 2\nlost/0.jpg 1\ncat/0.jpg 1\n")
+    (tmp_path / "names.txt").write_text("1 cat\n2 dog\n")
+    options = ["--classes", str(tmp_path / "names.txt"), "--max-bad", "0.5"]
+    assert main([str(folder / "list.txt"), str(tmp_path / "a"), *options]) == 0
+    assert [label for _, label in contents(tmp_path / "a.rec", 2)] == [1, 0]
+    assert (tmp_path / "a.classes.txt").read_text() == "cat\ndog\n"
+
+
 def test_names_are_taken_as_a_person_means_them(folder, tmp_path):
     synsets = {"n01440764": "cat", "n01443537": "dog", "n01484850": "eel"}
     for synset, name in synsets.items():

@@ -87,6 +87,26 @@ def test_a_list_a_root_and_names_say_the_labels(folder, tmp_path):
     assert [videos.label(i) for i in range(2)] == [2, 0] and videos.class_names == ("c", "d", "e")
 
 
+def test_the_lines_of_a_list_for_another_use_are_left_out_and_this_is_said(
+    folder, tmp_path, capsys
+):
+    (folder / "a" / "2.mkv").rename(folder / "a" / "-x_000010_000020.mkv")
+    (folder / "b" / "3.mkv").rename(folder / "b" / "y_000000_000010.mkv")
+    (folder / "k.csv").write_text(
+        "label,youtube_id,time_start,time_end,split\na,-x,10,20,train\nb,y,0,10,val\n"
+    )
+    (tmp_path / "names.txt").write_text("a\nb\n")
+    for use, label in (("train", 0), ("val", 1)):
+        options = ["--use", use, "--classes", str(tmp_path / "names.txt")]
+        assert main([str(folder / "k.csv"), str(tmp_path / "x"), *options]) == 0
+        videos = Videos(tmp_path / "x.rec")
+        assert [videos.label(i) for i in range(len(videos))] == [label]
+        assert capsys.readouterr().out.startswith(
+            f"{folder}/k.csv: 1 videos of 1 of the 2 classes, from Kinetics' csv, split {use}, "
+            "1 lines of other splits left out\n"
+        )
+
+
 def test_packed_videos_can_be_packed_smaller_and_bad_labels_are_named(folder, tmp_path, capsys):
     assert main([str(folder), str(tmp_path / "x")]) == 0
     assert main([str(tmp_path / "x.rec"), str(tmp_path / "y"), "--short", "32"]) == 0

@@ -2,7 +2,7 @@
 
 import re
 
-from ...utils.errors import InputError
+from ...utils.errors import InputError, printable, shown
 from ..class_names import ClassNames, class_of
 
 _MOST = 100_000  # classes that a list's integers may stand for
@@ -39,7 +39,7 @@ def label_files(source, listing, names=None):
     def label(name, place):
         if class_of(name) in label_of:
             return label_of[class_of(name)]
-        path = listing.paths[place]
+        path = printable(listing.paths[place])
         if listing.lines is not None:
             path = f"{source} line {listing.lines[place]}: {path}"
         if listing.numbered and _INTEGER.fullmatch(name):
@@ -54,7 +54,7 @@ def label_files(source, listing, names=None):
             alike.update(_alike(names))
         if alike.get(_spelled(name)) is not None:
             return alike[_spelled(name)]
-        raise InputError(f"{path}: class {name!r} is not among the {len(names)} names given")
+        raise InputError(f"{path}: class {shown(name)} is not among the {len(names)} names given")
 
     label_by_class = {name: label(name, place) for name, place in firsts.items()}
     return names, [label_by_class[name] for name in listing.classes]
@@ -98,5 +98,7 @@ def number_names(names):
     label_of = {}
     for label, name in enumerate(names):
         if label_of.setdefault(class_of(name), label) != label:
-            raise InputError(f"class name {name!r} comes twice among the {len(names)} names given")
+            raise InputError(
+                f"class name {shown(name)} comes twice among the {len(names)} names given"
+            )
     return label_of

@@ -1,9 +1,8 @@
 """Where the files of a list lie: below its folder or a root, or in one folder there."""
 
 import os
-import sys
 
-from ...utils.errors import InputError
+from ...utils.errors import InputError, printable
 
 _PROBES = 8  # files looked for, spread over a list; the others are not
 
@@ -12,10 +11,10 @@ def below(source, base, paths):
     """(paths below the folder where they lie, what a start line adds of it) of a list's paths.
 
     It is `base`, or where none of a few files is there, the one folder directly in it that has
-    one. Where none has, it stays `base`, and stderr says so: the first files may be missing. Raises
+    one. Where none has, it stays `base`, for all of these may be missing, and that is said. Raises
     InputError where several folders have one.
     """
-    paths = [os.path.expanduser(path) if path[0] == "~" else path for path in paths]
+    paths = [os.path.expanduser(path) if path[:2] == "~/" else path for path in paths]
     probes = spread([path for path in paths[:: len(paths) // 64 + 1] if path[0] != "/"])
     if not probes:
         return paths, ""
@@ -23,13 +22,10 @@ def below(source, base, paths):
         source, base, lambda folder: any(os.path.exists(f"{folder}{path}") for path in probes)
     )
     if folder is None:
-        print(
-            f"{source}: {probes[0]} and others are neither in {base or '.'} nor in a folder "
-            "directly in it: if they lie elsewhere, give that folder as root (--root, data.root)",
-            file=sys.stderr,
-        )
-    prefix = folder or _prefix(base)
-    said = f", files in {folder}" if folder and folder != _prefix(base) else ""
+        prefix = _prefix(base)
+        said = f", but of {len(probes)} files looked for none is below {base or '.'} (root)"
+    else:
+        prefix, said = folder, f", files in {folder}" if folder != _prefix(base) else ""
     return [path if path[0] == "/" else prefix + path for path in paths], said
 
 
@@ -63,11 +59,12 @@ def by_stem(source, base, stems, classes, folders, kind, suffix):
         source, base, lambda folder: any(path(folder, stem, name) for stem, name in probes)
     )
     if found is None:
-        looked = "".join(f", {folder}" for folder in choices[probes[0][1]] if folder)
+        stem, name = probes[0]
+        looked = ", ".join([base or ".", *filter(None, choices[name])])
         raise InputError(
-            f"{source}: no {kind.word} {probes[0][0]} or another of the list in {base or '.'}"
-            f"{looked} or a folder directly in it: give the folder of the {kind.word}s as root "
-            "(--root, data.root)"
+            f"{source}: no {kind.word} {printable(stem)} or another of the list in "
+            f"{printable(looked)} or a folder directly in it: give the folder of the "
+            f"{kind.word}s as root (--root, data.root)"
         )
     paths = [
         path(found, stem, name) or f"{found}{choices[name][0]}{stem}{suffix}"
@@ -120,5 +117,5 @@ def _names(folder):
     """The names in a folder; none where it can't be read, for then nothing is found there."""
     try:
         return os.listdir(folder or ".")
-    except OSError:
+    except (OSError, ValueError):  # the latter of a name with a zero byte
         return []

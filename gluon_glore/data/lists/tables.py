@@ -8,7 +8,7 @@ Localization Challenge" at Kaggle.
 import re
 from array import array
 
-from ...utils.errors import InputError, shown
+from ...utils.errors import InputError, printable, shown
 from .kinds import PICTURE, VIDEO
 from .listing import Listing
 from .places import by_stem
@@ -48,7 +48,9 @@ def _rows(source, lines, first, header):
         if fields is None or len(fields) != width:
             if is_comment(line):
                 continue
-            raise InputError(f"{source} line {number}: expected {header}, given {shown(line)}")
+            raise InputError(
+                f"{source} line {number}: expected {printable(header)}, given {shown(line)}"
+            )
         yield number, fields
 
 
@@ -76,9 +78,10 @@ def _kinetics(source, rows, columns, base, use):
         classes.append(names.setdefault(fields[label], fields[label]))
         numbers.append(number)
     if not stems and others:
+        given = printable(", ".join(sorted(others)[:5]))
         raise InputError(
-            f"{source}: no line of split {use}, its lines are of {', '.join(sorted(others)[:5])}: "
-            "a list is read for training or for validation (--use)"
+            f"{source}: no line of split {use}, its lines are of {given}: a list "
+            "is read for training or for validation (--use)"
         )
     said = f", split {use}" if split is not None else ""
     if others:

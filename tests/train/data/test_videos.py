@@ -62,6 +62,21 @@ def test_a_lists_paths_are_below_its_folder_or_the_root_and_not_looked_for(folde
         Videos(listed, root=folder).open(1)
 
 
+def test_a_set_says_what_it_is_and_reads_the_lines_of_its_use(folder):
+    assert Videos(folder).contents() == "3 videos of 2 classes, from class folders"
+    (folder / "k.csv").write_text(
+        "label,youtube_id,time_start,time_end,split\ndog,x,1,2,train\ncat,y,1,2,val\n"
+    )
+    (folder / "dog" / "1.mp4").rename(folder / "dog" / "x_000001_000002.mp4")
+    (folder / "cat" / "1.mp4").rename(folder / "cat" / "y_000001_000002.mp4")
+    for use, name in (("train", "dog/x_000001_000002.mp4"), ("val", "cat/y_000001_000002.mp4")):
+        videos = Videos(folder / "k.csv", ("cat", "dog"), use=use)
+        assert [videos.name(i) for i in range(len(videos))] == [str(folder / name)]
+        assert f"1 videos of 1 of the 2 classes, from Kinetics' csv, split {use}, " in (
+            videos.contents()
+        )
+
+
 def test_labels_of_no_use_are_named_with_line_and_path(folder):
     listed = folder / "list.txt"
     listed.write_text("dog/1.mp4 0\ndog/2.mp4 2\n")
