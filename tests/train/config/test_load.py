@@ -50,6 +50,22 @@ def test_the_scale_of_pixels_is_one_number_or_one_a_channel(tmp_path):
             assert Preprocess(mean=config.data.mean, scale=config.data.scale).scale == scale
 
 
+def test_a_number_without_a_dot_is_the_number_it_is(tmp_path):
+    """YAML 1.1 reads 1e-3 as text: in a file and by --set, in lists and dictionaries."""
+    texts = {
+        "optim.lr": ("1e-3", 0.001),
+        "data.mean": ("[1e2, 2E+1, 3]", (100.0, 20.0, 3.0)),
+        "data.scale": ("1e-2", 0.01),
+        "optim.lr_mult": ("{conv: 5e-1}", {"conv": 0.5}),
+    }
+    for key, (text, number) in texts.items():
+        section, name = key.split(".")
+        for lines, overrides in ((f"{section}: {{{name}: {text}}}", ()), ("", (f"{key}={text}",))):
+            config = load_config(write(tmp_path, lines), overrides)
+            value = getattr(getattr(config, section), name)
+            assert value == number and type(value) is type(number), (key, overrides)
+
+
 def test_another_tasks_configuration_has_its_own_sections_and_defaults(tmp_path):
     @dataclass(frozen=True)
     class Loss:
@@ -86,7 +102,9 @@ def test_another_tasks_configuration_has_its_own_sections_and_defaults(tmp_path)
         ("optim: {learning_rate: 1}", "unknown config key optim.learning_rate, known: epochs"),
         ("optim: {weight_decai: 1}", "did you mean optim.weight_decay?"),
         ("optin: {lr: 1}", "unknown config key optin, did you mean optim?"),
-        ("optim: {lr: 1e-4}", "expects float, given '1e-4'; YAML reads .* write 1.0e-04"),
+        ("optim: {lr: 1e-4x}", "optim.lr expects float, given '1e-4x'"),
+        ("optim: {lr: 1e999}", "optim.lr expects float, given '1e999'"),
+        ("optim: {epochs: 1e2}", "optim.epochs expects int, given '1e2'"),
         ("optim: {epochs: 1.5}", "optim.epochs expects int, given 1.5"),
         ("optim: {epochs: true}", "optim.epochs expects int, given True"),
         ("model: {freeze_norm: 1}", "model.freeze_norm expects bool, given 1"),
