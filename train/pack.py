@@ -19,6 +19,7 @@ from gluon_glore.data.lists.labelled_files import PICTURE, labelled_files
 from gluon_glore.utils.arguments import not_negative, whole
 from gluon_glore.utils.errors import InputError
 
+from .data.missing_files import check_missing
 from .data.pack_records import encode_jpeg, options, pack_files, run
 
 
@@ -66,6 +67,7 @@ def pack(source, out, resize=0, quality=95, seed=None, names=None, max_bad=0.01,
             "at least 0, 1 to 100, and 0 to 1 are allowed"
         )
     files = labelled_files(source, PICTURE, names)
+    check_missing(source, files.paths, max_bad, "picture", "--max-bad")
     samples = list(zip(files.paths, files.labels))
     if seed is not None:
         order = np.random.default_rng(seed).permutation(len(samples))

@@ -21,6 +21,7 @@ from tests.helpers.videos import write_sound, write_video
 from train import evaluate, evaluate_kinetics, kinetics
 from train.config.kinetics import VideoConfig
 from train.config.load import load_config
+from train.engine.comm import LocalComm
 from train.engine.optimizer import learning_rate
 from train.engine.stop import STOPPED
 from train.moving_digits import write_moving_digits
@@ -179,6 +180,24 @@ def test_a_video_that_cannot_be_used_is_named_and_training_goes_on(
     assert "are bad" in capsys.readouterr().err
 
 
+def test_missing_videos_are_counted_before_the_first_step(tmp_path, moving_digits, capsys):
+    data, paths = listed(moving_digits, tmp_path)
+    for path in paths[1:19:4]:  # the first and the last, which are tried, are there
+        path.unlink()
+    more = (f"data.train={data}/train.txt", "data.max_bad=0.1")
+    assert train(tmp_path / "run", data, *more) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"error: {data}/train.txt: 5 of 20 videos are missing, as {paths[1]}: ")
+    assert error.endswith(
+        "data.max_bad 0.1 allows 2: bring them, leave them out of the list, or "
+        "set data.max_bad to 0.25"
+    )
+    assert not checkpoints(tmp_path / "run")
+    config = configuration(data, more[0], "data.max_bad=0.25")
+    kinetics.Recognition().prepare(config, LocalComm())  # 5 of 20 tried would be too many here
+    assert "train.txt: 5 of 20 videos are missing, data.max_bad 0.25" in capsys.readouterr().err
+
+
 def test_short_videos_and_other_frame_rates_are_trained_on(tmp_path, moving_digits, capsys):
     data, paths = listed(moving_digits, tmp_path)
     frames = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
@@ -307,7 +326,7 @@ def test_lists_are_looked_up_where_the_run_did(tmp_path, moving_digits, capsys):
     assert evaluate_kinetics.main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1  # not a line for each video
-    assert "6 of 6 videos tried are bad" in error
+    assert "val: 6 of 6 videos are missing, as " in error and "do the paths begin where" in error
     assert evaluate_kinetics.main([*arguments, "--root", str(moving_digits)]) == 0
 
 

@@ -35,6 +35,11 @@ class Videos:
         #: A tuple, in label order.
         self.class_names = self._videos.class_names
 
+    @property
+    def paths(self):
+        """The video files, in order; none of packed videos."""
+        return self._videos.paths
+
     def __len__(self):
         return len(self._videos)
 
@@ -65,10 +70,10 @@ class Videos:
         return self._videos.open(i)
 
 
-def check_videos(videos, max_bad, use=lambda frame: None):
+def check_videos(videos, max_bad, use=lambda frame: None, missing=frozenset()):
     """Read a frame of videos spread over a `Videos`, and `use(frame)`.
 
-    Raises InputError where too many are bad, as `spot_check` counts.
+    Raises InputError where too many are bad, as `spot_check` counts; `missing` as it takes them.
     """
 
     def attempt(index):
@@ -76,7 +81,7 @@ def check_videos(videos, max_bad, use=lambda frame: None):
         with videos.open(index) as video:
             use(*video.read([len(video) // 2]))
 
-    spot_check(videos, attempt, max_bad, "video")
+    spot_check(videos, attempt, max_bad, "video", missing=missing)
 
 
 class _Files:
@@ -84,24 +89,26 @@ class _Files:
 
     def __init__(self, source, class_names, root):
         files = labelled_files(source, VIDEO, class_names, root)
-        self.class_names, self._labels, self._paths = files.class_names, files.labels, files.paths
+        self.class_names, self._labels, self.paths = files.class_names, files.labels, files.paths
         self.present = len(set(self._labels))
 
     def __len__(self):
-        return len(self._paths)
+        return len(self.paths)
 
     def name(self, i):
-        return self._paths[i]
+        return self.paths[i]
 
     def label(self, i):
         return self._labels[i]
 
     def open(self, i):
-        return Video(self._paths[i])
+        return Video(self.paths[i])
 
 
 class _Packed(PackedVideos):
     """Packed videos whose labels are those of `class_names`."""
+
+    paths = ()
 
     def __init__(self, path, class_names):
         super().__init__(path)
