@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from gluon_glore.data.class_names import class_of, read_names
+from gluon_glore.data.class_names import class_of, names_beside, read_names
 from gluon_glore.data.lists.class_lists import number_names
 from gluon_glore.data.lists.labelled_files import VIDEO, labelled_files
+from gluon_glore.data.record_chunks import spread_over
 from gluon_glore.data.records import WrongLabel, check_label
 from gluon_glore.data.video import Video
 from gluon_glore.utils.errors import InputError
@@ -18,9 +19,9 @@ class Videos:
 
     `source`: a folder of class folders, a list file (`path<TAB>class`, or `path label` with an
     integer label) whose relative paths are below `root` (default: its folder), or a .rec of
-    `train.pack_video` beside its .idx and .classes.txt. `class_names`: in label order, as those of
-    the training set for a validation set; default: of packed videos their own, else the classes
-    sorted, or "0", "1", ... where all of a list's are integers.
+    `train.pack_video` beside its .idx and .classes.txt, or a pattern of several. `class_names`: in
+    label order, as those of the training set for a validation set; default: of packed videos their
+    own, else the classes sorted, or "0", "1", ... where all of a list's are integers.
 
     Raises InputError for a list, an index or a class of no use, naming it. A list's files are not
     looked for before they are opened.
@@ -59,7 +60,7 @@ class Videos:
         """How many videos of how many classes it has, in words."""
         known, present = len(self.class_names), self._videos.present
         classes = f"{known}" if present == known else f"{present} of the {known}"
-        return f"{len(self)} videos of {classes} classes"
+        return f"{len(self)} videos of {classes} classes{spread_over(self._videos.files)}"
 
     def open(self, i):
         """Video i, a context manager with the interface of `gluon_glore.data.video.Video`.
@@ -87,6 +88,8 @@ def check_videos(videos, max_bad, use=lambda frame: None, missing=frozenset()):
 class _Files:
     """Video files of a folder or a list."""
 
+    files = ()  # of records
+
     def __init__(self, source, class_names, root):
         files = labelled_files(source, VIDEO, class_names, root)
         self.class_names, self._labels, self.paths = files.class_names, files.labels, files.paths
@@ -112,7 +115,7 @@ class _Packed(PackedVideos):
 
     def __init__(self, path, class_names):
         super().__init__(path)
-        names = path.with_suffix(".classes.txt")
+        names = names_beside(path) or path.with_suffix(".classes.txt")
         own = tuple(read_names(names))
         self.class_names = tuple(map(str, own if class_names is None else class_names))
         label_of = number_names(self.class_names)

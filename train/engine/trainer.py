@@ -11,7 +11,6 @@ configuration keeps those before as config-0001.yaml, config-0002.yaml, ...
 What is trained, and on what, is a `train.engine.task.Task`.
 """
 
-import argparse
 import contextlib
 import dataclasses
 import functools
@@ -25,6 +24,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gluon_glore.layers.basic import freeze_norm
+from gluon_glore.utils.arguments import ArgumentParser
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.run_folder import checkpoints
@@ -77,7 +77,7 @@ def run(task: Task, argv=None) -> int:
 
 def parse_args(task, argv):
     """The options of a trainer of `task`, `set` a list of "KEY=VALUE"."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog=task.prog,
         description=task.description,
         epilog="The directory of a run holds config.yaml, metrics.jsonl and checkpoints/, at its "

@@ -66,6 +66,19 @@ def test_a_number_without_a_dot_is_the_number_it_is(tmp_path):
             assert value == number and type(value) is type(number), (key, overrides)
 
 
+def test_paths_begin_at_the_users_folder_where_they_say_so(tmp_path, monkeypatch):
+    """No shell writes "~" out in a file, nor in --set data.train=~/x."""
+    monkeypatch.setenv("HOME", "/home/glore")
+    text = "data: {train: ~/a_*.rec, class_names: ./~/x}\nmodel: {pretrained: ~/run}"
+    config = load_config(write(tmp_path, text), ["data.val=~/b.rec"])
+    data = config.data
+    assert (data.train, data.val) == ("/home/glore/a_*.rec", "/home/glore/b.rec")
+    assert (config.model.pretrained, data.class_names) == ("/home/glore/run", "./~/x")
+    assert load_config(write(tmp_path, ""), ["data.root=~/v"], VideoConfig).data.root == (
+        "/home/glore/v"
+    )
+
+
 def test_another_tasks_configuration_has_its_own_sections_and_defaults(tmp_path):
     @dataclass(frozen=True)
     class Loss:
