@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..utils.errors import InputError, listed
-from ..utils.files import write_text
+from ..utils.files import absent, write_text
 from .recordio import Record, begins_at, end_of
 
 # A key may be written as a float, lines may end as in Windows, and blank ones may come at the end.
@@ -32,10 +32,8 @@ class IndexedRecords:
     def __init__(self, path):
         self.path = Path(path)
         index = self.path.with_suffix(".idx")
-        if self.path.is_dir():
-            raise InputError(f"{self.path}: a folder, a .rec file is needed")
         if not self.path.is_file():
-            raise InputError(f"{self.path}: no such file")
+            raise InputError(f"{self.path}: {absent(self.path, 'file')}")
         if self.path.stat().st_size == 0:
             raise InputError(f"{self.path}: empty, no records in it")
         try:

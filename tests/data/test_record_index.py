@@ -86,7 +86,7 @@ def test_an_index_of_other_lines_is_damaged(rec, form):
 
 def test_a_folder_in_its_place_is_named_for_what_it_is(tmp_path):
     (tmp_path / "a.rec").mkdir()
-    with pytest.raises(InputError, match=r"a\.rec: a folder, a \.rec file is needed$"):
+    with pytest.raises(InputError, match=r"a\.rec: a folder, a file is needed$"):
         IndexedRecords(tmp_path / "a.rec")
 
 
