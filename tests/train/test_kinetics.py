@@ -22,7 +22,7 @@ from train import evaluate, evaluate_kinetics, kinetics
 from train.config.kinetics import VideoConfig
 from train.config.load import load_config
 from train.engine.comm import LocalComm
-from train.engine.optimizer import learning_rate
+from train.engine.optimizer import learning_rate, set_multipliers
 from train.engine.stop import STOPPED
 from train.moving_digits import write_moving_digits
 from train.reporting.reporter import Reporter
@@ -288,6 +288,20 @@ def test_configs_of_table_5_are_its_networks_with_the_released_recipe():
         assert any("conv-m2" in name for name in net.collect_params())
         assert get_spec(config.model.pretrained).ndim == 2
     assert names == {n for n in list_models() if n.endswith("_kinetics400")}
+
+
+def test_the_config_of_ucf101_fine_tunes_all_but_the_classifier_at_a_fifth_of_the_rate():
+    path = ROOT / "configs" / "ucf101" / "resnet50_3d_glore_2_3.yaml"
+    config = load_config(path, (), VideoConfig)
+    assert (config.model.classes, config.model.new_classifier) == (101, True)
+    rates = [learning_rate(config.optim, step, 298) for step in (0, 6249, 6250, 12500, 14899)]
+    assert rates == pytest.approx([0.005, 0.005, 5e-4, 5e-5, 5e-5])  # x 0.1 at 200,000, 400,000
+    params = get_model("tiny_3d_glore_0_1").collect_params()
+    set_multipliers(params, config.optim)
+    factors = {name: param.lr_mult for name, param in params.items() if param.grad_req != "null"}
+    assert len(factors) > 20
+    for name, factor in factors.items():
+        assert factor == (1 if name in ("classifier_weight", "classifier_bias") else 0.2), name
 
 
 @pytest.fixture(scope="module")
