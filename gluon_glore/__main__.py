@@ -3,12 +3,12 @@
 COMMAND --help has the options of a command.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 from . import __version__
 from .cli import export, networks, predict, serve, show, zoo
+from .utils.arguments import ArgumentParser
 from .utils.command import exit_code
 from .utils.cpu import prepare_cpu
 
@@ -26,7 +26,7 @@ def main(argv=None):
 
 def parse_args(argv):
     """The options; `command` is the function that runs them. Exits where they are wrong."""
-    parser = argparse.ArgumentParser(prog=typed_command(), description=__doc__)
+    parser = ArgumentParser(prog=typed_command(), description=__doc__)
     parser.add_argument("--version", action="version", version=f"gluon-glore {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in (networks, export, predict, serve, show, zoo):

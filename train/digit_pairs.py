@@ -7,7 +7,6 @@ smallest form. Digits are split before pictures are drawn, so that no digit of a
 ever seen in training.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from gluon_glore.data.image import encode_png
 from gluon_glore.data.records import write_records
-from gluon_glore.utils.arguments import not_negative, positive_int, whole
+from gluon_glore.utils.arguments import ArgumentParser, not_negative, positive_int, whole
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import InputError, naming
 from gluon_glore.utils.extras import require
@@ -128,7 +127,7 @@ def write_digits(directory, train=10000, test=2000, seed=0, digits=2, of=10, can
 
 def main():
     """`python -m train.digit_pairs DIRECTORY`: write the data set, by default the README's."""
-    parser = argparse.ArgumentParser(description="Write the digit-pairs data set as RecordIO.")
+    parser = ArgumentParser(description="Write the digit-pairs data set as RecordIO.")
     parser.add_argument("directory")
     parser.add_argument("--train", type=positive_int, default=10000, help="for training (10000)")
     parser.add_argument("--test", type=positive_int, default=2000, help="to test (2000)")

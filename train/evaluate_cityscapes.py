@@ -6,7 +6,6 @@
 Also writes predictions as the test server takes them. Runs in one process, on a GPU if there is.
 """
 
-import argparse
 import sys
 import tempfile
 import time
@@ -19,7 +18,7 @@ from gluon_glore.data.image import encode_png
 from gluon_glore.data.records import BadRecord
 from gluon_glore.inference.segment import load_segmenter
 from gluon_glore.utils.ahead import ordered_map
-from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.arguments import ArgumentParser, positive_int
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.cpu import cores
 from gluon_glore.utils.errors import InputError, naming
@@ -50,7 +49,7 @@ def main(argv=None):
 
 def parse_args(argv):
     """The options; those of scales, mirroring and windows are None where not given."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="python -m train.evaluate_cityscapes", description=__doc__.splitlines()[0]
     )
     parser.add_argument("model", help="a run's directory, an exported folder, a network's name")

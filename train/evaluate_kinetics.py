@@ -24,7 +24,9 @@ from gluon_glore.weights.run_folder import data_section
 
 from .config.kinetics import VideoConfig, VideoData
 from .config.sections import Optim
+from .data.missing_files import check_missing
 from .data.videos import Videos, check_videos
+from .engine.comm import first_of_host
 from .engine.loop import Meter
 from .engine.scoring import options, place, result_of, score
 from .kinetics import views_in_turn
@@ -69,7 +71,11 @@ def prepare(args):
         max_bad=args.max_bad,
     )
     dataset = Videos(data.val, manifest.class_names, data.root, use="val")
-    check_videos(dataset, data.max_bad)  # a wrong --root is found before every video is named
+    # A wrong --root is found before every video is named.
+    missing = check_missing(
+        dataset.path, dataset.paths, data.max_bad, "video", "--max-bad", quiet=not first_of_host()
+    )
+    check_videos(dataset, data.max_bad, missing=missing)
     settings = {"clips": args.clips, "crops": args.crops, "size": list(preprocess.size)}
 
     def evaluate(comm, bad):

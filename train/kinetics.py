@@ -20,6 +20,7 @@ from .config.kinetics import VideoConfig
 from .config.network import model_spec
 from .data import batches
 from .data.clip_augment import augment_clip
+from .data.missing_files import check_missing
 from .data.pictures import make_preprocess
 from .data.videos import Videos, check_videos
 from .engine import loop, trainer
@@ -45,8 +46,11 @@ class Recognition:
         datasets = load_data(config)
         if comm.rank == 0:
             preprocess, max_bad = make_preprocess(config.data), config.data.max_bad
-            check_videos(datasets[0], max_bad)
-            check_videos(datasets[1], max_bad, lambda frame: crop_views(frame, preprocess))
+            missing = [check_missing(v.path, v.paths, max_bad, "video") for v in datasets]
+            check_videos(datasets[0], max_bad, missing=missing[0])
+            check_videos(
+                datasets[1], max_bad, lambda frame: crop_views(frame, preprocess), missing[1]
+            )
         self._class_names = datasets[0].class_names
         return net, datasets
 

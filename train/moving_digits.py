@@ -8,7 +8,6 @@ at one end come back at the other, so that a digit's place tells nothing about i
 digits are split before videos are drawn: none of a test video was ever seen in training.
 """
 
-import argparse
 import io
 import sys
 from pathlib import Path
@@ -17,7 +16,7 @@ import cv2
 import numpy as np
 
 from gluon_glore.utils.ahead import ordered_map
-from gluon_glore.utils.arguments import not_negative, positive_int
+from gluon_glore.utils.arguments import ArgumentParser, not_negative, positive_int
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.cpu import cores
 from gluon_glore.utils.errors import InputError
@@ -114,7 +113,7 @@ def write_part(folder, videos):
 
 def main():
     """`python -m train.moving_digits DIRECTORY`: write the data set, by default the README's."""
-    parser = argparse.ArgumentParser(description="Write the moving-digits data set as videos.")
+    parser = ArgumentParser(description="Write the moving-digits data set as videos.")
     parser.add_argument("directory")
     parser.add_argument("--train", type=positive_int, default=2000, help="training videos (2000)")
     parser.add_argument("--test", type=positive_int, default=400, help="test videos (400)")

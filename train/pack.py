@@ -20,6 +20,7 @@ from gluon_glore.data.lists.labelled_files import PICTURE, labelled_files
 from gluon_glore.utils.arguments import not_negative, whole
 from gluon_glore.utils.errors import InputError
 
+from .data.missing_files import check_missing
 from .data.pack_records import encode_jpeg, options, pack_files, run
 
 
@@ -80,6 +81,7 @@ def pack(
         )
     files = labelled_files(source, PICTURE, names, root, use)
     print(f"{source}: {files.contents(PICTURE)}", flush=True)
+    check_missing(source, files.paths, max_bad, "picture", "--max-bad")
     samples = list(zip(files.paths, files.labels))
     if seed is not None:
         order = np.random.default_rng(seed).permutation(len(samples))

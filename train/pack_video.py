@@ -18,6 +18,7 @@ from gluon_glore.data.records import WrongLabel
 from gluon_glore.utils.arguments import whole
 from gluon_glore.utils.errors import InputError
 
+from .data.missing_files import check_missing
 from .data.pack_records import encode_jpeg, options, pack_files, run
 from .data.packed_videos import pack_frames
 from .data.videos import Videos
@@ -79,6 +80,7 @@ def pack_videos(
         )
     videos = Videos(source, names, root, use)
     print(f"{source}: {videos.contents()}", flush=True)
+    check_missing(source, videos.paths, max_bad, "video", "--max-bad")
 
     def encode(index):
         with _naming(videos, index), videos.open(index) as video:

@@ -5,9 +5,9 @@
 prints a Markdown table, a column a run. Runs that are not finished are shown as far as they came.
 """
 
-import argparse
 import sys
 
+from gluon_glore.utils.arguments import ArgumentParser
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import naming
 
@@ -18,7 +18,7 @@ from .reporting.table import table
 
 def main(argv=None):
     """Print and draw the runs; returns the exit code: 0, or 2 for what can't be used."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="python -m train.report",
         description="Lay training runs side by side, as a Markdown table and as curves.",
     )

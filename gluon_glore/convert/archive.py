@@ -10,7 +10,7 @@ import os
 from pathlib import Path, PurePosixPath
 
 from ..utils.errors import InputError, naming
-from ..utils.files import atomic_path
+from ..utils.files import absent, atomic_path
 from .tar_members import Refused, Unpacked, members, shown
 
 LIMIT = 2 * 2**30  # bytes of a whole archive, unpacked
@@ -30,7 +30,7 @@ def extract_release(path, directory, limit=LIMIT):
     path, directory = Path(path), Path(directory)
     with naming(path), _refusing(path):
         if not path.is_file():
-            raise Refused("no such archive")
+            raise Refused(absent(path, "archive"))
         with open(path, "rb") as file:
             names = [member.name for member in members(Unpacked(file, limit)) if _needed(member)]
             chosen = _choose(names, "unpack it and give one folder")
@@ -46,7 +46,7 @@ def find_release(directory):
     directory = Path(directory)
     with naming(directory), _refusing(directory):
         if not directory.is_dir():
-            raise Refused("no such folder")
+            raise Refused(absent(directory, "folder"))
         files = (
             Path(folder, name).relative_to(directory)
             for folder, _, names in os.walk(directory)

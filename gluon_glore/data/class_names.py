@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..utils.errors import InputError
 from ..utils.files import read_text
+from .record_chunks import names_files
 
 _NUMBERED = re.compile(r"([0-9]{1,9})\s+(\S.*)")
 _SYNSET = re.compile(r"(n[0-9]{8})\s+\S.*")
@@ -60,9 +61,19 @@ def class_of(name):
 
 
 def names_beside(rec):
-    """The names file beside a .rec, None where there is none."""
-    path = Path(rec).with_suffix(".classes.txt")
-    return path if path.is_file() else None
+    """The names file beside a .rec, or beside several as `record_files` takes them; else None.
+
+    Raises InputError where there are several with other names, and as `record_files` does.
+    """
+    files = names_files(rec)
+    classes = [[class_of(name) for name in read_names(file)] for file in files]
+    for file, own in zip(files, classes):
+        if own != classes[0]:
+            raise InputError(
+                f"{file}: other class names than {files[0]}, so the labels of the two files mean "
+                "different classes: pack them with the same (--classes)"
+            )
+    return files[0] if files else None
 
 
 def check_names_beside(rec, names, source, packed=False):
@@ -76,6 +87,7 @@ def check_names_beside(rec, names, source, packed=False):
     file = names_beside(rec)
     if not file:
         return
+    rec = rec if isinstance(rec, (str, Path)) else file.with_suffix("").with_suffix(".rec")
     given, expected = ([class_of(name) for name in some] for some in (read_names(file), names))
     if given == expected:
         return

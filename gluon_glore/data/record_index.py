@@ -1,5 +1,6 @@
 """The index of a RecordIO file: NAME.idx beside NAME.rec, a line `key<TAB>first byte` a record."""
 
+import codecs
 import contextlib
 import fcntl
 import os
@@ -10,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from ..utils.errors import InputError, listed
-from ..utils.files import write_text
+from ..utils.files import absent, write_text
 from .recordio import Record, begins_at, end_of
 
-_LINES = re.compile(r"(?:-?[0-9]+\t-?[0-9]+(?:\n|$))+")
+# A key may be written as a float, lines may end as in Windows, and blank ones may come at the end.
+_LINES = re.compile(r"(?:-?[0-9]+(?:\.0*)?\t-?[0-9]+(?:\r?\n|$))+[\r\n]*")
 # An index is compared with all records of a file that is read in a second, else with some of them.
 _SMALL = 1 << 28  # bytes
 _COMPARED = 1000  # records
@@ -31,7 +33,7 @@ class IndexedRecords:
         self.path = Path(path)
         index = self.path.with_suffix(".idx")
         if not self.path.is_file():
-            raise InputError(f"{self.path}: no such file")
+            raise InputError(f"{self.path}: {absent(self.path, 'file')}")
         if self.path.stat().st_size == 0:
             raise InputError(f"{self.path}: empty, no records in it")
         try:
@@ -80,11 +82,13 @@ def _alone(file):
 
 def _read(index):
     """(keys, offsets) as an index's lines have them. Raises InputError, and OSError."""
-    text = index.read_text(encoding="latin-1")
+    text = index.read_bytes().removeprefix(codecs.BOM_UTF8).decode("latin-1")
     if not text:
         raise InputError(f"{index}: empty, no records in it; delete it, and it is built anew")
     if not _LINES.fullmatch(text):
         raise InputError(f"{index}: damaged index; delete it, and it is built anew")
+    if "." in text:
+        text = re.sub(r"\.0*\t", "\t", text)
     # A million lines in a third of a second; a number that is too large becomes the largest.
     return np.fromstring(text, np.int64, sep=" ").reshape(-1, 2).T
 

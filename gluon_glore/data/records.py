@@ -12,7 +12,7 @@ import mxnet as mx
 from gluon_glore.utils.errors import InputError
 
 from .class_names import check_names_beside, names_beside, read_names
-from .record_index import IndexedRecords
+from .record_chunks import ChunkedRecords, spread_over
 
 
 def write_records(path, samples):
@@ -79,14 +79,15 @@ def check_label(label, classes=None) -> int:
 class RecordDataset:
     """`dataset[i]` -> (encoded picture, label); safe to read from several threads.
 
-    Raises InputError as `IndexedRecords` does; on reading, BadRecord where a record is damaged and
+    `path` is that of a .rec, of several as a pattern (train_*.rec), or a sequence of paths. Raises
+    InputError as `ChunkedRecords` does; on reading, BadRecord where a record is damaged and
     WrongLabel where its label is not in 0..classes-1.
     """
 
     def __init__(self, path, classes):
-        self.path = Path(path)
-        self._classes = classes
-        self._records = IndexedRecords(path)
+        self._given, self._classes = path, classes
+        self._records = ChunkedRecords(path)
+        self.path = self._records.path
 
     def __len__(self):
         return len(self._records)
@@ -110,9 +111,9 @@ class RecordDataset:
 
     def contents(self):
         """How many pictures of how many classes it has, in words."""
-        names = names_beside(self.path)
+        names = names_beside(self._given)
         classes = f"{len(read_names(names))}" if names else f"{self._classes} unnamed"
-        return f"{len(self)} pictures of {classes} classes"
+        return f"{len(self)} pictures of {classes} classes{spread_over(self._records.files)}"
 
 
 def labelled_records(path, class_names, source) -> RecordDataset:

@@ -17,6 +17,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from ..utils.errors import InputError, naming
+from ..utils.files import absent
 from .partial_file import Cut, Part, blocks, web_page
 from .reach import Reach, Unreachable
 
@@ -65,7 +66,7 @@ def _copy(url, part):
         raise InputError(f"{url}: a file of another machine, file:///PATH is allowed")
     source = Path(url2pathname(parts.path))
     if not source.is_file():
-        raise InputError(f"{url}: no such file")
+        raise InputError(f"{url}: {absent(source, 'file')}")
     with open(source, "rb") as file:
         part.start(os.fstat(file.fileno()).st_size, validator=None)
         for block in blocks(file):

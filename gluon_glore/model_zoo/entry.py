@@ -12,6 +12,7 @@ import mxnet as mx
 import numpy as np
 
 from ..data.accuracy import measure_accuracy
+from ..data.record_chunks import record_files
 from ..data.records import labelled_records
 from ..networks.network import Network
 from ..networks.registry import check_name
@@ -122,8 +123,9 @@ def measure(folder, data, batch=32, threads=2):
             batch=batch,
             threads=threads,
         )
-        path = Path(data).absolute()
-        name = f"{path.parent.name}/{path.name} (sha256 {sha256(data)[:8]})"
+        path = Path(data).expanduser().absolute()
+        digests = ", ".join(sha256(file)[:8] for file in record_files(data))
+        name = f"{path.parent.name}/{path.name} (sha256 {digests})"
     return {
         "data": name,
         "top1": accuracy.top1,

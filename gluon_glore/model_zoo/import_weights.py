@@ -22,7 +22,7 @@ from ..networks.paper import list_models
 from ..networks.registry import get_spec
 from ..plan.spec import NetSpec
 from ..utils.errors import InputError, naming
-from ..utils.files import sha256
+from ..utils.files import absent, sha256
 from ..weights.card import Card
 from ..weights.golden import compare_logits
 from ..weights.manifest import MANIFEST, Manifest, parse_manifest
@@ -121,7 +121,7 @@ def _release_files(path, temporary):
     if path.is_dir():
         return find_release(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise InputError(f"{path}: {absent(path, 'file')}")
     with naming(path), open(path, "rb") as file:
         head = file.read(512)
     if head.startswith(MAGIC):

@@ -9,6 +9,7 @@ from ..data.pixels import HOW
 from ..networks.network import Network
 from ..networks.paper import get_spec, list_models
 from ..utils.errors import InputError
+from ..utils.files import absent
 from ..weights import load_arrays, set_weights
 from ..weights.manifest import MANIFEST, Manifest, clip_of, params_of, read_manifest
 from ..weights.run_folder import newest_checkpoint
@@ -73,7 +74,7 @@ def load_network(model, weights=None, class_names=None, preprocess=None):
         _refuse_other_classes(net, manifest, folder / MANIFEST)
         return net, manifest
     if folder.name != str(model):  # a path, as no network's name is
-        raise InputError(f"{model}: no such directory")
+        raise InputError(f"{model}: {absent(model, 'directory')}")
     found = find_weights(model, weights or True, preprocess=preprocess)
     spec = found_spec(model, found)
     _refuse_flat(spec, found.params)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Dict, Optional, Tuple
 
 from ..utils.errors import InputError, naming
+from ..utils.files import absent
 
 MAX_BYTES = 8 * 2**20
 MAX_NODES = 20_000  # the released networks have up to 4,000
@@ -92,7 +93,7 @@ def read_graph(path, quantized=False) -> Tuple[Node, ...]:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such symbol file")
+        raise InputError(f"{path}: {absent(path, 'symbol file')}")
     with naming(path), open(path, "rb") as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:

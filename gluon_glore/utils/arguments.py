@@ -1,14 +1,26 @@
-"""Types of command-line options: functions of an option's text for argparse's `type`.
+"""Command lines: their parser, and types of options, functions of a text for argparse's `type`.
 
 Of a text that will not do, argparse says what is allowed and what was given.
 """
 
 import argparse
 import functools
+import os
 
 from .errors import shown
 
 LARGEST = 2**31 - 1  # whole number that an option takes; more is a slip of the finger
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """argparse's, in whose texts "~" at the beginning is the user's folder.
+
+    A shell writes it out only where it begins a word, not in --data=~/val.rec.
+    """
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.register("type", None, os.path.expanduser)  # of options that say no type
 
 
 def _allowed(words):

@@ -78,6 +78,26 @@ def open_file(path, most=None, pipe=False):
         yield file
 
 
+def absent(path, wanted) -> str:
+    """Why a path is not the file or folder that is `wanted`: nothing is there, or something else.
+
+    The words of a message behind the path, as "no such symbol file".
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return f"no such {wanted}"
+    except OSError as error:
+        return error.strerror
+    others = {stat.S_IFDIR: "a folder", stat.S_IFREG: "a file", **_OTHERS}
+    return f"{others[stat.S_IFMT(mode)]}, {_a(wanted)} is needed"
+
+
+def _a(noun):
+    """A noun with its article."""
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
 def read_text(path, encoding="utf-8", most=LARGEST_TEXT, pipe=False):
     """The text of a file of at most `most` bytes; `pipe` as in `open_file`.
 

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from ..utils.errors import InputError, naming
+from ..utils.files import absent
 
 MAGIC = struct.pack("<Q", 0x112)
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
@@ -50,7 +51,7 @@ def read_params(path) -> dict:
     path = Path(path)
     with naming(path):
         if not path.is_file():
-            raise InputError(f"{path}: no such parameter file")
+            raise InputError(f"{path}: {absent(path, 'parameter file')}")
         with open(path, "rb") as file:
             if file.read(len(MAGIC)) != MAGIC:
                 raise InputError(f"{path}: not an MXNet parameter file")

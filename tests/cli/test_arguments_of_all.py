@@ -68,3 +68,23 @@ def test_a_bad_value_is_told_by_option_with_what_is_allowed_and_given(name, monk
             words, given = allowed.split(", given ")
             assert given.startswith(f"'{bad[:50]}") and len(given) < 100
             assert len(words) > 10 and "invalid" not in words and "_" not in words
+
+
+def untyped(parser):
+    """The options of a parser and of its commands whose text is taken as it is."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from untyped(command)
+        elif action.type is None and action.nargs != 0:
+            yield parser, action
+
+
+@pytest.mark.parametrize("name", ["gluon_glore", *TRAIN])
+def test_a_path_may_begin_at_the_users_folder_in_every_option(name, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/glore")
+    main = package.main if name == "gluon_glore" else importlib.import_module(name).main
+    options = list(untyped(parser_of(main, monkeypatch)))
+    for parser, action in options:
+        assert parser._get_value(action, "~/x") == "/home/glore/x", action.dest
+    assert len(options) > 20 or name != "gluon_glore"

@@ -173,9 +173,9 @@ def test_a_folders_links_and_pipes_are_passed_over(tmp_path):
     os.mkfifo(folder / "n-0003.params")
     expected = folder / "code" / "n-symbol.json", folder / "code" / "n-0001.params"
     assert find_release(folder) == expected
-    for path in (tmp_path / "none", tmp_path / "a.tar"):
-        with pytest.raises(InputError, match="no such folder"):
-            find_release(path)
+    for name, words in (("none", "no such folder"), ("a.tar", "a file, a folder is needed")):
+        with pytest.raises(InputError, match=f"{name}: {words}"):
+            find_release(tmp_path / name)
 
 
 def test_what_is_no_tar_is_refused(tmp_path, refused):

@@ -115,3 +115,15 @@ def test_a_file_that_is_no_text_or_not_there_is_named(tmp_path):
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match=f"^{file}: not a text file in UTF-8$"):
         read_names(file)
+
+
+def test_the_names_beside_several_files_must_agree(tmp_path):
+    for name in ("v_0", "v_1"):
+        (tmp_path / f"{name}.rec").write_bytes(b"")
+    (tmp_path / "v_0.classes.txt").write_text("n01440764 tench\n")
+    (tmp_path / "v_1.classes.txt").write_text("n01440764\n")
+    pattern = f"{tmp_path}/v_*.rec"
+    assert names_beside(pattern) == tmp_path / "v_0.classes.txt"
+    (tmp_path / "v.classes.txt").write_text("n01443537\n")
+    with pytest.raises(InputError, match=r"v.classes.txt: other class names than .*v_0.classes"):
+        names_beside(pattern)

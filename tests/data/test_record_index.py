@@ -47,6 +47,49 @@ def test_records_come_in_the_order_of_the_index_by_its_keys(rec):
     assert IndexedRecords(rec).name(0) == f"{rec} record 119"
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text + "\n",
+        lambda text: text.replace("\n", "\r\n") + "\r\n\r\n",
+        lambda text: text.removesuffix("\n"),
+        lambda text: text.replace("\t", ".0\t"),
+        lambda text: text.replace("\t", ".\t"),
+        lambda text: f"\ufeff{text}",
+    ],
+    ids=["CRLF", "blank end", "CRLF, blank end", "no end", "floats", "points", "BOM"],
+)
+def test_an_index_is_read_as_others_write_it(rec, form):
+    index = rec.with_suffix(".idx")
+    index.write_bytes(form(index.read_text()).encode())
+    assert contents(rec) == [data for data, _ in SAMPLES]
+    assert IndexedRecords(rec).name(12) == f"{rec} record 12"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda text: text.replace("5\t", "5.5\t"),
+        lambda text: text.replace("\n", "\n\n", 3),
+        lambda text: text.replace("\t", "\t0.", 1),
+        lambda text: "\n",
+    ],
+    ids=["half a key", "blank lines within", "half a place", "blank"],
+)
+def test_an_index_of_other_lines_is_damaged(rec, form):
+    index = rec.with_suffix(".idx")
+    index.write_text(form(index.read_text()))
+    with pytest.raises(InputError, match=r"a\.idx: damaged index; delete it"):
+        IndexedRecords(rec)
+
+
+def test_a_folder_in_its_place_is_named_for_what_it_is(tmp_path):
+    (tmp_path / "a.rec").mkdir()
+    with pytest.raises(InputError, match=r"a\.rec: a folder, a file is needed$"):
+        IndexedRecords(tmp_path / "a.rec")
+
+
 def one_key(pairs):
     """As MXNet's im2rec leaves it for a list whose numbers are all 0."""
     return [(0, offset) for _, offset in pairs]

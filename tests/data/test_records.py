@@ -83,6 +83,24 @@ def test_a_set_says_what_it_holds_and_is_opened_for_the_classes_of_its_names(tmp
         labelled_records(tmp_path / "a.rec", names, "a run")
 
 
+def test_several_files_are_one_set_with_the_names_of_all(tmp_path):
+    for name in ("a_0", "a_1", "a_10", "a_2"):
+        write_records(tmp_path / f"{name}.rec", [(name.encode(), 0), SAMPLES[1]])
+    with pytest.raises(InputError, match=r"a_\*\.rec: 4 files, up to number 10, and none of"):
+        RecordDataset(f"{tmp_path}/a_*.rec", 3)
+    dataset = RecordDataset(f"{tmp_path}/a_[012].rec", 3)
+    (tmp_path / "a.classes.txt").write_text("x\ny\nz\n")
+    assert [dataset[i][0] for i in (0, 2, 4)] == [b"a_0", b"a_1", b"a_2"]
+    assert dataset.contents() == "6 pictures of 3 classes in 3 files, a_0.rec to a_2.rec"
+    with pytest.raises(WrongLabel, match=r"/a_2\.rec record 1: label 2 is out of range"):
+        RecordDataset(f"{tmp_path}/a_[012].rec", 2)[5]
+    with pytest.raises(InputError, match=r"a.classes.txt: 3 class names, not the 2 of a run"):
+        labelled_records(f"{tmp_path}/a_[012].rec", ["x", "y"], "a run")
+    files = [tmp_path / "a_2.rec", tmp_path / "a_0.rec"]
+    with pytest.raises(InputError, match="SRC .*/a --classes train.classes.txt$"):
+        labelled_records(files, ["x", "y"], "a run")
+
+
 def test_a_record_of_several_parts_is_read_as_one(tmp_path):
     """The container parts a record where its own mark would stand in it."""
     mark = struct.pack("<I", 0xCED7230A)

@@ -34,6 +34,7 @@ REASONS = {
     "ImageNet",
     "Cityscapes",
     "Kinetics",
+    "UCF-101",
     "GPU",
     "several hosts",
     "network",

@@ -105,7 +105,7 @@ def test_other_urls_are_refused_naming_what_is_allowed(tmp_path, place):
         assert message == f"{url}: not a URL that starts with https://, http:// or file://"
     assert "allowed" in refused("file://host/a.bin", place)
     assert refused(f"file://{tmp_path}/b", place) == f"file://{tmp_path}/b: no such file"
-    assert refused(f"file://{tmp_path}", place).endswith("no such file")
+    assert refused(f"file://{tmp_path}", place).endswith(": a folder, a file is needed")
     assert "has changed" in refused("file:///proc/version", place)  # which says it is empty
     assert "No host supplied" in refused("http:///a.bin", place)
 

@@ -53,6 +53,8 @@ def test_the_last_layer_is_the_classifier():
 
 def test_what_is_no_symbol_is_refused(refused, tmp_path):
     with pytest.raises(InputError, match="no such symbol file"):
+        read_graph(tmp_path / "none")
+    with pytest.raises(InputError, match="a folder, a symbol file is needed"):
         read_graph(tmp_path)
     for content in (
         b"",

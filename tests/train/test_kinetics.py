@@ -21,7 +21,8 @@ from tests.helpers.videos import write_sound, write_video
 from train import evaluate, evaluate_kinetics, kinetics
 from train.config.kinetics import VideoConfig
 from train.config.load import load_config
-from train.engine.optimizer import learning_rate
+from train.engine.comm import LocalComm
+from train.engine.optimizer import learning_rate, set_multipliers
 from train.engine.stop import STOPPED
 from train.moving_digits import write_moving_digits
 from train.reporting.reporter import Reporter
@@ -179,6 +180,24 @@ def test_a_video_that_cannot_be_used_is_named_and_training_goes_on(
     assert "are bad" in capsys.readouterr().err
 
 
+def test_missing_videos_are_counted_before_the_first_step(tmp_path, moving_digits, capsys):
+    data, paths = listed(moving_digits, tmp_path)
+    for path in paths[1:19:4]:  # the first and the last, which are tried, are there
+        path.unlink()
+    more = (f"data.train={data}/train.txt", "data.max_bad=0.1")
+    assert train(tmp_path / "run", data, *more) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"error: {data}/train.txt: 5 of 20 videos are missing, as {paths[1]}: ")
+    assert error.endswith(
+        "data.max_bad 0.1 allows 2: bring them, leave them out of the list, or "
+        "set data.max_bad to 0.25"
+    )
+    assert not checkpoints(tmp_path / "run")
+    config = configuration(data, more[0], "data.max_bad=0.25")
+    kinetics.Recognition().prepare(config, LocalComm())  # 5 of 20 tried would be too many here
+    assert "train.txt: 5 of 20 videos are missing, data.max_bad 0.25" in capsys.readouterr().err
+
+
 def test_short_videos_and_other_frame_rates_are_trained_on(tmp_path, moving_digits, capsys):
     data, paths = listed(moving_digits, tmp_path)
     frames = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
@@ -271,6 +290,20 @@ def test_configs_of_table_5_are_its_networks_with_the_released_recipe():
     assert names == {n for n in list_models() if n.endswith("_kinetics400")}
 
 
+def test_the_config_of_ucf101_fine_tunes_all_but_the_classifier_at_a_fifth_of_the_rate():
+    path = ROOT / "configs" / "ucf101" / "resnet50_3d_glore_2_3.yaml"
+    config = load_config(path, (), VideoConfig)
+    assert (config.model.classes, config.model.new_classifier) == (101, True)
+    rates = [learning_rate(config.optim, step, 298) for step in (0, 6249, 6250, 12500, 14899)]
+    assert rates == pytest.approx([0.005, 0.005, 5e-4, 5e-5, 5e-5])  # x 0.1 at 200,000, 400,000
+    params = get_model("tiny_3d_glore_0_1").collect_params()
+    set_multipliers(params, config.optim)
+    factors = {name: param.lr_mult for name, param in params.items() if param.grad_req != "null"}
+    assert len(factors) > 20
+    for name, factor in factors.items():
+        assert factor == (1 if name in ("classifier_weight", "classifier_bias") else 0.2), name
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, moving_digits):
     out = tmp_path_factory.mktemp("kinetics") / "run"
@@ -307,7 +340,7 @@ def test_lists_are_looked_up_where_the_run_did(tmp_path, moving_digits, capsys):
     assert evaluate_kinetics.main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1  # not a line for each video
-    assert "6 of 6 videos tried are bad" in error
+    assert "val: 6 of 6 videos are missing, as " in error and "do the paths begin where" in error
     assert evaluate_kinetics.main([*arguments, "--root", str(moving_digits)]) == 0
 
 

@@ -183,6 +183,8 @@ def test_bad_pictures_are_named_and_skipped_up_to_a_share(folder, tmp_path, caps
         (["from_one.txt"], "from_one.txt: labels 1 to 2 and no 0, but they count from 0"),
         (["absent.tsv", "--max-bad", "1"], "no good picture in it"),
         (["absent.tsv"], "a.jpg: No such file"),
+        (["absent.tsv"], "absent.tsv: 1 of 1 pictures is missing, as a.jpg"),
+        (["gone.tsv"], "allows 0: bring them, leave them out of the list, or set --max-bad to 0.5"),
         (["absent.tsv", "--classes", "names.txt"], "class 'dog' is not among the 1 names given"),
         (["absent.tsv", "--quality", "0"], "--quality 0"),
         (["absent.tsv", "--resize", "-1"], "--resize -1"),
@@ -195,6 +197,7 @@ def test_what_can_not_be_packed_is_one_error_and_leaves_no_file(
     (tmp_path / "empty").mkdir()
     (tmp_path / "list.tsv").write_text("a.jpg\tdog\nb.jpg\n")
     (tmp_path / "absent.tsv").write_text("a.jpg\tdog\n")
+    (tmp_path / "gone.tsv").write_text("a.jpg\tdog\nnames.txt\tcat\n")
     (tmp_path / "names.txt").write_text("cat\n")
     (tmp_path / "from_one.txt").write_text("a.jpg 1\nb.jpg 2\n")
     write(tmp_path / "nested" / "val" / "1.jpg")

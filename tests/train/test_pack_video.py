@@ -140,6 +140,8 @@ def test_bad_videos_are_named_and_skipped_up_to_a_share(folder, tmp_path, capsys
         (["list.txt"], "list.txt line 2: expected path"),
         (["absent.txt", "--max-bad", "1"], "no good video in it"),
         (["absent.txt"], "a.mp4: No such file"),
+        (["absent.txt"], "absent.txt: 1 of 1 videos is missing, as a.mp4"),
+        (["absent.txt", "--max-bad", "0.9"], "--max-bad 0.9 allows 0: not one is there"),
         (["absent.txt", "--class-names", "names.txt"], "label 3 is out of range, 0 to 0 allowed"),
         (["absent.txt", "--quality", "0"], "--quality 0"),
         (["absent.txt", "--short", "0"], "--short 0"),

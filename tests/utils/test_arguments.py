@@ -71,3 +71,14 @@ def test_argparse_says_what_is_allowed_instead_and_what_was_given(kind, texts, c
         allowed, given = told.groups()
         assert WORDS[kind] in allowed and "invalid" not in line
         assert given == f"'{text}'" if len(text) < 50 else given.endswith("111 ...")
+
+
+def test_the_users_folder_is_written_out_behind_an_equals_sign_too(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/glore")
+    parser = arguments.ArgumentParser()
+    parser.add_argument("names", nargs="*")
+    parser.add_argument_group("more").add_argument("--data")
+    parser.add_argument("--set", action="append")
+    parsed = parser.parse_args(["--data=~/a", "~/b", "c~", "--set", "data.train=~/d"])
+    assert (parsed.data, parsed.names) == ("/home/glore/a", ["/home/glore/b", "c~"])
+    assert parsed.set == ["data.train=~/d"]  # which `load_config` writes out

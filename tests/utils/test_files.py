@@ -1,4 +1,5 @@
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -6,8 +7,15 @@ import sys
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.utils.files import open_file, read_text, sha256
+from gluon_glore.convert.archive import extract_release, find_release
+from gluon_glore.data.record_index import IndexedRecords
+from gluon_glore.model_zoo.download import download
+from gluon_glore.model_zoo.load import load_network
+from gluon_glore.networks.graph import read_graph
+from gluon_glore.utils.files import absent, open_file, read_text, sha256
+from gluon_glore.weights.params_file import read_params
 from tests.helpers.places import ROOT
+from train.reporting.runs import read_run
 
 
 def named_pipe(path):
@@ -96,3 +104,48 @@ def test_a_pipe_is_waited_for_but_not_one_that_lies_in_a_folder(tmp_path):
     named_pipe(tmp_path / "a")
     with pytest.raises(InputError, match="a named pipe"), open_file(tmp_path / "a", pipe=True):
         pass
+
+
+def test_what_is_in_the_place_of_something_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "broken").symlink_to("nowhere")
+    for name, words in (
+        ("none", "no such archive"),
+        ("file/none", "no such archive"),
+        ("broken", "no such archive"),
+        (".", "a folder, an archive is needed"),
+        ("pipe", "a named pipe, an archive is needed"),
+        ("loop", "Too many levels of symbolic links"),
+    ):
+        assert absent(tmp_path / name, "archive") == words
+    assert absent(tmp_path / "file", "folder") == "a file, a folder is needed"
+
+
+FILES = {
+    "a symbol": lambda path, _: read_graph(path),
+    "parameters": lambda path, _: read_params(path),
+    "an archive": lambda path, place: extract_release(path, place),
+    "records": lambda path, _: IndexedRecords(path),
+    "an address": lambda path, place: download(f"file://{path}", place / "a"),
+    "a text": lambda path, _: read_text(path),
+}
+FOLDERS = {
+    "a release": lambda path, _: find_release(path),
+    "a run": lambda path, _: read_run(path),
+    "a model": lambda path, _: load_network(path),
+}
+
+
+@pytest.mark.parametrize("reader", [*FILES, *FOLDERS])
+def test_a_folder_is_never_no_such_file_nor_a_file_no_such_folder(tmp_path, reader):
+    read = {**FILES, **FOLDERS}[reader]
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("x" * 600)
+    for name, there in (("none", False), ("file", reader in FOLDERS), ("folder", reader in FILES)):
+        if name == "none" or there:
+            with pytest.raises(InputError, match=f"/{name}: ") as error:
+                read(tmp_path / name, tmp_path / "out")
+            assert ("no such" in str(error.value).lower()) == (not there), error.value
+            assert name == "none" or re.search("directory|folder", str(error.value))

@@ -218,9 +218,11 @@ def test_values_that_are_not_finite_are_refused(path, dtype, value):
 
 
 def test_what_is_no_file_is_refused(tmp_path):
-    for path in (tmp_path, tmp_path / "none.params", tmp_path / "x" / "none.params"):
+    for path in (tmp_path / "none.params", tmp_path / "x" / "none.params"):
         with pytest.raises(InputError, match="no such parameter file"):
             read_params(path)
+    with pytest.raises(InputError, match="a folder, a parameter file is needed"):
+        read_params(tmp_path)
     (tmp_path / "page.params").write_text("<html>not found</html>")
     with pytest.raises(InputError, match="not an MXNet parameter file"):
         read_params(tmp_path / "page.params")

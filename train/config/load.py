@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import math
+import os
 import typing
 
 from gluon_glore.utils.errors import InputError, shown
@@ -96,16 +97,17 @@ def _convert(kind, value, key):
             raise InputError(f"config key {key} expects names and values, given {shown(value)}")
         of = typing.get_args(kind)[1]
         return {str(name): _convert(of, item, f"{key}.{name}") for name, item in value.items()}
+    if kind is str and isinstance(value, str):
+        return os.path.expanduser(value)  # only paths begin with "~"; no shell sees them here
+    if kind is float and isinstance(value, str) and _is_finite(value):
+        return float(value)  # YAML 1.1 reads a number without a dot, as 1e-3, as text
     # bool is an int to Python, and an int serves as a float: neither the other way round.
     accepted = (int, float) if kind is float else kind
     if isinstance(value, accepted) and (kind is bool or not isinstance(value, bool)):
         if kind is float and not _is_finite(value):
             raise InputError(f"config key {key} expects a finite number, given {value}")
         return kind(value)
-    hint = ""
-    if kind is float and isinstance(value, str) and _is_finite(value):
-        hint = f"; YAML reads a number without a dot as text, write {float(value):.1e}"
-    raise InputError(f"config key {key} expects {kind.__name__}, given {shown(value)}{hint}")
+    raise InputError(f"config key {key} expects {kind.__name__}, given {shown(value)}")
 
 
 def _convert_tuple(kinds, value, key):

@@ -109,10 +109,14 @@ class Augment:
 class Optim:
     """SGD with momentum. `batch_size`: pictures a step over all processes together.
 
+    Length: a run has `epochs` epochs, or with `iterations` above 0 so many steps in their place;
+    its last epoch ends there then, evaluated and saved as any.
+
     Rate: `lr` is that of a step of `lr_batch` pictures and grows linearly with `batch_size` (Goyal
     et al. 2017); with `lr_batch` 0 it is taken as it stands. `schedule` "step" multiplies it by
-    `factor` at each of the epochs `steps`; "cosine" falls to zero over the run, "poly" too, as
-    (1 - epoch / epochs) to the `power`. The first `warmup` epochs rise linearly, or the first
+    `factor` at each of the epochs `steps`, or with `iterations` at each of the steps `steps`;
+    "cosine" falls to zero over the run, "poly" too, as (1 - epoch / epochs) to the `power`. The
+    first `warmup` epochs rise linearly, or the first
     `warmup_steps` steps: from the share `warmup_start` of the rate, with 0 from one step's share.
     With `epoch_samples` above 0 the epochs of `steps` and `warmup` are of so many samples each,
     however many the training set has. `lr_mult` maps regular expressions to factors: a parameter's
@@ -133,6 +137,7 @@ class Optim:
     """
 
     epochs: int = 100
+    iterations: int = 0
     batch_size: int = 256
     lr: float = 0.1
     lr_batch: int = 0
@@ -163,7 +168,7 @@ class Optim:
         one_of("optim.precision", self.precision, ("float32", "bfloat16", "float16"))
         above_0(self._values("epochs", "batch_size", "lr", "power", "accumulate"))
         not_below_0(self._values("lr_batch", "weight_decay", "warmup", "recompute", "loss_scale"))
-        not_below_0(self._values("warmup_steps", "epoch_samples", "precise_norm"))
+        not_below_0(self._values("warmup_steps", "epoch_samples", "precise_norm", "iterations"))
         below_1(self._values("momentum", "label_smoothing", "warmup_start"))
         if self.warmup and self.warmup_steps:
             raise InputError(
@@ -191,6 +196,8 @@ class Optim:
                 f"config key optim.epoch_samples is for the schedule step, given {self.schedule}: "
                 "it falls to zero with the last of optim.epochs"
             )
+        if self.iterations:
+            self._check_iterations()
         for key in ("lr_mult", "wd_mult"):
             for pattern, multiplier in getattr(self, key).items():
                 not_below_0({f"optim.{key}.{pattern}": multiplier})
@@ -200,6 +207,25 @@ class Optim:
                     raise InputError(
                         f"config key optim.{key}: {pattern!r} is no regular expression: {error}"
                     ) from None
+
+    def run_steps(self, steps_per_epoch):
+        """The steps of a whole run whose epochs have `steps_per_epoch`."""
+        return self.iterations or self.epochs * steps_per_epoch
+
+    def _check_iterations(self):
+        """Raise InputError where a run of so many steps has a schedule in epochs."""
+        if self.epoch_samples:
+            raise InputError(
+                f"config key optim.epoch_samples {self.epoch_samples} makes epochs of optim.steps, "
+                f"which are steps with optim.iterations {self.iterations}: give one of the two, "
+                "the other is 0"
+            )
+        if self.schedule == "step" and self.steps == type(self).steps:
+            raise InputError(
+                f"config key optim.steps: with optim.iterations {self.iterations} they are steps, "
+                f"and the default {list(self.steps)} is of epochs: give them, [] for a rate that "
+                "stays, or optim.schedule poly or cosine"
+            )
 
     def _values(self, *names):
         """{config key: value} of some fields."""

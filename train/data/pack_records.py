@@ -1,6 +1,5 @@
 """What the commands share that pack files into RecordIO: options, threads, and bad files."""
 
-import argparse
 import sys
 
 import cv2
@@ -8,7 +7,7 @@ from tqdm import tqdm
 
 from gluon_glore.data.records import write_records
 from gluon_glore.utils.ahead import ordered_map
-from gluon_glore.utils.arguments import positive_int, share, whole
+from gluon_glore.utils.arguments import ArgumentParser, positive_int, share, whole
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.cpu import cores
 from gluon_glore.utils.errors import InputError
@@ -20,7 +19,7 @@ AHEAD = 4  # records in the making for each thread, while the file is written
 
 def options(module, doc, kind, quality):
     """The command line of a command that packs: SRC, OUT, and the options of both."""
-    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=doc.splitlines()[0])
+    parser = ArgumentParser(prog=f"python -m {module}", description=doc.splitlines()[0])
     parser.add_argument("source", metavar="SRC", help="folder of class folders, or a list")
     parser.add_argument("out", metavar="OUT", help="path of the files to write, without suffix")
     parser.add_argument(

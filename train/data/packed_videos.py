@@ -10,7 +10,7 @@ import struct
 import numpy as np
 
 from gluon_glore.data.image import decode_image, max_pixels
-from gluon_glore.data.record_index import IndexedRecords
+from gluon_glore.data.record_chunks import ChunkedRecords
 from gluon_glore.data.recordio import LABEL, MOST
 from gluon_glore.data.records import check_label
 from gluon_glore.data.video import FramesByNumber
@@ -36,11 +36,11 @@ def pack_frames(frames, rate):
     return b"".join((head, ends.astype("<u4").tobytes(), *jpegs))
 
 
-class PackedVideos(IndexedRecords):
-    """The videos of an indexed RecordIO file as `train.pack_video` writes it.
+class PackedVideos(ChunkedRecords):
+    """The videos of indexed RecordIO as `train.pack_video` writes it, in one file or in several.
 
     `name(i)`, `label(i)` as it was packed and `open(i)`, in any thread; reads what is asked for,
-    not whole records. Raises InputError as `IndexedRecords` does; `label` and `open`, not naming
+    not whole records. Raises InputError as `ChunkedRecords` does; `label` and `open`, not naming
     the record, where it is damaged.
     """
 

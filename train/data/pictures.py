@@ -5,6 +5,7 @@ from gluon_glore.data.records import BadRecord
 from gluon_glore.utils.errors import InputError
 
 from . import batches
+from .missing_files import check_missing
 from .picture_augment import augment
 from .spot_check import spot_check, spread
 
@@ -49,11 +50,13 @@ def evaluation_batches(dataset, bad, config, rank, ranks, stop=lambda: False):
 def check_records(dataset, use, max_bad):
     """Read records spread over a `RecordDataset`, and `use(encoded picture)` of some.
 
-    Raises InputError where too many are damaged, as `spot_check` counts, where one has a label that
-    is no class of the network, or where `use` refuses every picture: then the settings do not fit
-    the set.
+    A data set of files has `paths` as well, and is as good. Raises InputError where too many files
+    are missing, all of them counted, or records damaged, as `spot_check` counts, where one has a
+    label that is no class of the network, or where `use` refuses every picture: then the settings
+    do not fit the set.
     """
-    spot_check(dataset, dataset.__getitem__, max_bad, "record", most=READ)
+    missing = check_missing(dataset.path, getattr(dataset, "paths", ()), max_bad, "picture")
+    spot_check(dataset, dataset.__getitem__, max_bad, "record", most=READ, missing=missing)
     used, refused = 0, []
     for index in spread(dataset, DECODED):
         try:

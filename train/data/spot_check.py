@@ -11,14 +11,15 @@ def spread(dataset, most):
     return np.linspace(0, len(dataset) - 1, min(len(dataset), most)).astype(int).tolist()
 
 
-def spot_check(dataset, attempt, max_bad, kind, most=20):
+def spot_check(dataset, attempt, max_bad, kind, most=20, missing=frozenset()):
     """Call `attempt(index)` for up to `most` samples spread over a data set.
 
     Raises InputError where it raises one for more of them than the share `max_bad`; `kind` is what
     the samples are called. A single bad one may be chance: it passes where the whole set may have
-    one. A single WrongLabel is none, and raised.
+    one. A single WrongLabel is none, and raised. Those of `missing` are counted already, see
+    `check_missing`, and not tried.
     """
-    tried = spread(dataset, most)
+    tried = [index for index in spread(dataset, most) if index not in missing]
     bad = []
     for index in tried:
         try:

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from gluon_glore.data.class_names import class_of, read_names
+from gluon_glore.data.class_names import class_of, names_beside, read_names
 from gluon_glore.data.lists.labelled_files import VIDEO, labelled_files
 from gluon_glore.data.lists.labels import number_names
+from gluon_glore.data.record_chunks import spread_over
 from gluon_glore.data.records import WrongLabel, check_label
 from gluon_glore.data.video import Video
 from gluon_glore.utils.errors import InputError
@@ -17,9 +18,9 @@ class Videos:
     """The videos of `source`, in its order; any thread may ask for any of them.
 
     `source`: what `labelled_files` reads, with its `root` and `use`, or a .rec of
-    `train.pack_video` beside its .idx and .classes.txt. `class_names`: in label order, as those of
-    the training set for a validation set; default: of packed videos their own, else the classes
-    sorted, or "0", "1", ... where all of a list's are integers.
+    `train.pack_video` beside its .idx and .classes.txt, or a pattern of several. `class_names`: in
+    label order, as those of the training set for a validation set; default: of packed videos their
+    own, else the classes sorted, or "0", "1", ... where all of a list's are integers.
 
     Raises InputError for a list, an index or a class of no use, naming it. Files that a list names
     may be missing, which opening them says.
@@ -33,6 +34,11 @@ class Videos:
         )
         #: A tuple, in label order.
         self.class_names = self._videos.class_names
+
+    @property
+    def paths(self):
+        """The video files, in order; none of packed videos."""
+        return self._videos.paths
 
     def __len__(self):
         return len(self._videos)
@@ -62,10 +68,10 @@ class Videos:
         return self._videos.open(i)
 
 
-def check_videos(videos, max_bad, use=lambda frame: None):
+def check_videos(videos, max_bad, use=lambda frame: None, missing=frozenset()):
     """Read a frame of videos spread over a `Videos`, and `use(frame)`.
 
-    Raises InputError where too many are bad, as `spot_check` counts.
+    Raises InputError where too many are bad, as `spot_check` counts; `missing` as it takes them.
     """
 
     def attempt(index):
@@ -73,7 +79,7 @@ def check_videos(videos, max_bad, use=lambda frame: None):
         with videos.open(index) as video:
             use(*video.read([len(video) // 2]))
 
-    spot_check(videos, attempt, max_bad, "video")
+    spot_check(videos, attempt, max_bad, "video", missing=missing)
 
 
 class _Files:
@@ -81,31 +87,33 @@ class _Files:
 
     def __init__(self, source, class_names, root, use):
         files = labelled_files(source, VIDEO, class_names, root, use)
-        self.class_names, self._labels, self._paths = files.class_names, files.labels, files.paths
+        self.class_names, self._labels, self.paths = files.class_names, files.labels, files.paths
         self._contents = files.contents(VIDEO)
 
     def contents(self):
         return self._contents
 
     def __len__(self):
-        return len(self._paths)
+        return len(self.paths)
 
     def name(self, i):
-        return self._paths[i]
+        return self.paths[i]
 
     def label(self, i):
         return self._labels[i]
 
     def open(self, i):
-        return Video(self._paths[i])
+        return Video(self.paths[i])
 
 
 class _Packed(PackedVideos):
     """Packed videos whose labels are those of `class_names`."""
 
+    paths = ()
+
     def __init__(self, path, class_names):
         super().__init__(path)
-        names = path.with_suffix(".classes.txt")
+        names = names_beside(path) or path.with_suffix(".classes.txt")
         own = tuple(read_names(names))
         self.class_names = tuple(map(str, own if class_names is None else class_names))
         label_of = number_names(self.class_names)
@@ -120,7 +128,7 @@ class _Packed(PackedVideos):
     def contents(self):
         known, present = len(self.class_names), self._present
         classes = f"{known:,}" if present == known else f"{present:,} of the {known:,}"
-        return f"{len(self):,} videos of {classes} classes"
+        return f"{len(self):,} videos of {classes} classes{spread_over(self.files)}"
 
     def label(self, i):
         try:

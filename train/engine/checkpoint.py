@@ -65,20 +65,26 @@ def _write(folder, net, trainer, manifest):
 
 def _put(temporary, place):
     """Rename a whole checkpoint to its place, for good when this returns."""
-    # Those as new or newer are damaged: the run would have gone on from there.
-    for folder in checkpoints(place.parent.parent):
-        if position_of(folder) >= position_of(place):
-            _remove(folder)
+    # Those that are newer are damaged: the run would have gone on from there. One as new is damaged
+    # too, or was saved before it was evaluated.
+    folders = checkpoints(place.parent.parent)
+    hidden = [_hide(folder) for folder in folders if position_of(folder) >= position_of(place)]
     os.replace(temporary, place)
     _sync(place.parent)
+    for folder in hidden:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove(folder):
     """Delete a checkpoint."""
-    # Renamed first, so that a kill leaves no half checkpoint under its name.
+    shutil.rmtree(_hide(folder), ignore_errors=True)
+
+
+def _hide(folder):
+    """Rename a checkpoint that is to be deleted: a kill leaves no half one under its name."""
     hidden = folder.with_name(f".removing-{folder.name}")
     os.replace(folder, hidden)
-    shutil.rmtree(hidden, ignore_errors=True)
+    return hidden
 
 
 def restore_newest(run, net, trainer, order=None):

@@ -166,8 +166,15 @@ def tells(error):
 
     What all ranks find by themselves is printed once, by the first of each host.
     """
-    first = os.environ.get("HOROVOD_LOCAL_RANK", "0") == "0"
-    return isinstance(error, Here) or first and not isinstance(error, Elsewhere)
+    return isinstance(error, Here) or first_of_host() and not isinstance(error, Elsewhere)
+
+
+def first_of_host():
+    """Whether this process is the first, or the only one, of those that `horovodrun` starts here.
+
+    It can be asked before they know each other.
+    """
+    return os.environ.get("HOROVOD_LOCAL_RANK", "0") == "0"
 
 
 def together(comm, check, elsewhere="see rank {}"):

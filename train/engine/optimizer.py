@@ -55,13 +55,14 @@ def learning_rate(optim, step, steps_per_epoch):
     if optim.epoch_samples:
         steps_per_epoch = optim.epoch_samples / optim.batch_size
     epoch = step / steps_per_epoch
+    done, of = (step, optim.iterations) if optim.iterations else (epoch, optim.epochs)
     peak = optim.lr * optim.batch_size / optim.lr_batch if optim.lr_batch else optim.lr
     if epoch < optim.warmup or step < optim.warmup_steps:
         steps, start = optim.warmup_steps or optim.warmup * steps_per_epoch, optim.warmup_start
         first = 0 if start else 1  # a step at rate 0 would learn nothing
         return peak * (start + (1 - start) * min(1, (step + first) / steps))
     if optim.schedule == "cosine":
-        return peak * 0.5 * (1 + math.cos(math.pi * epoch / optim.epochs))
+        return peak * 0.5 * (1 + math.cos(math.pi * done / of))
     if optim.schedule == "poly":
-        return peak * (1 - epoch / optim.epochs) ** optim.power
-    return peak * optim.factor ** sum(epoch >= boundary for boundary in optim.steps)
+        return peak * (1 - done / of) ** optim.power
+    return peak * optim.factor ** sum(done >= boundary for boundary in optim.steps)

@@ -44,9 +44,10 @@ class Saver:
     def save(self, epoch, step=0, score=None):
         """Save, unless this is what was saved last; `score` is that of its evaluation.
 
-        Raises InputError where the disk refuses.
+        What was saved before it was evaluated is saved again. Raises InputError where the disk
+        refuses.
         """
-        if (epoch, step) == self._saved:
+        if score is None and (epoch, step) == self._saved:
             return
         # In place: the run that goes on and the one that is resumed from here hold the same.
         average_statistics(self._learner.net, self._comm)

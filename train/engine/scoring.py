@@ -1,11 +1,10 @@
 """What the commands share that evaluate a run: options, processes, and the result's file."""
 
-import argparse
 import json
 
 import mxnet as mx
 
-from gluon_glore.utils.arguments import positive_int, share
+from gluon_glore.utils.arguments import ArgumentParser, positive_int, share
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import naming
 from gluon_glore.utils.files import write_text
@@ -20,7 +19,7 @@ def options(module, doc, data):
 
     `data` is the metavar and the help of --data, None where it is to be the run's own.
     """
-    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=doc.splitlines()[0])
+    parser = ArgumentParser(prog=f"python -m {module}", description=doc.splitlines()[0])
     parser.add_argument("model", metavar="RUN", help="a run's directory, or a checkpoint's")
     parser.add_argument("--data", metavar=data[0], help=data[1])
     parser.add_argument("--threads", type=positive_int, default=2, help="decoding, a process (2)")

@@ -11,7 +11,6 @@ configuration keeps those before as config-0001.yaml, config-0002.yaml, ...
 What is trained, and on what, is a `train.engine.task.Task`.
 """
 
-import argparse
 import contextlib
 import dataclasses
 import functools
@@ -25,6 +24,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gluon_glore.layers.basic import freeze_norm
+from gluon_glore.utils.arguments import ArgumentParser
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.run_folder import checkpoints
@@ -77,7 +77,7 @@ def run(task: Task, argv=None) -> int:
 
 def parse_args(task, argv):
     """The options of a trainer of `task`, `set` a list of "KEY=VALUE"."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog=task.prog,
         description=task.description,
         epilog="The directory of a run holds config.yaml, metrics.jsonl and checkpoints/, at its "
@@ -138,7 +138,6 @@ def train(task, config, net, datasets, out, resume, comm, accept=False):
     steps = batches.steps_per_epoch(len(training_set), config.optim.batch_size)
     comm.agree("steps of an epoch", steps)
     comm.agree("validation pictures", len(validation_set))
-    epochs = config.optim.epochs
     order = batches.order(training_set, config)
     manifest = dataclasses.replace(task.manifest(config, net), order=order)
     if resume:
@@ -147,8 +146,10 @@ def train(task, config, net, datasets, out, resume, comm, accept=False):
     ctx = learner.ctx
     step = task.make_step(config, net, comm)
     first_epoch, first_step = start
+    begin = first_epoch * steps + first_step
+    end = max(begin, config.optim.run_steps(steps))
+    epochs = math.ceil(end / steps)
     finished = first_epoch >= epochs
-    begin = epochs * steps if finished else first_epoch * steps + first_step
     # A finished run writes its last evaluation again, any other all rows from its first step on.
     rewound = (first_epoch - 1, math.inf) if finished else (first_epoch, begin)
     saver.on_rank_0(comm, lambda: rewind_metrics(out / METRICS_FILE, *rewound))
@@ -156,6 +157,8 @@ def train(task, config, net, datasets, out, resume, comm, accept=False):
     rate = functools.partial(learning_rate, config.optim, steps_per_epoch=steps)
     if comm.rank == 0:
         print(describe(datasets), file=sys.stderr, flush=True)
+        if config.optim.iterations:
+            print(schedule(config.optim, steps), file=sys.stderr, flush=True)
 
     with Reporter(out, comm, config, steps, begin) as reporter, StopFlag() as stop:
         save = saver.Saver(out, learner, manifest, start, config.checkpoint, steps, stop)
@@ -173,10 +176,11 @@ def train(task, config, net, datasets, out, resume, comm, accept=False):
             return float(meter.figures[task.metrics.score])
 
         def training_batches(epoch, start=0):
-            """This rank's batches of an epoch."""
-            return task.training_batches(
+            """This rank's batches of an epoch, up to the run's last."""
+            loaded = task.training_batches(
                 training_set, bad_training, config, epoch, comm.rank, comm.size, start=start
             )
+            return itertools.islice(loaded, end - epoch * steps - start)
 
         def settle_statistics(epoch):
             """Make BatchNorm's running statistics alike on all ranks after an epoch's steps."""
@@ -200,11 +204,22 @@ def train(task, config, net, datasets, out, resume, comm, accept=False):
                 {task.metrics.trained: task.accuracy},
             )
             settle_statistics(epoch)
-            save.save(epoch + 1, score=evaluate(epoch, epoch, steps))
+            place = min(steps, end - epoch * steps)  # fewer where the run ends within an epoch
+            score = evaluate(epoch, epoch, place)
+            save.save(*((epoch + 1, 0) if place == steps else (epoch, place)), score=score)
         if finished:
             evaluate(first_epoch - 1, *start)
 
     reporter.finish()
+
+
+def schedule(optim, steps):
+    """A line on a run of `optim.iterations` steps, an epoch having `steps`."""
+    falls = f", the rate falls at steps {', '.join(map(str, optim.steps))}"
+    return (
+        f"{optim.iterations} steps, {optim.iterations / steps:.4g} epochs of {steps}"
+        f"{falls if optim.schedule == 'step' and optim.steps else ''}"
+    )
 
 
 def check_shares(optim, comm):

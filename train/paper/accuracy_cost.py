@@ -7,11 +7,11 @@ networks, each on its own data. A RUN of `train.imagenet` or `train.kinetics` is
 it has ImageNet's 1000 classes, right else.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 from gluon_glore.networks.paper import get_spec
+from gluon_glore.utils.arguments import ArgumentParser
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import InputError, naming
 
@@ -46,7 +46,7 @@ UNITS = {None: "plain", "glore": "with GloRe units", "nonlocal": "with non-local
 
 def main(argv=None):
     """Draw the picture; returns the exit code: 0, or 2 for what can't be used."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="python -m train.paper.accuracy_cost",
         description="Draw accuracy against multiply-adds: the paper's Table 2, and our own.",
     )

@@ -70,6 +70,8 @@ def days(row, table):
     """Days of that GPU to train a row of a table as its config says."""
     optim = load_config(ROOT / row.config, cls=CONFIGS[table.folder]).optim
     samples = optim.epochs * (optim.epoch_samples or table.samples)
+    if optim.iterations:
+        samples = optim.iterations * optim.batch_size
     return 3 * network_size(row.network)[1] * samples / speed() / 86400
 
 

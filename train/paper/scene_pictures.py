@@ -7,7 +7,6 @@ A row a scene, spread over the split: the picture, its label over it, and each M
 run or what else `predict` takes.
 """
 
-import argparse
 import sys
 
 import cv2
@@ -16,7 +15,7 @@ import numpy as np
 from gluon_glore.data.cityscapes import CLASS_NAMES
 from gluon_glore.data.image import resize, write_png
 from gluon_glore.inference.segment import load_segmenter
-from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.arguments import ArgumentParser, positive_int
 from gluon_glore.utils.command import exit_code
 from gluon_glore.visualize.label_maps import Palette
 
@@ -27,7 +26,7 @@ GAP = 6  # white pixels between pictures
 
 def main(argv=None):
     """Draw as the command line says. Returns the exit code: 0, or 2 for what can't be used."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="python -m train.paper.scene_pictures", description=__doc__.splitlines()[0]
     )
     parser.add_argument("models", nargs="+", metavar="MODEL", help="a run, a checkpoint, an export")

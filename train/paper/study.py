@@ -7,7 +7,6 @@ Writes NAME.json, from which `train.paper.study_report` makes tables and picture
 NAME-examples.png.
 """
 
-import argparse
 import json
 import math
 import os
@@ -17,7 +16,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.arguments import ArgumentParser, positive_int
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.cpu import cores
 from gluon_glore.utils.files import write_text
@@ -30,7 +29,7 @@ from .studies import STUDIES
 
 def main():
     """Run a study as the command line says; returns the exit code, 1 where a run failed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("study", choices=STUDIES)
     parser.add_argument("--out", type=Path, required=True, help="directory of the runs")
     parser.add_argument("--report", type=Path, required=True, help="directory of the results")

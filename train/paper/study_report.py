@@ -5,7 +5,6 @@
 A table of a page stands between `<!-- study: NAME TABLE -->` and `<!-- /study -->`.
 """
 
-import argparse
 import json
 import math
 import re
@@ -13,6 +12,7 @@ import statistics
 import sys
 from pathlib import Path
 
+from gluon_glore.utils.arguments import ArgumentParser
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import InputError
 from gluon_glore.utils.files import write_text
@@ -28,7 +28,7 @@ BLOCK = re.compile(r"(<!-- study: (\w+) (\w+) -->\n).*?(<!-- /study -->)", re.S)
 
 def main():
     """Draw the pictures and fill in the pages; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--report", type=Path, default=REPORT, help="where `train.paper.study` wrote to"
     )

@@ -1,6 +1,7 @@
 """The reports of a running training: progress bar, metrics.jsonl, TensorBoard, summary."""
 
 import json
+import math
 import platform
 import sys
 
@@ -32,6 +33,7 @@ class Reporter:
     def __init__(self, out, comm, config, steps_per_epoch, first_step=0):
         self._out, self._comm, self._config = out, comm, config
         self._steps_per_epoch = steps_per_epoch
+        self._steps = max(first_step, config.optim.run_steps(steps_per_epoch))
         self._waiting, self._waited = None, 0.0
         self._metrics = self._events = self._bar = None
         if comm.rank == 0:
@@ -42,8 +44,7 @@ class Reporter:
                     self._metrics.unlink(missing_ok=True)
                 if config.tensorboard:
                     self._events = EventFile(out / "tensorboard", first_step)
-            total = config.optim.epochs * steps_per_epoch
-            self._bar = bar(total=total, initial=first_step, unit="step")
+            self._bar = bar(total=self._steps, initial=first_step, unit="step")
 
     def __enter__(self):
         return self
@@ -84,7 +85,7 @@ class Reporter:
     def evaluation(self, epoch, meter):
         """Report the `Meter` of the evaluation at the end of `epoch`, counted from 0."""
         self._write(
-            (epoch + 1) * self._steps_per_epoch - 1,
+            min((epoch + 1) * self._steps_per_epoch, self._steps) - 1,
             kind="eval",
             epoch=epoch,
             loss=meter.loss,
@@ -102,7 +103,7 @@ class Reporter:
         run = read_run(self._out)
         summary = {
             "model": self._config.model.name,
-            "epochs": self._config.optim.epochs,
+            "epochs": math.ceil(self._steps / self._steps_per_epoch),
             "processes": self._comm.size,
             **run.figures(),
             "config": to_dict(self._config),

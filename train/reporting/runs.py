@@ -14,7 +14,7 @@ import yaml
 
 from gluon_glore.utils import kinds
 from gluon_glore.utils.errors import InputError
-from gluon_glore.utils.files import atomic_path, open_file, read_text, write_text
+from gluon_glore.utils.files import absent, atomic_path, open_file, read_text, write_text
 from gluon_glore.utils.json_text import parse_json
 from gluon_glore.utils.yaml_file import read_yaml
 from gluon_glore.weights.run_folder import checkpoints
@@ -93,7 +93,7 @@ def read_run(path) -> Run:
     """
     path = Path(path)
     if not path.is_dir():
-        raise InputError(f"{path}: no such directory")
+        raise InputError(f"{path}: {absent(path, 'directory')}")
     if not (path / CONFIG_FILE).exists():
         raise InputError(f"{path}: no run in it, {CONFIG_FILE}: No such file or directory")
     config = read_config(path)

@@ -50,12 +50,22 @@ def _column(run, measured):
         "network": f"`{run.config['model']['name']}`",
         "parameters": f"{size[0] / 1e6:.2f} M" if size else "–",
         "multiply-adds": f"{size[1] / 1e9:.3f} G" if size else "–",
-        "epochs": f"{len(run.evaluations)} of {run.config['optim']['epochs']}",
+        "epochs": _epochs(run),
         **shares,
         "images/s": _number(figures["images_per_second"]),
         "waiting for input": _percent(figures["waiting"]),
         "seconds": _number(figures["seconds"]),
     }
+
+
+def _epochs(run):
+    """How much of a run is done: epochs, or steps where it has a number of them."""
+    optim, done = run.config["optim"], len(run.evaluations)
+    whole = f"{done} of {optim['epochs']}"
+    if not optim.get("iterations"):
+        return whole
+    steps = run.steps[-1]["step"] + 1 if run.steps else 0
+    return f"{done}, {steps} of {optim['iterations']} steps"
 
 
 def _size(config):

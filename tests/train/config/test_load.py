@@ -50,6 +50,35 @@ def test_the_scale_of_pixels_is_one_number_or_one_a_channel(tmp_path):
             assert Preprocess(mean=config.data.mean, scale=config.data.scale).scale == scale
 
 
+def test_a_number_without_a_dot_is_the_number_it_is(tmp_path):
+    """YAML 1.1 reads 1e-3 as text: in a file and by --set, in lists and dictionaries."""
+    texts = {
+        "optim.lr": ("1e-3", 0.001),
+        "data.mean": ("[1e2, 2E+1, 3]", (100.0, 20.0, 3.0)),
+        "data.scale": ("1e-2", 0.01),
+        "optim.lr_mult": ("{conv: 5e-1}", {"conv": 0.5}),
+    }
+    for key, (text, number) in texts.items():
+        section, name = key.split(".")
+        for lines, overrides in ((f"{section}: {{{name}: {text}}}", ()), ("", (f"{key}={text}",))):
+            config = load_config(write(tmp_path, lines), overrides)
+            value = getattr(getattr(config, section), name)
+            assert value == number and type(value) is type(number), (key, overrides)
+
+
+def test_paths_begin_at_the_users_folder_where_they_say_so(tmp_path, monkeypatch):
+    """No shell writes "~" out in a file, nor in --set data.train=~/x."""
+    monkeypatch.setenv("HOME", "/home/glore")
+    text = "data: {train: ~/a_*.rec, class_names: ./~/x}\nmodel: {pretrained: ~/run}"
+    config = load_config(write(tmp_path, text), ["data.val=~/b.rec"])
+    data = config.data
+    assert (data.train, data.val) == ("/home/glore/a_*.rec", "/home/glore/b.rec")
+    assert (config.model.pretrained, data.class_names) == ("/home/glore/run", "./~/x")
+    assert load_config(write(tmp_path, ""), ["data.root=~/v"], VideoConfig).data.root == (
+        "/home/glore/v"
+    )
+
+
 def test_another_tasks_configuration_has_its_own_sections_and_defaults(tmp_path):
     @dataclass(frozen=True)
     class Loss:
@@ -86,7 +115,9 @@ def test_another_tasks_configuration_has_its_own_sections_and_defaults(tmp_path)
         ("optim: {learning_rate: 1}", "unknown config key optim.learning_rate, known: epochs"),
         ("optim: {weight_decai: 1}", "did you mean optim.weight_decay?"),
         ("optin: {lr: 1}", "unknown config key optin, did you mean optim?"),
-        ("optim: {lr: 1e-4}", "expects float, given '1e-4'; YAML reads .* write 1.0e-04"),
+        ("optim: {lr: 1e-4x}", "optim.lr expects float, given '1e-4x'"),
+        ("optim: {lr: 1e999}", "optim.lr expects float, given '1e999'"),
+        ("optim: {epochs: 1e2}", "optim.epochs expects int, given '1e2'"),
         ("optim: {epochs: 1.5}", "optim.epochs expects int, given 1.5"),
         ("optim: {epochs: true}", "optim.epochs expects int, given True"),
         ("model: {freeze_norm: 1}", "model.freeze_norm expects bool, given 1"),
@@ -123,6 +154,9 @@ def test_another_tasks_configuration_has_its_own_sections_and_defaults(tmp_path)
         ("optim: {warmup_steps: -1}", "optim.warmup_steps must not be below 0, given -1"),
         ("optim: {warmup: 1, warmup_start: 1}", "warmup_start must be from 0 to below 1, given 1"),
         ("optim: {warmup: 1, warmup_steps: 9}", "warmup_steps 9 and optim.warmup 1.* give one of"),
+        ("optim: {iterations: -1}", "optim.iterations must not be below 0, given -1"),
+        ("optim: {iterations: 9}", r"optim.steps: with optim.iterations 9 they .* \[30, 60, 90\]"),
+        ("optim: {iterations: 9, epoch_samples: 8}", "epoch_samples 8 makes .*iterations 9: give"),
         ("optim: {warmup_start: 0.1}", "warmup_start 0.1 needs optim.warmup_steps or optim.warmup"),
         ("model: {new_classifier: true}", "model.new_classifier needs model.pretrained"),
         ("horovod: {compression: int8}", "compression must be none or fp16, given 'int8'"),

@@ -6,7 +6,7 @@ import pytest
 
 from gluon_glore import InputError
 from gluon_glore.data.image import decode_image
-from gluon_glore.data.records import RecordDataset, WrongLabel, write_records
+from gluon_glore.data.records import BadRecord, RecordDataset, WrongLabel, write_records
 from tests.helpers.damaged_records import break_heads, count_bad
 from tests.helpers.places import ROOT
 from train.config.load import load_config
@@ -28,6 +28,28 @@ def training(config):
 
 def epoch(dataset, config, number=0, rank=0, ranks=1):
     return list(pipeline.training_batches(dataset, count_bad(dataset), config, number, rank, ranks))
+
+
+class Files(RecordDataset):
+    """Records that say that they are files, two of which are not there."""
+
+    def __init__(self, path, classes):
+        super().__init__(path, classes)
+        self.paths = tuple(f"{path}{'/gone' * (i in (4, 12))}" for i in range(len(self)))
+
+    def __getitem__(self, i):
+        if "gone" in self.paths[i]:
+            raise BadRecord(f"{self.paths[i]}: No such file or directory")
+        return super().__getitem__(i)
+
+
+def test_missing_pictures_are_counted_all_and_not_tried_again(tmp_path, capsys):
+    records(tmp_path / "a.rec", [(PICTURE, 0)] * 1500)
+    files = Files(tmp_path / "a.rec", 2)
+    with pytest.raises(InputError, match=r"a.rec: 2 of 1500 .*set data.max_bad to 0.0014$"):
+        check_records(files, decode, max_bad=0.001)
+    check_records(files, decode, max_bad=0.0014)
+    assert "a.rec: 2 of 1500 pictures are missing, data.max_bad 0.0014" in capsys.readouterr().err
 
 
 def test_a_step_sees_the_same_pictures_however_many_ranks_share_it(training, config):

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -102,6 +104,19 @@ def test_packed_videos_are_as_those_of_files(folder, packed, film):
         assert len(video) == 12 and video.rate == 25 and video.size == (48, 64)
         difference = video.read([3, 0]).astype(int) - film[1][[3, 0]]
     assert 0 < np.abs(difference).mean() < 12
+
+
+def test_packed_videos_in_several_files_are_one_set(packed):
+    for number in range(3):
+        for suffix in (".rec", ".idx"):
+            shutil.copy(packed.with_suffix(suffix), packed.with_name(f"part_{number}{suffix}"))
+    shutil.copy(packed.with_suffix(".classes.txt"), packed.with_name("part.classes.txt"))
+    videos = Videos(packed.with_name("part_*.rec"))
+    assert labels(videos) == [0, 1, 1] * 3 and videos.paths == ()
+    assert videos.contents() == "9 videos of 2 classes in 3 files, part_0.rec to part_2.rec"
+    assert videos.name(7) == f"{packed.with_name('part_2.rec')} record 1"
+    with videos.open(7) as video, Videos(packed).open(1) as same:
+        assert np.array_equal(video.read([5]), same.read([5]))
 
 
 def test_packed_labels_become_those_of_the_names_given(packed):

@@ -138,6 +138,22 @@ def test_poly_falls_to_zero_over_the_run_by_its_power():
     assert rates == pytest.approx([0.4, 0.2, 0.4 * (1 / 40) ** 0.5])
 
 
+@pytest.mark.parametrize("steps_per_epoch", [3, 7, 1000])
+def test_a_run_of_iterations_has_its_schedule_in_steps_whatever_an_epoch_is(steps_per_epoch):
+    def rates(**keys):
+        optim = Optim(lr=0.4, iterations=40, **keys)
+        assert optim.run_steps(steps_per_epoch) == 40
+        return [learning_rate(optim, step, steps_per_epoch) for step in range(40)]
+
+    left = 1 - np.arange(40) / 40
+    assert rates(schedule="poly", power=0.9) == pytest.approx(0.4 * left**0.9)
+    assert rates(schedule="cosine") == pytest.approx(0.2 * (1 - np.cos(np.pi * left)))
+    assert rates(steps=(10, 30)) == pytest.approx([0.4] * 10 + [0.04] * 20 + [0.004] * 10)
+    assert rates(steps=()) == [0.4] * 40
+    warm = rates(schedule="poly", warmup_steps=4, power=1)
+    assert warm == pytest.approx([0.1, 0.2, 0.3, 0.4, *0.4 * left[4:]])
+
+
 @pytest.mark.parametrize("schedule", ["step", "cosine", "poly"])
 def test_the_rate_grows_with_the_batch_where_its_own_batch_is_given(schedule):
     own = Optim(lr=0.1, batch_size=256, schedule=schedule, warmup=1)

@@ -28,6 +28,7 @@ from train.engine.loop import Meter
 from train.engine.step import make_step
 from train.engine.stop import STOPPED
 from train.report import main as report
+from train.reporting import reporter
 from train.reporting.metrics import SEGMENTATION
 from train.reporting.reporter import Reporter
 
@@ -168,6 +169,18 @@ def weights(run):
     return {name: array.asnumpy() for name, array in arrays.items()}
 
 
+def stop_at(step):
+    """`Reporter.train` that asks for a stop after a step."""
+    tell = Reporter.train
+
+    def train(self, at, *rest):
+        tell(self, at, *rest)
+        if at == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return train
+
+
 def test_what_a_task_measures_is_in_rows_summary_report_and_checkpoints(tmp_path, command, capsys):
     assert trainer.run(Pixels(), command("run")) == 0
     run = tmp_path / "run"
@@ -188,16 +201,9 @@ def test_what_a_task_measures_is_in_rows_summary_report_and_checkpoints(tmp_path
 
 
 def test_a_run_that_is_stopped_goes_on_bit_equal_dropout_included(tmp_path, command, monkeypatch):
-    tell = Reporter.train
-
-    def stop_at(self, step, *rest):
-        tell(self, step, *rest)
-        if step == 7:
-            os.kill(os.getpid(), signal.SIGTERM)
-
     assert trainer.run(Pixels(), command("whole")) == 0
     with monkeypatch.context() as patch:
-        patch.setattr(Reporter, "train", stop_at)
+        patch.setattr(Reporter, "train", stop_at(7))
         assert trainer.run(Pixels(), command("parts")) == STOPPED
     assert trainer.run(Pixels(), [*command("parts"), "--resume"]) == 0
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
@@ -206,6 +212,55 @@ def test_a_run_that_is_stopped_goes_on_bit_equal_dropout_included(tmp_path, comm
     assert [row["loss"] for row in rows(tmp_path / "parts", "train")] == [
         row["loss"] for row in rows(tmp_path / "whole", "train")
     ]
+
+
+def test_a_run_of_iterations_ends_at_its_last_step_wherever_it_was_stopped(
+    tmp_path, command, monkeypatch, capsys
+):
+    """14 steps are two epochs of six and a third of two: stopped within, at the end, not at all."""
+    monkeypatch.setattr(reporter, "draw_curves", lambda *_: None)  # half of such a run's time
+    more = ("optim.iterations=14", "optim.schedule=poly", "checkpoint.every=7")
+    assert trainer.run(Pixels(), command("whole", *more)) == 0
+    whole = tmp_path / "whole"
+    assert "14 steps, 2.333 epochs of 6\n" in capsys.readouterr().err
+    trained, tested = rows(whole, "train"), rows(whole, "eval")
+    assert [row["step"] for row in trained] == list(range(14))
+    assert [row["lr"] for row in trained] == [0.5 * (1 - i / 14) ** 0.9 for i in range(14)]
+    assert [(row["epoch"], row["miou"]) for row in tested] == [(0, 0.5), (1, 0.75), (2, 0.25)]
+    assert checkpoints(whole)[-1].name == "epoch-0002-step-000002"
+    manifest = parse_manifest(checkpoints(whole)[-1] / "manifest.yaml")
+    assert manifest.score == 0.25  # though saved before its evaluation too, as every 7th step
+    summary = json.loads((whole / "summary.json").read_text())
+    assert (summary["epochs"], summary["best_epoch"], summary["miou"]) == (3, 2, 0.25)
+    assert report([str(whole)]) == 0
+    assert "| 3, 14 of 14 steps " in capsys.readouterr().out
+
+    for step, saved in ((8, "epoch-0001-step-000003"), (13, "epoch-0002-step-000002")):
+        out = f"stopped-{step}"
+        with monkeypatch.context() as patch:
+            patch.setattr(Reporter, "train", stop_at(step))
+            assert trainer.run(Pixels(), command(out, *more)) == STOPPED
+        assert checkpoints(tmp_path / out)[-1].name == saved
+        assert parse_manifest(checkpoints(tmp_path / out)[-1] / "manifest.yaml").score is None
+        for _ in range(1 if step == 8 else 2):  # a finished run, too, ends as it was
+            assert trainer.run(Pixels(), [*command(out, *more), "--resume"]) == 0
+            parts, expected = weights(tmp_path / out), weights(whole)
+            assert all(np.array_equal(parts[name], expected[name]) for name in expected)
+            assert [row["loss"] for row in rows(tmp_path / out, "train")] == [
+                row["loss"] for row in trained
+            ]
+            assert [row["epoch"] for row in rows(tmp_path / out, "eval")] == [0, 1, 2]
+            assert checkpoints(tmp_path / out)[-1].name == "epoch-0002-step-000002"
+            manifest = parse_manifest(checkpoints(tmp_path / out)[-1] / "manifest.yaml")
+            assert manifest.score is not None
+
+
+def test_a_run_of_iterations_says_where_its_rate_falls():
+    optim = Optim(iterations=80000, steps=(60000, 70000))
+    assert trainer.schedule(optim, 3000) == (
+        "80000 steps, 26.67 epochs of 3000, the rate falls at steps 60000, 70000"
+    )
+    assert trainer.schedule(dataclasses.replace(optim, schedule="poly"), 8).endswith("epochs of 8")
 
 
 def test_the_task_gives_the_weights_to_start_from(tmp_path, command):

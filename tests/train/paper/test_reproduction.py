@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 
@@ -162,6 +163,13 @@ def test_days_by_hand():
     assert reproduction.days(row, table) == pytest.approx(clips / 384 / 86400, rel=1e-3)
     at = columns("Table 5").index("ours")
     assert cells("Table 5")[row.network][at] == f"not run: {clips / 384 / 86400:.1f} GPU-days"
+
+
+def test_days_of_a_run_of_iterations_are_those_of_its_steps(tmp_path):
+    table = TABLES["Table 2"]
+    (tmp_path / "a.yaml").write_text("optim: {iterations: 3000, batch_size: 64, schedule: poly}")
+    row = dataclasses.replace(table.rows[0], config=tmp_path / "a.yaml")
+    assert reproduction.days(row, table) == pytest.approx(3000 * 64 / 384 / 86400)
 
 
 def test_the_figures_of_cifar10_are_those_of_its_configs():

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -57,6 +58,16 @@ def test_the_rows_the_configuration_and_the_scalars_are_written(tmp_path, config
             for key, value in row.items()
             if key not in left_out
         }
+
+
+def test_the_evaluation_of_a_run_that_ends_within_an_epoch_is_at_its_last_step(tmp_path, config):
+    optim = dataclasses.replace(config.optim, iterations=3, schedule="poly")
+    config = dataclasses.replace(config, optim=optim)
+    with Reporter(tmp_path, LocalComm(), config, STEPS) as reporter:
+        report(reporter, last=3)
+        reporter.evaluation(1, Meter(0.5, 70, 0.25, {"top1": 0.5}))
+    _, _, *events = read_events(tmp_path / "tensorboard")
+    assert [event.step for event in events] == [0, 1, 1, 2, 2]
 
 
 def test_the_summary_covers_the_whole_of_a_resumed_run(tmp_path, config, capsys):
