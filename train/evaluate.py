@@ -85,7 +85,7 @@ def source_of(args) -> PictureSource:
     """The pictures to score: those of --data, else the run's own. Raises InputError."""
     if args.data:
         return PictureSource(args.data, args.root)
-    own = validation_set(Path(args.model), "FILE.rec")
+    own = validation_set(Path(args.model))
     return dataclasses.replace(own, root=args.root or own.root)
 
 

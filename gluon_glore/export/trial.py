@@ -29,7 +29,7 @@ _ROOT = Path(__file__).parents[2]  # where the process finds this package
 def trial(files, name, data=None):
     """Yield the figures of a runtime: `{"error", "top1_agreement"}`, then of `data` `{"accuracy"}`.
 
-    `data` is indexed RecordIO. Accuracy comes with `samples`, the pictures there were. Raises
+    `data` is labelled pictures. Accuracy comes with `samples`, the pictures there were. Raises
     InputError where the runtime fails on the golden pair, or `data` can't be used.
     """
     network = start_runtime(files, name)

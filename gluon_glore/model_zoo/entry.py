@@ -99,8 +99,9 @@ def _logits(net, x):
 def measure(folder, data, batch=32, threads=2):
     """The accuracy of an entry on `data`, labelled pictures, as its card says.
 
-    `data` is a `PictureSource`, or a path as `open_pictures` takes it. Each picture is seen once, as
-    evaluation prepared it in training: `batch` pictures at a time, decoded by `threads`. Raises InputError where either can't be used.
+    `data` is a `PictureSource`, or a path as `open_pictures` takes it. Each picture is seen once,
+    as evaluation prepared it in training: `batch` pictures at a time, decoded by `threads`. Raises
+    InputError where either can't be used.
     """
     source = data if isinstance(data, PictureSource) else PictureSource(data)
     manifest = read_manifest(folder)

@@ -57,18 +57,18 @@ def newest_checkpoint(run, warn) -> Tuple[Path, Manifest]:
     raise InputError(f"{run}: no checkpoint in it")
 
 
-def validation_set(run, kind="FILE.rec") -> PictureSource:
+def validation_set(run) -> PictureSource:
     """The labelled pictures that a finished run was evaluated on.
 
-    Raises InputError where nothing says them; `kind` is the metavar of --data, to be given instead.
+    Raises InputError where nothing says them.
     """
-    with _told(run, kind):
+    with _told(run, "FILE.rec, a folder or a list"):
         config = _config(run)
         data, root = config["data"], _text(config["data"].get("root", ""))
         if data["val"]:
             return PictureSource(_paths(data["val"]), root)
         share, seed = data["val_share"], config["seed"]
-        if not 0 < share < 1 or type(seed) is not int:
+        if not 0 < share < 1 or type(seed) is not int or seed < 0:
             raise TypeError
         rest = parse_manifest(checkpoints(run)[-1] / MANIFEST).order.get("pictures")
         return PictureSource(_paths(data["train"]), root, share, seed, rest)

@@ -50,18 +50,15 @@ def _packed(config):
             f"config key data.val_share sets files of a folder or list aside, data.train "
             f"{data.train} is packed: data.val names a validation set"
         )
-    own = beside(data.train)
     if not config.model.classes:
-        given = data.class_names or own
-        config = count_classes(config, given and read_names(given), data.train)
+        file = data.class_names or beside(data.train)
+        config = count_classes(config, file and read_names(file), data.train)
     names = tuple(training_names(data, config.model.classes))
     training = open_pictures(data.train, classes=config.model.classes)
     try:
-        # By the names beside the records, as folders have them, where those given are others.
-        labels = tuple(read_names(own)) if own else names
-        validation = open_pictures(data.val, labels, root=data.root, use="val")
+        validation = open_pictures(data.val, names, root=data.root, use="val")
     except InputError as error:
-        if own or data.class_names or is_packed(data.val):
+        if data.class_names or beside(data.train) or is_packed(data.val):
             raise
         raise InputError(
             f"{error} (numbers: data.train {data.train} has no names beside it, and "
