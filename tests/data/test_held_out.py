@@ -24,6 +24,8 @@ def test_the_draw_is_the_seeds_and_of_one_class_whatever_others_there_are():
     drawn = [alone[i] for i in hold_out([4] * 25, 0.2, seed=3)[1]]
     assert drawn == [i for i in first[1] if LABELS[i] == 4]
     assert drawn != alone[:5]
+    _, two = hold_out([0] * 25 + [1] * 25, 0.2, seed=3)
+    assert two[:5] != [i - 25 for i in two[5:]]  # or files numbered alike went together
 
 
 def test_classes_of_one_sample_each_are_refused():
