@@ -1,4 +1,4 @@
-"""Train a classification network on labelled pictures in RecordIO, on one process or Horovod.
+"""Train a classification network on labelled pictures, files or records; alone or with Horovod.
 
     horovodrun -np N python -m train.imagenet --config FILE --out DIR [--resume] [--set key=value]
 
@@ -10,7 +10,6 @@ import functools
 import sys
 
 from gluon_glore.data.image import decode_image
-from gluon_glore.data.records import RecordDataset
 from gluon_glore.model_zoo.find_weights import find_weights
 from gluon_glore.model_zoo.load import found_spec
 from gluon_glore.networks.network import Network
@@ -21,7 +20,8 @@ from gluon_glore.weights.manifest import Manifest
 from .config.network import model_spec
 from .config.sections import Config
 from .data import pictures
-from .data.picture_names import check_names, class_names, training_names
+from .data.picture_names import check_names, class_names
+from .data.picture_sets import open_sets
 from .engine import loop, trainer
 from .engine.preflight import check_channels
 from .engine.step import make_step
@@ -42,11 +42,11 @@ class Classification:
 
     def prepare(self, config, comm):
         """The network, and (training, validation) sets. Raises InputError."""
+        config, self._names, *datasets = open_sets(config)
         net = make_network(config.model)
-        datasets = load_data(config, net.spec)
-        self._names = training_names(config.data, config.model.classes)
+        check_channels(net.spec, config.data)
         if comm.rank == 0:
-            check_names(config.data, config.model.classes)
+            check_names(config.data, config.model.classes, self._names)
             preprocess = pictures.make_preprocess(config.data)
             decode = functools.partial(decode_image, channels=preprocess.channels)
             pictures.check_records(datasets[0], decode, config.data.max_bad)
@@ -85,13 +85,6 @@ def make_network(model):
 def pretrained(model):
     """The files of the weights to start from; one process of each host downloads them."""
     return find_weights(model.name, model.pretrained == "zoo" or model.pretrained)
-
-
-def load_data(config, spec):
-    """Training and validation sets. Raises InputError where they do not fit the network."""
-    data = config.data
-    check_channels(spec, data)
-    return [RecordDataset(path, config.model.classes) for path in (data.train, data.val)]
 
 
 def main(argv=None):

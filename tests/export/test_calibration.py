@@ -8,6 +8,8 @@ from gluon_glore.data.records import RecordDataset, write_records
 from gluon_glore.export.calibration import LEAST, in_batches, read_calibration
 from gluon_glore.weights.deployment import Deployment
 from gluon_glore.weights.manifest import Manifest
+from tests.helpers.class_folders import write_class_folders
+from train.pack import pack
 
 GREY = Preprocess(size=(64, 64), resize=0, mean=(22.0,), scale=0.0167)
 PIXELS = Deployment((None, 1, 64, 64))
@@ -45,6 +47,19 @@ def test_graphs_that_take_pictures_get_pictures(digit_pairs):
     assert pictures.used.dtype == np.uint8
     assert pictures.used.shape == (35, 64, 64, 1)
     assert np.array_equal(GREY.normalize(pictures.used[3]), pixels.used[3])
+
+
+def test_a_folder_calibrates_as_its_records_do(tmp_path):
+    photos = write_class_folders(tmp_path / "photos", no=LEAST, yes=LEAST + 4)
+    pack(photos, tmp_path / "packed")
+    folder, packed = (
+        read_calibration(path, manifest()) for path in (photos, tmp_path / "packed.rec")
+    )
+    assert np.array_equal(folder.used, packed.used) and len(folder.used) == LEAST + 2
+    assert np.array_equal(folder.held_out, packed.held_out)
+    assert np.array_equal(folder.labels, packed.labels)
+    with pytest.raises(InputError, match="class 'yes' is not among the 2 names"):
+        read_calibration(photos, manifest(classes=("maybe", "no")))
 
 
 def test_sets_that_can_not_calibrate_are_refused(tmp_path, digit_pairs):

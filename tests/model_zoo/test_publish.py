@@ -120,7 +120,7 @@ def damage_catalogue(zoo):
         ("mine", None, {}, "published already; delete it to publish it anew"),
         ("other", damage_catalogue, {}, "catalogue.yaml: damaged catalogue"),
         ("other", None, {"data": "none.rec"}, "none.rec: no such file"),
-        ("other", None, {"data": __file__}, "test_publish.idx: no such file"),
+        ("other", None, {"data": __file__}, "model_zoo/test_publish.py"),
         ("../other", None, {}, "a network's name has letters"),
         ("/other", None, {}, "a network's name has letters"),
         ("resnet18", None, {}, "resnet18 is another network than tiny_glore_0_1"),

@@ -16,9 +16,11 @@ from gluon_glore.networks.network import Network
 from gluon_glore.utils.files import sha256
 from gluon_glore.weights import load_arrays, save_arrays, with_kinds
 from gluon_glore.weights.manifest import read_manifest, write_manifest
+from tests.helpers.class_folders import write_class_folders
 from tests.helpers.command_line import run as command
 from tests.helpers.zoo import ENTRY, change_file, params_file, write_published
 from train.digit_pairs import write_digits
+from train.pack import pack
 
 VIDEO = NetSpec(
     stages=(Stage(1, 16),),
@@ -65,6 +67,18 @@ def test_verify_says_each_check_and_what_is_measured(validation, capsys):
     assert last.startswith("measured: top-1 0.9195 on 2000 pictures of ")
     assert last.endswith(f", {measured['images_per_second']} images/s")
     assert measured["images_per_second"] > 0
+
+
+def test_a_folder_is_measured_as_its_records_are(tmp_path):
+    (row,) = shipped()
+    photos = write_class_folders(tmp_path / "photos", different=5, same=7)
+    pack(photos, tmp_path / "photos/packed")
+    folder, packed = (measure(row.packaged, path) for path in (photos, photos / "packed.rec"))
+    assert folder["data"].startswith(f"{tmp_path.name}/photos (12 pictures of 2 classes, from ")
+    digest = sha256(photos / "packed.rec")[:8]
+    assert packed["data"] == f"photos/packed.rec (sha256 {digest})"
+    same = ("top1", "samples", "bad_records")
+    assert [folder[key] for key in same] == [packed[key] for key in same]
 
 
 def test_of_many_classes_top5_is_measured_too(digit_pairs, tmp_path, capsys):

@@ -16,6 +16,7 @@ from gluon_glore.export import export_model
 from gluon_glore.model_zoo.load import load_network
 from gluon_glore.weights import load_arrays, named_arrays, plain_names, set_weights
 from gluon_glore.weights.run_folder import checkpoints
+from tests.helpers.class_folders import write_class_folders
 from tests.helpers.places import ROOT
 from tests.helpers.runs import CONFIG, options, rows, train, weights
 from train import evaluate
@@ -161,6 +162,37 @@ def test_sets_of_other_names_are_refused(tmp_path, named, file, names, message, 
     (error,) = [line for line in capsys.readouterr().err.splitlines() if "error: " in line]
     assert re.search(message, error)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_is_trained_on_and_scored_again_by_what_was_set_aside_of_it(tmp_path, capsys):
+    photos = write_class_folders(tmp_path / "photos", cat=12, dog=14, eel=20)
+    data = [f"data.train={photos}", 'data.val=""', "data.val_share=0.25", "model.classes=0"]
+    more = ["optim.epochs=1", "optim.batch_size=16", "seed=3", 'data.class_names=""']
+    assert train(tmp_path / "run", [*data, *more]) == 0
+    said = capsys.readouterr().err
+    assert f"model.classes: 3, the class names of {photos}\n" in said
+    assert "training set: 34 pictures of 3 classes, from " in said
+    assert "; validation set: 12 pictures of 3 classes, from " in said
+    assert f"each epoch; python -m train.pack {photos} OUT packs them once" in said
+    assert load_network(tmp_path / "run")[1].class_names == ("cat", "dog", "eel")
+    summary = json.loads((tmp_path / "run/summary.json").read_text())
+    assert summary["config"]["model"]["classes"] == 3
+    assert evaluate.main([str(tmp_path / "run"), "--out", str(tmp_path / "own.json")]) == 0
+    own = json.loads((tmp_path / "own.json").read_text())
+    (row,) = [row for row in rows(tmp_path / "run") if row["kind"] == "eval"]
+    assert [own[key] for key in ("loss", "top1", "samples")] == [row["loss"], row["top1"], 12]
+    # Another folder, by the network's names; and one whose pictures are not those of the run.
+    (tmp_path / "list.txt").write_text("dog/000.png 1\neel/003.png 2\n")
+    scored = ["--data", str(tmp_path / "list.txt"), "--root", str(photos)]
+    capsys.readouterr()
+    assert evaluate.main([str(tmp_path / "run"), *scored]) == 0
+    assert f"on 2 of 2 pictures of {tmp_path}/list.txt" in capsys.readouterr().out
+    (photos / "dog").rename(photos / "emu")
+    assert evaluate.main([str(tmp_path / "run"), "--data", str(photos)]) == 2
+    assert "class 'emu' is not among the 3 names" in capsys.readouterr().err
+    shutil.rmtree(photos / "emu")
+    assert evaluate.main([str(tmp_path / "run")]) == 2
+    assert "24 pictures beside those set aside, 34 when" in capsys.readouterr().err
 
 
 def test_labels_that_count_from_1_are_refused_though_few_are_out_of_range(

@@ -6,7 +6,9 @@ import pytest
 
 from gluon_glore import InputError
 from gluon_glore.data.image import decode_image
+from gluon_glore.data.labelled_pictures import open_pictures
 from gluon_glore.data.records import BadRecord, RecordDataset, WrongLabel, write_records
+from tests.helpers.class_folders import write_class_folders
 from tests.helpers.damaged_records import break_heads, count_bad
 from tests.helpers.places import ROOT
 from train.config.load import load_config
@@ -14,6 +16,7 @@ from train.config.sections import Augment
 from train.data import pictures as pipeline
 from train.data.pictures import check_records
 from train.digit_pairs import encode_png
+from train.pack import pack
 
 
 @pytest.fixture
@@ -125,6 +128,58 @@ def test_pictures_that_are_damaged_or_of_another_size_are_named(config, tmp_path
             epoch(dataset, config)
         with pytest.raises(InputError, match=message):
             list(pipeline.evaluation_batches(dataset, count_bad(dataset), config, 0, 1))
+
+
+@pytest.mark.parametrize("listed", [False, True], ids=["folder", "list"])
+def test_files_and_their_records_give_the_same_batches_to_the_bit(config, tmp_path, listed):
+    source = write_class_folders(tmp_path / "photos", size=(72, 80), cat=19, dog=20, eel=31)
+    if listed:
+        source = shuffled_list(tmp_path / "photos", tmp_path / "list.txt")
+    pack(source, tmp_path / "packed")
+    augment = Augment(area=(0.5, 1.0), hls=(0, 0, 0))
+    data = dataclasses.replace(config.data, resize=66)
+    config = dataclasses.replace(config, augment=augment, data=data)
+    files, records = open_pictures(source), RecordDataset(tmp_path / "packed.rec", 3)
+    for number in (0, 1):
+        one, other = epoch(files, config, number), epoch(records, config, number)
+        assert len(one) == len(other) == 2 and same(one, other)
+    first, second = (
+        list(pipeline.evaluation_batches(dataset, count_bad(dataset), config, 0, 1))
+        for dataset in (files, records)
+    )
+    assert sum(len(labels) for _, labels in first) == 70 and same(first, second)
+    assert not same(one, epoch(files, reseeded(config), 1))
+
+
+def shuffled_list(folder, path):
+    """A list of a folder's pictures in an order of its own."""
+    files = sorted(folder.glob("*/*.png"))
+    order = np.random.default_rng(0).permutation(len(files))
+    lines = [f"{files[i].relative_to(path.parent)}\t{files[i].parent.name}\n" for i in order]
+    path.write_text("".join(lines))
+    return path
+
+
+def same(one, other):
+    pairs = ((*a, *b) for a, b in zip(one, other))
+    return all(np.array_equal(x, p) and np.array_equal(y, q) for x, y, p, q in pairs)
+
+
+def test_a_file_that_goes_while_it_is_trained_on_is_a_bad_record_as_any(config, tmp_path, capsys):
+    files = open_pictures(write_class_folders(tmp_path / "photos", cat=32, dog=32))
+    whole = epoch(files, config)
+    check_records(files, decode, max_bad=0)
+    gone = tmp_path / "photos/dog/007.png"
+    gone.unlink()
+    bad = count_bad(files, max_share=0.02)
+    left = list(pipeline.training_batches(files, bad, config, 0, 0, 1))
+    assert bad.known == {39} and capsys.readouterr().err == (
+        f"skipped {gone}: No such file or directory\n"
+    )
+    missing = [int((a[0] != b[0]).any(axis=(1, 2, 3)).sum()) for a, b in zip(whole, left)]
+    assert sum(missing) == 1  # another picture stands in for it
+    with pytest.raises(InputError, match="1 of 64 records tried are bad, as .*dog/007.png: No suc"):
+        check_records(files, decode, max_bad=0)
 
 
 PICTURE = encode_png(np.zeros((64, 64), np.uint8))
