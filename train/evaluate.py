@@ -1,15 +1,21 @@
 """Evaluate a checkpoint on labelled pictures in RecordIO, also at another size than it trained at.
 
     python -m train.evaluate RUN --size 320 --pooling mean_max [--data val.rec]
+    python -m train.evaluate RUN --predictions out.csv --results out.json
+    python -m train.evaluate RUN --data imagenet_a.rec --subset data
 
-Larger pictures and mean-max pooling before the classifier are how the authors of DPN test. Runs on
-one process or, under horovodrun, on several.
+Larger pictures and mean-max pooling before the classifier are how the authors of DPN test. With
+--subset the network chooses among some of its classes: the logits of the others are left out. Runs
+on one process or, under horovodrun, on several.
 """
 
 import sys
 from pathlib import Path
 
-from gluon_glore.data.records import labelled_records
+import mxnet as mx
+
+from gluon_glore.data.class_names import OtherNames, names_beside
+from gluon_glore.data.records import RecordDataset, labelled_records
 from gluon_glore.layers.basic import pool_mean_max
 from gluon_glore.model_zoo.load import load_network
 from gluon_glore.utils.arguments import not_negative, positive_int
@@ -17,15 +23,21 @@ from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.run_folder import validation_set
 
 from .config.sections import Config, Data, Optim
+from .data.class_subset import class_subset
 from .data.pictures import evaluation_batches
 from .engine import loop
-from .engine.scoring import options, place, result_of, score
+from .engine.picture_scores import bootstrap_interval, calibration_error
+from .engine.predictions import Keeper
+from .engine.scoring import Scored, add_predictions, options, origin, place, result_of, score
+
+DATA = "data"  # as --subset: the classes that the data have
+SUBSET_HINT = f"; or score the network on these classes alone: --subset {DATA}"
 
 
 def main(argv=None):
     """Evaluate as the command line says. Returns the exit code: 0, or 2 for what can't be used."""
     args = parse_args(argv)
-    return score(lambda: prepare(args), args.out)
+    return score(lambda: prepare(args), args.out, predictions=args.predictions)
 
 
 def prepare(args):
@@ -35,20 +47,67 @@ def prepare(args):
         pool_mean_max(net)
     config = make_config(args, manifest.preprocess)
     net.spec.check_input(config.data.size)
-    dataset = labelled_records(config.data.val, manifest.class_names, args.model)
+    dataset, subset = open_data(config.data.val, manifest, args.model, args.subset)
+    own = {
+        **origin(args.model, manifest),
+        "pooling": args.pooling,
+        "size": list(config.data.size),
+        "resize": config.data.resize,
+        "batch": args.batch,
+        **(subset.settings() if subset else {}),
+    }
 
     def evaluate(comm, bad):
         ctx = place(net, comm)
-        loaded = evaluation_batches(dataset, bad, config, comm.rank, comm.size)
-        meter = loop.evaluate(net, loaded, comm, ctx)
-        own = {
-            "pooling": args.pooling,
-            "size": list(config.data.size),
-            "resize": config.data.resize,
-        }
-        return result_of(manifest.model, dataset, bad, meter, own)
+        network, numbers = net, range(net.classes)
+        batches = evaluation_batches(dataset, bad, config, comm.rank, comm.size)
+        if subset:
+            network, numbers = choosing(net, subset.numbers, ctx), subset.numbers
+            batches = subset.batches(batches)
+        keeper = Keeper(numbers)
+        meter = loop.evaluate(network, batches, comm, ctx, keeper.logits)
+        if not meter.samples:
+            raise InputError(f"{dataset.path}: none of its {len(dataset)} pictures can be read")
+        predictions = keeper.gather(dataset, bad, comm)
+        scored = result_of(manifest.model, dataset, bad, meter, own)
+        figures = {**scored.figures, **certainty(predictions)}
+        return Scored(figures, predictions, manifest.class_names, subset.note if subset else "")
 
     return dataset, config, evaluate
+
+
+def open_data(path, manifest, model, names=None):
+    """The pictures, and the `ClassSubset` that they are scored on, None for all classes.
+
+    `names` is what --subset says: a file of class names, or "data" for those beside the pictures.
+    Labels stand for the names beside the pictures, where there are any, else for those of the
+    subset. Raises InputError where pictures or names can't be used.
+    """
+    if names is None:
+        try:
+            return labelled_records(path, manifest.class_names, model), None
+        except OtherNames as error:
+            raise InputError(f"{error}{SUBSET_HINT if error.subset else ''}") from None
+    beside = names_beside(path)
+    if names == DATA and not beside:
+        raise InputError(f"{path}: no class names beside it, so --subset needs a file of names")
+    source = beside if names == DATA else names
+    subset = class_subset(source, beside or source, manifest.class_names, manifest.model)
+    return RecordDataset(path, len(subset.places)), subset
+
+
+def choosing(net, numbers, ctx):
+    """The network as a function of pixels to the logits of the classes of these numbers alone."""
+    columns = mx.nd.array(numbers, ctx=ctx)
+    return lambda pixels: net(pixels).take(columns, axis=1)
+
+
+def certainty(predictions):
+    """How sure top-1 is, and how sure the network is of itself; see `engine.picture_scores`."""
+    return {
+        "top1_interval": list(bootstrap_interval(predictions.right)),
+        "calibration_error": calibration_error(predictions.scores[:, 0], predictions.right),
+    }
 
 
 def parse_args(argv):
@@ -63,6 +122,12 @@ def parse_args(argv):
     )
     parser.add_argument("--pooling", choices=("avg", "mean_max"), default="avg")
     parser.add_argument("--batch", type=positive_int, default=32, help="of all processes (32)")
+    parser.add_argument(
+        "--subset",
+        metavar="NAMES.txt",
+        help=f"score on these classes of the network alone ({DATA}: those of the data)",
+    )
+    add_predictions(parser)
     return parser.parse_args(argv)
 
 
