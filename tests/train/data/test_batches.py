@@ -1,7 +1,5 @@
 """Batches of samples that are labelled pixel by pixel; pictures with one label: test_pictures."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +8,7 @@ import pytest
 from gluon_glore import InputError
 from gluon_glore.data.records import WrongLabel
 from tests.helpers.damaged_records import count_bad
+from tests.helpers.threads import Ranks
 from train.data import batches
 from train.data.bad_records import BadRecords
 
@@ -100,27 +99,6 @@ class Misnamed(Squares):
         if index == self._wrong:
             raise WrongLabel(f"square {index}: label 7 is out of range")
         return super().view(index, out)
-
-
-class Ranks:
-    """The processes of a run as threads, each with `comm(rank)`."""
-
-    def __init__(self, size):
-        self._size, self._given, self._barrier = size, {}, threading.Barrier(size, timeout=20)
-
-    def comm(self, rank):
-        def add(values):
-            self._given[rank] = np.asarray(values, float)
-            self._barrier.wait()
-            total = sum(self._given.values())
-            self._barrier.wait()
-            return total
-
-        return SimpleNamespace(rank=rank, size=self._size, sum=add)
-
-    def run(self, function):
-        with ThreadPoolExecutor(self._size) as pool:
-            return list(pool.map(lambda rank: function(rank, self.comm(rank)), range(self._size)))
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4])
