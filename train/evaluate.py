@@ -60,7 +60,7 @@ def prepare(args):
     def evaluate(comm, bad):
         ctx = place(net, comm)
         network, numbers = net, range(net.classes)
-        batches = evaluation_batches(dataset, bad, config, comm.rank, comm.size)
+        batches = evaluation_batches(dataset, bad, config, comm.rank, comm.size, whole=True)
         if subset:
             network, numbers = choosing(net, subset.numbers, ctx), subset.numbers
             batches = subset.batches(batches)
@@ -68,7 +68,7 @@ def prepare(args):
         meter = loop.evaluate(network, batches, comm, ctx, keeper.logits)
         if not meter.samples:
             raise InputError(f"{dataset.path}: none of its {len(dataset)} pictures can be read")
-        predictions = keeper.gather(dataset, bad, comm)
+        predictions = keeper.gather(dataset, bad, comm, args.batch)
         scored = result_of(manifest.model, dataset, bad, meter, own)
         figures = {**scored.figures, **certainty(predictions)}
         return Scored(figures, predictions, manifest.class_names, subset.note if subset else "")
@@ -121,7 +121,7 @@ def parse_args(argv):
         help="short side before the crop, 0 takes pictures as they are (grows with --size)",
     )
     parser.add_argument("--pooling", choices=("avg", "mean_max"), default="avg")
-    parser.add_argument("--batch", type=positive_int, default=32, help="of all processes (32)")
+    parser.add_argument("--batch", type=positive_int, default=32, help="at once, a process (32)")
     parser.add_argument(
         "--subset",
         metavar="NAMES.txt",

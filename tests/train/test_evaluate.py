@@ -243,10 +243,13 @@ def test_where_no_picture_can_be_read_there_is_no_score(animals, tmp_path, capsy
 
 @needs_horovod
 def test_two_processes_see_what_one_sees(trained_run, tmp_path):
-    out = tmp_path / "two.json"
-    done = horovodrun("-m", "train.evaluate", str(trained_run), "--out", str(out))
+    out, table = tmp_path / "two.json", tmp_path / "two.csv"
+    files = ["--out", str(out), "--predictions", str(table)]
+    done = horovodrun("-m", "train.evaluate", str(trained_run), *files)
     assert done.returncode == 0, done.stderr
-    one, two = evaluated(tmp_path, trained_run), json.loads(out.read_text())
+    one = evaluated(tmp_path, trained_run, "--predictions", tmp_path / "one.csv")
+    assert table.read_bytes() == (tmp_path / "one.csv").read_bytes()
+    two = json.loads(out.read_text())
     assert two["loss"] == pytest.approx(one.pop("loss"), rel=1e-5)
     assert two["calibration_error"] == pytest.approx(one.pop("calibration_error"), rel=1e-4)
     assert min(one.pop("images_per_second"), two["images_per_second"]) > 0

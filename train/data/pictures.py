@@ -29,11 +29,11 @@ def training_batches(dataset, bad, config, epoch, rank, ranks, start=0):
     return batches.training_batches(dataset, bad, view, shape, config, epoch, rank, ranks, start)
 
 
-def evaluation_batches(dataset, bad, config, rank, ranks, stop=lambda: False):
+def evaluation_batches(dataset, bad, config, rank, ranks, stop=lambda: False, whole=False):
     """Yield one rank's part of the set, in order; over all ranks each sample comes exactly once.
 
-    Ends after the batch at which `stop()` holds. Raises InputError, after the last batch, where
-    more records are bad than allowed.
+    `whole` batches are those of `train.data.batches.dealt`. Ends after the batch at which `stop()`
+    holds. Raises InputError, after the last batch, where more records are bad than allowed.
     """
     preprocess = make_preprocess(config.data)
 
@@ -43,7 +43,7 @@ def evaluation_batches(dataset, bad, config, rank, ranks, stop=lambda: False):
         return label
 
     shape = (preprocess.channels, *preprocess.size)
-    return batches.evaluation_batches(dataset, bad, view, shape, config, rank, ranks, stop)
+    return batches.evaluation_batches(dataset, bad, view, shape, config, rank, ranks, stop, whole)
 
 
 def check_records(dataset, use, max_bad):

@@ -24,7 +24,7 @@ def calibration_error(confidences, right, bins=BINS):
     It is nan where a confidence is, or there are none.
     """
     confidences, right = np.asarray(confidences, np.float64), np.asarray(right, np.float64)
-    if not len(confidences) or not np.isfinite(confidences).all():
+    if not len(confidences):
         return float("nan")
     bin_of = np.searchsorted(np.arange(1, bins) / bins, confidences, side="left")
     gaps = np.bincount(bin_of, weights=right - confidences, minlength=bins)

@@ -13,6 +13,8 @@ import numpy as np
 from gluon_glore.utils.errors import naming
 from gluon_glore.utils.files import atomic_path
 
+from ..data.batches import dealt
+
 BEST = 5  # classes of a sample
 
 
@@ -70,15 +72,16 @@ class Keeper:
             self._rows.append(np.array([[label, *order, *probabilities[order]]]))
             yield probabilities, label
 
-    def gather(self, dataset, bad, comm) -> Predictions:
+    def gather(self, dataset, bad, comm, size=1) -> Predictions:
         """The samples of all ranks; every rank calls this after the last batch.
 
-        By then all ranks know which samples are bad. Rank r has seen the others of r, r + ranks,
-        r + 2 ranks, ..., as `train.data.batches` deals them out.
+        By then all ranks know which samples are bad. Each has seen the others of its batches, of
+        `size` samples before the bad ones were left out, as `dealt` gives them to it.
         """
         good = np.ones(len(dataset), bool)
         good[list(bad.known)] = False
-        mine = np.arange(comm.rank, len(dataset), comm.size)
+        batches = dealt(len(dataset), size, comm.rank, comm.size)
+        mine = np.concatenate([np.zeros(0, int), *batches])
         table = np.zeros((len(dataset), 1 + 2 * self.best))
         if self._rows:
             rows = (row if isinstance(row, np.ndarray) else row.asnumpy() for row in self._rows)

@@ -123,6 +123,22 @@ def test_a_label_that_no_class_has_ends_training_on_all_ranks_whatever_max_bad(r
     assert outcomes == [outcomes[0]] * ranks and steps <= place // 8
 
 
+def test_whole_batches_are_those_of_one_process_dealt_out_in_turn():
+    def seen(rank, ranks):
+        dataset = Squares(29, damaged=(4, 24))
+        given = (dataset, count_bad(dataset, 0.5), dataset.view, SHAPE, CONFIG, rank, ranks)
+        found = batches.evaluation_batches(*given, whole=True)
+        return [labels[:, 0, 0].tolist() for _, labels in found]
+
+    alone = seen(0, 1)
+    assert alone[0] == [0, 1, 2, 3, 5, 6, 7] and list(map(len, alone)) == [7, 8, 8, 4]
+    for ranks in (2, 3, 5):
+        assert [seen(rank, ranks) for rank in range(ranks)] == [
+            alone[rank::ranks] for rank in range(ranks)
+        ]
+    assert [dealt.tolist() for dealt in batches.dealt(5, 2, 1, 2)] == [[2, 3]]
+
+
 @pytest.mark.parametrize("ranks", [1, 3])
 def test_a_label_that_no_class_has_ends_an_evaluation_on_all_ranks(ranks):
     dataset = Misnamed(100, wrong=5)

@@ -32,12 +32,12 @@ class Samples:
     def name(self, i):
         return f"sample {i}\nof 'all', \"quoted\""
 
-    def part(self, rank, ranks, bad, size=4):
-        """A rank's batches of what is not bad, as `train.data.batches` deals it out."""
-        mine = [i for i in range(rank, len(self), ranks) if i not in bad]
-        for start in range(0, len(mine), size):
-            chosen = mine[start : start + size]
-            yield self.logits[chosen], self.labels[chosen].astype(np.float32)
+    def part(self, rank, ranks, bad):
+        """A rank's batches of what is not bad, four samples each, dealt out in turn."""
+        for start in range(4 * rank, len(self), 4 * ranks):
+            chosen = [i for i in range(start, min(start + 4, len(self))) if i not in bad]
+            if chosen:
+                yield self.logits[chosen], self.labels[chosen].astype(np.float32)
 
 
 def ranked(logits):
@@ -55,7 +55,7 @@ def predicted(samples, numbers, comm=None, known=()):
     keeper = Keeper(numbers)
     batches = samples.part(comm.rank, comm.size, known)
     meter = loop.evaluate(lambda logits: logits, batches, comm, mx.cpu(), keeper.logits)
-    return meter, keeper.gather(samples, bad, comm)
+    return meter, keeper.gather(samples, bad, comm, size=4)
 
 
 @pytest.mark.parametrize(("classes", "best"), [(7, 5), (5, 5), (3, 3), (1, 1)])
@@ -118,6 +118,10 @@ def test_probabilities_of_single_samples_are_kept_as_they_are():
     assert np.array_equal(said.classes, expected.classes)
     assert np.array_equal(said.labels, expected.labels)
     assert said.scores[3].tolist() == sorted(samples.logits[3].tolist(), reverse=True)[:5]
+    samples, keeper = Samples(1), Keeper(range(1000))
+    assert list(keeper.watch([(np.ones(1000), 7)]))
+    said = keeper.gather(samples, count_bad(samples), LocalComm())
+    assert said.classes.tolist() == [[0, 1, 2, 3, 4]]  # of equals the first
 
 
 def test_the_file_is_read_back_by_csv(tmp_path):
