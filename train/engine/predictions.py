@@ -109,7 +109,7 @@ def write_predictions(path, predictions, dataset, class_names):
         lines.writerow(header)
         for index, label, classes, scores in said:
             row = [dataset.name(int(index)), label, class_names[label]]
-            for number, score in zip(classes, scores):
+            for number, score in zip(classes.tolist(), scores.tolist()):
                 row += [number, class_names[number], f"{score:.6f}"]
             lines.writerow(row)
 

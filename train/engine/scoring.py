@@ -73,10 +73,10 @@ def score(prepare, out, unit="pictures", predictions=None):
         if comm.rank == 0:
             print(_line(scored, dataset, unit), flush=True)
         comm.shutdown()
-        if comm.rank == 0 and predictions:
-            write_predictions(predictions, scored.predictions, dataset, scored.class_names)
         if comm.rank == 0 and out:
             write_result(out, scored.figures)
+        if comm.rank == 0 and predictions:
+            write_predictions(predictions, scored.predictions, dataset, scored.class_names)
 
     return exit_code(command, tells)
 
