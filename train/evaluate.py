@@ -2,16 +2,27 @@
 
     python -m train.evaluate RUN --size 320 --pooling mean_max [--data val.rec]
     python -m train.evaluate RUN --data val.txt --root pictures
+    python -m train.evaluate RUN --predictions out.csv --results out.json
+    python -m train.evaluate RUN --data imagenet_a --subset data
 
-Larger pictures and mean-max pooling before the classifier are how the authors of DPN test. Runs on
-one process or, under horovodrun, on several.
+Larger pictures and mean-max pooling before the classifier are how the authors of DPN test. With
+--subset the network chooses among some of its classes: the logits of the others are left out. Runs
+on one process or, under horovodrun, on several.
 """
 
 import dataclasses
 import sys
 from pathlib import Path
 
-from gluon_glore.data.labelled_pictures import PictureSource, pictures_for
+import mxnet as mx
+
+from gluon_glore.data.class_names import OtherNames, names_beside, read_classes
+from gluon_glore.data.labelled_pictures import (
+    PictureSource,
+    is_packed,
+    open_pictures,
+    pictures_for,
+)
 from gluon_glore.layers.basic import pool_mean_max
 from gluon_glore.model_zoo.load import load_network
 from gluon_glore.utils.arguments import not_negative, positive_int
@@ -19,15 +30,23 @@ from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.run_folder import validation_set
 
 from .config.sections import Config, Data, Optim
+from .data.class_subset import class_subset
+from .data.missing_files import check_missing
 from .data.pictures import evaluation_batches
 from .engine import loop
-from .engine.scoring import options, place, result_of, score
+from .engine.comm import first_of_host
+from .engine.picture_scores import bootstrap_interval, calibration_error
+from .engine.predictions import Keeper
+from .engine.scoring import Scored, add_predictions, options, origin, place, result_of, score
+
+DATA = "data"  # as --subset: the classes that the data have
+SUBSET_HINT = f"; or score the network on these classes alone: --subset {DATA}"
 
 
 def main(argv=None):
     """Evaluate as the command line says. Returns the exit code: 0, or 2 for what can't be used."""
     args = parse_args(argv)
-    return score(lambda: prepare(args), args.out)
+    return score(lambda: prepare(args), args.out, predictions=args.predictions)
 
 
 def prepare(args):
@@ -37,20 +56,81 @@ def prepare(args):
         pool_mean_max(net)
     config = make_config(args, manifest.preprocess)
     net.spec.check_input(config.data.size)
-    dataset = pictures_for(args.model, manifest.class_names, source_of(args))
+    dataset, subset = open_data(source_of(args), manifest, args.model, args.subset)
+    check_missing(
+        dataset.path, dataset.paths, args.max_bad, "picture", "--max-bad", not first_of_host()
+    )
+    own = {
+        **origin(args.model, manifest),
+        "pooling": args.pooling,
+        "size": list(config.data.size),
+        "resize": config.data.resize,
+        "batch": args.batch,
+        **(subset.settings() if subset else {}),
+    }
 
     def evaluate(comm, bad):
         ctx = place(net, comm)
-        loaded = evaluation_batches(dataset, bad, config, comm.rank, comm.size)
-        meter = loop.evaluate(net, loaded, comm, ctx)
-        own = {
-            "pooling": args.pooling,
-            "size": list(config.data.size),
-            "resize": config.data.resize,
-        }
-        return result_of(manifest.model, dataset, bad, meter, own)
+        network, numbers = net, range(net.classes)
+        batches = evaluation_batches(dataset, bad, config, comm.rank, comm.size, whole=True)
+        if subset:
+            network, numbers = choosing(net, subset.numbers, ctx), subset.numbers
+            batches = subset.batches(batches)
+        keeper = Keeper(numbers)
+        meter = loop.evaluate(network, batches, comm, ctx, keeper.logits)
+        if not meter.samples:
+            raise InputError(f"{dataset.path}: none of its {len(dataset)} pictures can be read")
+        predictions = keeper.gather(dataset, bad, comm, args.batch)
+        scored = result_of(manifest.model, dataset, bad, meter, own)
+        figures = {**scored.figures, **certainty(predictions)}
+        return Scored(figures, predictions, manifest.class_names, subset.note if subset else "")
 
     return dataset, config, evaluate
+
+
+def open_data(source, manifest, model, names=None):
+    """The pictures of a `PictureSource`, and the `ClassSubset` that they are scored on, or None.
+
+    `names` is what --subset says: a file of class names, "data" for those that the pictures have,
+    None for all classes of the network. Labels of records stand for the names beside them, where
+    there are any, else for those of the subset. Raises InputError where pictures or names can't be
+    used.
+    """
+    if names is None:
+        try:
+            return pictures_for(model, manifest.class_names, source), None
+        except OtherNames as error:
+            raise InputError(f"{error}{SUBSET_HINT if error.subset else ''}") from None
+    if source.share:
+        raise InputError(f"{model}: its validation set is of all classes: --subset needs --data")
+    network = manifest.class_names, manifest.model
+    if not is_packed(source.path):
+        given = None if names == DATA else read_classes(names)
+        pictures = open_pictures(source.path, given, root=source.root, use="val")
+        place = pictures.path if names == DATA else names
+        return pictures, class_subset(place, place, *network, pictures.class_names)
+    beside = names_beside(source.path)
+    if names == DATA and not beside:
+        raise InputError(
+            f"{source.path}: no class names beside it, so --subset needs a file of names"
+        )
+    named = beside if names == DATA else names
+    subset = class_subset(named, beside or named, *network)
+    return open_pictures(source.path, classes=len(subset.places)), subset
+
+
+def choosing(net, numbers, ctx):
+    """The network as a function of pixels to the logits of the classes of these numbers alone."""
+    columns = mx.nd.array(numbers, ctx=ctx)
+    return lambda pixels: net(pixels).take(columns, axis=1)
+
+
+def certainty(predictions):
+    """How sure top-1 is, and how sure the network is of itself; see `engine.picture_scores`."""
+    return {
+        "top1_interval": list(bootstrap_interval(predictions.right)),
+        "calibration_error": calibration_error(predictions.scores[:, 0], predictions.right),
+    }
 
 
 def parse_args(argv):
@@ -67,7 +147,13 @@ def parse_args(argv):
         help="short side before the crop, 0 takes pictures as they are (grows with --size)",
     )
     parser.add_argument("--pooling", choices=("avg", "mean_max"), default="avg")
-    parser.add_argument("--batch", type=positive_int, default=32, help="of all processes (32)")
+    parser.add_argument("--batch", type=positive_int, default=32, help="at once, a process (32)")
+    parser.add_argument(
+        "--subset",
+        metavar="NAMES.txt",
+        help=f"score on these classes of the network alone ({DATA}: those of the data)",
+    )
+    add_predictions(parser)
     return parser.parse_args(argv)
 
 

@@ -28,14 +28,15 @@ from .data.missing_files import check_missing
 from .data.videos import Videos, check_videos
 from .engine.comm import first_of_host
 from .engine.loop import Meter
-from .engine.scoring import options, place, result_of, score
+from .engine.predictions import Keeper
+from .engine.scoring import Scored, add_predictions, options, origin, place, result_of, score
 from .kinetics import views_in_turn
 
 
 def main(argv=None):
     """Evaluate as the command line says. Returns the exit code: 0, or 2 for what can't be used."""
     args = parse_args(argv)
-    return score(lambda: prepare(args), args.out, unit="videos")
+    return score(lambda: prepare(args), args.out, "videos", args.predictions)
 
 
 def parse_args(argv):
@@ -50,6 +51,7 @@ def parse_args(argv):
         "--crops", type=whole, choices=tuple(CROPS), default=1, help="of a clip (1)"
     )
     parser.add_argument("--batch", type=positive_int, default=8, help="clips at once (8)")
+    add_predictions(parser)
     return parser.parse_args(argv)
 
 
@@ -59,10 +61,10 @@ def prepare(args):
     if not manifest.clip:
         raise InputError(f"{manifest.model} sees no videos: train.evaluate scores it on pictures")
     preprocess = manifest.preprocess
-    own = {} if args.data else data_section(Path(args.model), "VIDEOS")
+    places = {} if args.data else data_section(Path(args.model), "VIDEOS")
     data = VideoData(
-        val=args.data or own["val"],
-        root=args.root or own.get("root", ""),
+        val=args.data or places["val"],
+        root=args.root or places.get("root", ""),
         size=preprocess.size,
         resize=preprocess.resize,
         mean=preprocess.mean,
@@ -76,14 +78,23 @@ def prepare(args):
         dataset.path, dataset.paths, data.max_bad, "video", "--max-bad", quiet=not first_of_host()
     )
     check_videos(dataset, data.max_bad, missing=missing)
-    settings = {"clips": args.clips, "crops": args.crops, "size": list(preprocess.size)}
+    own = {
+        **origin(args.model, manifest),
+        "clips": args.clips,
+        "crops": args.crops,
+        "size": list(preprocess.size),
+    }
 
     def evaluate(comm, bad):
         config = VideoConfig(data=data, clip=manifest.clip, optim=Optim(batch_size=comm.size))
         loaded = views_in_turn(dataset, bad, config, comm.rank, comm.size, args.clips, args.crops)
         ctx = place(net, comm)
         videos = ((mean_probabilities(net, x[0], args.batch, ctx), int(y[0])) for x, y in loaded)
-        return result_of(manifest.model, dataset, bad, score_videos(videos, comm), settings)
+        keeper = Keeper(range(net.classes))
+        meter = score_videos(keeper.watch(videos), comm)
+        predictions = keeper.gather(dataset, bad, comm)
+        scored = result_of(manifest.model, dataset, bad, meter, own)
+        return Scored(scored.figures, predictions, manifest.class_names)
 
     return dataset, VideoConfig(data=data), evaluate
 

@@ -76,8 +76,19 @@ def names_beside(rec):
     return files[0] if files else None
 
 
+class OtherNames(InputError):
+    """The labels of a set stand for other classes than those it was compared with.
+
+    `subset`: each of its names is one of those, and none comes twice.
+    """
+
+    def __init__(self, text, subset):
+        super().__init__(text)
+        self.subset = subset
+
+
 def check_names_beside(rec, names, source, packed=False):
-    """Raise InputError where a .rec's labels stand for other classes than `names`, in label order.
+    """Raise OtherNames where a .rec's labels stand for other classes than `names`, in label order.
 
     The names file beside the .rec says so; without one there is nothing to compare. `source` is
     where `names` are from: a file's Path, or what a message calls it. Where it has as many and all
@@ -105,10 +116,11 @@ def check_names_beside(rec, names, source, packed=False):
         place, pair = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
         difference = "label {} is {}, not {}".format(place, *pair)
     classes = source if isinstance(source, Path) else "train.classes.txt"
-    raise InputError(
+    raise OtherNames(
         f"{file}: {len(given)} class names, not the {len(expected)} of {source} in their order "
         f"({difference}), so labels would be wrong: python -m train.pack SRC "
-        f"{Path(rec).with_suffix('')} --classes {classes}"
+        f"{Path(rec).with_suffix('')} --classes {classes}",
+        subset=not strange and len(set(given)) == len(given) > 0,
     )
 
 

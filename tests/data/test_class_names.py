@@ -2,6 +2,7 @@ import pytest
 
 from gluon_glore import InputError
 from gluon_glore.data.class_names import (
+    OtherNames,
     check_names_beside,
     names_beside,
     read_classes,
@@ -88,6 +89,22 @@ def test_records_whose_labels_stand_for_other_classes_are_refused(tmp_path, give
     training = tmp_path / "train.classes.txt"
     with pytest.raises(InputError, match=rf"not the 3 of {training} .* --classes {training}$"):
         check_names_beside(rec, ["cat", "dog", "eel"], training, packed=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "subset"),
+    [
+        (("eel", "cat"), True),
+        (("dog", "cat", "eel"), True),
+        (("cat", "wolf"), False),
+        (("cat", "cat"), False),
+        ((), False),
+    ],
+)
+def test_a_refusal_knows_whether_all_names_are_among_those_compared(tmp_path, given, subset):
+    with pytest.raises(OtherNames) as refused:
+        check_names_beside(beside(tmp_path, *given), ["cat", "dog", "eel"], "runs/a")
+    assert refused.value.subset is subset
 
 
 def test_the_same_names_pass_and_so_do_records_without_any(tmp_path, capsys):

@@ -95,10 +95,10 @@ def test_several_files_are_one_set_with_the_names_of_all(tmp_path):
     with pytest.raises(WrongLabel, match=r"/a_2\.rec record 1: label 2 is out of range"):
         RecordDataset(f"{tmp_path}/a_[012].rec", 2)[5]
     with pytest.raises(InputError, match=r"a.classes.txt: 3 class names, not the 2 of a run"):
-        labelled_records(f"{tmp_path}/a_[012].rec", ["x", "y"], "a run")
+        pictures_for("a run", ["x", "y"], f"{tmp_path}/a_[012].rec")
     files = [tmp_path / "a_2.rec", tmp_path / "a_0.rec"]
     with pytest.raises(InputError, match="SRC .*/a --classes train.classes.txt$"):
-        labelled_records(files, ["x", "y"], "a run")
+        pictures_for("a run", ["x", "y"], files)
 
 
 def test_a_record_of_several_parts_is_read_as_one(tmp_path):

@@ -121,6 +121,7 @@ MADE = {
     "model": "python -m gluon_glore export runs/r50 --out model --onnx",
     "scenes_model": "python -m gluon_glore export runs/city --out scenes_model --onnx --any-size",
     "mine.params": "python -c 'from tests.docs.docs_world import *; write_own_loop()'",
+    "imagenet-a": "cp -r imagenet/val imagenet-a",
     "zoo": "python -m gluon_glore publish runs/r50 --out zoo",
     "resnet50_lite-0000.params": "python -c 'from tests.docs.docs_world import *; write_lite()'",
     "resnet18_v2-0000.params": "python -c 'from tests.docs.docs_world import *; write_gluoncv()'",

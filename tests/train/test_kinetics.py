@@ -1,5 +1,6 @@
 """Runs of the trainer on videos, and what stops them."""
 
+import csv
 import dataclasses
 import json
 import shutil
@@ -21,6 +22,7 @@ from tests.helpers.videos import write_sound, write_video
 from train import evaluate, evaluate_kinetics, kinetics
 from train.config.kinetics import VideoConfig
 from train.config.load import load_config
+from train.data.videos import Videos
 from train.engine.comm import LocalComm
 from train.engine.optimizer import learning_rate, set_multipliers
 from train.engine.stop import STOPPED
@@ -320,8 +322,13 @@ def evaluated(run, out, *arguments):
     return json.loads((out / "result.json").read_text())
 
 
-def test_one_clip_is_what_training_evaluates(run, tmp_path, capsys):
-    result = evaluated(run, tmp_path, "--clips", 1)
+def test_one_clip_is_what_training_evaluates(run, moving_digits, tmp_path, capsys):
+    table, videos = tmp_path / "out.csv", Videos(moving_digits / "val")
+    result = evaluated(run, tmp_path, "--clips", 1, "--predictions", table)
+    with open(table, newline="") as file:
+        said = list(csv.DictReader(file))
+    assert [row["name"] for row in said] == [videos.name(i) for i in range(6)]
+    assert np.mean([row["label"] == row["class1"] for row in said]) == result["top1"]
     last = rows(run)[-1]
     assert result["top1"] == last["top1"] and result["samples"] == last["samples"] == 6
     assert result["loss"] == pytest.approx(last["loss"], rel=1e-5)

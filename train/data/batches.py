@@ -85,9 +85,22 @@ def training_batches(dataset, bad, view, shape, config, epoch, rank, ranks, star
         yield pixels, _stack(labels)
 
 
-def evaluation_batches(dataset, bad, view, shape, config, rank, ranks, stop=lambda: False):
+def dealt(samples, size, rank, ranks):
+    """The indices of one rank's batches, where the batches of one process are dealt out in turn.
+
+    So a batch is the same on any number of ranks, and so is what a network computes of it, to the
+    bit: oneDNN rounds a sample by its place in the batch.
+    """
+    indices = np.arange(samples)
+    return [indices[start : start + size] for start in range(rank * size, samples, ranks * size)]
+
+
+def evaluation_batches(
+    dataset, bad, view, shape, config, rank, ranks, stop=lambda: False, whole=False
+):
     """Yield one rank's part of the set, in order; over all ranks each sample comes exactly once.
 
+    A batch is a rank's share of `optim.batch_size` samples, or as many where `whole`: see `dealt`.
     `view(index, out)` is as in training, but without a random generator. Bad records are left out;
     after the last batch `bad.known` has them. Ends after the batch at which `stop()` holds, on this
     rank alone. Raises InputError, after the last batch, where more records are bad than allowed.
@@ -102,6 +115,8 @@ def evaluation_batches(dataset, bad, view, shape, config, rank, ranks, stop=lamb
     mine = np.arange(rank, len(dataset), ranks)
     share = max(1, config.optim.batch_size // ranks)
     batches = [mine[start : start + share] for start in range(0, len(mine), share)]
+    if whole:
+        batches = dealt(len(dataset), config.optim.batch_size, rank, ranks)
     found_bad = np.zeros(len(dataset))
     loaded = _load_ahead(fill, batches, shape, config.data.threads)
     for batch, (pixels, labels) in zip(batches, loaded):

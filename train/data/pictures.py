@@ -30,11 +30,11 @@ def training_batches(dataset, bad, config, epoch, rank, ranks, start=0):
     return batches.training_batches(dataset, bad, view, shape, config, epoch, rank, ranks, start)
 
 
-def evaluation_batches(dataset, bad, config, rank, ranks, stop=lambda: False):
+def evaluation_batches(dataset, bad, config, rank, ranks, stop=lambda: False, whole=False):
     """Yield one rank's part of the set, in order; over all ranks each sample comes exactly once.
 
-    Ends after the batch at which `stop()` holds. Raises InputError, after the last batch, where
-    more records are bad than allowed.
+    `whole` batches are those of `train.data.batches.dealt`. Ends after the batch at which `stop()`
+    holds. Raises InputError, after the last batch, where more records are bad than allowed.
     """
     preprocess = make_preprocess(config.data)
 
@@ -44,7 +44,7 @@ def evaluation_batches(dataset, bad, config, rank, ranks, stop=lambda: False):
         return label
 
     shape = (preprocess.channels, *preprocess.size)
-    return batches.evaluation_batches(dataset, bad, view, shape, config, rank, ranks, stop)
+    return batches.evaluation_batches(dataset, bad, view, shape, config, rank, ranks, stop, whole)
 
 
 def check_records(dataset, use, max_bad):
@@ -55,7 +55,7 @@ def check_records(dataset, use, max_bad):
     label that is no class of the network, or where `use` refuses every picture: then the settings
     do not fit the set.
     """
-    missing = check_missing(dataset.path, getattr(dataset, "paths", ()), max_bad, "picture")
+    missing = check_missing(dataset.path, dataset.paths, max_bad, "picture")
     spot_check(dataset, dataset.__getitem__, max_bad, "record", most=READ, missing=missing)
     used, refused = 0, []
     for index in spread(dataset, DECODED):

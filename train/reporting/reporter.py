@@ -2,13 +2,8 @@
 
 import json
 import math
-import platform
 import sys
 
-import mxnet as mx
-import numpy as np
-
-import gluon_glore
 from gluon_glore.utils.errors import naming
 from gluon_glore.utils.files import write_text
 from gluon_glore.utils.progress_bar import bar
@@ -18,6 +13,7 @@ from .curves import draw_curves
 from .runs import METRICS_FILE, read_run, write_config
 from .table import table
 from .tensorboard import EventFile
+from .versions import versions
 from .waiting import Waiting
 
 COUNTERS = ("kind", "epoch", "step", "samples", "seconds")  # no curves in TensorBoard
@@ -107,12 +103,7 @@ class Reporter:
             "processes": self._comm.size,
             **run.figures(),
             "config": to_dict(self._config),
-            "versions": {
-                "gluon_glore": gluon_glore.__version__,
-                "mxnet": mx.__version__,
-                "numpy": np.__version__,
-                "python": platform.python_version(),
-            },
+            "versions": versions(),
         }
         with naming(self._out):
             write_text(self._out / "summary.json", json.dumps(summary, indent=2) + "\n")

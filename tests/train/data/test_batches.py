@@ -1,7 +1,5 @@
 """Batches of samples that are labelled pixel by pixel; pictures with one label: test_pictures."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +8,7 @@ import pytest
 from gluon_glore import InputError
 from gluon_glore.data.records import WrongLabel
 from tests.helpers.damaged_records import count_bad
+from tests.helpers.threads import Ranks
 from train.data import batches
 from train.data.bad_records import BadRecords
 
@@ -102,27 +101,6 @@ class Misnamed(Squares):
         return super().view(index, out)
 
 
-class Ranks:
-    """The processes of a run as threads, each with `comm(rank)`."""
-
-    def __init__(self, size):
-        self._size, self._given, self._barrier = size, {}, threading.Barrier(size, timeout=20)
-
-    def comm(self, rank):
-        def add(values):
-            self._given[rank] = np.asarray(values, float)
-            self._barrier.wait()
-            total = sum(self._given.values())
-            self._barrier.wait()
-            return total
-
-        return SimpleNamespace(rank=rank, size=self._size, sum=add)
-
-    def run(self, function):
-        with ThreadPoolExecutor(self._size) as pool:
-            return list(pool.map(lambda rank: function(rank, self.comm(rank)), range(self._size)))
-
-
 @pytest.mark.parametrize("ranks", [1, 2, 4])
 @pytest.mark.parametrize("place", [0, 9, 15])
 def test_a_label_that_no_class_has_ends_training_on_all_ranks_whatever_max_bad(ranks, place):
@@ -143,6 +121,22 @@ def test_a_label_that_no_class_has_ends_training_on_all_ranks_whatever_max_bad(r
     (message, steps) = outcomes[0]
     assert message == f"square {order[place]}: label 7 is out of range"
     assert outcomes == [outcomes[0]] * ranks and steps <= place // 8
+
+
+def test_whole_batches_are_those_of_one_process_dealt_out_in_turn():
+    def seen(rank, ranks):
+        dataset = Squares(29, damaged=(4, 24))
+        given = (dataset, count_bad(dataset, 0.5), dataset.view, SHAPE, CONFIG, rank, ranks)
+        found = batches.evaluation_batches(*given, whole=True)
+        return [labels[:, 0, 0].tolist() for _, labels in found]
+
+    alone = seen(0, 1)
+    assert alone[0] == [0, 1, 2, 3, 5, 6, 7] and list(map(len, alone)) == [7, 8, 8, 4]
+    for ranks in (2, 3, 5):
+        assert [seen(rank, ranks) for rank in range(ranks)] == [
+            alone[rank::ranks] for rank in range(ranks)
+        ]
+    assert [dealt.tolist() for dealt in batches.dealt(5, 2, 1, 2)] == [[2, 3]]
 
 
 @pytest.mark.parametrize("ranks", [1, 3])

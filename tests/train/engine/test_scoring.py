@@ -1,3 +1,4 @@
+import csv
 import json
 
 import numpy as np
@@ -9,11 +10,15 @@ from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.run_folder import data_section, validation_set
 from train.config.sections import Config
 from train.engine.loop import Meter
-from train.engine.scoring import options, result_of, score, write_result
+from train.engine.predictions import Predictions
+from train.engine.scoring import Scored, options, result_of, score, write_result
 
 
 class Numbers(list):
     path = "numbers.rec"
+
+    def name(self, i):
+        return f"number {self[i]}"
 
 
 METER = Meter(np.float32(0.5), 3, 2.0, {"top1": np.float64(0.25), "top5": None})
@@ -55,6 +60,51 @@ def test_what_can_not_be_scored_has_an_exit_code_and_no_file(tmp_path, error, co
     assert not list(tmp_path.iterdir())
 
 
+def test_predictions_and_how_sure_the_figures_are_come_beside_them(tmp_path, capsys):
+    said = Predictions(*map(np.array, ([0, 2, 3], [1, 0, 1], [[1, 0]] * 3, [[0.75, 0.25]] * 3)))
+
+    def evaluate(comm, bad):
+        figures = result_of("tiny", numbers, bad, METER, {}).figures
+        figures |= {"top1_interval": [0.125, 0.5], "calibration_error": 0.0625}
+        return Scored(figures, said, ("no", "yes"), ", on 2 of the network's 9 classes")
+
+    numbers, (out, table) = Numbers([5, 6, 7, 8]), (tmp_path / "a.json", tmp_path / "a.csv")
+    assert score(lambda: (numbers, Config(), evaluate), out, "numbers", table) == 0
+    assert capsys.readouterr().out == (
+        "tiny: top-1 0.2500 (95 % interval 0.1250 to 0.5000), calibration error 0.0625, loss "
+        "0.5000 on 3 of 4 numbers of numbers.rec, on 2 of the network's 9 classes\n"
+    )
+    assert json.loads(out.read_text())["top1_interval"] == [0.125, 0.5]
+    with open(table, newline="") as file:
+        _, *rows = csv.reader(file)
+    best = ["1", "yes", "0.750000", "0", "no", "0.250000"]
+    assert rows == [
+        ["number 5", "1", "yes", *best],
+        ["number 7", "0", "no", *best],
+        ["number 8", "1", "yes", *best],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("out", "predictions", "message"),
+    [
+        ("", None, ": a folder, the name of a file is needed"),
+        ("a.json", "", ": a folder, the name of a file is needed"),
+        ("a", "b/../a", "/a: both --results and --predictions, give two names"),
+    ],
+)
+def test_files_that_can_not_be_written_are_refused_first(
+    tmp_path, out, predictions, message, capsys
+):
+    def prepare():
+        raise AssertionError("hours of computing")
+
+    (tmp_path / "b").mkdir()
+    files = [None if name is None else f"{tmp_path}/{name}" for name in (out, predictions)]
+    assert score(prepare, files[0], predictions=files[1]) == 2
+    assert capsys.readouterr().err.endswith(f"{message}\n")
+
+
 def test_a_result_that_can_not_be_written_is_one_error(tmp_path, capsys):
     (tmp_path / "taken").write_text("a file, not a folder")
     place = tmp_path / "taken" / "result.json"
@@ -84,3 +134,5 @@ def test_options_that_are_not_given_are_the_runs_own():
     assert vars(parser.parse_args(["RUN"])) == own
     with pytest.raises(SystemExit):
         parser.parse_args(["RUN", "--threads", "0"])
+    for name in ("--results", "--out"):
+        assert parser.parse_args(["RUN", name, "a.json"]).out == "a.json"
