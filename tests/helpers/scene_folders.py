@@ -11,6 +11,13 @@ from train.config.cityscapes import SceneData
 
 IGNORED = [label.id for label in LABELS if label.id >= 0 and label.ignore_in_eval]
 TABLE = "".join(f"{label.id}\t{label.name}\n" for label in CLASSES)
+VOC_KEYS = {
+    "pictures": "JPEGImages",
+    "labels": "SegmentationClass",
+    "train": "ImageSets/Segmentation/train.txt",
+    "val": "ImageSets/Segmentation/val.txt",
+    "ignore": IGNORED,
+}
 
 
 def palette_png(ids, **options):
@@ -38,15 +45,7 @@ def like_voc(root, out, splits=("train", "val")):
             names.append(name)
         (out / f"ImageSets/Segmentation/{split}.txt").write_text("\n".join(names) + "\n")
     (out / "classes.txt").write_text(TABLE)
-    return {
-        "root": str(out),
-        "pictures": "JPEGImages",
-        "labels": "SegmentationClass",
-        "train": "ImageSets/Segmentation/train.txt",
-        "val": "ImageSets/Segmentation/val.txt",
-        "classes": str(out / "classes.txt"),
-        "ignore": IGNORED,
-    }
+    return {"root": str(out), "classes": str(out / "classes.txt"), **VOC_KEYS}
 
 
 def section_of(**keys):
