@@ -35,9 +35,9 @@ def main(argv=None):
     def command():
         data = load_config(args.config or config_of(args.model), args.set, SceneConfig).data
         split = getattr(data, args.split)
+        scenes = Scenes(data.root, split, layout=layout_of(data))
         with mx.gpu() if mx.context.num_gpus() else mx.cpu():
             segmenter = load_segmenter(args.model, runtime=args.runtime)
-            scenes = Scenes(data.root, split, layout=layout_of(data))
             result = {
                 "model": segmenter.manifest.model,
                 "runtime": segmenter.runtime,

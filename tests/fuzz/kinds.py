@@ -7,7 +7,7 @@ from .kind import Kind
 # Module of `tests.fuzz`: the kinds in its ROWS.
 MODULES = {
     "pictures": ("jpeg", "png", "label", "webp", "bmp", "tiff", "gif", "other-pictures", "stream"),
-    "texts": ("manifest", "config", "catalogue", "class-names"),
+    "texts": ("manifest", "config", "catalogue", "class-names", "scene-classes"),
     "forms": ("form",),
     "weights": ("parameters", "golden", "records", "checkpoint", "run"),
     "graphs": ("symbol", "release"),

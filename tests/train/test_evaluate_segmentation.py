@@ -88,6 +88,23 @@ def test_a_picture_that_can_not_be_predicted_is_named(tmp_path):
         evaluate(segmenter(lambda x: knows_colours(x) * np.nan), scenes, Views())
 
 
+def test_the_split_and_the_set_are_those_that_are_asked_for(tmp_path, capsys):
+    write(tmp_path)
+    (tmp_path / "classes.txt").write_text("5\twall\n1\tsky\n9\tboat\n")
+    (tmp_path / "set.yaml").write_text(
+        "data:\n  pictures: P/{split}\n  labels: L/{split}\n  train: a\n  ignore: [0]\n"
+    )
+    keys = {"root": tmp_path, "classes": tmp_path / "classes.txt"}
+    options = ["--config", str(tmp_path / "set.yaml")]
+    options += [word for k, v in keys.items() for word in ("--set", f"data.{k}={v}")]
+    assert main(["gone", *options]) == 2  # the set of `val` is there
+    assert "unknown network 'gone'" in capsys.readouterr().err
+    assert main(["gone", *options, "--split", "train"]) == 2
+    assert f"{tmp_path}/P/a: no such folder" in capsys.readouterr().err
+    assert main(["gone", *options, "--set", "data.val=b"]) == 2
+    assert f"{tmp_path}/P/b: no such folder" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -11,7 +11,7 @@ Blank lines at the end and lines that begin with # are passed over.
 
 import functools
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Tuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from gluon_glore.utils.errors import InputError, shown
 MOST = 254  # classes: train ids are bytes, and two of them stand for what is none
 _UNKNOWN = 254
 _ID = re.compile(r"([0-9]{1,5})\t+(.*)")
+_NUMBERED = re.compile(r"[0-9]+\W")  # what may be an id with something else than a tab behind it
 _COLOUR = re.compile(r"([0-9]{1,3})[ \t]+([0-9]{1,3})[ \t]+([0-9]{1,3})\t+(.*)")
 
 
@@ -40,13 +41,14 @@ class SceneClasses:
     ignore: Tuple[int, ...] = ()
     colours: bool = False
     source: str = "data.classes"
-    _table: np.ndarray = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self):
+    @functools.cached_property
+    def _table(self):
+        """The train id of each id that a label file can hold."""
         table = np.full(2**24 if self.colours else 2**16, _UNKNOWN, np.uint8)
         table[list(self.ids)] = np.arange(len(self.ids))
         table[list(self.ignore)] = IGNORE
-        object.__setattr__(self, "_table", table)
+        return table
 
     def train_ids(self, data):
         """A label file's content -> train ids uint8 `(H, W)`, IGNORE where a pixel has no class.
@@ -106,6 +108,11 @@ def read_classes(path, ignore=()) -> SceneClasses:
     if not lines:
         raise InputError(f"{path}: no classes in it, expected one name a line")
     form = next((form for form in (_COLOUR, _ID) if form.fullmatch(lines[0][1])), None)
+    if not form and 2 * sum(bool(_NUMBERED.match(line)) for _, line in lines) > len(lines):
+        raise InputError(
+            f"{path}: its lines begin with numbers, as {shown(lines[-1][1])}, and are no names: "
+            "expected id<TAB>name"
+        )
     known, names, lines_of = {}, {}, {}
     for place, (number, line) in enumerate(lines):
         try:
@@ -145,6 +152,8 @@ def _parse(form, place, line):
     *numbers, name = found.groups() if found else (line,)
     if not name.strip():
         raise InputError("an empty name")
+    if "\t" in name.strip():
+        raise InputError("a tab in the name")
     if not numbers:
         return place, name.strip()
     numbers, largest = [int(number) for number in numbers], 255 if form is _COLOUR else 2**16 - 1

@@ -4,10 +4,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from gluon_glore.data.class_names import read_names
 from gluon_glore.data.sources import PICTURES
 from gluon_glore.utils.errors import InputError, naming, shown
+from gluon_glore.utils.files import read_text
 
+LARGEST_LIST = 2**28  # bytes of a list of scenes, some millions of them
 SPLIT = "{split}"  # stands for the split in the path of a folder
 
 
@@ -144,11 +145,12 @@ def listed_names(path, pictures):
     """
     if not os.path.lexists(path):
         raise InputError(f"{path}: no such file, expected a list of scenes, one name a line")
+    lines = read_text(path, "utf-8-sig", LARGEST_LIST).splitlines()
     by_file = {
         os.path.join(os.path.dirname(name), file.name): name for name, file in pictures.items()
     }
     names, missing = {}, []
-    for number, line in enumerate(read_names(path), start=1):
+    for number, line in enumerate(lines, start=1):
         line = line.strip()
         name = line if line in pictures else by_file.get(line)
         if name is None:

@@ -20,6 +20,10 @@ def test_names_alone_have_the_ids_from_0_on(tmp_path):
     assert label.dtype == np.uint8 and label.tolist() == [[0, 1, IGNORE]]
 
 
+def test_names_may_have_numbers(tmp_path):
+    assert read(tmp_path, "4x4\n7 up\n2\nsky\n").names == ("4x4", "7 up", "2", "sky")
+
+
 def test_ids_stand_before_their_names_in_any_order_and_of_16_bits(tmp_path):
     classes = read(tmp_path, "700\troad\n3\tsky\n", (0, 65535))
     assert classes.names == ("road", "sky")
@@ -71,6 +75,13 @@ def test_colours_for_ids_and_ids_for_colours_are_refused(tmp_path):
         ("a\n1\tb\n", "line 2: expected a name alone as in the first line"),
         ("a\nb\na\n", "line 3: its name is that of line 1 too"),
         ("1\ta\n1\tb\n", "line 2: its id or colour is that of line 1 too"),
+        ("1\t0.2\ta\n", "line 1: a tab in the name"),
+        ("a\tb\n", "line 1: a tab in the name"),
+        (
+            "0 a\n1 b\n",
+            "its lines begin with numbers, as '1 b', and are no names: expected id<TAB>",
+        ),
+        ("Idx,Name\n1,wall\n2,sky\n", "its lines begin with numbers, as '2,sky', and are no names"),
         ("1\ta\n65536\tb\n", "line 2: a number is from 0 to 65535"),
         ("1 2 256\ta\n", "line 1: a number is from 0 to 255"),
         ("\n".join(f"c{i}" for i in range(MOST + 1)), "1 to 254 classes are taken, given 255"),
