@@ -1,10 +1,11 @@
-"""Train a segmentation network on Cityscapes' folders, on one process or Horovod.
+"""Train a segmentation network, on Cityscapes' folders or any other, on one process or Horovod.
 
     horovodrun -np N python -m train.cityscapes --config FILE --out DIR [--resume] [--set key=value]
 
 `train.engine.trainer` says what is written to DIR. Each epoch ends with an evaluation of whole
-scenes; `python -m train.evaluate_cityscapes DIR` scores a run with Cityscapes' own evaluator. A
-config's header says where its numbers are from.
+scenes; `python -m train.evaluate_segmentation DIR` scores a run on its own set, and
+`python -m train.evaluate_cityscapes DIR` with Cityscapes' own evaluator. A config's header says
+where its numbers are from.
 """
 
 import dataclasses
@@ -14,7 +15,6 @@ import time
 import mxnet as mx
 import numpy as np
 
-from gluon_glore.data.cityscapes import CLASS_NAMES
 from gluon_glore.data.image import Preprocess
 from gluon_glore.data.records import BadRecord
 from gluon_glore.layers.fcn_head import WithAuxiliary
@@ -28,7 +28,7 @@ from gluon_glore.weights.manifest import Manifest
 from .config.cityscapes import SceneConfig
 from .data import batches
 from .data.scene_augment import augment_scene
-from .data.scenes import Scenes, check_scenes
+from .data.scenes import Scenes, check_scenes, layout_of
 from .engine import trainer
 from .engine.cityscapes_scores import Confusion
 from .engine.loop import Meter
@@ -52,17 +52,20 @@ class Segmentation:
 
     def prepare(self, config, comm):
         """The network, and (training, validation) sets. Raises InputError."""
-        net = make_network(config)
-        datasets = [Scenes(config.data.root, split) for split in ("train", "val")]
+        data = config.data
+        layout = layout_of(data)
+        net = make_network(config, len(layout.classes.names))
+        datasets = [Scenes(data.root, split, layout=layout) for split in (data.train, data.val)]
         if comm.rank == 0:
             for scenes in datasets:
-                check_scenes(scenes, config.data.max_bad)
+                check_scenes(scenes, data.max_bad)
         return net, datasets
 
     def manifest(self, config, net):
         """What the checkpoints say of the network."""
         spec = unregistered(net.spec, config.model.name)
-        return Manifest(config.model.name, CLASS_NAMES, make_preprocess(config.data), spec=spec)
+        names = layout_of(config.data).classes.names
+        return Manifest(config.model.name, names, make_preprocess(config.data), spec=spec)
 
     def load_weights(self, config, net):
         """Fill the backbone with a classification network's weights. Raises InputError."""
@@ -126,8 +129,11 @@ def make_preprocess(data) -> Preprocess:
     return Preprocess(data.size, resize=0, mean=data.mean, scale=data.scale)
 
 
-def make_network(config) -> Network:
-    """The network, with an auxiliary head where the loss has one. Raises InputError."""
+def make_network(config, classes) -> Network:
+    """The network of so many classes, with an auxiliary head where the loss has one.
+
+    Raises InputError where the configuration's network labels no pixels, or data.size is too small.
+    """
     spec = get_spec(config.model.name)
     if spec.head is None:
         raise InputError(
@@ -137,7 +143,7 @@ def make_network(config) -> Network:
         head = dataclasses.replace(spec.head, auxiliary=len(spec.stages))
         spec = dataclasses.replace(spec, head=head)
     spec.check_input(config.data.size)
-    return Network(spec, len(CLASS_NAMES))
+    return Network(spec, classes)
 
 
 def scenes_in_turn(dataset, bad, threads, rank, ranks, stop):

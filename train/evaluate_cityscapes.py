@@ -17,16 +17,14 @@ from gluon_glore.cli.options import add_views, views
 from gluon_glore.data.image import encode_png
 from gluon_glore.data.records import BadRecord
 from gluon_glore.inference.segment import load_segmenter
-from gluon_glore.utils.ahead import ordered_map
 from gluon_glore.utils.arguments import ArgumentParser, positive_int
 from gluon_glore.utils.command import exit_code
-from gluon_glore.utils.cpu import cores
 from gluon_glore.utils.errors import InputError, naming
 from gluon_glore.utils.files import is_taken, new_folder
 from gluon_glore.utils.progress_bar import bar
 from gluon_glore.visualize.label_maps import Palette
 
-from .data.scenes import Scenes
+from .data.scenes import Scenes, read_all
 from .engine.cityscapes_scores import evaluator, official_scores, scores_table
 from .engine.scoring import write_result
 
@@ -85,7 +83,7 @@ def evaluate(segmenter, root, split, views, submit=None):
     if submit is not None and is_taken(submit):
         raise InputError(f"{submit}: not an empty folder")
     scenes = Scenes(root, split, labelled=scored)
-    check(scenes)
+    read_all(scenes)
 
     start = time.monotonic()
     result = {
@@ -111,26 +109,6 @@ def evaluate(segmenter, root, split, views, submit=None):
             if result["iiou"] is None:
                 print("not every label has its *_instanceIds.png: no iIoU", file=sys.stderr)
     return result
-
-
-def check(scenes):
-    """Read all scenes and name those that can't be used. Raises InputError where there are any.
-
-    Scores that leave scenes out can't be compared, and hours of prediction would be lost.
-    """
-
-    def fault(i):
-        try:
-            scenes[i]
-        except BadRecord as error:
-            return str(error)
-
-    found = ordered_map(fault, range(len(scenes)), cores(), 2 * cores())
-    faults = [text for text in bar(found, total=len(scenes), desc="read", unit="scene") if text]
-    for text in faults:
-        print(f"bad {text}", file=sys.stderr)
-    if faults:
-        raise InputError(f"{scenes.path}: {len(faults)} of {len(scenes)} scenes are bad")
 
 
 def predict(segmenter, palette, scenes, views, folder):

@@ -7,6 +7,8 @@ import numpy as np
 
 from ..data.cityscapes import LABELS
 from ..data.image import write_png
+from ..utils.errors import naming
+from ..utils.files import write_text
 from .output_folder import OutputFolder
 
 _OPACITY = 0.5  # of the colors over a picture
@@ -22,6 +24,7 @@ class Palette:
 
     def __init__(self, class_names):
         labels = {label.name: label for label in LABELS if label.id >= 0}
+        self._names = tuple(class_names)
         self.cityscapes = all(name in labels for name in class_names)
         self._colors = np.zeros((256, 3), np.uint8)
         self._ids = np.arange(256, dtype=np.uint8)
@@ -31,6 +34,11 @@ class Palette:
             self._colors[i] = labels[name].color if name in labels else _color(i)
             if self.cityscapes:
                 self._ids[i] = labels[name].id
+
+    def legend(self):
+        """The color of each class, "R G B<TAB>name" a line, in the order of the train ids."""
+        colors = (" ".join(map(str, color)) for color in self._colors[: len(self._names)])
+        return "".join(f"{color}\t{name}\n" for color, name in zip(colors, self._names))
 
     def color(self, classes):
         """The classes' colors: `(H, W)` -> RGB uint8 `(H, W, 3)`."""
@@ -55,11 +63,18 @@ def _color(number):
 
 
 class LabelMapFolder(OutputFolder):
-    """Takes three PNG files of each picture: NAME_overlay, NAME_color, NAME_labelIds."""
+    """Takes three PNG files of each picture: NAME_overlay, NAME_color, NAME_labelIds.
+
+    Where the classes are not Cityscapes', color_legend.txt says which color is which. Raises
+    InputError where it can't be written.
+    """
 
     def __init__(self, folder, class_names):
         super().__init__(folder)
         self._palette = Palette(class_names)
+        if not self._palette.cityscapes:
+            with naming(folder):
+                write_text(self.path / "color_legend.txt", self._palette.legend())
 
     def write(self, name, picture, classes):
         """Write the files of a picture and its classes, each whole or not at all: {kind: path}.

@@ -28,6 +28,7 @@ import numpy as np
 import yaml
 
 from tests.helpers.places import ROOT
+from tests.helpers.scene_folders import VOC_KEYS, like_voc
 
 PAGES = ("README.md", "CONTRIBUTING.md", *sorted(f"docs/{p.name}" for p in ROOT.glob("docs/*.md")))
 REASONS = {
@@ -98,6 +99,18 @@ SMALL = {
             "optim": {"epochs": 1, "batch_size": 4, "warmup": 0},
         },
     ),
+    "voc": (
+        "camvid.yaml",
+        {
+            "data": {
+                "root": "data/VOC2012",
+                "classes": "data/VOC2012/classes.txt",
+                "size": [32, 40],
+                **VOC_KEYS,
+            },
+            "optim": {"epochs": 1, "batch_size": 4, "warmup": 0},
+        },
+    ),
     "kinetics": (
         "moving_digits.yaml",
         {
@@ -112,6 +125,8 @@ MADE = {
     "--config configs/imagenet/resnet50_glore_2_3.yaml",
     "runs/city": "python -m train.cityscapes --out runs/city "
     "--config configs/cityscapes/fcn_resnet50_glore_1_cityscapes.yaml",
+    "runs/voc": "python -m train.cityscapes --out runs/voc "
+    "--config configs/voc/fcn_resnet50_glore_1.yaml",
     "runs/kinetics": "python -m train.kinetics --out runs/kinetics "
     "--config configs/kinetics/resnet50_3d_glore_2_3_kinetics400.yaml",
     "runs/plain": "cp -r runs/r50 runs/plain",
@@ -304,6 +319,7 @@ def write_world(folder):
         write_picture(folder / name, rng.integers(0, 255, (72, 80, 3)))
     for split, count in (("train", 8), ("val", 4), ("test", 2)):
         write_scenes(folder / "data/cityscapes", split, count)
+    like_voc(folder / "data/cityscapes", folder / "data/VOC2012")
     write_videos(folder)
     for path in ROOT.glob("configs/*/*.yaml"):
         if path.parent.name in SMALL:

@@ -6,8 +6,8 @@ from .kind import Kind
 
 # Module of `tests.fuzz`: the kinds in its ROWS.
 MODULES = {
-    "pictures": ("jpeg", "png", "webp", "bmp", "tiff", "gif", "other-pictures", "stream"),
-    "texts": ("manifest", "config", "catalogue", "class-names"),
+    "pictures": ("jpeg", "png", "label", "webp", "bmp", "tiff", "gif", "other-pictures", "stream"),
+    "texts": ("manifest", "config", "catalogue", "class-names", "scene-classes"),
     "lists": ("list",),
     "forms": ("form",),
     "weights": ("parameters", "golden", "records", "checkpoint", "run"),

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from gluon_glore.data.image import decode_image, max_pixels
+from gluon_glore.data.label_png import decode_label
 from gluon_glore.data.picture_header import PEAK_BYTES
 from gluon_glore.data.picture_stream import split_pictures
 from gluon_glore.utils.errors import InputError
@@ -216,6 +217,27 @@ def decode(data, folder):
     assert 0 < pixels.shape[0] * pixels.shape[1] <= max_pixels()
 
 
+def labels():
+    """PNGs that hold the classes of pixels: of grey, of a palette, of colours."""
+    palette = chunk(b"PLTE", bytes(range(48))) + chunk(b"tRNS", bytes(5))
+    return [
+        by_opencv(".png", shape=(SIDE, SIDE, 1)),
+        by_opencv(".png", shape=(SIDE, SIDE, 1), dtype="uint16"),
+        by_opencv(".png"),
+        by_pillow("PNG", "P", exif=turned()),
+        png(1, 0),
+        png(4, 3, more=palette),
+        png(2, 3, interlaced=1, more=palette + chunk(b"gAMA", bytes(4))),
+    ]
+
+
+def read_label(data, folder):
+    """Read the ids or colours of a label file."""
+    label = decode_label(data)
+    assert label.dtype in (np.uint8, np.uint16) and label.shape[2:] in ((), (3,))
+    assert 0 < label.shape[0] * label.shape[1] <= max_pixels()
+
+
 def decode_none(data, folder):
     """Decode a picture of a format that is not read, which may have become another's."""
     known = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"GIF8")
@@ -246,6 +268,7 @@ def kind(seeds, mutate=mutate_bytes, target=decode):
 ROWS = {
     "jpeg": kind(jpegs),
     "png": kind(pngs, repaired(mutate_bytes, with_checksums)),
+    "label": kind(labels, repaired(mutate_bytes, with_checksums), read_label),
     "webp": kind(webps),
     "bmp": kind(bmps),
     "tiff": kind(tiffs),

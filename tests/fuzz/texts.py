@@ -31,6 +31,7 @@ from train.config.cityscapes import SceneConfig
 from train.config.kinetics import VideoConfig
 from train.config.load import load_config, to_dict
 from train.config.sections import Config
+from train.data.scene_classes import MOST, read_classes
 
 from .kind import Kind
 from .mutate import mutate_bytes
@@ -167,9 +168,28 @@ def read_class_names(data, folder):
     check_names_beside(path.with_name("a.rec"), ["no", "yes"], "a list")
 
 
+def class_files():
+    return [
+        b"# of a set\nbackground\ncat\n",
+        b"\xef\xbb\xbf7\troad\r\n300\tsky\r\n\r\n",
+        "64 128 64\t\tAnimal\n0 0 0\tVoid\n9 9 9\tné\n".encode(),
+    ]
+
+
+def read_scene_classes(data, folder):
+    """Read the classes of a set of scenes."""
+    path = Path(folder) / "classes.txt"
+    path.write_bytes(data)
+    classes = read_classes(path, (0,))
+    assert 0 < len(classes.names) == len(classes.ids) == len(set(classes.ids)) <= MOST
+    assert all(name and len(name.splitlines()) == 1 for name in classes.names)
+    assert 0 < min(classes.ids) <= max(classes.ids) < (2**24 if classes.colours else 2**16)
+
+
 ROWS = {
     "manifest": Kind(lambda: list(manifests()), mutate_yaml, read_folder),
     "config": Kind(configs, mutate_yaml, read_config),
     "catalogue": Kind(catalogues, mutate_yaml, read_releases),
     "class-names": Kind(name_files, mutate_bytes, read_class_names),
+    "scene-classes": Kind(class_files, mutate_bytes, read_scene_classes),
 }

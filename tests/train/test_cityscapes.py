@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import cv2
 import mxnet as mx
@@ -27,8 +28,9 @@ from tests.helpers.horovod import horovodrun, needs_horovod, train_in_turn
 from tests.helpers.networks import relative_error
 from tests.helpers.places import ROOT
 from tests.helpers.runs import ask, call_at, rows, same, story, weights
+from tests.helpers.scene_folders import like_voc
 from tests.helpers.street_scenes import SIZE, write_scenes
-from train import cityscapes, evaluate, evaluate_cityscapes
+from train import cityscapes, evaluate, evaluate_cityscapes, evaluate_segmentation
 from train.config.cityscapes import SceneConfig
 from train.config.load import load_config
 from train.engine.stop import STOPPED
@@ -106,6 +108,43 @@ def test_a_run_stopped_after_any_step_goes_on_bit_equal(tmp_path, root, step, mo
     assert any(":auxiliary" in name for name in weights(tmp_path / "whole"))
 
 
+def settings(keys):
+    return [f"data.{name}={value}" for name, value in keys.items()]
+
+
+def test_the_same_scenes_in_other_folders_train_and_score_alike(tmp_path, root, capsys):
+    voc = like_voc(root, tmp_path / "voc")
+    short = ["optim.epochs=1", "optim.batch_size=7"]
+    assert train(tmp_path / "city", root, *short) == 0
+    assert train(tmp_path / "voc_run", root, *short, *settings(voc)) == 0
+    assert story(tmp_path / "voc_run") == story(tmp_path / "city")
+    assert same(weights(tmp_path / "voc_run"), weights(tmp_path / "city"))
+    told = capsys.readouterr().err
+    assert f"training set: 14 scenes of 19 classes, {voc['root']}/{voc['train']}" in told
+
+    scores = tmp_path / "scores.json"
+    assert evaluate_segmentation.main([str(tmp_path / "voc_run"), "--out", str(scores)]) == 0
+    (tested,) = [row for row in rows(tmp_path / "city") if row["kind"] == "eval"]
+    result = json.loads(scores.read_text())
+    assert {key: result[key] for key in ("miou", "accuracy")} == {
+        key: tested[key] for key in ("miou", "accuracy")
+    }
+    assert f"| mean | {100 * tested['miou']:.2f} |" in capsys.readouterr().out
+
+
+def test_the_networks_classes_are_those_of_the_set(tmp_path, root):
+    voc = like_voc(root, tmp_path / "voc")
+    (tmp_path / "classes.txt").write_text("23\tthe sky\n11\thouse\n7\tstreet\n")
+    voc |= {"classes": str(tmp_path / "classes.txt"), "ignore": [0]}
+    config = load_config(CONFIG, options(root, *settings(voc))[1::2], SceneConfig)
+    comm = SimpleNamespace(rank=0)
+    net, datasets = cityscapes.Segmentation().prepare(config, comm)
+    assert net.classes == 3 and [len(scenes) for scenes in datasets] == [14, 5]
+    manifest = cityscapes.Segmentation().manifest(config, net)
+    assert manifest.class_names == ("the sky", "house", "street")
+    assert set(np.unique(datasets[1][0][1])) == {0, 1, 2, 255}
+
+
 def test_a_stop_within_an_evaluation_repeats_the_evaluation(tmp_path, root, monkeypatch):
     class Asking(cityscapes.Confusion):
         def add(self, *arrays):
@@ -178,6 +217,8 @@ def test_scenes_without_a_labelled_pixel_can_not_choose_a_checkpoint(tmp_path, r
         ("model.name=fcn_small", "unknown network 'fcn_small', closest: fcn_small"),
         ("data.size=[4, 64]", "at least 8x8"),
         ("data.root=nowhere", "nowhere: no such folder, expected "),
+        ("data.train=other", "leftImg8bit/other: no such folder, expected "),
+        ("data.classes=classes.txt", "data.pictures is needed where data.classes is given"),
         ("optim.recompute=2", "optim.recompute is for classification networks"),
         ("optim.label_smoothing=0.1", "optim.label_smoothing is for classification networks"),
         ("loss.keep=0.5", "keep 0.5 needs hard_below above 0"),

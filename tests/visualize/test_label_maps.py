@@ -48,6 +48,18 @@ def test_other_classes_have_colors_of_their_own_that_stay_and_their_numbers_as_i
     assert mixed.color(np.uint8([[1]])).tolist() == [[[128, 64, 128]]]
 
 
+def test_a_legend_tells_colors_that_nobody_knows(tmp_path):
+    LabelMapFolder(tmp_path / "own", ("cat", "road", "chien, père"))
+    lines = (tmp_path / "own" / "color_legend.txt").read_text(encoding="utf-8").splitlines()
+    assert [line.split("\t")[1] for line in lines] == ["cat", "road", "chien, père"]
+    palette = Palette(("cat", "road", "chien, père"))
+    colors = [list(map(int, line.split("\t")[0].split())) for line in lines]
+    assert colors == palette.color(np.uint8([[0, 1, 2]]))[0].tolist()
+    assert colors[1] == [128, 64, 128]
+    LabelMapFolder(tmp_path / "city", CLASS_NAMES)
+    assert os.listdir(tmp_path / "city") == []
+
+
 def test_an_overlay_is_half_picture_half_color_also_of_grey():
     palette = Palette(CLASS_NAMES)
     classes = np.zeros((2, 2), np.uint8)

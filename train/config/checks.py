@@ -22,6 +22,38 @@ def check_pixels(data):
         )
 
 
+def check_folders(data):
+    """Raise InputError where a `SceneData` section's folders, splits or ids will not do."""
+    own = ("pictures", "labels", "classes")
+    missing = [f"data.{name}" for name in own if not getattr(data, name)]
+    if 0 < len(missing) < len(own) or (data.ignore and missing):
+        given = [f"data.{name}" for name in (*own, "ignore") if getattr(data, name)]
+        raise InputError(
+            f"config key {missing[0]} is needed where {' and '.join(given)} "
+            f"{'is' if len(given) == 1 else 'are'} given: a set of one's own states data.pictures, "
+            "data.labels and data.classes, Cityscapes' folders none of them"
+        )
+    for name in ("pictures", "labels"):
+        if getattr(data, name).startswith("/"):
+            raise InputError(
+                f"config key data.{name} is a path below data.root, given "
+                f"{shown(getattr(data, name))}"
+            )
+    if ("{split}" in data.pictures) != ("{split}" in data.labels):
+        raise InputError(
+            "config keys data.pictures and data.labels both have {split}, or none of them, given "
+            f"{shown(data.pictures)} and {shown(data.labels)}"
+        )
+    for name in ("train", "val"):
+        if not getattr(data, name):
+            raise InputError(f"config key data.{name} is the name of a split or a list, given ''")
+    if not all(0 <= number < 2**24 for number in data.ignore):
+        raise InputError(
+            f"config key data.ignore: ids from 0 to 65535, colours to 0xFFFFFF, given "
+            f"{list(data.ignore)}"
+        )
+
+
 def check_pixel_loss(hard_below, keep, auxiliary):
     """Raise InputError where `train.engine.pixel_loss.PixelLoss` does not take these."""
     for name, value in (("hard_below", hard_below), ("keep", keep)):

@@ -1,11 +1,11 @@
-"""The configuration of a Cityscapes run: what differs from `train.config.sections`."""
+"""The configuration of a run of segmentation: what differs from `train.config.sections`."""
 
 from dataclasses import dataclass, field
 from typing import Tuple, Union
 
 from gluon_glore.utils.errors import InputError
 
-from .checks import above_0, check_pixel_loss, check_pixels, not_below_0, rising
+from .checks import above_0, check_folders, check_pixel_loss, check_pixels, not_below_0, rising
 from .sections import Checkpoint, Horovod, Optim
 
 
@@ -27,7 +27,15 @@ class SceneModel:
 
 @dataclass(frozen=True)
 class SceneData:
-    """`root`: Cityscapes' folders, see `train.data.scenes`; pixels; decoding threads a process.
+    """`root`: the set's folder; pixels; decoding threads a process.
+
+    Without `classes` the set is in Cityscapes' folders, see `train.data.scenes`, and `train` and
+    `val` are names of its splits. Any other set states four keys. `pictures` and `labels`: folders
+    below `root`, JPEGImages or images/{split}, or patterns whose * make a scene's name, as
+    FOLDER/*_L.png; a picture's label is the PNG of its name. `train` and `val`: what stands for
+    {split}; without it files below `root` that list the scenes, a name a line. `classes`: a text
+    file, a class a line, see `train.data.scene_classes`. `ignore`: ids of the labels' pixels that
+    are neither learned nor evaluated, 0xRRGGBB where labels have colours.
 
     `size`: height and width of training's crops; evaluation sees whole pictures. Then
     (pixel - mean) * scale (paper's recipe: DPN work). `max_bad`: the share of a split's scenes that
@@ -35,6 +43,12 @@ class SceneData:
     """
 
     root: str = "data/cityscapes"
+    pictures: str = ""
+    labels: str = ""
+    train: str = "train"
+    val: str = "val"
+    classes: str = ""
+    ignore: Tuple[int, ...] = ()
     size: Tuple[int, int] = (768, 768)
     mean: Tuple[float, float, float] = (124.0, 117.0, 104.0)
     scale: Union[float, Tuple[float, ...]] = 0.0167
@@ -44,6 +58,7 @@ class SceneData:
     def check(self):
         """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         check_pixels(self)
+        check_folders(self)
 
 
 @dataclass(frozen=True)

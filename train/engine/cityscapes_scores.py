@@ -1,4 +1,4 @@
-"""Cityscapes' scores: by a confusion matrix, and by the data set's own evaluator.
+"""Scores of segmentation: by a confusion matrix, and by Cityscapes' own evaluator.
 
 Intersection over union (IoU) of a class, tp / (tp + fp + fn) over the pixels of all pictures, and
 the mean over classes. iIoU weighs a class's pixels with the size of its instances.
@@ -69,6 +69,26 @@ def _mean(scores):
     """The mean of the scores that are not nan, nan where all are."""
     known = scores[~np.isnan(scores)]
     return float(known.mean()) if known.size else math.nan
+
+
+def class_scores(confusion, names):
+    """The scores of a `Confusion`: "miou", "accuracy", and "classes", {name: IoU}.
+
+    None stands for a score that does not exist: of a class neither labelled nor predicted.
+    """
+    return {
+        "miou": _known(confusion.miou()),
+        "accuracy": _known(confusion.accuracy()),
+        "classes": {name: _known(iou) for name, iou in zip(names, confusion.iou())},
+    }
+
+
+def class_table(scores):
+    """`class_scores` as Markdown, in percent."""
+    rows = [*scores["classes"].items(), ("mean", scores["miou"])]
+    rows.append(("pixels that are right", scores["accuracy"]))
+    cells = (f"| {name} | {_cell(score)} |" for name, score in rows)
+    return "\n".join(["| class | IoU |", "|---|---|", *cells])
 
 
 def evaluator():

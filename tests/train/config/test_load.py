@@ -202,7 +202,10 @@ def test_every_config_of_the_repository_loads_and_fits_its_network(path):
     spec = get_spec(config.model.name)
     assert len(config.data.mean) == spec.in_channels
     frames = (config.clip.frames,) if cls is VideoConfig else ()
-    assert (*frames, *config.data.size) == spec.input_size
+    if path.parent.name in ("voc", "ade20k"):  # Cityscapes' network on smaller pictures
+        spec.check_input(config.data.size)
+    else:
+        assert (*frames, *config.data.size) == spec.input_size
     assert path.read_text().startswith("#")
 
 

@@ -10,8 +10,9 @@ from gluon_glore.data.cityscapes import CLASSES, IGNORE, to_train_ids
 from gluon_glore.data.records import BadRecord
 from tests.helpers.damaged_records import count_bad
 from tests.helpers.places import ROOT
+from tests.helpers.scene_folders import like_voc, palette_png, section_of
 from tests.helpers.scenes import png, write_scenes
-from train.data.scenes import Scenes, check_scenes
+from train.data.scenes import Scenes, check_scenes, layout_of, read_all
 
 REAL = ROOT.parent / "shared" / "data" / "camvid"
 
@@ -184,6 +185,120 @@ def test_the_preflight_lets_chance_pass_and_refuses_more(tmp_path):
     with pytest.raises(InputError, match="2 of 20 scenes tried are bad"):
         check_scenes(scenes, max_bad=0.01)
     check_scenes(scenes, max_bad=0.1)
+
+
+def own(keys, split="train", **options):
+    """The scenes of a `data` section of such keys."""
+    section = section_of(**keys)
+    return Scenes(section.root, getattr(section, split), layout=layout_of(section), **options)
+
+
+@pytest.fixture
+def voc(root, tmp_path):
+    return like_voc(root, tmp_path / "voc", ["train"])
+
+
+def test_vocs_folders_hold_what_cityscapes_do(root, voc):
+    theirs, ours = Scenes(root, "train"), own(voc)
+    assert ours.contents() == theirs.contents() == "5 scenes of 19 classes"
+    assert ours.path.name == "train.txt" and ours.name(0).endswith(
+        "voc/JPEGImages/train_aachen_000000_000019.png"
+    )
+    for i in range(5):
+        for mine, other in zip(ours[i], theirs[i]):
+            assert np.array_equal(mine, other) and mine.dtype == other.dtype
+
+
+def test_scenes_of_a_list_come_in_its_order_and_others_stay_out(voc):
+    list_of = Path(voc["root"]) / voc["train"]
+    names = list_of.read_text().split()
+    list_of.write_text("\n".join([names[3], names[0]]))
+    assert [path.stem for path in own(voc).pictures] == [names[3], names[0]]
+
+
+def test_ade20ks_folders_are_read_with_their_splits(root, tmp_path):
+    ade = tmp_path / "ade"
+    for i, split in enumerate(("training", "validation", "validation")):
+        for kind, suffix in (("images", "jpg"), ("annotations", "png")):
+            (ade / kind / split).mkdir(parents=True, exist_ok=True)
+            pixels = np.full((4, 6, 3)[: 3 - (suffix == "png")], i, np.uint8)
+            encoded = cv2.imencode(f".{suffix}", pixels)[1].tobytes()
+            (ade / kind / split / f"{9 - i}.{suffix}").write_bytes(encoded)
+    (tmp_path / "names.txt").write_text("1\twall\n2\tsky\n")
+    keys = {"root": str(ade), "pictures": "images/{split}", "labels": "annotations/{split}"}
+    keys |= {"train": "training", "val": "validation", "ignore": [0]}
+    keys |= {"classes": str(tmp_path / "names.txt")}
+    assert (own(keys)[0][1] == IGNORE).all()
+    scenes = own(keys, "val")
+    assert [path.name for path in scenes.pictures] == ["7.jpg", "8.jpg"]
+    assert [int(scenes[i][1].max()) for i in (0, 1)] == [1, 0]
+    assert scenes.contents() == "2 scenes of 2 classes"
+
+
+def test_an_unlabelled_picture_and_sizes_that_differ_are_named(voc):
+    label = own(voc).labels[1]
+    whole = label.read_bytes()
+    label.write_bytes(palette_png(np.zeros((4, 5), np.uint8)))
+    with pytest.raises(BadRecord, match=f"{label}: 4x5 pixels, the picture has 30x40"):
+        own(voc)[1]
+    label.unlink()
+    with pytest.raises(InputError, match=f"{label}: no such file, 1 of 5 pictures have no label"):
+        own(voc)
+    assert own(voc, labelled=False)[1][1] is None
+    label.with_suffix(".gif").write_bytes(whole)
+    with pytest.raises(InputError, match="1 of 5 pictures have no label"):
+        own(voc)
+
+
+def test_an_id_that_no_class_has_makes_its_scene_bad(voc):
+    scenes = own(voc)
+    scenes.labels[2].write_bytes(palette_png(np.full((30, 40), 40, np.uint8)))
+    with pytest.raises(BadRecord, match=f"{scenes.labels[2]}: id 40: neither a class of .*txt nor"):
+        scenes[2]
+    check_scenes(scenes, max_bad=0.2)
+    assert len(scenes[1]) == 2
+
+
+def test_classes_that_are_not_the_labels_are_found_before_a_run(tmp_path):
+    """Of 60 labels 3 have other ids; none of them is among the 20 scenes that are tried."""
+    write_scenes(tmp_path, cities={"bonn": 60})
+    scenes = own(like_voc(tmp_path, tmp_path / "voc", ["train"]))
+    strange = [1, 2, 4]
+    assert not {*strange} & {*np.linspace(0, 59, 20).astype(int)}
+    for i in strange:
+        scenes.labels[i].write_bytes(palette_png(np.full((30, 40), 100 + i, np.uint8)))
+    with pytest.raises(InputError) as error:
+        check_scenes(scenes, max_bad=0.01)
+    told = "3 of 60 labels looked at hold ids 101, 102, 104, neither one of the 19 classes of "
+    assert told in str(error.value) and str(scenes.labels[1]) in str(error.value)
+    check_scenes(scenes, max_bad=0.1)
+
+
+def test_a_mistaken_table_names_its_ids(voc):
+    Path(voc["classes"]).write_text("road\nsky\n")
+    with pytest.raises(InputError, match=r"5 of 5 labels looked at hold ids 2, 3, 4, 5, 6 and 27 "):
+        check_scenes(own({**voc, "ignore": [255]}), max_bad=0.01)
+    with pytest.raises(InputError, match="classes are taken, given 0 that are not ignored"):
+        own(voc)
+
+
+def test_reading_all_names_every_bad_scene(voc, capsys):
+    scenes = own(voc)
+    read_all(scenes)
+    scenes.labels[1].write_bytes(b"")
+    scenes.pictures[4].write_bytes(b"")
+    with pytest.raises(InputError, match="train.txt: 2 of 5 scenes are bad"):
+        read_all(scenes)
+    bad = [line for line in capsys.readouterr().err.splitlines() if line.startswith("bad ")]
+    assert len(bad) == 2
+    assert str(scenes.labels[1]) in bad[0] and str(scenes.pictures[4]) in bad[1]
+
+
+def test_a_folder_without_pictures_says_what_is_in_it(voc):
+    with pytest.raises(InputError, match=r"no picture in it, expected \*\.jpg or another "):
+        own({**voc, "pictures": "ImageSets"})
+    with pytest.raises(InputError, match="config key data.pictures: expected a folder, FOLDER/"):
+        own({**voc, "pictures": "P*"})
 
 
 @pytest.mark.skipif(
