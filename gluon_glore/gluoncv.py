@@ -10,8 +10,9 @@ the case of names, so of two names that differ in case alone the second one gets
 Options are those of `gluon_glore.get_model`: `classes`, `pretrained` (True, a path, an address or
 the first digits of a sha256), `ctx`, `root`, `preprocess`. Others raise InputError, but `use_se`,
 which GluonCV's scripts pass to every `resnext...`, is accepted where it agrees with the network.
-Its pre-activation ResNets become networks here by `python -m gluon_glore import`.
-GluonCV's `save_parameters` files load with `net.load_parameters`, not with `pretrained`.
+Its pre-activation ResNets become networks here by `python -m gluon_glore import`, from their file
+of parameters alone. `pretrained` takes the files that `save_parameters` writes of the networks
+here; a file of another network is refused in a line that says what it looks like.
 `pretrained_model_list()` names GluonCV's only.
 
 `gluoncv.utils.export_block` exports them. Its limits:

@@ -53,7 +53,7 @@ def main(symbol, params, given, wanted):
     """Run the symbol up to its classifier."""
     import mxnet as mx
 
-    from ..weights.parameters import without_kinds
+    from ..weights.names import without_kinds
     from ..weights.params_file import read_params
     from .mxnet_release import as_in_file
 

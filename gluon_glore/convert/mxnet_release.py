@@ -15,7 +15,7 @@ import numpy as np
 from ..networks.graph import first_convolution, parse_nodes, read_graph
 from ..networks.network import Network
 from ..utils.errors import InputError, listed
-from ..weights.parameters import without_kinds
+from ..weights.names import without_kinds
 from ..weights.params_file import read_params
 from .graph_spec import eps_of, momentum_of, recognize
 from .meaning import Meaning

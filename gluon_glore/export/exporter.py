@@ -14,6 +14,7 @@ from typing import Optional
 import mxnet as mx
 import numpy as np
 
+from ..networks.network import dtype_name
 from ..networks.registry import unregistered
 from ..utils.errors import InputError
 from ..utils.files import is_taken, new_folder, write_text
@@ -30,6 +31,8 @@ from ..weights.golden import (
     write_golden,
 )
 from ..weights.manifest import Manifest, clip_of, write_manifest
+from ..weights.names import PIXELS
+from ..weights.parameters import check_values
 from .activation_ranges import refuse_method
 from .calibration import Calibration, in_batches, most_typical, read_calibration
 from .files import Files, is_export, read_files
@@ -107,9 +110,9 @@ def export_model(
     Every runtime that is installed is given the golden pair, and the manifest says how well it did:
     within 1e-4 of the largest logit, or where the network magnifies rounding, 4 times what the last
     bit of the input does.
-    Raises InputError where the manifest's classes or channels are not the network's, the folder is
-    not empty, or a package is missing; RuntimeError where a runtime does not give the network's
-    outputs.
+    Raises InputError where the manifest's classes or channels are not the network's, the network
+    has no values or is not of float32, the folder is not empty, or a package is missing;
+    RuntimeError where a runtime does not give the network's outputs.
     """
     options = ExportOptions(
         precision, onnx, preprocess, any_size, calibrate, method, tolerance, plain
@@ -136,8 +139,16 @@ def import_model(directory, ctx=None):
 def _describe(net, manifest, options):
     """The manifest of the folder to be: the network's own spec, clip and deployment in it.
 
-    Raises InputError where its classes, channels or size are not the network's.
+    Raises InputError where its classes, channels or size are not the network's, or the network has
+    no values or is not of float32.
     """
+    check_values(net)
+    dtype = dtype_name(net.output.weight.dtype)
+    if dtype != "float32":
+        raise InputError(
+            f'{manifest.model} is a network of {dtype}: net.cast("float32") loses nothing, and is '
+            "then exported"
+        )
     if len(manifest.class_names) != net.classes:
         raise InputError(f"{net.classes} class names needed, given {len(manifest.class_names)}")
     channels = manifest.preprocess.channels
@@ -232,14 +243,14 @@ def _trace(net, manifest):
         mean = np.array(preprocess.mean, "float32").reshape(channels)
         x = mx.sym.cast(data, dtype="float32", name="preprocess_cast")
         x = mx.sym.transpose(x, axes=(0, axes - 1, *range(1, axes - 1)), name="preprocess_planes")
-        center = mx.sym.var("preprocess_mean", shape=mean.shape)  # Module can't infer it
+        center = mx.sym.var(PIXELS[0], shape=mean.shape)  # Module can't infer it
         x = mx.sym.broadcast_sub(x, center, name="preprocess_center")
-        arrays["arg:preprocess_mean"] = mx.nd.array(mean)
+        arrays[f"arg:{PIXELS[0]}"] = mx.nd.array(mean)
         if isinstance(preprocess.scale, tuple):
             scale = np.array(preprocess.scale, "float32").reshape(channels)
-            factor = mx.sym.var("preprocess_scale", shape=scale.shape)
+            factor = mx.sym.var(PIXELS[1], shape=scale.shape)
             data = mx.sym.broadcast_mul(x, factor, name="preprocess_scaled")
-            arrays["arg:preprocess_scale"] = mx.nd.array(scale)
+            arrays[f"arg:{PIXELS[1]}"] = mx.nd.array(scale)
         else:
             data = x * preprocess.scale
     symbol = net(data)

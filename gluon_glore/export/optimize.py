@@ -16,7 +16,8 @@ import numpy as np
 
 from ..networks.graph import WIDTHS, Node, parse_nodes
 from ..utils.errors import InputError
-from ..weights.parameters import with_kinds, without_kinds
+from ..weights.names import without_kinds
+from ..weights.parameters import with_kinds
 
 RESHAPES = {"Reshape", "reshape", "reshape_like", "Flatten", "flatten"}
 

@@ -47,10 +47,10 @@ def find_weights(name, pretrained=True, root=None, preprocess=None) -> Found:
 
     `pretrained` is True (what the catalogue has), the first 8 or more digits of the parameters'
     sha256, an address (https, http, file), or a path: of a parameter file, of a zoo entry, export
-    or checkpoint, or of a released archive or PyTorch file. Files that the catalogue has not are
-    imported with `preprocess`, a `Preprocess` or `Pixels`. Of several processes one downloads, the
-    others wait. Raises InputError where there are none, they are damaged or changed, or no server
-    answers within seconds.
+    or checkpoint, or of a released archive or PyTorch file. Files that the catalogue has not, and
+    parameter files of a network that is not registered, are imported with `preprocess`, a
+    `Preprocess` or `Pixels`. Of several processes one downloads, the others wait. Raises InputError
+    where there are none, they are damaged or changed, or no server answers within seconds.
     """
     try:
         return _find(name, pretrained, Path(root or default_root()).expanduser(), preprocess)
@@ -81,7 +81,10 @@ def _find(name, pretrained, root, preprocess):
     if path.is_dir():
         return verified(path)
     if path.suffix == ".params" or not path.is_file():
-        return with_manifest(path)
+        found = with_manifest(path)
+        # What is not registered is read off the file, or a symbol beside it.
+        if found.manifest or name in list_models() or not path.is_file():
+            return found
     return _import_file(name, path, root, preprocess)
 
 

@@ -13,6 +13,7 @@ import mxnet as mx
 
 from ..convert.archive import extract_release, find_release
 from ..convert.compare import released_logits
+from ..convert.gluon_zoo import write_release
 from ..convert.mxnet_release import read_release
 from ..convert.pytorch import read_pytorch
 from ..convert.tar_members import BZIP2, GZIP, XZ
@@ -36,7 +37,8 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
     """Import somebody else's weights as the zoo entry `directory`; returns its folder.
 
     `path` is an MXNet archive (.tar), its unpacked folder or its .params file beside its symbol,
-    or a PyTorch file (.pth), told apart by content. The network is read off the file; `name`
+    the .params file alone of a pre-activation ResNet of MXNet's or GluonCV's zoo, or a PyTorch file
+    (.pth), told apart by content. The network is read off the file; `name`
     (default: the registered one of the same layers, or of the same units elsewhere or with another
     BatchNorm eps) is what the entry is called. `card` says where the file is from (default: what
     the catalogue says of a file so called with that network), `preprocess` how its input is made (a
@@ -47,7 +49,7 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
     """
     path = Path(path)
     with tempfile.TemporaryDirectory() as temporary, _as_of(path, temporary):
-        release = _release_files(path, temporary)
+        release, assumed = _release_files(path, temporary)
         found = read_release(*release) if release else read_pytorch(path)
         name = _check_name(name, found.spec, path) if name else find_name(found.spec)
         spec = _named(found, name)
@@ -61,7 +63,7 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
             checked.append(_compare(spec, found.arrays, release))
         if path.is_file() and not card.source_sha256:
             card = dataclasses.replace(card, source_sha256=sha256(path))
-        notes = (*card.notes, *found.notes)
+        notes = (*card.notes, *assumed, *found.notes)
         card = dataclasses.replace(card, checked=(*card.checked, *checked), notes=notes)
         classes = tuple(str(i) for i in range(found.classes))
         if beside and len(beside.class_names) == found.classes:
@@ -114,12 +116,13 @@ def _as_of(path, temporary):
 
 
 def _release_files(path, temporary):
-    """(symbol, parameter file) of the MXNet network at `path`, None where it is a PyTorch file.
+    """((symbol, parameter file), lines of what is assumed) of the MXNet network at `path`.
 
-    Raises InputError where it is neither.
+    None is in the place of the files where it is a PyTorch file. Raises InputError where it is
+    neither.
     """
     if path.is_dir():
-        return find_release(path)
+        return find_release(path), ()
     if not path.is_file():
         raise InputError(f"{path}: {absent(path, 'file')}")
     with naming(path), open(path, "rb") as file:
@@ -127,13 +130,14 @@ def _release_files(path, temporary):
     if head.startswith(MAGIC):
         prefix = re.sub(r"-\d{4,9}$", "", path.stem)  # of PREFIX-0000.params
         symbol = path.with_name(f"{prefix}-symbol.json")
-        if not symbol.is_file():
-            raise InputError(f"{path}: parameters alone; {symbol.name} is needed beside them")
-        return symbol, path
+        if symbol.is_file():
+            return (symbol, path), ()
+        *release, assumed = write_release(path, temporary, symbol.name)
+        return release, (assumed,)
     if zipfile.is_zipfile(path) or head[:1] == pickle.PROTO:
-        return None
+        return None, ()
     if head[257:262] == b"ustar" or head.startswith((GZIP, BZIP2, XZ)):
-        return extract_release(path, Path(temporary))
+        return extract_release(path, Path(temporary)), ()
     raise InputError(
         f"{path}: neither an archive with an MXNet network, nor its parameters, nor a PyTorch file"
     )

@@ -28,10 +28,11 @@ def get_model(
     `pretrained`: False gives an uninitialised network. True takes the weights that the catalogue
     has (`python -m gluon_glore list`), downloaded once; others are named by the first 8 digits of
     their sha256, by an address, or by a path to a parameter file (of `save_weights` or Gluon's
-    `save_parameters`), zoo entry, released archive or PyTorch file. A manifest beside a parameter
-    file is followed: placement and BatchNorm eps of its network, classes, checksum. Where `classes`
-    is given and the weights have others, the classifier is new; weights of a 2-D network are
-    inflated into a 3-D one, whose classifier and extra units then are new.
+    `save_parameters`, see `weights.names`), zoo entry, released archive or PyTorch file. A manifest
+    beside a parameter file is followed: placement and BatchNorm eps of its network, classes,
+    checksum. Where `classes` is given and the weights have others, the classifier is new; weights
+    of a 2-D network are inflated into a 3-D one, whose classifier and extra units then are new.
+    Parameter files of a network that is not registered are imported, with `preprocess`.
     `ctx` is where the weights go (default: the current context), `root` the folder of the weights
     ($GLORE_HOME, else ~/.mxnet/models).
     `preprocess`, a `Preprocess`, is how pictures become the input of weights that don't say it.
@@ -99,15 +100,16 @@ def _refuse_other_classes(net, manifest, file):
 def fill_model(name, found, classes=None, ctx=None) -> Network:
     """The network `name` with the weights that `find_weights` found, see `get_model`."""
     spec = found_spec(name, found)
-    arrays = _full_names(load_arrays(found.params), spec)
+    net = Network(spec, classes)
+    arrays = load_arrays(found.params, net)
     if _are_flat(arrays, spec):
-        net = Network(spec, classes)
         net.initialize(ctx=ctx)
         fill(net, found.params, "the file", arrays, allow_missing=True, skip_classifier=True)
         return net
     classifier = arrays.get(f"{spec.names[-1]}_weight")
     theirs = spec.classes if classifier is None else classifier.shape[0]
-    net = Network(spec, theirs if classes is None else classes)
+    if classes is None and net.classes != theirs:
+        net = Network(spec, theirs)
     fresh = net.output.collect_params() if net.classes != theirs else {}
     if fresh:
         net.output.initialize(ctx=ctx)
@@ -115,17 +117,6 @@ def fill_model(name, found, classes=None, ctx=None) -> Network:
     arrays = {n: a for n, a in arrays.items() if n not in fresh}
     set_weights(params, arrays, found.params, ctx=ctx)
     return net
-
-
-def _full_names(arrays, spec):
-    """Arrays by their parameters' names, those of Gluon's `save_parameters` too.
-
-    That names them by their place in the blocks, as "output.weight".
-    """
-    if not any(name.startswith(("features.", "output.")) for name in arrays):
-        return arrays
-    places = Network(spec)._collect_params_with_prefix()
-    return {places[n].name if n in places else n: array for n, array in arrays.items()}
 
 
 def found_spec(name, found):

@@ -13,11 +13,11 @@ from ..networks.paper import list_models
 from ..plan.spec import NAMES
 from ..utils.errors import InputError
 from ..weights import (
+    by_name,
     fit_as_is,
     is_initialized,
     load_arrays,
     named_arrays,
-    plain_names,
     set_weights,
 )
 from .find_weights import find_weights
@@ -38,15 +38,15 @@ def transfer_weights(block, source, *, allow_missing=False, skip_classifier=Fals
     ----------
     block : a `Network`, or any Block with its parameter names, as its `features` or a segmentation
         network's backbone; initialised where the options let parameters keep their values.
-    source : a network's name (its weights in the model zoo), a parameter file, or a `Network` or
-        another Block with its parameter names.
+    source : a network's name (its weights in the model zoo), a parameter file however it spells its
+        names (`weights.names`), or a `Network` or another Block with its parameter names.
     allow_missing : parameters that the source lacks, as those of extra units, keep their values.
     skip_classifier : the source's classifier is left out, and the block's own keeps its values.
 
     Returns the names of the parameters that kept their values, in the block's order. Raises
     InputError naming the parameters that differ, or one that is to keep its values and has none.
     """
-    return fill(block, *_read_source(source), allow_missing, skip_classifier)
+    return fill(block, *_read_source(source, block), allow_missing, skip_classifier)
 
 
 def inflate_weights(net, source, *, allow_missing=False, skip_classifier=False):
@@ -64,7 +64,7 @@ def inflate_weights(net, source, *, allow_missing=False, skip_classifier=False):
     """
     if not isinstance(net, Network) or net.spec.ndim != 3:
         raise InputError(f"inflate_weights fills a Network of 3 dimensions, given {_title(net)}")
-    title, place, arrays = _read_source(source)
+    title, place, arrays = _read_source(source, net)
     for name, array in arrays.items():
         if array.ndim == 5:
             raise InputError(f"{title}: not a 2-D network's weights, {name} is {array.shape}")
@@ -92,19 +92,19 @@ def fill(block, title, place, arrays, allow_missing, skip_classifier):
     return kept
 
 
-def _read_source(source):
-    """(title, place, arrays) of a source: its two names in messages, its arrays by full name.
+def _read_source(source, block):
+    """(title, place, arrays) of a source: its two names in messages, its arrays by `block`'s names.
 
     Raises InputError where a file can't be read or a Block's parameters have no values yet.
     """
     if not isinstance(source, Block):
         known = isinstance(source, str) and source in list_models()
         path = find_weights(source).params if known else Path(source)
-        return path, "the file", load_arrays(path)
+        return path, "the file", load_arrays(path, block)
     for name, param in source.collect_params().items():
         if not is_initialized(param):
             raise InputError(f"{_title(source)}: {name} has no values to take over")
-    return _title(source), "the source", plain_names(named_arrays(source))
+    return _title(source), "the source", by_name(named_arrays(source), block)
 
 
 def _title(block):

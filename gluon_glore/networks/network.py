@@ -3,6 +3,7 @@
 import warnings
 
 import mxnet as mx
+import numpy as np
 from mxnet.gluon import HybridBlock, nn
 
 from ..layers.basic import GlobalAveragePool, Norm, convolution, max_pool
@@ -15,6 +16,7 @@ from ..layers.residual import Residual
 from ..plan.spec import INPUT_NORM, NetSpec
 from ..plan.units import norm_of
 from ..utils.errors import InputError
+from .classifier import refuse_other_layers, take_place
 
 BLOCKS = {
     "residual": Residual,
@@ -31,6 +33,14 @@ def make_unit(unit):
     return OnResidualPath(block, unit.in_channels) if getattr(unit, "passing", 0) else block
 
 
+def dtype_name(dtype):
+    """The name of a type of MXNet's numbers: "float32", "bfloat16"."""
+    if isinstance(dtype, str):
+        return dtype
+    dtype = np.dtype(dtype)
+    return dtype.names[0] if dtype.names else dtype.name
+
+
 class Network(HybridBlock):
     """Pre-activation network: pixels `(B, C, *space)` -> logits `(B, classes)`.
 
@@ -42,7 +52,11 @@ class Network(HybridBlock):
     As in Gluon's model zoo, `output` is the classifier, and `features` all layers before it. These
     end in pooled features `(B, feature_channels)`, or with a head in `(B, head.channels, H / 8,
     W / 8)`. `classes` defaults to the spec's. Raises InputError where it is below 1, and on an
-    input of other channels, dimensions or frames, or of too few pixels.
+    input of other channels, dimensions, frames or number type, or of too few pixels.
+
+    `net.output = nn.Dense(5)`, with a head `nn.Conv2D(5, 1)`, is another classifier: `net.classes`
+    is 5, and its parameters take the old one's names, as files have them. Set it before a Trainer
+    is made. Raises InputError on any other layer.
     """
 
     def __init__(self, spec: NetSpec, classes=None):
@@ -80,10 +94,27 @@ class Network(HybridBlock):
             channels = spec.feature_channels
             self.output = nn.Dense(classes, in_units=channels, prefix=f"{classifier}_")
 
+    def __setattr__(self, name, value):
+        """Set an attribute; another `output` as the class says, or raises InputError."""
+        old = self._children.get(name) if name == "output" else None
+        if old is None or old is value:
+            super().__setattr__(name, value)
+            return
+        refuse_other_layers(value, old)
+        classes = value.weight.shape[0]
+        if classes != self.classes and "auxiliary" in self._children:
+            raise InputError(
+                f"the auxiliary head of {self.spec.name} tells {self.classes} classes apart, given "
+                f"an output of {classes}: make the network with classes={classes}"
+            )
+        take_place(value, old)
+        super().__setattr__(name, value)
+        self.classes = classes
+
     def forward(self, x):
         """`(B, C, *space) -> (B, classes)`, or with a head `(B, classes, H, W)`.
 
-        Raises InputError on an array of a shape that the network does not take.
+        Raises InputError on an array of a shape or number type that the network does not take.
         """
         if isinstance(x, mx.nd.NDArray):
             if x.ndim != self.spec.ndim + 2 or x.shape[1] != self.spec.in_channels:
@@ -92,6 +123,12 @@ class Network(HybridBlock):
                     f"spatial axes), given {x.shape}"
                 )
             self.spec.check_input(x.shape[2:])
+            own, given = dtype_name(self.output.weight.dtype), dtype_name(x.dtype)
+            if own != given:
+                remedy = f'give x.astype("{own}")' if own == "float32" else 'net.cast("float32")'
+                raise InputError(
+                    f"{self.spec.name} computes in {own}, given numbers of {given}: {remedy}"
+                )
         if not (self.spec.head and self.spec.head.auxiliary):
             return super().forward(x)
         with warnings.catch_warnings():  # only training runs `auxiliary`

@@ -1,7 +1,7 @@
 """Weights: files of parameters, in and out of networks.
 
-`parameters` fills networks and saves them. Its names are imported on first use: manifests and model
-cards are read without MXNet.
+`parameters` fills networks and saves them, `names` reads what files call them. Their names are
+imported on first use: manifests and model cards are read without MXNet.
 """
 
 from ..utils.lazy import lazily
@@ -12,10 +12,10 @@ _NAMES = (
     "load_arrays",
     "load_weights",
     "named_arrays",
-    "plain_names",
     "save_arrays",
     "save_weights",
     "set_weights",
     "with_kinds",
 )
-__getattr__, __dir__, __all__ = lazily(__name__, dict.fromkeys(_NAMES, "parameters"))
+_HOMES = {**dict.fromkeys(_NAMES, "parameters"), "by_name": "names", "plain_names": "names"}
+__getattr__, __dir__, __all__ = lazily(__name__, _HOMES)

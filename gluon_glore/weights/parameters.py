@@ -1,7 +1,7 @@
 """Reading and writing parameters by name, in MXNet's own `arg:`/`aux:` files.
 
 One format for checkpoints, exports and Module: the names are those of the released files, so
-Gluon, symbols and the release interchange (both `_running_` and `_moving_` statistics are read).
+Gluon, symbols and the release interchange. `names` reads other spellings.
 """
 
 import os
@@ -10,44 +10,39 @@ from pathlib import Path
 
 import mxnet as mx
 
+from ..networks.network import dtype_name
 from ..utils.errors import InputError
 from ..utils.files import atomic_path
+from .names import by_name, plain_names
+from .origin import origin_of
 from .params_file import read_params
 
 _STATISTICS = ("running_mean", "running_var")
 
 
-def load_arrays(path):
+def load_arrays(path, block=None):
     """The arrays of a .params file by full name, without `arg:` and `aux:`.
 
-    Raises InputError as `read_params` does, which reads it: MXNet's own loader can die of a file.
+    With a `block` they are by the full names of its parameters, however the file spells them: see
+    `names.by_name`. Raises InputError as `read_params` does, which reads it: MXNet's own loader can
+    die of a file; and where two arrays have one name.
     """
-    arrays = read_params(path)
-    return plain_names({name: mx.nd.array(a, dtype=a.dtype) for name, a in arrays.items()})
-
-
-def plain_names(arrays):
-    """`arrays` by full name, without `arg:` and `aux:`, statistics spelled as Gluon does."""
-    arrays = without_kinds(arrays)
-    return {name.replace("_moving_", "_running_"): array for name, array in arrays.items()}
-
-
-def without_kinds(arrays):
-    """`arrays` without the `arg:` and `aux:` that `with_kinds` puts before their names."""
-    return {
-        name[4:] if name.startswith(("arg:", "aux:")) else name: array
-        for name, array in arrays.items()
-    }
+    arrays = {name: mx.nd.array(a, dtype=a.dtype) for name, a in read_params(path).items()}
+    try:
+        return plain_names(arrays) if block is None else by_name(arrays, block)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def load_weights(net, path, ctx=None, fresh=()):
     """Load a parameter file into a network, all of it or nothing.
 
-    The parameters named in `fresh` keep their values, whether or not the file has them.
+    The file spells its names as `names.by_name` says: also as Gluon's `save_parameters` does. The
+    parameters named in `fresh` keep their values, whether or not the file has them.
     Call it before the first forward: MXNet's CPU build can't overwrite the weights of a network
     that has run. Raises InputError naming the parameters that differ.
     """
-    arrays = {name: a for name, a in load_arrays(path).items() if name not in fresh}
+    arrays = {name: a for name, a in load_arrays(path, net).items() if name not in fresh}
     params = {name: p for name, p in net.collect_params().items() if name not in fresh}
     set_weights(params, arrays, path, ctx=ctx)
 
@@ -77,9 +72,8 @@ def set_weights(params, arrays, source, place="the file", fit=fit_as_is, ctx=Non
         if array is None
     ]
     if problems:
-        shown = "; ".join(problems[:3]) + ("; ..." if len(problems) > 3 else "")
         raise InputError(
-            f"{source}: weights of another network, {len(problems)} parameters differ: {shown}"
+            f"{source}: weights of another network{_difference(params, arrays, problems)}"
         )
     for name, param in params.items():
         if not is_initialized(param):
@@ -87,6 +81,16 @@ def set_weights(params, arrays, source, place="the file", fit=fit_as_is, ctx=Non
         elif ctx is not None:
             param.reset_ctx(ctx)
         param.set_data(fitted[name].astype(param.dtype, copy=False))
+
+
+def _difference(params, arrays, problems):
+    """What arrays that don't fit look like, and where they differ from a network of like names."""
+    origin = "" if params.keys() == arrays.keys() else origin_of(arrays)
+    looks = f", it looks like {origin}" if origin else ""
+    if origin and params.keys().isdisjoint(arrays):
+        return looks
+    shown = "; ".join(problems[:3]) + ("; ..." if len(problems) > 3 else "")
+    return f"{looks}, {len(problems)} parameters differ: {shown}"
 
 
 def is_initialized(param):
@@ -99,15 +103,34 @@ def is_initialized(param):
 
 
 def named_arrays(net):
-    """The network's parameters as `{"arg:name" or "aux:name": array on the CPU}`."""
+    """The network's parameters as `{"arg:name" or "aux:name": array on the CPU}`.
+
+    Those of bfloat16, which no reader of files has, are float32: it has all their values. Raises
+    InputError where one has no values yet.
+    """
     mx.nd.waitall()  # a forward that still runs may be moving them to oneDNN's layout
-    return with_kinds(
-        {
-            # Through numpy: after an inference the originals may lie in oneDNN's own layout.
-            name: mx.nd.array(param.data(param.list_ctx()[0]).asnumpy(), dtype=param.dtype)
-            for name, param in net.collect_params().items()
-        }
-    )
+    check_values(net)
+    return with_kinds({name: _copy(param) for name, param in net.collect_params().items()})
+
+
+def check_values(net):
+    """Raise InputError where a parameter of a network has no values yet."""
+    for name, param in net.collect_params().items():
+        try:
+            param.data(param.list_ctx()[0])
+        except RuntimeError:  # also MXNet's, where its shape waits for an input
+            raise InputError(
+                f"{name} has no values yet: initialize the network or load weights; run it once "
+                "where a layer was not told its input channels"
+            ) from None
+
+
+def _copy(param):
+    """A parameter's values on the CPU."""
+    data = param.data(param.list_ctx()[0])
+    data = data.astype("float32") if dtype_name(data.dtype) == "bfloat16" else data
+    # Through numpy: after an inference the originals may lie in oneDNN's own layout.
+    return mx.nd.array(data.asnumpy(), dtype=data.dtype)
 
 
 def with_kinds(arrays):
@@ -119,7 +142,11 @@ def with_kinds(arrays):
 
 
 def save_weights(net, path):
-    """Write the network's parameters, the whole file or none; raises as `save_arrays`."""
+    """Write the network's parameters, the whole file or none.
+
+    A network of float16 gives a file of float16, half as large. Raises InputError as `named_arrays`
+    and `save_arrays` do.
+    """
     save_arrays(path, named_arrays(net))
 
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from ..utils.errors import InputError, naming
 from ..utils.files import absent
+from .first_bytes import HEAD, looks_like
 
 MAGIC = struct.pack("<Q", 0x112)
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
@@ -53,8 +54,12 @@ def read_params(path) -> dict:
         if not path.is_file():
             raise InputError(f"{path}: {absent(path, 'parameter file')}")
         with open(path, "rb") as file:
-            if file.read(len(MAGIC)) != MAGIC:
-                raise InputError(f"{path}: not an MXNet parameter file")
+            head = file.read(HEAD)
+            if not head.startswith(MAGIC):
+                looks = looks_like(head)
+                looks = f", it looks like {looks}" if looks else ""
+                raise InputError(f"{path}: not an MXNet parameter file{looks}")
+            file.seek(len(MAGIC))
             try:
                 arrays = _read_list(_Bytes(file))
             except _Damaged as reason:

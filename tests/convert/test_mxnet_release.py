@@ -12,7 +12,7 @@ from gluon_glore.convert.mxnet_release import match, read_release, recognize
 from gluon_glore.model_zoo.import_weights import find_name
 from gluon_glore.networks.graph import parse_nodes, read_graph
 from gluon_glore.weights import set_weights
-from gluon_glore.weights.parameters import without_kinds
+from gluon_glore.weights.names import without_kinds
 from symbols.network import spell_network
 from tests.helpers.networks import WALKED
 from tests.helpers.places import GOLDEN

@@ -9,6 +9,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 import yaml
+from mxnet.gluon import nn
 
 from benchmarks.networks import settle
 from gluon_glore import InputError, Network, get_model, get_spec
@@ -230,6 +231,37 @@ def test_parameters_keep_the_released_names(tmp_path):
     arrays = mx.nd.load(str(tmp_path / "tiny_glore_0_1-0000.params"))
     assert "arg:conv4_B01_extra_GCN-G__conv_weight" in arrays
     assert "aux:tail__bn_running_var" in arrays
+
+
+def test_a_classifier_that_the_user_replaced_is_exported(tmp_path):
+    net = get_model("tiny_glore_0_1", classes=2)
+    initialize(net)
+    net.output = nn.Dense(3)
+    manifest = Manifest("tiny_glore_0_1", ("a", "b", "c"), TINY)
+    with pytest.raises(InputError, match="classifier_weight has no values yet: initialize"):
+        export_model(net, tmp_path / "out", manifest)
+    net.output.initialize(mx.init.Xavier())
+    two = dataclasses.replace(manifest, class_names=("a", "b"))
+    with pytest.raises(InputError, match="3 class names needed, given 2"):
+        export_model(net, tmp_path / "out", two)
+    export_model(net, tmp_path / "out", manifest, plain=True)
+    x = mx.nd.random.normal(shape=(2, 1, 64, 64))
+    expected = net(x).asnumpy()
+    block, written = import_model(tmp_path / "out")
+    assert written.class_names == ("a", "b", "c")
+    assert relative_error(block(x).asnumpy(), expected) < 1e-4
+    again, _ = load_network(tmp_path / "out")  # its parameters have the classifier's own names
+    assert relative_error(again(x).asnumpy(), expected) < 1e-4
+
+
+def test_a_network_of_16_bits_is_cast_before_it_is_exported(tmp_path):
+    net = get_model("tiny_glore_0_1", classes=2)
+    initialize(net)
+    net.cast("float16")
+    manifest = Manifest("tiny_glore_0_1", ("no", "yes"), TINY)
+    with pytest.raises(InputError, match=r'is a network of float16: net.cast\("float32"\) loses'):
+        export_model(net, tmp_path / "out", manifest)
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_optimised_export_is_no_network_to_train_on(tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 import mxnet as mx
 import numpy as np
 
+from gluon_glore import get_model
 from gluon_glore.data.image import Preprocess
 from gluon_glore.data.records import BadRecord, RecordDataset, WrongLabel, write_records
 from gluon_glore.utils.errors import InputError
@@ -66,6 +67,13 @@ def read_parameters(data, folder):
     assert sum(array.nbytes for array in arrays.values()) < len(data)
     assert all(array.size and np.isfinite(array).all() for array in arrays.values())
     assert len(load_arrays(path)) <= len(arrays)
+    assert len(load_arrays(path, tiny())) <= len(arrays)
+
+
+@functools.cache
+def tiny():
+    """A network by whose names a file is read."""
+    return get_model("tiny")
 
 
 def golden_files():

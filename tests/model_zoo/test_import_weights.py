@@ -33,7 +33,7 @@ from gluon_glore.weights import load_arrays
 from gluon_glore.weights.card import Card
 from gluon_glore.weights.golden import TOLERANCE
 from gluon_glore.weights.manifest import Manifest, read_manifest
-from gluon_glore.weights.parameters import without_kinds
+from gluon_glore.weights.names import without_kinds
 from tests.helpers.networks import ALIKE, initialize, synthetic
 from tests.helpers.places import GOLDEN
 from tests.helpers.released import (

@@ -48,7 +48,9 @@ def test_a_plain_network_starts_the_one_with_units(tmp_path):
     plain.initialize()
     settle(plain, mx.nd.random.normal(shape=(8, 1, 64, 64)))
     save_weights(plain, tmp_path / "plain.params")
-    for source in (plain, tmp_path / "plain.params", str(tmp_path / "plain.params")):
+    plain.save_parameters(str(tmp_path / "places.params"))
+    files = [tmp_path / "plain.params", str(tmp_path / "plain.params"), tmp_path / "places.params"]
+    for source in (plain, *files):
         net = get_model("tiny_glore_0_1", classes=7)
         net.initialize()
         kept = transfer_weights(net, source, allow_missing=True, skip_classifier=True)

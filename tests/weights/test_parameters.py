@@ -92,3 +92,32 @@ def test_fresh_parameters_are_left_as_they_are(tmp_path):
     for name, value in values(net).items():
         expected = before[name] if name.startswith("classifier") else saved[name].asnumpy()
         assert np.array_equal(value, expected), name
+
+
+def test_16_bits_are_saved_without_loss(tmp_path):
+    """float16 as it is; bfloat16, which no reader of files has, as float32."""
+    net = tiny()
+    net.cast("float16")
+    halves = {name: param.data().asnumpy() for name, param in net.collect_params().items()}
+    save_weights(net, tmp_path / "half.params")
+    saved = load_arrays(tmp_path / "half.params")
+    assert saved["classifier_weight"].dtype == np.float16
+    loaded = get_model("tiny_glore_0_1", pretrained=tmp_path / "half.params")
+    assert loaded.output.weight.dtype == "float32" or loaded.output.weight.dtype is np.float32
+    assert all(np.array_equal(halves[name], value) for name, value in values(loaded).items())
+    net.cast(np.dtype([("bfloat16", np.uint16)]))
+    save_weights(net, tmp_path / "brain.params")
+    saved = load_arrays(tmp_path / "brain.params")
+    weight = net.output.weight.data().astype("float32").asnumpy()
+    assert saved["classifier_weight"].dtype == np.float32
+    assert np.array_equal(saved["classifier_weight"].asnumpy(), weight) and weight.any()
+
+
+def test_what_has_no_values_is_not_saved(tmp_path):
+    with pytest.raises(InputError, match="conv1__conv_weight has no values yet: initialize"):
+        save_weights(get_model("tiny"), tmp_path / "w.params")
+    layer = mx.gluon.nn.Dense(5)
+    layer.initialize()  # its shape waits for an input
+    with pytest.raises(InputError, match="run it once where a layer was not told its input"):
+        save_weights(layer, tmp_path / "w.params")
+    assert not (tmp_path / "w.params").exists()

@@ -1,0 +1,121 @@
+import dataclasses
+
+import mxnet as mx
+import numpy as np
+import pytest
+from mxnet.gluon import HybridBlock
+
+from gluon_glore import InputError, Network, get_model, get_spec, load_weights, save_weights
+from gluon_glore.weights import by_name, load_arrays, named_arrays, plain_names
+from tests.helpers.networks import assert_same, initialize
+
+NAME = "tiny_glore_0_1"
+
+
+@pytest.fixture(scope="module")
+def net():
+    net = get_model(NAME, classes=3)
+    initialize(net)
+    return net
+
+
+def places(net):
+    """The parameters by their places in the blocks, as `save_parameters` names them."""
+    return {place: param.data() for place, param in net._collect_params_with_prefix().items()}
+
+
+def own(net):
+    return plain_names(named_arrays(net))
+
+
+def renamed(arrays, old, new):
+    return {name.replace(old, new): array for name, array in arrays.items()}
+
+
+SPELLINGS = {
+    "own names": own,
+    "net.export": named_arrays,
+    "Module": lambda net: renamed(named_arrays(net), "_running_", "_moving_"),
+    "collect_params of a block of the user's": lambda net: {
+        f"mine0_{name}": array for name, array in own(net).items()
+    },
+    "save_parameters": places,
+    "save_parameters of a block of the user's": lambda net: {
+        f"body.net.{name}": array for name, array in places(net).items()
+    },
+    "a classifier of the user's": lambda net: renamed(own(net), "classifier_", "dense0_"),
+    "its place in a block of the user's": lambda net: renamed(places(net), "output.", "fc."),
+    "an export that takes pictures": lambda net: {
+        **own(net),
+        "preprocess_mean": mx.nd.ones((1, 1, 1, 1)),
+    },
+}
+
+
+@pytest.mark.parametrize("spelled", SPELLINGS.values(), ids=SPELLINGS)
+def test_every_spelling_is_read_by_the_networks_own_names(net, spelled):
+    found = by_name(spelled(net), get_model(NAME))
+    expected = own(net)
+    assert found.keys() == expected.keys()
+    assert all(np.array_equal(found[k].asnumpy(), v.asnumpy()) for k, v in expected.items())
+
+
+@pytest.mark.parametrize(
+    ("filled", "source"),
+    [
+        ("tiny_glore_0_1", get_spec("tiny")),
+        ("tiny_3d", get_spec("tiny_3d").flattened()),
+        ("fcn_small_glore_1_cityscapes", get_spec("fcn_small_cityscapes")),
+    ],
+    ids=["no units", "2-D", "no units in its head"],
+)
+def test_places_are_those_of_the_network_that_the_file_is_of(filled, source):
+    """In the network with units the same places are other layers'."""
+    theirs = Network(source)
+    expected = [param.name for param in theirs._collect_params_with_prefix().values()]
+    arrays = {place: np.zeros(1) for place in theirs._collect_params_with_prefix()}
+    assert list(by_name(arrays, get_model(filled))) == expected
+
+
+def test_places_in_a_backbone_are_found_under_another_head():
+    spec = get_spec("fcn_small_glore_1_cityscapes")
+    backbone = Network(dataclasses.replace(spec, head=None))
+    arrays = {place: np.zeros(1) for place in backbone._collect_params_with_prefix()}
+    assert list(by_name(arrays, Network(spec))) == list(backbone.collect_params())
+
+
+def test_a_network_in_a_block_of_the_users_has_its_prefix(net, tmp_path):
+    class Mine(HybridBlock):
+        def __init__(self):
+            super().__init__(prefix="mine_")
+            with self.name_scope():
+                self.net = get_model(NAME, classes=3)
+
+    block = Mine()
+    assert all(name.startswith("mine_") for name in block.collect_params())
+    save_weights(net, tmp_path / "w.params")
+    load_weights(block, tmp_path / "w.params")
+    save_weights(block, tmp_path / "mine.params")
+    again = get_model(NAME, pretrained=tmp_path / "mine.params")
+    assert_same(again, net)
+
+
+def test_no_array_is_lost_and_none_is_taken_for_another(net):
+    arrays = own(net)
+    extra = {**arrays, "head_weight": mx.nd.ones((2, 2))}
+    assert set(by_name(extra, net)) == set(extra)
+    narrow = {
+        **{k: v for k, v in arrays.items() if not k.startswith("classifier_")},
+        "dense0_weight": mx.nd.ones((3, 95)),
+        "dense0_bias": mx.nd.ones(3),
+    }
+    assert set(by_name(narrow, net)) == set(narrow)  # takes other features: no classifier of it
+    foreign = {place.replace("body", "branch"): a for place, a in places(net).items()}
+    assert set(by_name(foreign, net)) == set(foreign)
+
+
+def test_two_arrays_of_one_name_are_refused(tmp_path):
+    arrays = {"a_moving_mean": mx.nd.ones(1), "aux:a_running_mean": mx.nd.zeros(1)}
+    mx.nd.save(str(tmp_path / "two.params"), arrays)
+    with pytest.raises(InputError, match="two.params: two arrays are called a_running_mean"):
+        load_arrays(tmp_path / "two.params")
