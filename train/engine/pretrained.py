@@ -28,6 +28,7 @@ from gluon_glore.weights.run_folder import checkpoints, newest_checkpoint
 
 from ..config.network import add_units, model_spec
 
+_LOOKED_UP = re.compile(r"\w+://|[0-9a-f]{8,64}$")  # an address, the digits of a sha256
 _UNIT = re.compile(r"(.+?_extra\d*)_")  # what begins the names of an extra unit's parameters
 
 
@@ -54,8 +55,14 @@ def find_pretrained(model) -> Found:
     if checkpoints(path) and not (path / MANIFEST).is_file():
         folder, manifest = newest_checkpoint(path, lambda text: print(text, file=sys.stderr))
         return Found(params_of(folder, manifest), manifest)
-    if not path.exists() and (source in list_models() or installed(source)):
+    is_name = source == path.name and not path.exists()
+    if is_name and (source in list_models() or installed(source)):
         return find_weights(source)
+    if not path.exists() and not _LOOKED_UP.match(source):
+        raise InputError(
+            f"{source}: no such parameter file, run or folder, and no network with weights is "
+            "called so"
+        )
     try:
         return find_weights(model.name, source)
     except InputError as error:
