@@ -1,15 +1,17 @@
-"""Evaluate a checkpoint on labelled pictures in RecordIO, also at another size than it trained at.
+"""Evaluate a checkpoint on labelled pictures, also at another size than it trained at.
 
     python -m train.evaluate RUN --size 320 --pooling mean_max [--data val.rec]
+    python -m train.evaluate RUN --data val.txt --root pictures
 
 Larger pictures and mean-max pooling before the classifier are how the authors of DPN test. Runs on
 one process or, under horovodrun, on several.
 """
 
+import dataclasses
 import sys
 from pathlib import Path
 
-from gluon_glore.data.records import labelled_records
+from gluon_glore.data.labelled_pictures import PictureSource, pictures_for
 from gluon_glore.layers.basic import pool_mean_max
 from gluon_glore.model_zoo.load import load_network
 from gluon_glore.utils.arguments import not_negative, positive_int
@@ -35,7 +37,7 @@ def prepare(args):
         pool_mean_max(net)
     config = make_config(args, manifest.preprocess)
     net.spec.check_input(config.data.size)
-    dataset = labelled_records(config.data.val, manifest.class_names, args.model)
+    dataset = pictures_for(args.model, manifest.class_names, source_of(args))
 
     def evaluate(comm, bad):
         ctx = place(net, comm)
@@ -53,8 +55,11 @@ def prepare(args):
 
 def parse_args(argv):
     """The options; those that default to the run's own are None where not given."""
-    data = ("FILE.rec", "(the run's own validation set)")
+    data = ("PICTURES", "folder, list or FILE.rec (the run's own validation set)")
     parser = options("train.evaluate", __doc__, data)
+    parser.add_argument(
+        "--root", default="", help="where a list's paths begin (as trained; of --data: its folder)"
+    )
     parser.add_argument("--size", type=positive_int, help="pixels of the crop (as trained)")
     parser.add_argument(
         "--resize",
@@ -76,6 +81,14 @@ def load_picture_network(model):
     return net, manifest
 
 
+def source_of(args) -> PictureSource:
+    """The pictures to score: those of --data, else the run's own. Raises InputError."""
+    if args.data:
+        return PictureSource(args.data, args.root)
+    own = validation_set(Path(args.model))
+    return dataclasses.replace(own, root=args.root or own.root)
+
+
 def make_config(args, preprocess) -> Config:
     """What `evaluation_batches` needs: the checkpoint's preprocessing, changed as asked for.
 
@@ -90,7 +103,6 @@ def make_config(args, preprocess) -> Config:
     if resize and resize < min(size):
         raise InputError(f"--resize {resize}: 0, or at least the crop's {min(size)} pixels")
     data = Data(
-        val=args.data or validation_set(Path(args.model)),
         size=size,
         resize=resize,
         mean=preprocess.mean,

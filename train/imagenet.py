@@ -1,4 +1,4 @@
-"""Train a classification network on labelled pictures in RecordIO, on one process or Horovod.
+"""Train a classification network on labelled pictures, files or records; alone or with Horovod.
 
     horovodrun -np N python -m train.imagenet --config FILE --out DIR [--resume] [--set key=value]
 
@@ -10,14 +10,14 @@ import functools
 import sys
 
 from gluon_glore.data.image import decode_image
-from gluon_glore.data.records import RecordDataset
 from gluon_glore.networks.network import Network
 from gluon_glore.networks.registry import unregistered
 from gluon_glore.weights.manifest import Manifest
 
 from .config.sections import Config
 from .data import pictures
-from .data.picture_names import check_names, class_names, training_names
+from .data.picture_names import check_names, class_names
+from .data.picture_sets import open_sets
 from .engine import loop, trainer
 from .engine.preflight import check_channels
 from .engine.pretrained import load_pretrained, starting_spec
@@ -39,11 +39,11 @@ class Classification:
 
     def prepare(self, config, comm):
         """The network, and (training, validation) sets. Raises InputError."""
+        config, self._names, *datasets = open_sets(config)
         net = make_network(config.model)
-        datasets = load_data(config, net.spec)
-        self._names = training_names(config.data, config.model.classes)
+        check_channels(net.spec, config.data)
         if comm.rank == 0:
-            check_names(config.data, config.model.classes)
+            check_names(config.data, config.model.classes, self._names)
             preprocess = pictures.make_preprocess(config.data)
             decode = functools.partial(decode_image, channels=preprocess.channels)
             pictures.check_records(datasets[0], decode, config.data.max_bad)
@@ -74,13 +74,6 @@ class Classification:
 def make_network(model):
     """The network of a `model` section, as `starting_spec` has it. Raises InputError."""
     return Network(starting_spec(model), model.classes)
-
-
-def load_data(config, spec):
-    """Training and validation sets. Raises InputError where they do not fit the network."""
-    data = config.data
-    check_channels(spec, data)
-    return [RecordDataset(path, config.model.classes) for path in (data.train, data.val)]
 
 
 def main(argv=None):

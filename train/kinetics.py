@@ -18,6 +18,7 @@ from gluon_glore.weights.manifest import Manifest
 
 from .config.kinetics import VideoConfig
 from .data import batches
+from .data.class_count import count_classes
 from .data.clip_augment import augment_clip
 from .data.pictures import make_preprocess
 from .data.videos import Videos, check_videos
@@ -40,13 +41,14 @@ class Recognition:
 
     def prepare(self, config, comm):
         """The network, and (training, validation) sets. Raises InputError."""
-        net = make_network(config)
         datasets = load_data(config)
+        self._class_names = datasets[0].class_names
+        config = count_classes(config, self._class_names, datasets[0].path)
+        net = make_network(config)
         if comm.rank == 0:
             preprocess, max_bad = make_preprocess(config.data), config.data.max_bad
             check_videos(datasets[0], max_bad)
             check_videos(datasets[1], max_bad, lambda frame: crop_views(frame, preprocess))
-        self._class_names = datasets[0].class_names
         return net, datasets
 
     def manifest(self, config, net):
@@ -126,14 +128,9 @@ def make_network(config):
 
 def load_data(config):
     """Training and validation sets, of the same classes. Raises InputError."""
-    data, classes = config.data, config.model.classes
+    data = config.data
     names = read_names(data.class_names) if data.class_names else None
     training = Videos(data.train, names, data.root)
-    if len(training.class_names) != classes:
-        raise InputError(
-            f"{data.class_names or data.train}: model.classes is {classes}, "
-            f"given {len(training.class_names)} class names"
-        )
     return training, Videos(data.val, training.class_names, data.root)
 
 

@@ -13,7 +13,9 @@ def add_commands(commands):
     command.add_argument("--onnx", action="store_true", help="an ONNX file too")
     command.add_argument("--precision", choices=PRECISIONS, default="fp32")
     command.add_argument(
-        "--calibrate", metavar="FILE.rec", help="pictures that int8 and bf16 are fitted to"
+        "--calibrate",
+        metavar="PICTURES",
+        help="folder, list or .rec that int8 and bf16 are fitted to",
     )
     command.add_argument(
         "--calibration-method",
@@ -46,7 +48,9 @@ def add_commands(commands):
     command = commands.add_parser("check", help="run an exported folder's golden pair everywhere")
     command.add_argument("folder")
     command.add_argument(
-        "--data", metavar="FILE.rec", help="measure every runtime's accuracy on it"
+        "--data",
+        metavar="PICTURES",
+        help="measure every runtime's accuracy on a folder, a list or a .rec",
     )
     command.set_defaults(command=check)
 

@@ -15,7 +15,9 @@ def add_commands(commands):
     command.add_argument("--source", help="where the file is from (its path)")
     _add_origin(command)
     command.add_argument("--claimed", help="accuracy its authors give, in words")
-    command.add_argument("--data", metavar="FILE.rec", help="measure the accuracy on it")
+    command.add_argument(
+        "--data", metavar="PICTURES", help="measure the accuracy on a folder, a list or a .rec"
+    )
     command.add_argument(
         "--no-compare",
         action="store_true",
@@ -28,7 +30,7 @@ def add_commands(commands):
     command.add_argument("checkpoint", help="a run's directory, or a checkpoint's")
     command.add_argument("--out", required=True, metavar="ZOO", help="folder of entries")
     command.add_argument("--name", help="of the entry (the network's)")
-    command.add_argument("--data", metavar="FILE.rec", help="(the run's own validation set)")
+    command.add_argument("--data", metavar="PICTURES", help="folder, list or .rec (the run's own)")
     _add_origin(command)
     command.add_argument("--half", action="store_true", help="save float16, half the size")
     command.set_defaults(command=publish_run)
@@ -36,7 +38,9 @@ def add_commands(commands):
     command = commands.add_parser("verify", help="check weights: checksums, golden numbers, data")
     command.add_argument("model", help="a network's name, or a zoo entry's directory")
     add_weights(command)
-    command.add_argument("--data", metavar="FILE.rec", help="measure the accuracy on it")
+    command.add_argument(
+        "--data", metavar="PICTURES", help="measure the accuracy on a folder, a list or a .rec"
+    )
     command.add_argument("--batch", type=positive_int, default=32)
     command.set_defaults(command=verify)
 

@@ -11,7 +11,7 @@ import mxnet as mx
 
 from gluon_glore.utils.errors import InputError
 
-from .class_names import check_names_beside, names_beside, read_names
+from .class_names import names_beside, read_names
 from .record_index import IndexedRecords
 
 
@@ -88,6 +88,12 @@ class RecordDataset:
         self._classes = classes
         self._records = IndexedRecords(path)
 
+    @property
+    def class_names(self):
+        """The names in the file beside it, a tuple in label order; None where there is none."""
+        names = names_beside(self.path)
+        return names and tuple(read_names(names))
+
     def __len__(self):
         return len(self._records)
 
@@ -110,16 +116,6 @@ class RecordDataset:
 
     def contents(self):
         """How many pictures of how many classes it has, in words."""
-        names = names_beside(self.path)
-        classes = f"{len(read_names(names))}" if names else f"{self._classes} unnamed"
+        names = self.class_names
+        classes = f"{self._classes or 'any'} unnamed" if names is None else f"{len(names)}"
         return f"{len(self)} pictures of {classes} classes"
-
-
-def labelled_records(path, class_names, source) -> RecordDataset:
-    """The pictures in indexed RecordIO for a network of these classes, which `source` names.
-
-    Raises InputError as `RecordDataset` does, and where the names file beside `path` has others.
-    """
-    records = RecordDataset(path, len(class_names))
-    check_names_beside(path, class_names, source)
-    return records

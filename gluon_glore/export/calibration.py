@@ -10,7 +10,7 @@ from typing import Optional
 import numpy as np
 
 from ..data.accuracy import read_input
-from ..data.records import RecordDataset, labelled_records
+from ..data.labelled_pictures import pictures_for
 from ..utils.errors import InputError, naming
 from ..weights.manifest import labels_pixels
 
@@ -37,14 +37,13 @@ class Calibration:
 
 
 def read_calibration(path, manifest) -> Calibration:
-    """Inputs of an exported network's `manifest` made of the pictures in `path`, indexed RecordIO.
+    """Inputs of an exported network's `manifest` made of the labelled pictures at `path`.
 
     They are drawn at random: 128 to calibrate, or half where there are fewer than 256, and up to
-    256 others to be held out. Raises InputError where the file is missing, damaged or of other
-    classes, has too few pictures or one that is smaller than the input, or where the network does
-    not take pictures.
+    256 others to be held out. Raises InputError where there are none or too few, they are of other
+    classes, one is damaged or smaller than the input, or the network does not take pictures.
     """
-    records = open_records(path, manifest)
+    records = open_labelled(path, manifest)
     if len(records) < 2 * LEAST:
         raise InputError(f"{path}: at least {2 * LEAST} pictures are needed, given {len(records)}")
     order = np.random.RandomState(SEED).permutation(len(records))
@@ -59,11 +58,11 @@ def read_calibration(path, manifest) -> Calibration:
     return Calibration(inputs[:used], inputs[used:], labels[used:])
 
 
-def open_records(path, manifest) -> RecordDataset:
-    """The pictures in indexed RecordIO, for an exported network that classifies pictures.
+def open_labelled(path, manifest):
+    """The labelled pictures at `path`, for an exported network that classifies pictures.
 
-    Raises InputError where the file is missing or damaged, or the network takes no pictures or
-    labels their pixels.
+    `path` is a folder, a list or a .rec, as `open_pictures` takes it. Raises InputError where it
+    can't be opened, or the network takes no pictures or labels their pixels.
     """
     if len(manifest.deployment.shape) != 4 or manifest.preprocess.channels not in (1, 3):
         raise InputError(f"{manifest.model} takes no pictures, as those of {path}")
@@ -72,7 +71,7 @@ def open_records(path, manifest) -> RecordDataset:
             f"{manifest.model} labels pixels, {path} is for networks that classify pictures"
         )
     with naming(path):
-        return labelled_records(path, manifest.class_names, manifest.model)
+        return pictures_for(manifest.model, manifest.class_names, path)
 
 
 def in_batches(network, inputs, size=BATCH):

@@ -10,7 +10,7 @@ from .trial import refuse_records, trials, trials_here
 def check(folder, data=None, apart=True):
     """Verify the files of an exported folder and run its golden pair through every runtime.
 
-    With `data`, indexed RecordIO, also its accuracy on that. Prints a line a runtime. The runtimes
+    With `data`, labelled pictures, also its accuracy on that. Prints a line a runtime. The runtimes
     run in a process of their own, with limits of time and memory: what they die of is told. With
     `apart` False they run in this one, which need not load them again: for folders that you trust.
     Returns {runtime: {"error", "top1_agreement", "accuracy"}}. Raises InputError where a file is

@@ -99,7 +99,7 @@ def export_model(
     (default: the paper's).
 
     `precision` "bf16" is the ONNX file's in OpenVINO; "int8" is that of all files. Its ranges are
-    those of the pictures in `calibrate`, indexed RecordIO, by `method`: "minmax" or "entropy".
+    those of the labelled pictures `calibrate` by `method`: "minmax" or "entropy".
     Units that would take the outputs more than `tolerance` off stay in float32: the manifest lists
     them. With `calibrate` the golden pair is two of its pictures, and up to 256 that did not
     calibrate measure the error and accuracy of every runtime.

@@ -29,7 +29,7 @@ _ROOT = Path(__file__).parents[2]  # where the process finds this package
 def trial(files, name, data=None):
     """Yield the figures of a runtime: `{"error", "top1_agreement"}`, then of `data` `{"accuracy"}`.
 
-    `data` is indexed RecordIO. Accuracy comes with `samples`, the pictures there were. Raises
+    `data` is labelled pictures. Accuracy comes with `samples`, the pictures there were. Raises
     InputError where the runtime fails on the golden pair, or `data` can't be used.
     """
     network = start_runtime(files, name)
@@ -65,10 +65,10 @@ def trials_here(files, names, data=None):
 
 
 def refuse_records(data, manifest):
-    """Raise InputError where the records `data` can't be used for a manifest's network."""
-    from .calibration import open_records  # takes MXNet, and checking a folder does not
+    """Raise InputError where the pictures `data` can't be used for a manifest's network."""
+    from .calibration import open_labelled  # takes MXNet, and checking a folder does not
 
-    open_records(data, manifest)
+    open_labelled(data, manifest)
 
 
 def _steps(files, name, data):
@@ -168,11 +168,11 @@ def _measure_accuracy(network, data, manifest):
     """The `Accuracy` of a runtime on the pictures in `data`."""
     # Imported here, for reading records takes MXNet, and checking a folder does not.
     from ..data.accuracy import measure_accuracy
-    from .calibration import BATCH, in_batches, open_records
+    from .calibration import BATCH, in_batches, open_labelled
 
     return measure_accuracy(
         functools.partial(in_batches, network),
-        open_records(data, manifest),
+        open_labelled(data, manifest),
         manifest.preprocess,
         normalized=not manifest.deployment.takes_pictures,
         batch=BATCH,

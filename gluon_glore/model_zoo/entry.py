@@ -12,7 +12,7 @@ import mxnet as mx
 import numpy as np
 
 from ..data.accuracy import measure_accuracy
-from ..data.records import labelled_records
+from ..data.labelled_pictures import PictureSource, is_packed, pictures_for
 from ..networks.network import Network
 from ..networks.registry import check_name
 from ..utils.errors import InputError, naming
@@ -97,24 +97,26 @@ def _logits(net, x):
 
 
 def measure(folder, data, batch=32, threads=2):
-    """The accuracy of an entry on `data`, labelled pictures in indexed RecordIO, as its card says.
+    """The accuracy of an entry on `data`, labelled pictures, as its card says.
 
-    Each picture is seen once, as evaluation prepared it in training: `batch` pictures at a time,
-    decoded by `threads`. Raises InputError where either can't be used.
+    `data` is a `PictureSource`, or a path as `open_pictures` takes it. Each picture is seen once,
+    as evaluation prepared it in training: `batch` pictures at a time, decoded by `threads`. Raises
+    InputError where either can't be used.
     """
+    source = data if isinstance(data, PictureSource) else PictureSource(data)
     manifest = read_manifest(folder)
     spec, size = manifest.spec, manifest.preprocess.size
     if spec.ndim != 2:
         raise InputError(f"{manifest.model} takes {spec.ndim} dimensions, pictures have 2")
     if spec.head:
-        raise InputError(f"{manifest.model} labels pixels, {data} is of labelled pictures")
+        raise InputError(f"{manifest.model} labels pixels, {source.path} is of labelled pictures")
     spec.check_input(size)
     net = Network(spec, len(manifest.class_names))
     ctx = mx.gpu() if mx.context.num_gpus() else mx.cpu()
     load_weights(net, params_of(folder, manifest), ctx)
     net.hybridize(static_alloc=True, static_shape=True)
-    with naming(data):
-        records = labelled_records(data, manifest.class_names, folder)
+    with naming(source.path):
+        records = pictures_for(folder, manifest.class_names, source)
         accuracy = measure_accuracy(
             lambda x: net(mx.nd.array(x, ctx=ctx)).asnumpy(),
             records,
@@ -122,8 +124,7 @@ def measure(folder, data, batch=32, threads=2):
             batch=batch,
             threads=threads,
         )
-        path = Path(data).absolute()
-        name = f"{path.parent.name}/{path.name} (sha256 {sha256(data)[:8]})"
+        name = _name(records)
     return {
         "data": name,
         "top1": accuracy.top1,
@@ -134,6 +135,14 @@ def measure(folder, data, batch=32, threads=2):
         "resize": manifest.preprocess.resize,
         "images_per_second": round(accuracy.images_per_second, 2),
     }
+
+
+def _name(records):
+    """What a card calls a set of pictures: where they lie, and which they are."""
+    path = records.path.absolute()
+    one_file = is_packed(records.path)
+    which = f"sha256 {sha256(path)[:8]}" if one_file else records.contents()
+    return f"{path.parent.name}/{path.name} ({which})"
 
 
 def add_measurement(folder, measured):

@@ -26,7 +26,7 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
     The entry `NAME-<first 8 of the parameters' sha256>` has parameters (float16 with `half`: their
     accuracy is what is measured), model card, golden numbers, and the run's configuration and log;
     `zoo/catalogue.yaml` lists it. `name` defaults to the network's, `card` says whose it is and
-    under what licence. It is evaluated on `data`, indexed RecordIO, by default the run's own
+    under what licence. It is evaluated on `data`, labelled pictures, by default the run's own
     validation set. Raises InputError where anything is missing, damaged or can't be written; the
     zoo is then as it was.
     """

@@ -12,7 +12,7 @@ def verify(model, weights=None, data=None, batch=32):
     """Check a zoo entry, and print a line for each check that it passed.
 
     `model` is a network's name, with `weights` as `get_model` takes them (default: the
-    catalogue's), or an entry's folder. With `data`, indexed RecordIO, its accuracy is measured,
+    catalogue's), or an entry's folder. With `data`, labelled pictures, its accuracy is measured,
     `batch` pictures at a time. Returns what was measured, or None. Raises InputError at the first
     check that fails.
     """

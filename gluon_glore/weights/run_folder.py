@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Optional, Tuple
 
+from ..data.labelled_pictures import PictureSource
 from ..utils.errors import InputError
 from ..utils.files import read_text
 from ..utils.json_text import parse_json
@@ -56,9 +57,21 @@ def newest_checkpoint(run, warn) -> Tuple[Path, Manifest]:
     raise InputError(f"{run}: no checkpoint in it")
 
 
-def validation_set(run):
-    """The path of a finished run's validation set. Raises InputError where nothing says it."""
-    return data_section(run, "FILE.rec")["val"]
+def validation_set(run) -> PictureSource:
+    """The labelled pictures that a finished run was evaluated on.
+
+    Raises InputError where nothing says them.
+    """
+    with _told(run, "FILE.rec, a folder or a list"):
+        config = _config(run)
+        data, root = config["data"], _text(config["data"].get("root", ""))
+        if data["val"]:
+            return PictureSource(_paths(data["val"]), root)
+        share, seed = data["val_share"], config["seed"]
+        if not 0 < share < 1 or type(seed) is not int or seed < 0:
+            raise TypeError
+        rest = parse_manifest(checkpoints(run)[-1] / MANIFEST).order.get("pictures")
+        return PictureSource(_paths(data["train"]), root, share, seed, rest)
 
 
 def data_section(run, kind):
@@ -66,11 +79,32 @@ def data_section(run, kind):
 
     Raises InputError where nothing says them; `kind` is the metavar of --data, to be given instead.
     """
+    with _told(run, kind):
+        data = _config(run)["data"]
+        return {"val": _text(data["val"]), "root": _text(data.get("root", ""))}
+
+
+def _config(run):
+    """The configuration of a finished run, of whatever type."""
+    return parse_json(read_text(Path(run) / "summary.json"))["config"]
+
+
+@contextlib.contextmanager
+def _told(run, kind):
+    """Raise InputError where what is looked for is not there, or of another type."""
     try:
-        data = parse_json(read_text(run / "summary.json"))["config"]["data"]
-        places = {"val": data["val"], "root": data.get("root", "")}
-        if not all(isinstance(place, str) for place in places.values()):
-            raise TypeError
-        return places
+        yield
     except (InputError, LookupError, TypeError, AttributeError):
         raise InputError(f"{run} does not say its validation set: give --data {kind}") from None
+
+
+def _text(value):
+    """A text; raises TypeError for what is none."""
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _paths(value):
+    """A path, or a tuple of them for a list; raises TypeError for what is neither."""
+    return tuple(map(_text, value)) if isinstance(value, list) else _text(value)

@@ -4,11 +4,11 @@ import mxnet as mx
 import pytest
 
 from gluon_glore import InputError
+from gluon_glore.data.labelled_pictures import pictures_for
 from gluon_glore.data.records import (
     BadRecord,
     RecordDataset,
     WrongLabel,
-    labelled_records,
     write_records,
 )
 from tests.helpers.disks import small_disk
@@ -74,13 +74,13 @@ def test_labels_out_of_range_are_refused(tmp_path):
 def test_a_set_says_what_it_holds_and_is_opened_for_the_classes_of_its_names(tmp_path):
     write_records(tmp_path / "a.rec", SAMPLES)
     names = ["x", "y", "z"]
-    assert labelled_records(tmp_path / "a.rec", names, "a run").contents() == (
+    assert pictures_for("a run", names, tmp_path / "a.rec").contents() == (
         "3 pictures of 3 unnamed classes"
     )
     (tmp_path / "a.classes.txt").write_text("x\ny\n")
     assert RecordDataset(tmp_path / "a.rec", 3).contents() == "3 pictures of 2 classes"
     with pytest.raises(InputError, match="a.classes.txt: 2 class names, not the 3 of a run"):
-        labelled_records(tmp_path / "a.rec", names, "a run")
+        pictures_for("a run", names, tmp_path / "a.rec")
 
 
 def test_a_record_of_several_parts_is_read_as_one(tmp_path):

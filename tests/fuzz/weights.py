@@ -16,7 +16,7 @@ from gluon_glore.weights import load_arrays, save_arrays
 from gluon_glore.weights.golden import GOLDEN, read_golden, write_golden, write_seeded_golden
 from gluon_glore.weights.manifest import MANIFEST, WEIGHTS, Manifest
 from gluon_glore.weights.params_file import read_params
-from gluon_glore.weights.run_folder import checkpoints, data_section
+from gluon_glore.weights.run_folder import checkpoints, data_section, validation_set
 from train.config.load import to_dict
 from train.config.sections import Config
 from train.engine.checkpoint import MOMENTUM, restore_newest, save_checkpoint
@@ -187,6 +187,10 @@ def find_data(folder):
     data_section(folder, "FILE")
 
 
+def find_pictures(folder):
+    validation_set(folder)
+
+
 def rewind(folder):
     rewind_metrics(folder / METRICS_FILE, 3, 5)
 
@@ -200,7 +204,7 @@ CHECKPOINT = {
 BESIDE = {
     CONFIG_FILE: (look_for_changes, report),
     METRICS_FILE: (report, rewind),
-    "summary.json": (find_data,),
+    "summary.json": (find_data, find_pictures),
 }
 
 

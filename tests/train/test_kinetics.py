@@ -192,7 +192,10 @@ def test_short_videos_and_other_frame_rates_are_trained_on(tmp_path, moving_digi
     ("setting", "message"),
     [
         ("model.name=tiny", "tiny takes 2 dimensions, clips have 3"),
-        ("model.classes=3", "model.classes is 3, given 2 class names"),
+        (
+            "model.classes=3",
+            "train: 2 classes, model.classes is 3: set model.classes to 2, or 0",
+        ),
         ("clip.frames=4", "takes clips of 8 frames, given 4"),
         ("clip.stride=0", "stride are whole numbers from 1 to 1000000"),
         ("data.mean=[1, 2, 3]", "takes 1 channels, given 3 means"),

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Dict, Tuple, Union
 
-from gluon_glore.utils.errors import InputError
+from gluon_glore.utils.errors import InputError, shown
 
 from .checks import (
     above_0,
@@ -39,7 +39,7 @@ HARMLESS = (
 
 @dataclass(frozen=True)
 class Model:
-    """`name`: a registered network.
+    """`name`: a registered network; `classes` 0 stands for as many as the training set names.
 
     `units` are added to it, as `NetSpec.with_units` takes them: `{kind: glore, res3: [1], res4: [1,
     3], arrangement: post}`; {} for the network as it is.
@@ -61,25 +61,32 @@ class Model:
 
     def check(self):
         """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
-        above_0({"model.classes": self.classes})
+        not_below_0({"model.classes": self.classes})
         check_start(self)
 
 
 @dataclass(frozen=True)
 class Data:
-    """Indexed RecordIO files; pixels; decoding threads a process.
+    """Labelled pictures, see `gluon_glore.data.labelled_pictures`; pixels; threads a process.
 
-    `max_bad`: the share of a file's records that may be unreadable; they are named and skipped.
-    `class_names`: text file, one name a line in label order; "" takes the one that `train.pack`
-    wrote beside `train` (train.classes.txt), and without it numbers.
+    `train`, `val`: each a folder of class folders, a list of files, or indexed RecordIO, of which a
+    list of several may be given. `root`: where a list's relative paths begin, "" at the list. With
+    `val` "" the share `val_share` of each class of `train`, a folder or list, is set aside for it,
+    drawn by `seed`.
+    `max_bad`: the share of a set's pictures that may be unreadable; they are named and skipped.
+    `class_names`: text file, one name a line in label order; "" takes those of a folder or list, of
+    records the one that `train.pack` wrote beside `train` (train.classes.txt), and without it
+    numbers.
     `size`: height and width the network sees. `resize`: evaluation's short side before the centre
     crop, 0 takes pictures as they are. Then (pixel - mean) * scale, a number or one a channel
     (paper's recipe: DPN work).
     """
 
-    train: str = "data/imagenet/train.rec"
-    val: str = "data/imagenet/val.rec"
+    train: Union[str, Tuple[str, ...]] = "data/imagenet/train.rec"
+    val: Union[str, Tuple[str, ...]] = "data/imagenet/val.rec"
     class_names: str = ""
+    root: str = ""
+    val_share: float = 0.0
     size: Tuple[int, int] = (224, 224)
     resize: int = 256
     mean: Tuple[float, ...] = (124.0, 117.0, 104.0)
@@ -90,6 +97,14 @@ class Data:
     def check(self):
         """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         check_pixels(self)
+        below_1({"data.val_share": self.val_share})
+        if not self.train:
+            raise InputError("config key data.train names a folder, a list or .rec files")
+        if bool(self.val) == bool(self.val_share):
+            raise InputError(
+                'config key data.val_share is above 0 where data.val is "", and 0 where it names '
+                f"a validation set: given {self.val_share:g} and {shown(self.val)}"
+            )
 
 
 @dataclass(frozen=True)

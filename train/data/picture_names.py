@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from gluon_glore.data.class_names import check_names_beside, names_beside, read_names
+from gluon_glore.data.labelled_pictures import is_packed, record_files
 from gluon_glore.utils.errors import InputError
 
 
@@ -22,24 +23,36 @@ def class_names(file, classes):
     return names
 
 
+def beside(packed):
+    """The names file beside one or several .rec, the first that there is; None without one."""
+    return next(filter(None, map(names_beside, record_files(packed))), None)
+
+
 def training_names(data, classes):
     """The class names of a `Data` section, those beside the training set where it gives none.
 
     Without either they are numbers. Raises InputError where a file has not as many as `classes`.
     """
-    beside = class_names(names_beside(data.train), classes)
-    return class_names(data.class_names, classes) if data.class_names else beside
+    own = class_names(beside(data.train), classes)
+    return class_names(data.class_names, classes) if data.class_names else own
 
 
-def check_names(data, classes):
-    """Raise InputError where the files of names of a `Data` section do not agree.
+def check_names(data, classes, names=None):
+    """Raise InputError where names beside records of a `Data` section do not agree with the others.
 
-    The validation set's are compared with those beside the training set, else with those given.
+    `names` are the network's, default: `training_names`. Those beside the validation records are
+    compared with those beside the training records, else with the network's.
     """
-    beside, given = names_beside(data.train), training_names(data, classes)
-    source = Path(data.class_names) if data.class_names else "model.classes"
-    check_names_beside(data.train, given, source)
-    if beside:
-        check_names_beside(data.val, read_names(beside), beside, packed=True)
-    else:
-        check_names_beside(data.val, given, source)
+    expected = names or training_names(data, classes)
+    source, packed = Path(data.class_names) if data.class_names else "model.classes", False
+    if is_packed(data.train):
+        for file in record_files(data.train):
+            check_names_beside(file, expected, source)
+        own = beside(data.train)
+        if own:
+            expected, source, packed = read_names(own), own, True
+    elif not data.class_names:
+        source = f"data.train {data.train}"
+    if is_packed(data.val):
+        for file in record_files(data.val):
+            check_names_beside(file, expected, source, packed=packed)

@@ -62,7 +62,7 @@ def run(task: Task, argv=None) -> int:
         check_packages(config)
         comm, code = make_comm(config.horovod), 0
         out = Path(args.out)
-        net, datasets = together(comm, lambda: prepare(task, config, out, comm))
+        config, net, datasets = together(comm, lambda: prepare(task, config, out, comm))
         try:
             with hold(out, comm):
                 train(task, config, net, datasets, out, args.resume, comm, args.accept_changes)
@@ -100,11 +100,19 @@ def parse_args(task, argv):
 
 
 def prepare(task, config, out, comm):
-    """The task's network and data sets, after all that can be checked beforehand.
+    """The task's configuration, network and data sets, after all that can be checked beforehand.
 
-    Raises InputError. Rank 0 alone tries the disk: the others would do the same.
+    A `model.classes` of 0 has become the network's. Raises InputError. Rank 0 alone tries the disk:
+    the others would do the same.
     """
     net, datasets = task.prepare(config, comm)
+    if config.model.classes == 0:
+        config = dataclasses.replace(
+            config, model=dataclasses.replace(config.model, classes=net.classes)
+        )
+        if comm.rank == 0:
+            note = f"model.classes: {net.classes}, the class names of {datasets[0].path}"
+            print(note, file=sys.stderr)
     batches.steps_per_epoch(len(datasets[0]), config.optim.batch_size)
     if config.optim.precise_norm and config.model.freeze_norm:
         raise InputError("config key optim.precise_norm measures what model.freeze_norm keeps")
@@ -115,7 +123,7 @@ def prepare(task, config, out, comm):
         )
     if comm.rank == 0:
         check_out(out, net, config.checkpoint.keep)
-    return net, datasets
+    return config, net, datasets
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_glore.data.image import decode_image
-from gluon_glore.data.records import labelled_records
+from gluon_glore.data.labelled_pictures import pictures_for
 from gluon_glore.data.video import Video
 from gluon_glore.inference.classify import load_classifier
 from gluon_glore.inference.recognize import load_recognizer
@@ -21,7 +21,7 @@ def draw_pictures(run, path):
     """Draw pictures of unseen digits under the classes that the network of a run predicts."""
     config = read_config(run)
     classifier = load_classifier(run)
-    dataset = labelled_records(config["data"]["val"], classifier.manifest.class_names, run)
+    dataset = pictures_for(run, classifier.manifest.class_names, config["data"]["val"])
     figure, grid = pyplot().subplots(2, 6, figsize=(9, 3.6), dpi=120)
     for i, axes in enumerate(grid.flat):
         data, label = dataset[i]

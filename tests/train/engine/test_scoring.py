@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from gluon_glore.data.labelled_pictures import PictureSource
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.run_folder import data_section, validation_set
@@ -68,7 +69,7 @@ def test_a_run_says_what_it_was_validated_on(tmp_path):
     summary = {"config": {"data": {"train": "t", "val": "v", "root": "r"}}}
     (tmp_path / "summary.json").write_text(json.dumps(summary))
     assert data_section(tmp_path, "VIDEOS") == {"val": "v", "root": "r"}
-    assert validation_set(tmp_path) == "v"
+    assert validation_set(tmp_path) == PictureSource("v", "r")
     deep = '{"config": {"data": {"val": ' + "[" * 100_000
     for text in ("[]", '{"config": {"data": {"val": 7}}}', '{"config": {"data": 7}}', deep):
         (tmp_path / "summary.json").write_text(text)
