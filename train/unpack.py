@@ -52,8 +52,8 @@ def unpack(source, out, names=None, only=None, each=None):
 
     `names`: the class names in label order (default: those beside `source`). `only`: the classes
     to write, `each`: the most pictures of one (default: all). Raises InputError, and writes
-    nothing, where OUT is taken, there are no names, one can't be a folder's, or there is no such
-    class; and as `RecordDataset` does where a record is bad.
+    nothing, where OUT is taken, there are no names, two are alike, one can't be a folder's, or
+    there is no such class; and as `RecordDataset` does where a record is bad.
     """
     if is_taken(out):
         raise InputError(f"{out}: exists and is not empty, give another folder")
@@ -85,6 +85,9 @@ def unpack(source, out, names=None, only=None, each=None):
 
 def _check_folders(wanted, names):
     """Raise InputError where a class is none of `names`, or its name can't be a folder's."""
+    twice = [name for name, count in collections.Counter(names).items() if count > 1]
+    if twice:
+        raise InputError(f"two classes are called {shown(twice[0])}: they would be one folder")
     unknown = [name for name in wanted if name not in names]
     if unknown:
         raise InputError(
