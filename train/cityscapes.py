@@ -17,6 +17,7 @@ import numpy as np
 
 from gluon_glore.data.image import Preprocess
 from gluon_glore.data.records import BadRecord
+from gluon_glore.layers.basic import all_frozen
 from gluon_glore.layers.fcn_head import WithAuxiliary
 from gluon_glore.networks.network import Network
 from gluon_glore.networks.paper import get_spec
@@ -26,6 +27,7 @@ from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.manifest import Manifest
 
 from .config.cityscapes import SceneConfig
+from .config.network import add_units
 from .data import batches
 from .data.scene_augment import augment_scene
 from .data.scenes import Scenes, check_scenes, layout_of
@@ -33,7 +35,7 @@ from .engine import trainer
 from .engine.cityscapes_scores import Confusion
 from .engine.loop import Meter
 from .engine.pixel_loss import PixelLoss, pixel_accuracy
-from .engine.pretrained import load_pretrained
+from .engine.pretrained import load_pretrained, starting_spec
 from .engine.step import make_step
 from .engine.sync_norm import Synchronized
 from .reporting.metrics import SEGMENTATION
@@ -68,16 +70,15 @@ class Segmentation:
         return Manifest(config.model.name, names, make_preprocess(config.data), spec=spec)
 
     def load_weights(self, config, net):
-        """Fill the backbone with a classification network's weights. Raises InputError."""
-        source = config.model.pretrained
-        load_pretrained(net, source, lambda name: name.startswith(NEW), skip_classifier=True)
+        """Fill the network, of a classification network's weights the backbone."""
+        return load_pretrained(net, config.model, make_preprocess(config.data))
 
     def make_step(self, config, net, comm):
         """The step; it trains another graph where BatchNorm or the heads differ in training."""
         graph = WithAuxiliary(net) if config.loss.auxiliary else None
         if graph:
             graph.hybridize(static_alloc=True, static_shape=True)
-        if config.model.sync_norm and comm.size > 1 and not config.model.freeze_norm:
+        if config.model.sync_norm and comm.size > 1 and not all_frozen(net):
             graph = Synchronized(graph or net, comm)
         return make_step(config, net, comm, loss=PixelLoss(**vars(config.loss)), graph=graph)
 
@@ -121,9 +122,6 @@ class Segmentation:
         return Meter(mean, int(count), time.perf_counter() - started, figures)
 
 
-NEW = ("head", "auxiliary", "classifier")  # parameters that no classification network has
-
-
 def make_preprocess(data) -> Preprocess:
     """The preprocessing of a `SceneData` section: normalized, neither resized nor cropped."""
     return Preprocess(data.size, resize=0, mean=data.mean, scale=data.scale)
@@ -134,7 +132,7 @@ def make_network(config, classes) -> Network:
 
     Raises InputError where the configuration's network labels no pixels, or data.size is too small.
     """
-    spec = get_spec(config.model.name)
+    spec = add_units(get_spec(config.model.name), config.model.units)
     if spec.head is None:
         raise InputError(
             f"config key model.name: {spec.name} classifies pictures, not their pixels"
@@ -142,6 +140,7 @@ def make_network(config, classes) -> Network:
     if config.loss.auxiliary:
         head = dataclasses.replace(spec.head, auxiliary=len(spec.stages))
         spec = dataclasses.replace(spec, head=head)
+    spec = starting_spec(config.model, spec)
     spec.check_input(config.data.size)
     return Network(spec, classes)
 

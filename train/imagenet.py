@@ -10,20 +10,17 @@ import functools
 import sys
 
 from gluon_glore.data.image import decode_image
-from gluon_glore.model_zoo.find_weights import find_weights
-from gluon_glore.model_zoo.load import found_spec
 from gluon_glore.networks.network import Network
 from gluon_glore.networks.registry import unregistered
-from gluon_glore.weights import load_weights
 from gluon_glore.weights.manifest import Manifest
 
-from .config.network import model_spec
 from .config.sections import Config
 from .data import pictures
 from .data.picture_names import check_names, class_names
 from .data.picture_sets import open_sets
 from .engine import loop, trainer
 from .engine.preflight import check_channels
+from .engine.pretrained import load_pretrained, starting_spec
 from .engine.step import make_step
 from .reporting.metrics import CLASSIFICATION
 
@@ -65,9 +62,8 @@ class Classification:
         )
 
     def load_weights(self, config, net):
-        """Fill the network; with `model.new_classifier` all but its classifier."""
-        fresh = net.output.collect_params() if config.model.new_classifier else ()
-        load_weights(net, pretrained(config.model).params, fresh=fresh)
+        """Fill the network, see `load_pretrained`."""
+        return load_pretrained(net, config.model, pictures.make_preprocess(config.data))
 
     def evaluate(self, net, dataset, bad, config, comm, ctx, stop):
         """Evaluate over all ranks, a part of the set once `stop()` holds."""
@@ -76,15 +72,8 @@ class Classification:
 
 
 def make_network(model):
-    """The network; with pretrained weights the one that their file describes. Raises InputError."""
-    if not model.pretrained:
-        return Network(model_spec(model), model.classes)
-    return Network(found_spec(model.name, pretrained(model)), model.classes)
-
-
-def pretrained(model):
-    """The files of the weights to start from; one process of each host downloads them."""
-    return find_weights(model.name, model.pretrained == "zoo" or model.pretrained)
+    """The network of a `model` section, as `starting_spec` has it. Raises InputError."""
+    return Network(starting_spec(model), model.classes)
 
 
 def main(argv=None):

@@ -17,7 +17,6 @@ from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.manifest import Manifest
 
 from .config.kinetics import VideoConfig
-from .config.network import model_spec
 from .data import batches
 from .data.class_count import count_classes
 from .data.clip_augment import augment_clip
@@ -26,7 +25,7 @@ from .data.pictures import make_preprocess
 from .data.videos import Videos, check_videos
 from .engine import loop, trainer
 from .engine.preflight import check_channels
-from .engine.pretrained import load_pretrained
+from .engine.pretrained import load_pretrained, starting_spec
 from .engine.step import make_step
 from .reporting.metrics import CLASSIFICATION
 
@@ -67,15 +66,8 @@ class Recognition:
         )
 
     def load_weights(self, config, net):
-        """Fill the network but for new units, and with `model.new_classifier` the classifier."""
-        model = config.model
-        source = model.name if model.pretrained == "zoo" else model.pretrained
-        classifier = {param.name for param in net.output.collect_params().values()}
-
-        def is_new(name):
-            return "_extra_" in name or model.new_classifier and name in classifier
-
-        load_pretrained(net, source, is_new, skip_classifier=model.new_classifier)
+        """Fill the network, see `load_pretrained`."""
+        return load_pretrained(net, config.model, make_preprocess(config.data))
 
     def training_batches(self, dataset, bad, config, epoch, rank, ranks, start=0):
         """Yield `(clips (b, C, T, H, W), labels (b,))` of one rank from step `start` on."""
@@ -128,7 +120,7 @@ def views_in_turn(dataset, bad, config, rank, ranks, clips=1, crops=1, stop=lamb
 
 def make_network(config):
     """The network. Raises InputError where it does not take the configuration's clips."""
-    spec = model_spec(config.model)
+    spec = starting_spec(config.model)
     if spec.ndim != 3:
         raise InputError(
             f"config key model.name: {spec.name} takes {spec.ndim} dimensions, clips have 3"

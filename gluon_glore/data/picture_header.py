@@ -75,7 +75,15 @@ def is_picture(start):
 
     `START` bytes are enough.
     """
-    return _format(start)[0] is not None
+    return format_name(start) is not None
+
+
+def format_name(start):
+    """The format of a picture whose first bytes are `start`, as "JPEG"; None where it is none.
+
+    `START` bytes are enough.
+    """
+    return _format(start)[0]
 
 
 def _format(data):

@@ -84,11 +84,14 @@ class Norm(HybridBlock):
         return plain_copy(F, y, self._axes)
 
 
-def freeze_norm(net):
-    """Make every BatchNorm of a network use its running statistics in training, too."""
+def freeze_norm(net, spared=()):
+    """Make every BatchNorm of a network use its running statistics in training, too.
+
+    But for those that have a parameter among the names `spared`: new layers have none to keep.
+    """
 
     def freeze(block):
-        if isinstance(block, nn.BatchNorm):
+        if isinstance(block, nn.BatchNorm) and block.gamma.name not in spared:
             block._kwargs["use_global_stats"] = True  # the options of its operator
 
     net.apply(freeze)
@@ -97,6 +100,13 @@ def freeze_norm(net):
 def is_frozen(norm):
     """Whether `freeze_norm` was applied to a BatchNorm."""
     return norm._kwargs["use_global_stats"]
+
+
+def all_frozen(net):
+    """Whether `freeze_norm` was applied to every BatchNorm of a network."""
+    norms = []
+    net.apply(lambda block: norms.append(block) if isinstance(block, nn.BatchNorm) else None)
+    return all(map(is_frozen, norms))
 
 
 def momenta(net):

@@ -32,6 +32,7 @@ from tests.helpers.scene_folders import VOC_KEYS, like_voc
 
 PAGES = ("README.md", "CONTRIBUTING.md", *sorted(f"docs/{p.name}" for p in ROOT.glob("docs/*.md")))
 REASONS = {
+    "CIFAR-10",
     "ImageNet",
     "Cityscapes",
     "Kinetics",
@@ -86,20 +87,28 @@ END = """
 for server in $servers; do kill -TERM $server; wait $server || [ $? = 143 ]; done
 servers=
 """
-# The configurations that stand at the places of the pages', by their folder, and how they differ.
+# The configurations that stand at the places of the pages', and how they differ.
 SMALL = {
-    "imagenet": (
+    "imagenet/*.yaml": (
         "digit_pairs.yaml",
         {"data": {"resize": 64}, "optim": {"epochs": 1, "batch_size": 32, "warmup": 0}},
     ),
-    "cityscapes": (
+    "finetune.yaml": (
+        "digit_pairs.yaml",
+        {
+            "model": {"classes": 0, "pretrained": "zoo", "new_classifier": True},
+            "data": {"train": "photos", "val": "photos", "class_names": "", "resize": 64},
+            "optim": {"epochs": 1, "batch_size": 4, "warmup": 0},
+        },
+    ),
+    "cityscapes/*.yaml": (
         "camvid.yaml",
         {
             "data": {"root": "data/cityscapes", "size": [32, 40]},
             "optim": {"epochs": 1, "batch_size": 4, "warmup": 0},
         },
     ),
-    "voc": (
+    "voc/*.yaml": (
         "camvid.yaml",
         {
             "data": {
@@ -111,7 +120,7 @@ SMALL = {
             "optim": {"epochs": 1, "batch_size": 4, "warmup": 0},
         },
     ),
-    "kinetics": (
+    "kinetics/*.yaml": (
         "moving_digits.yaml",
         {
             "data": {"train": "train.txt", "val": "val.txt"},
@@ -321,12 +330,11 @@ def write_world(folder):
         write_scenes(folder / "data/cityscapes", split, count)
     like_voc(folder / "data/cityscapes", folder / "data/VOC2012")
     write_videos(folder)
-    for path in ROOT.glob("configs/*/*.yaml"):
-        if path.parent.name in SMALL:
-            small, differences = SMALL[path.parent.name]
-            config = yaml.safe_load((ROOT / "configs" / small).read_text())
-            for section, values in differences.items():
-                config[section].update(values)
+    for pattern, (small, differences) in SMALL.items():
+        config = yaml.safe_load((ROOT / "configs" / small).read_text())
+        for section, values in differences.items():
+            config[section].update(values)
+        for path in ROOT.glob(f"configs/{pattern}"):
             place = folder / path.relative_to(ROOT)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(yaml.safe_dump(config))

@@ -65,6 +65,12 @@ def check_pixel_loss(hard_below, keep, auxiliary):
         raise InputError(f"auxiliary must not be below 0, given {auxiliary}")
 
 
+def check_start(model):
+    """Raise InputError where a `model` section has options of weights to start from, and none."""
+    if model.new_classifier and not model.pretrained:
+        raise InputError("config key model.new_classifier needs model.pretrained, given none")
+
+
 def above_0(values):
     """Raise InputError where one of the values, by their keys, is not above 0."""
     for key, value in values.items():

@@ -1,11 +1,19 @@
 """The configuration of a run of segmentation: what differs from `train.config.sections`."""
 
 from dataclasses import dataclass, field
-from typing import Tuple, Union
+from typing import Dict, Tuple, Union
 
 from gluon_glore.utils.errors import InputError
 
-from .checks import above_0, check_folders, check_pixel_loss, check_pixels, not_below_0, rising
+from .checks import (
+    above_0,
+    check_folders,
+    check_pixel_loss,
+    check_pixels,
+    check_start,
+    not_below_0,
+    rising,
+)
 from .sections import Checkpoint, Horovod, Optim
 
 
@@ -13,16 +21,23 @@ from .sections import Checkpoint, Horovod, Optim
 class SceneModel:
     """`name`: a registered network that labels pixels.
 
-    `pretrained`: where the backbone's weights are from: a classification network with weights in
-    the model zoo, a parameter file, or a run of `train.imagenet`; "" for random ones. The head
-    starts at random. `sync_norm`: BatchNorm over the pictures of all processes in training; one
-    alone holds too few. `freeze_norm`: BatchNorm keeps its running statistics instead.
+    `units`, `pretrained`, `new_classifier`: as in `Model`. Of a classification network's weights
+    the backbone is taken, and head and classifier are new; of those of a network that labels
+    pixels all. `sync_norm`: BatchNorm over the pictures of all processes in training; one alone
+    holds too few. `freeze_norm`: BatchNorm keeps its running statistics instead, but for new
+    layers'.
     """
 
     name: str = "fcn_resnet50_glore_1_cityscapes"
+    units: Dict[str, object] = field(default_factory=dict)
     pretrained: str = ""
+    new_classifier: bool = False
     sync_norm: bool = True
     freeze_norm: bool = False
+
+    def check(self):
+        """Raise InputError, naming the key, where a value makes no sense with the others."""
+        check_start(self)
 
 
 @dataclass(frozen=True)

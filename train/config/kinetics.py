@@ -80,9 +80,7 @@ class ClipAugment:
 class VideoConfig:
     """Everything a run depends on. `log_every` is in steps; `tensorboard` as in `Config`.
 
-    `model.pretrained`: weights to start from: a network with weights in the model zoo, a parameter
-    file or a run, of the network without time (they are inflated) or of one of videos; the units
-    may be new.
+    `model.pretrained`: weights of the network without time (they are inflated) or of one of videos.
     """
 
     model: Model = field(

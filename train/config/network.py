@@ -14,7 +14,14 @@ def model_spec(model):
 
     Raises InputError where there is no such network, kind, place or option.
     """
-    spec, units = get_spec(model.name), model.units
+    return add_units(get_spec(model.name), model.units)
+
+
+def add_units(spec, units):
+    """A spec with the `units` of a `model` section, as it is where they are {}.
+
+    Raises InputError where there is no such kind, place or option.
+    """
     if not units:
         return spec
     if not isinstance(units, dict) or not isinstance(units.get("kind"), str):

@@ -13,7 +13,15 @@ from typing import Dict, Tuple, Union
 
 from gluon_glore.utils.errors import InputError, shown
 
-from .checks import above_0, below_1, check_pixels, not_below_0, one_of, rising
+from .checks import (
+    above_0,
+    below_1,
+    check_pixels,
+    check_start,
+    not_below_0,
+    one_of,
+    rising,
+)
 
 # The keys that a resumed run may change without a word: they change nothing of what it computes.
 # All others, those of a task's own sections too, are part of its recipe.
@@ -31,16 +39,17 @@ HARMLESS = (
 
 @dataclass(frozen=True)
 class Model:
-    """`name`: a registered network. `freeze_norm`: BatchNorm keeps its running statistics.
-
-    `classes` 0 stands for as many as the training set has class names.
+    """`name`: a registered network; `classes` 0 stands for as many as the training set names.
 
     `units` are added to it, as `NetSpec.with_units` takes them: `{kind: glore, res3: [1], res4: [1,
     3], arrangement: post}`; {} for the network as it is.
 
-    `pretrained`: weights to start from: "zoo" for those the model zoo has, else as `get_model`
-    takes them, a path, an address or the first digits of a sha256; "" for random ones. With
-    `new_classifier` all but the classifier, which starts at random (for other classes).
+    `pretrained`: weights to start from, "" for random ones. "zoo" for those the model zoo has of
+    this network, the name of another, a run, a checkpoint, a zoo entry, an export made with
+    --plain, or what else `get_model` takes: a parameter file, an address, the first digits of a
+    sha256. Units that they lack are new, and with `new_classifier` the classifier (for other
+    classes); new layers start at random and are named at the start. `freeze_norm`: BatchNorm keeps
+    its running statistics, but for new layers'.
     """
 
     name: str = "resnet50_glore_2_3"
@@ -53,10 +62,7 @@ class Model:
     def check(self):
         """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         not_below_0({"model.classes": self.classes})
-        if self.units and self.pretrained:
-            raise InputError("config key model.units needs random weights, given model.pretrained")
-        if self.new_classifier and not self.pretrained:
-            raise InputError("config key model.new_classifier needs model.pretrained, given none")
+        check_start(self)
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,8 @@ class Optim:
     `warmup_steps` steps: from the share `warmup_start` of the rate, with 0 from one step's share.
     With `epoch_samples` above 0 the epochs of `steps` and `warmup` are of so many samples each,
     however many the training set has. `lr_mult` maps regular expressions to factors: a parameter's
-    rate is multiplied by those of all that are found in its name, 0 leaves it as it is.
+    rate is multiplied by those of all that are found in its name, 0 leaves it as it is. `new_mult`
+    is a factor of the layers that `model.pretrained` lacks, whatever their names.
 
     Update: `nesterov` looks ahead. `weight_decay` spares biases and BatchNorm's gamma and beta
     unless `decay_all`; `wd_mult` gives factors by name, as `lr_mult`. `label_smoothing` is the
@@ -172,6 +179,7 @@ class Optim:
     epoch_samples: int = 0
     lr_mult: Dict[str, float] = field(default_factory=dict)
     wd_mult: Dict[str, float] = field(default_factory=dict)
+    new_mult: float = 1.0
     precise_norm: int = 0
     label_smoothing: float = 0.0
     accumulate: int = 1
@@ -183,7 +191,7 @@ class Optim:
         """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         one_of("optim.schedule", self.schedule, ("step", "cosine", "poly"))
         one_of("optim.precision", self.precision, ("float32", "bfloat16", "float16"))
-        above_0(self._values("epochs", "batch_size", "lr", "power", "accumulate"))
+        above_0(self._values("epochs", "batch_size", "lr", "power", "accumulate", "new_mult"))
         not_below_0(self._values("lr_batch", "weight_decay", "warmup", "recompute", "loss_scale"))
         not_below_0(self._values("warmup_steps", "epoch_samples", "precise_norm", "iterations"))
         below_1(self._values("momentum", "label_smoothing", "warmup_start"))

@@ -30,14 +30,15 @@ def make_optimizer(optim):
     return make(momentum=optim.momentum, wd=optim.weight_decay, learning_rate=optim.lr)
 
 
-def set_multipliers(params, optim):
+def set_multipliers(params, optim, new=()):
     """Set the factors of each parameter's rate and weight decay, which Gluon reads at every step.
 
+    `new` are the names of those that no weights were taken over for: `optim.new_mult` is theirs.
     Raises InputError where a pattern of `optim.lr_mult` or `wd_mult` is found in no name.
     """
     trained = [param for param in params.values() if param.grad_req != "null"]
     for param in trained:
-        param.lr_mult = 1.0
+        param.lr_mult = optim.new_mult if param.name in new else 1.0
         spared = not optim.decay_all and param.name.endswith(NOT_DECAYED)
         param.wd_mult = 0.0 if spared else 1.0
     for key in ("lr_mult", "wd_mult"):

@@ -1,7 +1,7 @@
 """What a trainer asks of a task: what is trained, on what data, and how it is measured."""
 
 from pathlib import Path
-from typing import Callable, Iterator, Protocol, Sequence, Tuple
+from typing import Callable, Iterator, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 from mxnet import nd
@@ -11,6 +11,7 @@ from gluon_glore.weights.manifest import Manifest
 
 from ..data.bad_records import BadRecords
 from ..reporting.metrics import Metrics
+from .pretrained import Start
 from .step import Step
 
 Batches = Iterator[Tuple[np.ndarray, np.ndarray]]  # pixels, labels
@@ -59,8 +60,11 @@ class Task(Protocol):
     def manifest(self, config, net) -> Manifest:
         """What the checkpoints say of the network."""
 
-    def load_weights(self, config, net) -> None:
-        """Fill the network with the weights that `config.model.pretrained` names."""
+    def load_weights(self, config, net) -> Optional[Start]:
+        """Fill the network with the weights that `config.model.pretrained` names.
+
+        Returns what of it is new and what to say of it; None where there is nothing to say.
+        """
 
     def make_step(self, config, net, comm) -> Step:
         """How a training step is taken, as `train.engine.step.make_step` makes it."""

@@ -42,6 +42,7 @@ from .norm_statistics import average_statistics, measure_statistics
 from .optimizer import learning_rate, make_optimizer, set_multipliers
 from .precision import set_precision
 from .preflight import check_changes, check_out, check_packages
+from .pretrained import Start
 from .run_lock import run_lock
 from .stop import STOPPED, StopFlag, Stopped
 from .task import Task
@@ -115,6 +116,11 @@ def prepare(task, config, out, comm):
     batches.steps_per_epoch(len(datasets[0]), config.optim.batch_size)
     if config.optim.precise_norm and config.model.freeze_norm:
         raise InputError("config key optim.precise_norm measures what model.freeze_norm keeps")
+    if config.optim.new_mult != 1 and not config.model.pretrained:
+        raise InputError(
+            f"config key optim.new_mult {config.optim.new_mult:g} is for layers that "
+            "model.pretrained lacks, given none"
+        )
     if comm.rank == 0:
         check_out(out, net, config.checkpoint.keep)
     return config, net, datasets
@@ -255,11 +261,13 @@ def initialize(task, config, net, comm, run, order):
     mx.random.seed(config.seed)
     np.random.seed(config.seed)
     net.initialize(ctx=ctx)
+    begun = (config.model.pretrained and task.load_weights(config, net)) or Start()
+    if run is None and comm.rank == 0:
+        for note in begun.notes:
+            print(note, file=sys.stderr, flush=True)
     if config.model.freeze_norm:
-        freeze_norm(net)
-    if config.model.pretrained:
-        task.load_weights(config, net)
-    set_multipliers(net.collect_params(), config.optim)
+        freeze_norm(net, spared=begun.new)
+    set_multipliers(net.collect_params(), config.optim, begun.new)
     trainer = comm.trainer(net.collect_params(), make_optimizer(config.optim))
     done = (0, 0) if run is None else checkpoint.restore_newest(run, net, trainer, order)
     comm.broadcast(param.data(ctx) for param in net.collect_params().values())

@@ -76,14 +76,14 @@ def test_units_that_can_not_be_are_refused(name, units, message):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
-def test_a_config_takes_units_and_refuses_them_with_weights_to_start_from(tmp_path):
+def test_a_config_takes_units_also_with_weights_to_start_from(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text(yaml.safe_dump({"model": {"name": "mini", "units": UNITS}}))
     assert load_config(path).model.units == UNITS
     placed = load_config(path, ["model.units={kind: nonlocal, res4: [2]}"]).model
     assert model_spec(placed).placement == "nonlocal: Res4 2"
-    with pytest.raises(InputError, match="model.units needs random weights"):
-        load_config(path, ["model.pretrained=zoo"])
+    model = load_config(path, ["model.pretrained=zoo"]).model
+    assert (model.units, model.pretrained) == (UNITS, "zoo")
     with pytest.raises(InputError, match="config key model.units expects names and values"):
         load_config(path, ["model.units=glore"])
 

@@ -72,6 +72,17 @@ def test_rates_are_multiplied_by_the_factors_of_all_patterns_in_a_name():
         assert by == pytest.approx(0 if "bn" in name else 0.05 * factor, abs=1e-6), name
 
 
+def test_new_layers_have_their_factor_beside_those_of_patterns():
+    net = get_model("tiny")
+    new = ("classifier_weight", "conv4_B01_conv-m1__conv_weight")
+    optim = Optim(new_mult=10, lr_mult={"^classifier": 0.5})
+    set_multipliers(net.collect_params(), optim, new)
+    mults = {name: param.lr_mult for name, param in net.collect_params().items()}
+    assert mults.pop("classifier_weight") == 5 and mults.pop("classifier_bias") == 0.5
+    assert mults.pop("conv4_B01_conv-m1__conv_weight") == 10
+    assert set(mults.values()) == {1}
+
+
 def test_a_pattern_that_is_in_no_name_is_refused():
     net = get_model("tiny")
     with pytest.raises(InputError, match=r"lr_mult: no parameter has 'fc6' .*conv1.*classifier"):

@@ -25,6 +25,7 @@ from train.data import batches
 from train.engine import trainer
 from train.engine.comm import LocalComm
 from train.engine.loop import Meter
+from train.engine.pretrained import Start
 from train.engine.step import make_step
 from train.engine.stop import STOPPED
 from train.report import main as report
@@ -270,9 +271,29 @@ def test_the_task_gives_the_weights_to_start_from(tmp_path, command):
     assert all((array.asnumpy() == 0.25).all() for array in saved.values())
 
 
+def test_what_is_new_is_said_once_and_has_its_own_rate_also_when_resumed(tmp_path, command, capsys):
+    class Tuned(Pixels):
+        def load_weights(self, config, net):
+            super().load_weights(config, net)
+            self.net = net
+            return Start(("last_weight", "last_bias"), ("starts from here; new: last",))
+
+    def train(task, *more):
+        settings = ("optim.epochs=1", "optim.new_mult=3", "model.pretrained='0.25'")
+        assert trainer.run(task, [*command("run", *settings), *more]) == 0
+        rates = {name: param.lr_mult for name, param in task.net.collect_params().items()}
+        assert rates == {"first_weight": 1, "first_bias": 1, "last_weight": 3, "last_bias": 3}
+        return capsys.readouterr().err.count("starts from here; new: last\n")
+
+    assert train(Tuned()) == 1
+    assert train(Tuned(), "--resume") == 0  # from its own checkpoint
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
+        ("optim.new_mult=3", "optim.new_mult 3 is for layers that model.pretrained lacks, given"),
+        ("optim.new_mult=0", "config key optim.new_mult must be above 0, given 0"),
         ("data.samples=0", "config key data.samples must be above 0, given 0"),
         ("data.samples=3", "3 training pictures do not fill one batch of 4"),
         ("data.val=x", "unknown config key data.val, known: samples, size, threads, max_bad"),
