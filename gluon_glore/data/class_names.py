@@ -34,13 +34,11 @@ def read_names(path):
 def read_classes(path):
     """The `ClassNames` of a file. Raises InputError naming it where it can't be read.
 
-    The mark that some editors begin a file with is no part of it, nor are empty lines at its end;
-    one before is an error. Where all lines are numbered in order, from 0 or from 1, as those of
-    UCF-101's classInd.txt, the numbers are no part of the names.
+    The lines are those of `name_lines`; an empty one before the last is an error. Where all lines
+    are numbered in order, from 0 or from 1, as those of UCF-101's classInd.txt, the numbers are no
+    part of the names.
     """
-    names = read_text(path, "utf-8-sig", pipe=True).splitlines()
-    while names and not names[-1].strip():
-        names.pop()
+    names = name_lines(path)
     for number, name in enumerate(names, 1):
         if not name.strip():
             raise InputError(f"{path} line {number}: no class name in it, names come behind it")
@@ -52,6 +50,17 @@ def read_classes(path):
         if first in (0, 1) and in_order and len(set(bare)) == len(bare):
             return ClassNames(bare, first)
     return ClassNames(names)
+
+
+def name_lines(path):
+    """The lines of a file of names, a list. Raises InputError naming it where it can't be read.
+
+    The mark that some editors begin a file with is no part of it, nor are empty lines at its end.
+    """
+    lines = read_text(path, "utf-8-sig", pipe=True).splitlines()
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return lines
 
 
 def class_of(name):

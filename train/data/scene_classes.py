@@ -17,7 +17,7 @@ from typing import Tuple
 import numpy as np
 
 from gluon_glore.data.cityscapes import IGNORE
-from gluon_glore.data.class_names import read_names
+from gluon_glore.data.class_names import name_lines
 from gluon_glore.data.label_png import decode_label
 from gluon_glore.utils.errors import InputError, shown
 
@@ -102,7 +102,7 @@ def read_classes(path, ignore=()) -> SceneClasses:
     """
     lines = [
         (number, line)
-        for number, line in enumerate(read_names(path), start=1)
+        for number, line in enumerate(name_lines(path), start=1)
         if not line.startswith("#")
     ]
     if not lines:

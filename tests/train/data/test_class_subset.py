@@ -45,7 +45,7 @@ def test_the_data_may_have_fewer_classes_in_an_order_of_their_own(tmp_path):
     [
         ((), "names.txt: no class names in it"),
         (("ant", "bee", "wolf"), "names.txt line 3: 'wolf' is none of the 6 classes of net"),
-        (("ant", "", "bee"), "names.txt line 2: '' is none of the 6 classes of net"),
+        (("ant", "", "bee"), "names.txt line 2: no class name in it"),
         (("crane",), "names.txt line 1: 'crane' is the name of 2 classes of net"),
         (("ant", "bee", "ant"), "names.txt line 3: 'ant' is the class of line 1 too"),
         (("n01440764 tench", "n01440764"), "line 2: 'n01440764' is the class of line 1 too"),

@@ -178,7 +178,7 @@ def test_a_file_that_goes_while_it_is_trained_on_is_a_bad_record_as_any(config, 
     )
     missing = [int((a[0] != b[0]).any(axis=(1, 2, 3)).sum()) for a, b in zip(whole, left)]
     assert sum(missing) == 1  # another picture stands in for it
-    with pytest.raises(InputError, match="1 of 64 records tried are bad, as .*dog/007.png: No suc"):
+    with pytest.raises(InputError, match="1 of 64 pictures is missing, as .*dog/007.png: No such"):
         check_records(files, decode, max_bad=0)
 
 
