@@ -1,7 +1,7 @@
 """Pack a folder of class folders, or a list, into indexed RecordIO.
 
     python -m train.pack SRC OUT [--resize 480] [--shuffle 0] [--classes train.classes.txt] \
-        [--root FOLDER] [--use val]
+        [--root FOLDER]
 
 Writes OUT.rec, OUT.idx and OUT.classes.txt, the class names in label order. SRC is a folder whose
 folders are the classes, labelled in the order of their names, or a list of any form that
@@ -47,7 +47,6 @@ def main(argv=None):
             seed=args.shuffle,
             names=names,
             root=args.root,
-            use=args.use,
             max_bad=args.max_bad,
             threads=args.threads,
         )
@@ -63,13 +62,12 @@ def pack(
     seed=None,
     names=None,
     root="",
-    use="train",
     max_bad=0.01,
     threads=2,
 ):
     """Write OUT.rec, OUT.idx and OUT.classes.txt; returns (pictures, classes, bad pictures).
 
-    `names` (in label order), `root` and `use` as `labelled_files` takes them; what it finds is
+    `names` (in label order) and `root` as `labelled_files` takes them; what it finds is
     printed. `seed` shuffles. Bad pictures are named on stderr and skipped. Raises InputError, and
     leaves no file, where the share of bad ones is above `max_bad`, none is left, or an option or
     `source` is of no use.
@@ -79,7 +77,7 @@ def pack(
             f"--resize {resize}, --quality {quality}, --max-bad {max_bad:g}: "
             "at least 0, 1 to 100, and 0 to 1 are allowed"
         )
-    files = labelled_files(source, PICTURE, names, root, use)
+    files = labelled_files(source, PICTURE, names, root)
     print(f"{source}: {files.contents(PICTURE)}", flush=True)
     check_missing(source, files.paths, max_bad, "picture", "--max-bad")
     samples = list(zip(files.paths, files.labels))

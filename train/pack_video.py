@@ -33,6 +33,12 @@ def main(argv=None):
     parser.add_argument(
         "--every", type=whole, default=1, help="frames from one kept to the next (1)"
     )
+    parser.add_argument(
+        "--use",
+        choices=("train", "val"),
+        default="train",
+        help="the lines of a list that says what each is for (train)",
+    )
     args = parser.parse_args(argv)
 
     def work():

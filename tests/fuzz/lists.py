@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gluon_glore.data.lists.labelled_files import PICTURE, VIDEO, labelled_files
 
-from .kind import Kind
+from .kind import MIB, Kind
 from .mutate import changes, mutate_bytes
 
 _FILES = ("v_1.JPEG", "v_2.JPEG", "in/c d/-x_000001_000011.mp4", "in/c d/1.mp4")
@@ -68,9 +68,9 @@ def mutate_lines(rng, seeds):
 def read_list(data, folder):
     """Read a list beside its files."""
     folder = Path(folder)
-    for name in _FILES:
-        if not (folder / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    if not (folder / _FILES[-1]).exists():
+        (folder / _FILES[-1]).parent.mkdir(parents=True)
+        for name in _FILES:
             (folder / name).touch()
     (folder / "list.txt").write_bytes(data)
     kind = VIDEO if b".mp4" in data or b"youtube" in data else PICTURE
@@ -81,5 +81,11 @@ def read_list(data, folder):
 
 
 ROWS = {
-    "list": Kind(lambda: [text.encode() for text in _LISTS], mutate_lines, read_list),
+    "list": Kind(
+        lambda: [text.encode() for text in _LISTS],
+        mutate_lines,
+        read_list,
+        memory=32 * MIB,
+        share=2,
+    ),
 }

@@ -29,12 +29,6 @@ def options(module, doc, kind, quality):
         "--root", default="", help="where a list's relative paths begin (its folder)"
     )
     parser.add_argument(
-        "--use",
-        choices=("train", "val"),
-        default="train",
-        help="the lines of a list that says what each is for (train)",
-    )
-    parser.add_argument(
         "--quality", type=whole, default=quality, help=f"JPEG's, 1 to 100 ({quality})"
     )
     parser.add_argument(

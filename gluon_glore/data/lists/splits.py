@@ -43,12 +43,13 @@ def with_class_index(source, form, listing, names):
             f"{source}: paths without labels, whose classes are their folders' names: give the "
             f"class names, or put UCF-101's {_INDEX} beside it"
         )
-    if form is PATH_LABEL and names is not None and "0" not in listing.classes:
+    if form is PATH_LABEL and names is not None:
         number = {str(name): str(place) for place, name in enumerate(names, 1)}
-        folders = list(map(_folder, listing.paths))
-        if all(number.get(name) == label for name, label in zip(folders, listing.classes)):
+        pairs = zip(listing.paths, listing.classes)
+        if all(number.get(_folder(path)) == label for path, label in pairs):
             words = "UCF-101's split file, labels from 1 as its folders say"
-            return replace(listing, form=words, classes=folders, numbered=False)
+            classes = [str(names[int(label) - 1]) for label in listing.classes]
+            return replace(listing, form=words, classes=classes, numbered=False)
     return listing
 
 
