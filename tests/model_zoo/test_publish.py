@@ -7,9 +7,10 @@ import yaml
 from gluon_glore import InputError, get_model
 from gluon_glore.__main__ import main
 from gluon_glore.model_zoo.catalogue import FILE, find_row, read_catalogue
-from gluon_glore.model_zoo.entry import check_golden
+from gluon_glore.model_zoo.entry import check_golden, measure
 from gluon_glore.model_zoo.load import load_network
 from gluon_glore.model_zoo.publish import publish
+from gluon_glore.utils.files import sha256
 from gluon_glore.weights import load_arrays
 from gluon_glore.weights.card import Card
 from gluon_glore.weights.manifest import MANIFEST, read_manifest
@@ -36,6 +37,18 @@ def zoo(trained_run, tmp_path_factory):
         trained_run, zoo, "mine", card=Card("a trained_run of ours", origin="us", licence="MIT")
     )
     return zoo
+
+
+def test_the_accuracy_on_several_files_is_that_of_all_and_names_each(zoo, digit_pairs, tmp_path):
+    (folder,) = (path for path in zoo.iterdir() if path.is_dir())
+    for i in range(2):
+        for suffix in (".rec", ".idx"):
+            shutil.copy(digit_pairs / f"val{suffix}", tmp_path / f"val_{i}{suffix}")
+    measured = measure(folder, f"{tmp_path}/val_*.rec")
+    digest = sha256(digit_pairs / "val.rec")[:8]
+    assert measured["data"] == f"{tmp_path.name}/val_*.rec (sha256 {digest}, {digest})"
+    assert measured["samples"] == 140
+    assert measured["top1"] == pytest.approx(read_manifest(folder).card.measured["top1"])
 
 
 def test_an_entry_has_config_log_card_golden_numbers_and_the_runs_accuracy(trained_run, zoo):
