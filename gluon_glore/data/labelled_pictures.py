@@ -23,8 +23,8 @@ class PictureFiles:
     where it is missing, can't be read or has more bytes than decoding may take.
     """
 
-    def __init__(self, path, files: LabelledFiles):
-        self.path = Path(path).expanduser()
+    def __init__(self, path, files: LabelledFiles, whole=True):
+        self.path, self._whole = Path(path).expanduser(), whole
         self.paths, self.class_names = files.paths, files.class_names
         self._files = files
 
@@ -49,10 +49,12 @@ class PictureFiles:
 
     def advice(self):
         """What a run of many epochs would do better, in words."""
-        return (
-            f"pictures are decoded from {len(self):,} files each epoch; python -m train.pack "
-            f"{self.path} OUT packs them once, with --resize N smaller ones"
+        packing = (
+            f"python -m train.pack {self.path} OUT packs them once, with --resize N smaller ones"
         )
+        if not self._whole:  # records of all would be trained on with those set aside
+            packing = "python -m train.pack packs a folder or list that has its own validation set"
+        return f"pictures are decoded from {len(self):,} files each epoch; {packing}"
 
     def split(self, share, seed):
         """(the rest, those set aside) as `hold_out` draws them; both `PictureFiles`.
@@ -77,7 +79,7 @@ class PictureFiles:
             labels=tuple(self._files.labels[i] for i in places),
             form=f"{self._files.form} ({note})",
         )
-        return PictureFiles(self.path, part)
+        return PictureFiles(self.path, part, whole=False)
 
 
 @dataclass(frozen=True)

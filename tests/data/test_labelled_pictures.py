@@ -99,6 +99,7 @@ def test_those_that_a_run_set_aside_are_found_again_or_it_is_said_that_they_can_
     assert (len(rest), len(aside)) == (6, 3)
     assert {*rest.paths}.isdisjoint(aside.paths)
     assert "(3 of the 9 are set aside)" in rest.contents()
+    assert f"{photos} OUT" not in rest.advice()  # which would pack those set aside, too
     assert "(set aside of 9)" in aside.contents()
     source = PictureSource(str(photos), share=0.3, seed=1, rest=6)
     again = pictures_for("runs/a", NAMES, source)
