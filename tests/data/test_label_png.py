@@ -12,12 +12,13 @@ IDS = np.random.default_rng(0).integers(0, 256, (30, 41), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
-def test_indices_of_a_palette_are_the_ids(bits):
+def test_indices_of_a_palette_are_the_ids(bits, capfd):
     ids = (IDS % 2**bits).astype(np.uint8)
     for transparent in ({}, {"transparency": 1}):
         data = palette_png(ids, bits=bits, **transparent)
         assert (data[24], data[25]) == (bits, 3)
         assert np.array_equal(decode_label(data), ids)
+    assert capfd.readouterr().err == ""  # libpng warns of a palette where it sees grey
     assert not np.array_equal(decode_image(data, 1)[..., 0], ids)  # of its colours
 
 

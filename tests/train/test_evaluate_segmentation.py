@@ -60,6 +60,12 @@ def test_a_set_is_scored_as_its_pixels_say(tmp_path, views):
     json.dumps(result, allow_nan=False)
 
 
+def test_scenes_are_seen_in_the_views_that_are_asked_for(tmp_path):
+    scenes, _ = write(tmp_path)
+    whole, half = (evaluate(segmenter(), scenes, Views(scales=(x,))) for x in (1.0, 0.5))
+    assert half["scales"] == [0.5] and half["miou"] != whole["miou"]
+
+
 def test_classes_that_are_not_the_sets_are_refused(tmp_path):
     scenes, _ = write(tmp_path)
     with pytest.raises(InputError, match="m: it tells 2 classes apart, the set 3"):

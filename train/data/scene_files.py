@@ -93,22 +93,23 @@ class Pattern:
     def _below(self, place, depth, before):
         """Yield (name, path) of the files of a folder, `depth` folders down."""
         ending = self.parts[2]
+        whole = self._whole(ending)
         with naming(place):
             entries = visible(place)
         for entry in entries:
             if depth and entry.is_dir():
                 yield from self._below(place / entry.name, depth - 1, f"{before}{entry.name}/")
             elif not depth:
-                name = self._name(entry.name, ending)
+                name = self._name(entry.name, ending, whole)
                 if name:
                     yield f"{before}{name}", place / entry.name
 
-    def _name(self, file, ending):
+    def _name(self, file, ending, whole):
         """A file's name without ending and suffix, None of one that has others."""
         stem, suffix = os.path.splitext(file)
         if suffix.lower() not in self.suffixes:
             return None
-        name = file if self._whole(ending) else stem
+        name = file if whole else stem
         return name[: len(name) - len(ending)] if name.endswith(ending) else None
 
 
