@@ -163,7 +163,7 @@ def load_picture_network(model):
     if net.spec.ndim != 2:
         raise InputError(f"{manifest.model} takes {net.spec.ndim} dimensions, pictures have 2")
     if net.spec.head:
-        raise InputError(f"{manifest.model} labels pixels: train.evaluate_cityscapes scores it")
+        raise InputError(f"{manifest.model} labels pixels: train.evaluate_segmentation scores it")
     return net, manifest
 
 

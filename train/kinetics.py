@@ -17,6 +17,7 @@ from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.manifest import Manifest
 
 from .config.kinetics import VideoConfig
+from .config.network import model_spec
 from .data import batches
 from .data.class_count import count_classes
 from .data.clip_augment import augment_clip
@@ -45,7 +46,7 @@ class Recognition:
         datasets = load_data(config)
         self._class_names = datasets[0].class_names
         config = count_classes(config, self._class_names, datasets[0].path)
-        net = make_network(config)
+        net = make_network(config, starting_spec(config.model))
         if comm.rank == 0:
             preprocess, max_bad = make_preprocess(config.data), config.data.max_bad
             missing = [check_missing(v.path, v.paths, max_bad, "video") for v in datasets]
@@ -118,9 +119,12 @@ def views_in_turn(dataset, bad, config, rank, ranks, clips=1, crops=1, stop=lamb
     return batches.evaluation_batches(dataset, bad, view, shape, config, rank, ranks, stop)
 
 
-def make_network(config):
-    """The network. Raises InputError where it does not take the configuration's clips."""
-    spec = starting_spec(config.model)
+def make_network(config, spec=None):
+    """The network of a configuration, or of `spec`, its own as the weights to start from make it.
+
+    Raises InputError where it does not take the configuration's clips.
+    """
+    spec = spec or model_spec(config.model)
     if spec.ndim != 3:
         raise InputError(
             f"config key model.name: {spec.name} takes {spec.ndim} dimensions, clips have 3"

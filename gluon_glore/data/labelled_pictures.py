@@ -43,9 +43,7 @@ class PictureFiles:
 
     def contents(self):
         """How many pictures of how many classes it has, and what they are from, in words."""
-        known, present = len(self.class_names), len(set(self._files.labels))
-        classes = f"{known:,}" if present == known else f"{present:,} of the {known:,}"
-        return f"{len(self):,} pictures of {classes} classes, from {self._files.form}"
+        return self._files.contents(PICTURE)
 
     def advice(self):
         """What a run of many epochs would do better, in words."""

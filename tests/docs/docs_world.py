@@ -98,6 +98,7 @@ SMALL = {
         {
             "model": {"classes": 0, "pretrained": "zoo", "new_classifier": True},
             "data": {"train": "photos", "val": "photos", "class_names": "", "resize": 64},
+            "augment": {"area": [0.5, 1]},
             "optim": {"epochs": 1, "batch_size": 4, "warmup": 0},
         },
     ),

@@ -89,7 +89,7 @@ def test_a_run_learns_and_is_scored_alike_by_the_official_evaluator(tmp_path, ro
 
     capsys.readouterr()
     assert evaluate.main([str(tmp_path / "run")]) == 2
-    assert "labels pixels: train.evaluate_cityscapes scores it" in capsys.readouterr().err
+    assert "labels pixels: train.evaluate_segmentation scores it" in capsys.readouterr().err
     with pytest.raises(InputError, match="labels pixels"):
         publish(tmp_path / "run", tmp_path / "zoo")
     assert not (tmp_path / "zoo").exists()

@@ -69,8 +69,8 @@ def find_pretrained(model) -> Found:
         if path.is_dir() or path.suffix == ".params" or not path.exists():
             raise
         raise InputError(
-            f"{error}; or make a zoo entry of it (python -m gluon_glore import) and give that as "
-            "model.pretrained"
+            f"{error}; weights of others are imported first (python -m gluon_glore import FILE "
+            "--out ENTRY), then model.pretrained=ENTRY"
         ) from None
 
 

@@ -106,7 +106,7 @@ def prepare(task, config, out, comm):
     the others would do the same.
     """
     net, datasets = task.prepare(config, comm)
-    if config.model.classes == 0:
+    if getattr(config.model, "classes", None) == 0:
         config = dataclasses.replace(
             config, model=dataclasses.replace(config.model, classes=net.classes)
         )

@@ -51,7 +51,8 @@ def write_folder(folder, net, epoch=0, deployment=None, file=WEIGHTS):
 
 def started(net, model, preprocess=SEEN):
     """A new network of a `model` section, what it was before, and its `Start`."""
-    fresh = made(model.name, net.classes if net else model.classes, starting_spec(model))
+    fresh = Network(starting_spec(model), net.classes if net else model.classes)
+    fresh.initialize(mx.init.Uniform(0.1))
     before = values(fresh)
     return fresh, before, load_pretrained(fresh, model, preprocess)
 
@@ -242,14 +243,15 @@ def test_a_network_for_pixels_fills_a_classification_networks_backbone(pixels, t
 def test_pixels_that_differ_from_those_of_the_weights_are_said(tiny):
     source, forms, _ = tiny
     model = Model("tiny", classes=2, pretrained=forms["run"])
+    net, _, start = started(source, model)
+    assert len(start.notes) == 1
     for other in (replace(SEEN, mean=(23.0,)), replace(SEEN, scale=1 / 255)):
-        _, _, start = started(source, model, other)
-        _, note = start.notes
+        _, note = load_pretrained(net, model, other).notes
         assert f"its weights saw (pixel - [22.0]) * 0.0167, this run shows {other.formula}" in note
     for same in (replace(SEEN, scale=(0.0167,)), replace(SEEN, size=(48, 48), resize=50)):
-        assert len(started(source, model, same)[2].notes) == 1
+        assert len(load_pretrained(net, model, same).notes) == 1
     nothing_said = replace(model, pretrained=forms["file"])
-    assert len(started(source, nothing_said, other)[2].notes) == 1
+    assert len(load_pretrained(net, nothing_said, other).notes) == 1
 
 
 def test_the_network_has_the_eps_of_its_weights_and_of_equal_ones_momentum_and_units(tmp_path):
