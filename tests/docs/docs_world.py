@@ -149,8 +149,8 @@ MADE = {
     "imagenet-a": "cp -r imagenet/val imagenet-a",
     "zoo": "python -m gluon_glore publish runs/r50 --out zoo",
     "resnet50_lite-0000.params": "python -c 'from tests.docs.docs_world import *; write_lite()'",
-    "resnet18_v2-0000.params": "python -c 'from tests.docs.docs_world import *; write_gluoncv()'",
-    "gluoncv_resnet18_v2": "python -m gluon_glore import resnet18_v2-0000.params "
+    "resnet18_v2.params": "python -c 'from tests.docs.docs_world import *; write_gluoncv()'",
+    "gluoncv_resnet18_v2": "python -m gluon_glore import resnet18_v2.params "
     "--name resnet18_v2 --pixels torchvision --no-compare --out gluoncv_resnet18_v2",
     "resnet50_w-glore_2-3.tar": "python -c 'from tests.docs.docs_world import *; write_release()'",
 }
@@ -387,15 +387,14 @@ def write_own_loop():
 
 
 def write_gluoncv():
-    """`resnet18_v2-0000.params` beside its symbol: GluonCV's network at random, exported."""
+    """`resnet18_v2.params`: the parameters of GluonCV's network, at random."""
     import mxnet as mx
     from gluoncv import model_zoo
 
     net = model_zoo.get_model("resnet18_v2")
     net.initialize()
-    net.hybridize()
     net(mx.nd.zeros((1, 3, 224, 224)))
-    net.export("resnet18_v2")
+    net.save_parameters("resnet18_v2.params")
 
 
 def write_release():
