@@ -111,7 +111,7 @@ def load_pretrained(net, model, preprocess: Preprocess) -> Start:
     title = str(found.params)
     if found.manifest:
         title += f" ({found.manifest.model})"
-    arrays = load_arrays(found.params)
+    arrays = load_arrays(found.params, net)
     own_classifier = {param.name for param in net.output.collect_params().values()}
     owners = {name: _owner(name, net.spec, own_classifier) for name in net.collect_params()}
     left_out = [name for name in arrays if name not in owners and name.startswith(tuple(HEADS))]
