@@ -57,7 +57,7 @@ def test_some_of_some_classes_are_taken(packed, tmp_path):
         (None, (), "no class names beside it, give a file of them with --classes FILE"),
         ("eel\ncat\ndog", ("--only", "cow"), "--only 'cow' is no class, these are: eel; cat; dog"),
         ("eel\n../cat\ndog", (), "'../cat' can't be the name of a folder"),
-        ("eel\n\ndog", (), "'' can't be the name of a folder"),
+        ("eel\n\ndog", (), "a.classes.txt line 2: no class name in it"),
         ("eel\ncat\ndog\nelk", (), "no picture of 'elk'"),
         ("eel\ncat\neel", (), "two classes are called 'eel'"),
         ("eel\ncat", (), "a.rec record 2: label 2 is out of range"),

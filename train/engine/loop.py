@@ -110,8 +110,9 @@ def evaluate(net, batches, comm, ctx, keep=lambda logits, labels: None) -> Meter
         keep(logits, y)
         samples += len(labels)
     (loss, hits, best, of), total, seconds = _reduce(comm, sums, samples, started)
-    figures = {"top1": hits / total, "top5": best / of if of else None}
-    return Meter(loss / total, total, seconds, figures)
+    seen = max(1, total)  # none where all are bad, which the caller says
+    figures = {"top1": hits / seen, "top5": best / of if of else None}
+    return Meter(loss / seen, total, seconds, figures)
 
 
 def _top5(logits, y):

@@ -212,7 +212,7 @@ def test_a_classification_network_fills_the_backbone_of_one_for_pixels(tiny, pix
 def test_a_network_for_pixels_fills_another_with_its_head(pixels, tmp_path):
     source = made(None, 3, replace(pixels, head=replace(pixels.head, auxiliary=2)))
     save_weights(source, tmp_path / "pixels.params")
-    model = SceneModel("fcn_tiny", pretrained=str(tmp_path / "pixels.params"))
+    model = SceneModel("fcn_small_cityscapes", pretrained=str(tmp_path / "pixels.params"))
     net = made(None, 3, pixels)
     before = values(net)
     start = load_pretrained(net, model, SEEN)
@@ -311,7 +311,8 @@ def test_all_trainers_add_units_to_a_plain_networks_weights(module, task, config
     model = replace(config.model, pretrained=str(tmp_path / "plain.params"))
     config = replace(config, model=model)
     section = config.model if module is imagenet else config
-    net = module.make_network(section)
+    classes = (19,) if module is cityscapes else ()
+    net = module.make_network(section, *classes)
     net.initialize()
     start = task().load_weights(config, net)
     assert "new: " in start.notes[0] and "conv4_B01_extra (glore)" in start.notes[0]
