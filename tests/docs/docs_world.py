@@ -63,7 +63,9 @@ REWRITTEN = (
     (r"localhost:\d+", "localhost:$PORT"),  # one that is free
     # The catalogue knows the pixels of the real network, not of the small one in a file so called.
     (r"import resnet50_w-glore_2-3\.tar", r"\g<0> --pixels 0-1 --resize 0"),
-    (r" --set model\.pretrained=\S+", ""),  # weights of the real network, not of the small one
+    (r"size=\[224, 224\](.*) --set data\.resize=256", r"size=[32, 32]\1 --set data.resize=32"),
+    # Weights of the real network, not of the small one; but GluonCV's is its own.
+    (r" --set model\.pretrained=(?!gluoncv)\S+", ""),
     (r"^\. \.venv/bin/activate", "true"),  # the environment that runs the tests is there
     (r"^make ", f"make -n -C {shlex.quote(str(ROOT))} "),  # CI and users run the targets
 )

@@ -66,7 +66,8 @@ def find_pretrained(model) -> Found:
     try:
         return find_weights(model.name, source)
     except InputError as error:
-        if path.is_dir() or path.suffix == ".params" or not path.exists():
+        ours = path.suffix == ".params" and model.name in list_models()
+        if ours or path.is_dir() or not path.exists():
             raise
         raise InputError(
             f"{error}; weights of others are imported first (python -m gluon_glore import FILE "
