@@ -212,6 +212,35 @@ def test_on_a_subset_the_logits_of_other_classes_are_left_out(animals, tmp_path,
     assert capsys.readouterr().out.endswith(line)
 
 
+def test_a_folder_is_scored_on_a_subset_as_its_records_are(animals, tmp_path, capsys):
+    own, labels = ("cat", "eel", "fox"), np.arange(24) % 3
+    data = labelled(tmp_path / "val.rec", animals, labels, own)
+    for i, (picture, label) in enumerate(zip(animals[1], labels)):
+        file = tmp_path / "photos" / own[label] / f"{i:02d}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(picture)
+    packed, _ = scores(animals, tmp_path, "--data", data, "--subset", "data")
+    names = tmp_path / "names.txt"
+    names.write_text("fox\neel\ncat\n")
+    for subset, place in (("data", tmp_path / "photos"), (names, names)):
+        given = ("--data", tmp_path / "photos", "--subset", subset)
+        result, rows = scores(animals, tmp_path, *given)
+        assert {row["label_name"] for row in rows} == set(own)
+        for key in ("top1", "calibration_error"):
+            assert result[key] == pytest.approx(packed[key])
+        assert result["loss"] == pytest.approx(packed["loss"], rel=1e-5)
+        assert result["labels"] == str(place) and result["classes"] == 3
+    (tmp_path / "photos/yak").mkdir()
+    (tmp_path / "photos/yak/0.png").write_bytes(animals[1][0])
+    for subset, error in (
+        ("data", "photos: 'yak' is none of the 7 classes of"),
+        (names, "class 'yak' is not among the 3 names given"),
+    ):
+        options = ["--data", str(tmp_path / "photos"), "--subset", str(subset)]
+        assert main([str(animals[0]), *options]) == 2
+        assert error in capsys.readouterr().err
+
+
 def test_other_names_are_refused_without_a_subset_and_the_option_is_named(
     animals, tmp_path, capsys
 ):
