@@ -6,7 +6,6 @@ The bytes of a picture stay as they are; its file is called by its place in SRC.
 some classes, `--each` the first N pictures of each: a small set of a large one, to try things on.
 """
 
-import argparse
 import collections
 import re
 import sys
@@ -14,7 +13,7 @@ import sys
 from gluon_glore.data.class_names import names_beside, read_names
 from gluon_glore.data.picture_header import START, format_name
 from gluon_glore.data.records import RecordDataset
-from gluon_glore.utils.arguments import positive_int
+from gluon_glore.utils.arguments import ArgumentParser, positive_int
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import InputError, listed, shown
 from gluon_glore.utils.files import is_taken, new_folder
@@ -25,9 +24,7 @@ _FOLDER = re.compile(r"[^/\\\0.][^/\\\0]*")
 
 def main(argv=None):
     """Unpack as the command line says. Returns the exit code: 0, or 2 for what can't be used."""
-    parser = argparse.ArgumentParser(
-        prog="python -m train.unpack", description=__doc__.splitlines()[0]
-    )
+    parser = ArgumentParser(prog="python -m train.unpack", description=__doc__.splitlines()[0])
     parser.add_argument("source", metavar="SRC", help="indexed RecordIO, as train.pack writes it")
     parser.add_argument("out", metavar="OUT", help="the folder to write, new or empty")
     parser.add_argument(
