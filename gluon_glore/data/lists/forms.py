@@ -75,6 +75,14 @@ def path_frames_label(line, kind):
     return (path, label) if path and frames.isdecimal() and kind.has(path) else None
 
 
+def id_label_path(line, kind):
+    """`id label path`, as the trainer of the authors' video networks takes them."""
+    fields = "\t" not in line and line.split(None, 2)
+    if not fields or len(fields) < 3 or not all(map(str.isdecimal, fields[:2])):
+        return None
+    return (fields[2], str(int(fields[1]))) if kind.has(fields[2]) else None
+
+
 def index_label_path(line, kind):
     """`index<TAB>label<TAB>path`, as MXNet's im2rec writes them.
 
@@ -127,6 +135,7 @@ FORMS = (
     PATH_LABEL,
     Form("a comma-separated list", "path,class", path_comma_class),
     Form("gluoncv's list", "path frames label", path_frames_label, (VIDEO,)),
+    Form("the list of the authors' trainer", "id label path", id_label_path, (VIDEO,)),
     Form("MXNet's .lst", "index<TAB>label<TAB>path", index_label_path),
     Form(
         "tiny-imagenet's val_annotations.txt",

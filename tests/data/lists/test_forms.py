@@ -18,6 +18,12 @@ BOX = "\t0\t32\t44\t62"
 # Kind, lines, what a start line calls them, and (path, class) of each.
 ROWS = [
     (PICTURE, "a.JPEG 3\nb c.JPEG  12", "a Caffe list", [("a.JPEG", "3"), ("b c.JPEG", "12")]),
+    (
+        VIDEO,
+        "0 7 x/a b.mp4\n1 012 c.avi",
+        "the list of the authors' trainer",
+        [("x/a b.mp4", "7"), ("c.avi", "12")],
+    ),
     (VIDEO, "x/a.mp4 3\n", "a list of paths and labels", [("x/a.mp4", "3")]),
     (VIDEO, "/d/ü b 30.mp4 007", "a list of paths and labels", [("/d/ü b 30.mp4", "7")]),
     (PICTURE, "a.jpg\t3\nb.jpg\tx y", "a tab-separated list", [("a.jpg", "3"), ("b.jpg", "x y")]),
@@ -91,7 +97,7 @@ PLAIN = "expected path<TAB>class or path label, a whole number, given"
         (PICTURE, "a.jpg 30 0", f"line 1: {PLAIN} 'a.jpg 30 0'"),
         (VIDEO, "a 30 0", f"line 1: {PLAIN} 'a 30 0'"),  # path and frames, or a path with a blank
         (VIDEO, "a.mp4 30 0\nb.mp4 1\nc.mp4 3 1", "line 2: expected path frames label, given"),
-        (VIDEO, "a.mp4 0\n0 0 b.mp4", f"line 2: {PLAIN}"),  # the release's `id label path`
+        (VIDEO, "a.mp4 0\n0 0 b.mp4", f"line 2: {PLAIN}"),  # the form of one line each
         (PICTURE, "3\ta.jpg", f"line 1: {PLAIN}"),  # label and path
         (PICTURE, "path,label\na.jpg,3", "line 1: expected path,class, given 'path,label'"),
         (PICTURE, "0\t1\t2\ta.jpg", "line 1: 2 labels, one is needed: index<TAB>label<TAB>path"),
