@@ -142,19 +142,19 @@ def _describe(net, manifest, options):
     Raises InputError where its classes, channels or size are not the network's, or the network has
     no values or is not of float32.
     """
-    check_values(net)
-    dtype = dtype_name(net.output.weight.dtype)
-    if dtype != "float32":
-        raise InputError(
-            f'{manifest.model} is a network of {dtype}: net.cast("float32") loses nothing, and is '
-            "then exported"
-        )
     if len(manifest.class_names) != net.classes:
         raise InputError(f"{net.classes} class names needed, given {len(manifest.class_names)}")
     channels = manifest.preprocess.channels
     if channels != net.spec.in_channels:
         raise InputError(
             f"{manifest.model} takes {net.spec.in_channels} channels, given {channels}"
+        )
+    check_values(net)
+    dtype = dtype_name(net.output.weight.dtype)
+    if dtype != "float32":
+        raise InputError(
+            f'{manifest.model} is a network of {dtype}: net.cast("float32") loses nothing, and is '
+            "then exported"
         )
     spec = unregistered(net.spec, manifest.model)
     manifest = dataclasses.replace(manifest, spec=spec, sha256={})

@@ -86,11 +86,11 @@ def set_weights(params, arrays, source, place="the file", fit=fit_as_is, ctx=Non
 def _difference(params, arrays, problems):
     """What arrays that don't fit look like, and where they differ from a network of like names."""
     origin = "" if params.keys() == arrays.keys() else origin_of(arrays)
-    looks = f", it looks like {origin}" if origin else ""
+    looks = f"it looks like {origin}"
     if origin and params.keys().isdisjoint(arrays):
-        return looks
+        return f", {looks}"
     shown = "; ".join(problems[:3]) + ("; ..." if len(problems) > 3 else "")
-    return f"{looks}, {len(problems)} parameters differ: {shown}"
+    return f", {len(problems)} parameters differ: {shown}{f'; {looks}' if origin else ''}"
 
 
 def is_initialized(param):

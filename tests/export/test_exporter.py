@@ -325,7 +325,7 @@ def test_damaged_folders_are_refused_by_name(tmp_path, harm, message):
 
 def test_an_export_that_fails_leaves_no_manifest(tmp_path):
     net = get_model("tiny", classes=2)  # not initialised: nothing to write
-    with pytest.raises(RuntimeError):
+    with pytest.raises(InputError, match="conv1__conv_weight has no values yet: initialize"):
         export_model(net, tmp_path, Manifest("tiny", ("a", "b"), TINY))
     assert not (tmp_path / MANIFEST).exists()
     assert not list(tmp_path.glob("*.params"))

@@ -136,7 +136,7 @@ def test_data_and_weights_that_can_not_be_used_are_one_line(
 ):
     for arguments, message in (
         ((entry, None, tmp_path / "none.rec"), "none.rec: no such file"),
-        ((entry, None, __file__), "test_verify.idx: no such file"),
+        ((entry, None, __file__), "test_verify.py line 1: expected path<TAB>class or path label"),
         ((entry, "x.params"), "holds its own weights, give no others"),
         ((made.export,), "no golden numbers in it"),
         (("tiny", made.export / "none.params"), "no zoo entry, nothing says what it should give"),

@@ -28,9 +28,9 @@ from tests.helpers.runs import (
     weights,
     with_dropout,
 )
-from train import imagenet
 from train.config.load import load_config
 from train.digit_pairs import encode_png
+from train.engine import pretrained
 from train.engine.stop import STOPPED
 from train.reporting.reporter import Reporter
 
@@ -42,7 +42,7 @@ def crash():
 @pytest.fixture
 def small(settings, monkeypatch):
     """Two epochs of six steps of a network with dropout."""
-    monkeypatch.setattr(imagenet, "model_spec", with_dropout)
+    monkeypatch.setattr(pretrained, "model_spec", with_dropout)
     return [*settings, "model.name=tiny"]
 
 
@@ -219,9 +219,10 @@ from tests.helpers.ranks import share_horovod
 from tests.helpers.runs import ask, call_at, with_dropout
 from gluon_glore.weights.run_folder import checkpoints
 from train import imagenet
+from train.engine import pretrained
 from train.reporting.reporter import Reporter
 leave = share_horovod()
-imagenet.model_spec = with_dropout
+pretrained.model_spec = with_dropout
 out, who, step, number, command_lines = sys.argv[1:]
 rank = os.environ["HOROVOD_RANK"]
 open(f"{out}-{rank}.pid", "w").write(str(os.getpid()))

@@ -90,7 +90,7 @@ def test_a_count_is_said_where_names_are_alike(tmp_path):
         f"arg:{n}": mx.nd.zeros(p.shape) for n, p in get_model("tiny", 2).collect_params().items()
     }
     save_arrays(tmp_path / "w.params", arrays)
-    with pytest.raises(InputError, match="looks like tiny, 25 parameters differ: conv4_B01_extra"):
+    with pytest.raises(InputError, match=r"25 parameters differ: conv4.*; it looks like tiny$"):
         load_weights(get_model("tiny_glore_0_1", 2), tmp_path / "w.params")
     with pytest.raises(InputError, match="another network, 2 parameters differ: classifier_weight"):
         load_weights(get_model("tiny", 3), tmp_path / "w.params")
