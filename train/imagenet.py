@@ -16,6 +16,7 @@ from gluon_glore.weights.manifest import Manifest
 
 from .config.sections import Config
 from .data import pictures
+from .data.packing_advice import packing_advice
 from .data.picture_names import check_names, class_names
 from .data.picture_sets import open_sets
 from .engine import loop, trainer
@@ -50,6 +51,11 @@ class Classification:
             pictures.check_records(
                 datasets[1], lambda data: preprocess(decode(data)), config.data.max_bad
             )
+            data = config.data
+            files = datasets[0] if datasets[0].paths else None
+            advice = files and packing_advice(files, data.size, preprocess.channels, data.root)
+            if advice:
+                print(advice, file=sys.stderr, flush=True)
         return net, datasets
 
     def manifest(self, config, net):

@@ -19,12 +19,13 @@ Paths = Union[str, os.PathLike, Tuple[str, ...]]
 class PictureFiles:
     """`dataset[i]` -> (encoded picture, label) of files, as `RecordDataset`; any thread may read.
 
-    `path` is the folder or list that they are from. Reading raises BadRecord, naming the file,
-    where it is missing, can't be read or has more bytes than decoding may take.
+    `path` is the folder or list that they are from, and `whole` says whether they are all of it.
+    Reading raises BadRecord, naming the file, where it is missing, can't be read or has more bytes
+    than decoding may take.
     """
 
     def __init__(self, path, files: LabelledFiles, whole=True):
-        self.path, self._whole = Path(path).expanduser(), whole
+        self.path, self.whole = Path(path).expanduser(), whole
         self.paths, self.class_names = files.paths, files.class_names
         self._files = files
 
@@ -44,15 +45,6 @@ class PictureFiles:
     def contents(self):
         """How many pictures of how many classes it has, and what they are from, in words."""
         return self._files.contents(PICTURE)
-
-    def advice(self):
-        """What a run of many epochs would do better, in words."""
-        packing = (
-            f"python -m train.pack {self.path} OUT packs them once, with --resize N smaller ones"
-        )
-        if not self._whole:  # records of all would be trained on with those set aside
-            packing = "python -m train.pack packs a folder or list that has its own validation set"
-        return f"pictures are decoded from {len(self):,} files each epoch; {packing}"
 
     def split(self, share, seed):
         """(the rest, those set aside) as `hold_out` draws them; both `PictureFiles`.

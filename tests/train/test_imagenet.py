@@ -173,7 +173,10 @@ def test_a_folder_is_trained_on_and_scored_again_by_what_was_set_aside_of_it(tmp
     assert f"model.classes: 3, the class names of {photos}\n" in said
     assert "training set: 34 pictures of 3 classes, from " in said
     assert "; validation set: 12 pictures of 3 classes, from " in said
-    assert "pictures are decoded from 34 files each epoch; python -m train.pack packs" in said
+    assert (
+        "34 files are read and decoded each epoch, " in said
+        and "train.pack SRC OUT --resize" in said
+    )
     assert load_network(tmp_path / "run")[1].class_names == ("cat", "dog", "eel")
     summary = json.loads((tmp_path / "run/summary.json").read_text())
     assert summary["config"]["model"]["classes"] == 3

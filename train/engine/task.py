@@ -22,7 +22,7 @@ class Dataset(Protocol):
 
     How a sample is read and shown to the network is the task's; it raises `BadRecord` for one that
     can't be read, and `WrongLabel` for a label that no class has. It may have `contents()`, which
-    says how many samples of how many classes it has, and `advice()`; a run begins with them.
+    says how many samples of how many classes it has; a run begins with it.
     """
 
     #: Where it is from, for messages.

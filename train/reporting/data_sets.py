@@ -5,14 +5,12 @@ def describe(datasets):
     """A line of a training and a validation set: what is in each, and where it is from.
 
     A set says by `contents()` how many samples of how many classes it has; one without is counted.
-    A training set's `advice()`, where it has one, is another line.
     """
     parts = (
         f"{use} set: {_contents(dataset)}, {dataset.path}"
         for use, dataset in zip(("training", "validation"), datasets)
     )
-    advice = getattr(datasets[0], "advice", None)
-    return "; ".join(parts) + (f"\n{advice()}" if advice else "")
+    return "; ".join(parts)
 
 
 def _contents(dataset):

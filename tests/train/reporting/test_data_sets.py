@@ -17,17 +17,6 @@ class Telling(Plain):
         return "7 pictures of 2 classes"
 
 
-class Files(Telling):
-    def advice(self):
-        return "pack them"
-
-
-def test_of_a_training_set_what_would_be_better_is_another_line():
-    line = describe([Telling(), Telling()])
-    assert describe([Files(), Telling()]) == f"{line}\npack them"
-    assert describe([Telling(), Files()]) == line
-
-
 def test_a_line_says_what_both_sets_hold_in_their_words_or_counts_them():
     assert describe([Plain(), Telling()]) == (
         "training set: 7 samples, memory; validation set: 7 pictures of 2 classes, val.rec"
