@@ -326,7 +326,9 @@ def test_health_answers_while_four_clients_send_the_worst_that_is_taken(server):
     assert any(slowest() < 0.5 for _ in range(3))
     good = {name for name in requests if name.startswith("a ")}
     for name, given in answers.items():
-        assert given <= {b"HTTP/1.1 200 " if name in good else b"HTTP/1.1 400 "}, name
+        # On a busy machine what is refused may come too late to be read to its end: 408.
+        allowed = {b"HTTP/1.1 200 "} if name in good else {b"HTTP/1.1 400 ", b"HTTP/1.1 408 "}
+        assert given <= allowed, name
     assert sum(map(bool, answers.values())) >= 4
 
 
