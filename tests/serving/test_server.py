@@ -294,8 +294,15 @@ def worst():
     return requests
 
 
-def test_health_answers_while_four_clients_send_the_worst_that_is_taken(server):
-    requests = worst()
+@pytest.fixture
+def patient_server():
+    """As `server`, but a busy machine has the time to read what it refuses."""
+    with Server("--timeout", "30", "--max-bytes", "1M", "--max-pixels", "1M") as server:
+        yield server
+
+
+def test_health_answers_while_four_clients_send_the_worst_that_is_taken(patient_server):
+    server, requests = patient_server, worst()
     answers = {name: set() for name in requests}
 
     def client(number, stop):
@@ -326,9 +333,7 @@ def test_health_answers_while_four_clients_send_the_worst_that_is_taken(server):
     assert any(slowest() < 0.5 for _ in range(3))
     good = {name for name in requests if name.startswith("a ")}
     for name, given in answers.items():
-        # On a busy machine what is refused may come too late to be read to its end: 408.
-        allowed = {b"HTTP/1.1 200 "} if name in good else {b"HTTP/1.1 400 ", b"HTTP/1.1 408 "}
-        assert given <= allowed, name
+        assert given <= {b"HTTP/1.1 200 " if name in good else b"HTTP/1.1 400 "}, name
     assert sum(map(bool, answers.values())) >= 4
 
 
