@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gluon_glore.data.class_names import class_of, names_beside, read_names
-from gluon_glore.data.lists.labelled_files import VIDEO, labelled_files
+from gluon_glore.data.lists.labelled_files import VIDEO, counted, labelled_files
 from gluon_glore.data.lists.labels import number_names
 from gluon_glore.data.record_chunks import spread_over
 from gluon_glore.data.records import WrongLabel, check_label
@@ -126,9 +126,8 @@ class _Packed(PackedVideos):
         self._present = len(own)
 
     def contents(self):
-        known, present = len(self.class_names), self._present
-        classes = f"{known:,}" if present == known else f"{present:,} of the {known:,}"
-        return f"{len(self):,} videos of {classes} classes{spread_over(self.files)}"
+        words = counted(len(self), VIDEO, len(self.class_names), self._present)
+        return f"{words}{spread_over(self.files)}"
 
     def label(self, i):
         try:

@@ -38,9 +38,14 @@ class LabelledFiles:
 
     def contents(self, kind: Kind):
         """How many files of how many classes there are, and from what, in words."""
-        known, present = len(self.class_names), len(set(self.labels))
-        classes = f"{known:,}" if present == known else f"{present:,} of the {known:,}"
-        return f"{len(self):,} {kind.word}s of {classes} classes, from {self.form}"
+        present = len(set(self.labels))
+        return f"{counted(len(self), kind, len(self.class_names), present)}, from {self.form}"
+
+
+def counted(samples, kind: Kind, known, present):
+    """How many samples of a kind there are, and of how many of the known classes, in words."""
+    classes = f"{known:,}" if present == known else f"{present:,} of the {known:,}"
+    return f"{samples:,} {kind.word}s of {classes} classes"
 
 
 def labelled_files(
