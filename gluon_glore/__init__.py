@@ -8,6 +8,7 @@ from .utils.lazy import lazily
 from .utils.version import __version__ as __version__
 
 _HOME = {
+    "Backbone": "networks.backbone",
     "GloRe": "layers.glore",
     "GloReUnit": "plan.units",
     "InputError": "utils.errors",

@@ -46,7 +46,7 @@ def residual(x, unit):
     x = preact_convolutions(conv(first), others, unit)
     if unit.squeeze_excite:
         x = channel_attention(x, unit.squeeze_excite, unit.name)
-    return x + shortcut
+    return mx.sym.elemwise_add(x, shortcut, name=f"{unit.name}_sum")
 
 
 def channel_attention(x, row, name):
@@ -62,7 +62,7 @@ def dual_path(x, unit):
     """Dual-path unit (Chen et al. 2017); the first channels of x are the residual path."""
     paths = preact_convolutions(x, filter(None, [unit.projection]), unit)
     body = preact_convolutions(x, unit.convs, unit)
-    return join_paths(mx.sym, paths, body, unit.residual)
+    return join_paths(mx.sym, paths, body, unit.residual, name=f"{unit.name}_join")
 
 
 def glore(x, unit):
@@ -101,7 +101,8 @@ def glore(x, unit):
     if post:
         name = f"{unit.name}_{unit.extensions[0].name}"
         y = norm(y, name, unit.in_channels, relu=False, **norm_of(unit))
-    return x + restore_locations(mx.sym, y, x, unit.ndim)
+    y = restore_locations(mx.sym, y, x, unit.ndim)
+    return mx.sym.elemwise_add(x, y, name=f"{unit.name}_sum")
 
 
 def nonlocal_block(x, unit):
@@ -115,7 +116,8 @@ def nonlocal_block(x, unit):
     y = attend(mx.sym, conv(flat, unit.theta), conv(seen, unit.phi), conv(seen, unit.value))
     name = f"{unit.name}_{unit.extension.name}"
     y = norm(conv(y, unit.extension), name, unit.in_channels, relu=False, **norm_of(unit))
-    return x + restore_locations(mx.sym, y, x, unit.ndim)
+    y = restore_locations(mx.sym, y, x, unit.ndim)
+    return mx.sym.elemwise_add(x, y, name=f"{unit.name}_sum")
 
 
 def conv_norm(x, unit):
@@ -137,4 +139,5 @@ def spell(x, unit):
     if not getattr(unit, "passing", 0):
         return SPELL[unit.kind](x, unit)
     path, dense = split_channels(mx.sym, x, unit.in_channels)
-    return concat_channels(mx.sym, SPELL[unit.kind](path, unit), dense)
+    path = SPELL[unit.kind](path, unit)
+    return concat_channels(mx.sym, path, dense, name=f"{unit.name}_path_join")

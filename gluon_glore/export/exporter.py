@@ -142,6 +142,10 @@ def _describe(net, manifest, options):
     Raises InputError where its classes, channels or size are not the network's, or the network has
     no values or is not of float32.
     """
+    if not net.classes:
+        raise InputError(
+            f"{manifest.model} with classes=0 tells no classes apart: net.export writes its graph"
+        )
     if len(manifest.class_names) != net.classes:
         raise InputError(f"{net.classes} class names needed, given {len(manifest.class_names)}")
     channels = manifest.preprocess.channels

@@ -62,7 +62,7 @@ class Norm(HybridBlock):
         eps=BATCH_NORM_EPS,
         momentum=BATCH_NORM_MOMENTUM,
     ):
-        super().__init__(prefix=f"{name}__norm_")
+        super().__init__(prefix=f"{name}__")
         self._axes = axes
         self._relu = relu
         self.stand_in = None
@@ -80,7 +80,7 @@ class Norm(HybridBlock):
         x = plain_copy(F, x, self._axes)
         y = self.norm(x) if self.stand_in is None else self.stand_in(F, x, self.norm)
         if self._relu:
-            y = rectify(F, y)
+            y = rectify(F, y, name="ac")  # as released symbols call it: <name>__ac
         return plain_copy(F, y, self._axes)
 
 

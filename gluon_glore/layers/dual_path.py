@@ -23,7 +23,7 @@ class DualPath(HybridBlock):
     def hybrid_forward(self, F, x):
         """The paths' channels grow: `(B, R + D, *space) -> (B, R + D + G, *space')`."""
         paths = x if self.projection is None else self.projection(x)
-        return join_paths(F, paths, self.body(x), self._residual)
+        return join_paths(F, paths, self.body(x), self._residual, name="join")
 
 
 class OnResidualPath(HybridBlock):
@@ -37,4 +37,4 @@ class OnResidualPath(HybridBlock):
     def hybrid_forward(self, F, x):
         """`(B, C, *space) -> (B, C, *space)`, the channels behind the first ones unchanged."""
         residual, dense = split_channels(F, x, self._channels)
-        return concat_channels(F, self.unit(residual), dense)
+        return concat_channels(F, self.unit(residual), dense, name="join")

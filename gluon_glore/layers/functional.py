@@ -6,7 +6,7 @@ of three or five axes do not train on MXNet's CPU (oneDNN) build.
 """
 
 
-def plain_copy(F, x, axes=3):
+def plain_copy(F, x, axes=3, **name):
     """x, and in backward its gradient, copied to fresh memory in row-major layout.
 
     x itself where it has two spatial `axes`.
@@ -15,7 +15,7 @@ def plain_copy(F, x, axes=3):
     know it (BatchNorm; reshape, in place; reshape_like in backward). What reads these next fails,
     or is silently wrong. A slice of the whole array is never in place, and never in blocks.
     """
-    return x if axes == 2 else F.slice_axis(x, axis=0, begin=0, end=None)
+    return x if axes == 2 else F.slice_axis(x, axis=0, begin=0, end=None, **name)
 
 
 def rectify(F, x, **name):
@@ -115,23 +115,23 @@ def split_channels(F, x, channels):
     )
 
 
-def concat_channels(F, *parts):
+def concat_channels(F, *parts, **name):
     """Parts (B, C_i, *space) -> (B, sum of C_i, *space).
 
     The result is copied, because the gradient of concat can't cut oneDNN's blocks of 16 channels
     ("could not construct a sub-memory").
     """
-    return plain_copy(F, F.concat(*parts, dim=1))
+    return plain_copy(F, F.concat(*parts, dim=1), **name)
 
 
-def join_paths(F, x, y, residual):
+def join_paths(F, x, y, residual, **name):
     """The dual-path step: (B, R + D, ...), (B, R + G, ...) -> (B, R + D + G, ...).
 
     Residual paths add up, dense paths are concatenated (Chen et al. 2017, section 4).
     """
     x_residual, x_dense = split_channels(F, x, residual)
     y_residual, y_dense = split_channels(F, y, residual)
-    return concat_channels(F, x_residual + y_residual, x_dense, y_dense)
+    return concat_channels(F, x_residual + y_residual, x_dense, y_dense, **name)
 
 
 def upsample(F, x, like, stride):

@@ -166,4 +166,4 @@ class GloRe(UnitBlock):
             y = self.extension(broadcast_back(F, z, mask))
         if self.norm is not None:
             y = self.norm(y)
-        return x + restore_locations(F, y, x, unit.ndim)
+        return F.elemwise_add(x, restore_locations(F, y, x, unit.ndim), name="sum")

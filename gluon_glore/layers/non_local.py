@@ -69,4 +69,4 @@ class NonLocal(UnitBlock):
         seen = pool_locations(F, flat, x, unit.pool, "max") if unit.subsample > 1 else flat
         y = attend(F, self.theta(flat), self.phi(seen), self.value(seen))
         y = self.norm(self.extension(y))
-        return x + restore_locations(F, y, x, unit.ndim)
+        return F.elemwise_add(x, restore_locations(F, y, x, unit.ndim), name="sum")

@@ -40,4 +40,4 @@ class Residual(HybridBlock):
         """`(B, C, *space) -> (B, C', *space')`."""
         read = x if self.norm is None else self.norm(x)
         shortcut = x if self.shortcut is None else self.shortcut(read)
-        return self.body(read) + shortcut
+        return F.elemwise_add(self.body(read), shortcut, name="sum")

@@ -3,11 +3,14 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Union
 
 from ..data.class_names import read_names
 from ..data.pixels import HOW
+from ..networks.backbone import Backbone
 from ..networks.network import Network
 from ..networks.paper import get_spec, list_models
+from ..utils import kinds
 from ..utils.errors import InputError
 from ..utils.files import absent
 from ..weights import load_arrays, set_weights
@@ -15,16 +18,26 @@ from ..weights.manifest import MANIFEST, Manifest, clip_of, params_of, read_mani
 from ..weights.run_folder import newest_checkpoint
 from .cache import Found
 from .find_weights import find_weights
-from .transfer import fill
+from .input_channels import adapt_preprocess, adapt_stem
+from .transfer import CLASSIFIER, fill
+
+_CHANNELS = kinds.whole(1, 1024)  # as many means as a `Preprocess` has
 
 
 def get_model(
-    name, classes=None, pretrained=False, ctx=None, root=None, preprocess=None
-) -> Network:
+    name,
+    classes=None,
+    pretrained=False,
+    ctx=None,
+    root=None,
+    preprocess=None,
+    in_channels=None,
+    features=None,
+) -> Union[Network, Backbone]:
     """A registered network: pixels `(B, C, *space)` -> logits `(B, classes)`.
 
     `classes` defaults to those of the weights, or without weights to the network's own: 1000 of
-    ImageNet, 400 of Kinetics.
+    ImageNet, 400 of Kinetics. 0 gives pooled features `(B, feature_channels)` in place of logits.
     `pretrained`: False gives an uninitialised network. True takes the weights that the catalogue
     has (`python -m gluon_glore list`), downloaded once; others are named by the first 8 digits of
     their sha256, by an address, or by a path to a parameter file (of `save_weights` or Gluon's
@@ -37,19 +50,27 @@ def get_model(
     ($GLORE_HOME, else ~/.mxnet/models).
     `preprocess`, a `Preprocess`, is how pictures become the input of weights that don't say it.
     The network carries it, or what its weights say, as its `preprocess`; None where nobody says it.
+    `in_channels`: C, where it is not the network's own. Weights of 1 or 3 channels are adapted, and
+    so is what they say of pixels, as `input_channels` says; a `preprocess` may be the weights' or
+    that of C channels.
+    `features` names stages, as ("res3", "res4", "res5"): the network without its classifier gives
+    a list of their feature maps, see `Backbone`.
 
     Raises InputError where the name is unknown (naming the closest), where there are no weights,
-    they are damaged, or they are another network's or of other pixels.
+    they are damaged, or they are another network's or of other pixels; and where `classes` is given
+    beside `features`.
     """
+    if features is not None and classes is not None:
+        raise InputError(f"features gives maps, not classes: leave classes={classes} out")
     if pretrained is False:
-        net = Network(get_spec(name), classes=classes)
+        net = Network(_of_channels(get_spec(name), in_channels), classes)
         net.preprocess = preprocess and _fitted(preprocess, net.spec)
-        return net
-    found = find_weights(name, pretrained, root, preprocess)
-    told = _preprocess(found_spec(name, found), found, preprocess)
-    net = fill_model(name, found, classes, ctx)
-    net.preprocess = told
-    return net
+    else:
+        found = find_weights(name, pretrained, root, preprocess)
+        told = _preprocess(found_spec(name, found), found, preprocess, in_channels)
+        net = fill_model(name, found, classes, ctx, in_channels)
+        net.preprocess = told
+    return net if features is None else Backbone(net, features)
 
 
 def load_network(model, weights=None, class_names=None, preprocess=None):
@@ -97,11 +118,13 @@ def _refuse_other_classes(net, manifest, file):
         raise InputError(f"{file}: {net.classes} classes, given {len(manifest.class_names)} names")
 
 
-def fill_model(name, found, classes=None, ctx=None) -> Network:
+def fill_model(name, found, classes=None, ctx=None, in_channels=None) -> Network:
     """The network `name` with the weights that `find_weights` found, see `get_model`."""
-    spec = found_spec(name, found)
+    spec = _of_channels(found_spec(name, found), in_channels)
     net = Network(spec, classes)
     arrays = load_arrays(found.params, net)
+    if in_channels is not None:
+        arrays = adapt_stem(arrays, spec, found.params)
     if _are_flat(arrays, spec):
         net.initialize(ctx=ctx)
         fill(net, found.params, "the file", arrays, allow_missing=True, skip_classifier=True)
@@ -110,13 +133,21 @@ def fill_model(name, found, classes=None, ctx=None) -> Network:
     theirs = spec.classes if classifier is None else classifier.shape[0]
     if classes is None and net.classes != theirs:
         net = Network(spec, theirs)
-    fresh = net.output.collect_params() if net.classes != theirs else {}
-    if fresh:
+    fresh = CLASSIFIER if net.classes != theirs else ()
+    if fresh and net.output is not None:
         net.output.initialize(ctx=ctx)
     params = {n: p for n, p in net.collect_params().items() if n not in fresh}
     arrays = {n: a for n, a in arrays.items() if n not in fresh}
     set_weights(params, arrays, found.params, ctx=ctx)
     return net
+
+
+def _of_channels(spec, in_channels):
+    """A spec that takes `in_channels`, None for its own. Raises InputError below 1."""
+    if in_channels is None:
+        return spec
+    _CHANNELS.check(in_channels, "in_channels")
+    return replace(spec, in_channels=int(in_channels))
 
 
 def found_spec(name, found):
@@ -162,11 +193,17 @@ def _are_flat(arrays, spec):
     return spec.ndim == 3 and all(array.ndim < 5 for array in arrays.values())
 
 
-def _preprocess(spec, found, given):
+def _preprocess(spec, found, given, channels=None):
     """How pictures become the input of the weights found: as they say, or as `given`, else None.
 
-    Raises InputError where they say something else than what is given.
+    `spec` is that of the weights. Where the network takes other `channels`, it is adapted, or is
+    given for these. Raises InputError where they say something else than what is given.
     """
+    if channels not in (None, spec.in_channels):
+        if given is not None and given.channels == channels:
+            return given
+        told = _preprocess(spec, found, given)
+        return told and adapt_preprocess(told, channels)
     given = given and _fitted(given, spec)
     if found.manifest is None:
         return given

@@ -1,8 +1,17 @@
-"""Another classifier in the place of a network's own: `net.output = nn.Dense(5)`."""
+"""The classifier of a network, and another in its place: `net.output = nn.Dense(5)`."""
 
 from mxnet.gluon import ParameterDict, nn
 
+from ..layers.fcn_head import pixel_classifier
 from ..utils.errors import InputError
+
+
+def make_classifier(spec, classes):
+    """The classifier of a `NetSpec`: a dense layer, or with a head a 1x1 convolution."""
+    name = spec.names[-1]
+    if spec.head:
+        return pixel_classifier(name, spec.head.channels, classes)
+    return nn.Dense(classes, in_units=spec.feature_channels, prefix=f"{name}_")
 
 
 def refuse_other_layers(new, old):

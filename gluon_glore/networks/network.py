@@ -8,7 +8,7 @@ from mxnet.gluon import HybridBlock, nn
 
 from ..layers.basic import GlobalAveragePool, Norm, convolution, max_pool
 from ..layers.dual_path import DualPath, OnResidualPath
-from ..layers.fcn_head import AuxiliaryHead, ConvNorm, pixel_classifier
+from ..layers.fcn_head import AuxiliaryHead, ConvNorm
 from ..layers.functional import flatten_locations, upsample
 from ..layers.glore import GloRe
 from ..layers.non_local import NonLocal
@@ -16,7 +16,7 @@ from ..layers.residual import Residual
 from ..plan.spec import INPUT_NORM, NetSpec
 from ..plan.units import norm_of
 from ..utils.errors import InputError
-from .classifier import refuse_other_layers, take_place
+from .classifier import make_classifier, refuse_other_layers, take_place
 
 BLOCKS = {
     "residual": Residual,
@@ -41,6 +41,26 @@ def dtype_name(dtype):
     return dtype.names[0] if dtype.names else dtype.name
 
 
+def check_array(spec, x, layers):
+    """Raise InputError on an array whose shape or number type the `layers` of a spec don't take.
+
+    Symbols, which are what a network is traced with, have neither.
+    """
+    if not isinstance(x, mx.nd.NDArray):
+        return
+    if x.ndim != spec.ndim + 2 or x.shape[1] != spec.in_channels:
+        raise InputError(
+            f"{spec.name} takes (batch, {spec.in_channels}, {spec.ndim} spatial axes), given "
+            f"{x.shape}"
+        )
+    spec.check_input(x.shape[2:])
+    stem = layers[1 if spec.stem.norm_input else 0]
+    own, given = dtype_name(stem.weight.dtype), dtype_name(x.dtype)
+    if own != given:
+        remedy = f'give x.astype("{own}")' if own == "float32" else 'net.cast("float32")'
+        raise InputError(f"{spec.name} computes in {own}, given numbers of {given}: {remedy}")
+
+
 class Network(HybridBlock):
     """Pre-activation network: pixels `(B, C, *space)` -> logits `(B, classes)`.
 
@@ -51,23 +71,25 @@ class Network(HybridBlock):
 
     As in Gluon's model zoo, `output` is the classifier, and `features` all layers before it. These
     end in pooled features `(B, feature_channels)`, or with a head in `(B, head.channels, H / 8,
-    W / 8)`. `classes` defaults to the spec's. Raises InputError where it is below 1, and on an
-    input of other channels, dimensions, frames or number type, or of too few pixels.
+    W / 8)`. `classes` defaults to the spec's. With 0 there is no classifier: `output` is None, and
+    the network gives its pooled features. Raises InputError where it is below 0, or 0 with a head,
+    and on an input of other channels, dimensions, frames or number type, or of too few pixels.
 
-    `net.output = nn.Dense(5)`, with a head `nn.Conv2D(5, 1)`, is another classifier: `net.classes`
-    is 5, and its parameters take the old one's names, as files have them. Set it before a Trainer
-    is made. Raises InputError on any other layer.
+    `net.output = nn.Dense(5)`, with a head `nn.Conv2D(5, 1)`, is another classifier, or the first
+    one: `net.classes` is 5, and its parameters have the names that files call a classifier by. Set
+    it before a Trainer is made. Raises InputError on any other layer.
     """
 
     def __init__(self, spec: NetSpec, classes=None):
         classes = spec.classes if classes is None else classes
-        if classes < 1:
-            raise InputError(f"classes must be at least 1, given {classes}")
+        if classes < 0 or classes == 0 and spec.head:
+            pooled = "" if spec.head else ", or 0 for pooled features"
+            raise InputError(f"classes must be at least 1{pooled}, given {classes}")
         super().__init__(prefix="")
         self.spec = spec
         self.classes = classes
         self.preprocess = None
-        _, stem_norm, tail, classifier = spec.names
+        _, stem_norm, tail, _ = spec.names
         self.features = nn.HybridSequential(prefix="")
         if spec.stem.norm_input:
             pixels = Norm(INPUT_NORM, spec.in_channels, spec.axes, relu=False, **norm_of(spec))
@@ -86,20 +108,16 @@ class Network(HybridBlock):
             self.features.add(GlobalAveragePool(spec.axes, prefix="global-pool_"))
         if spec.dropout:
             self.features.add(nn.Dropout(spec.dropout, prefix="dropout_"))
-        if spec.head:
-            self.output = pixel_classifier(classifier, spec.head.channels, classes)
-            if spec.head.auxiliary:
-                self.auxiliary = AuxiliaryHead(spec, classes)  # `WithAuxiliary` runs it
-        else:
-            channels = spec.feature_channels
-            self.output = nn.Dense(classes, in_units=channels, prefix=f"{classifier}_")
+        super().__setattr__("output", make_classifier(spec, classes) if classes else None)
+        if spec.head and spec.head.auxiliary:
+            self.auxiliary = AuxiliaryHead(spec, classes)  # `WithAuxiliary` runs it
 
     def __setattr__(self, name, value):
         """Set an attribute; another `output` as the class says, or raises InputError."""
-        old = self._children.get(name) if name == "output" else None
-        if old is None or old is value:
+        if name != "output" or value is self.output:
             super().__setattr__(name, value)
             return
+        old = self.output or make_classifier(self.spec, 1)
         refuse_other_layers(value, old)
         classes = value.weight.shape[0]
         if classes != self.classes and "auxiliary" in self._children:
@@ -116,19 +134,7 @@ class Network(HybridBlock):
 
         Raises InputError on an array of a shape or number type that the network does not take.
         """
-        if isinstance(x, mx.nd.NDArray):
-            if x.ndim != self.spec.ndim + 2 or x.shape[1] != self.spec.in_channels:
-                raise InputError(
-                    f"{self.spec.name} takes (batch, {self.spec.in_channels}, {self.spec.ndim} "
-                    f"spatial axes), given {x.shape}"
-                )
-            self.spec.check_input(x.shape[2:])
-            own, given = dtype_name(self.output.weight.dtype), dtype_name(x.dtype)
-            if own != given:
-                remedy = f'give x.astype("{own}")' if own == "float32" else 'net.cast("float32")'
-                raise InputError(
-                    f"{self.spec.name} computes in {own}, given numbers of {given}: {remedy}"
-                )
+        check_array(self.spec, x, self.features)
         if not (self.spec.head and self.spec.head.auxiliary):
             return super().forward(x)
         with warnings.catch_warnings():  # only training runs `auxiliary`
@@ -139,5 +145,6 @@ class Network(HybridBlock):
         """`(B, C, *space) -> (B, classes)`, or with a head `(B, classes, H, W)`."""
         if self.spec.ndim == 1:
             x = flatten_locations(F, x, axes=1)
-        y = self.output(self.features(x))
+        y = self.features(x)
+        y = y if self.output is None else self.output(y)
         return upsample(F, y, x, self.spec.total_stride) if self.spec.head else y

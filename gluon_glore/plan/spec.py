@@ -9,9 +9,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Iterator, Tuple, Union
+from typing import Dict, Iterator, Tuple, Union
 
 from ..utils.errors import InputError
+from .checks import check_dilations, check_extras, check_head, check_kind, check_temporal
+from .feature_maps import FeatureMap, feature_maps
 from .head import FCNHead
 from .stages import PerAxis, Placement, Pool, Stage, Stem
 from .units import (
@@ -89,66 +91,13 @@ class NetSpec:
             raise InputError(f"momentum must be from 0 to below 1, given {self.momentum}")
         if self.shared_norm and self.family != "resnet":
             raise InputError(f"shared_norm is of residual units, given family {self.family!r}")
-        self._check_extras()
-        self._check_temporal()
-        self._check_dilations()
-        self._check_head()
+        check_extras(self)
+        check_temporal(self)
+        check_dilations(self)
+        check_head(self)
         for _ in self.plan():  # the units check their own widths and options
             pass
         self.check_input(self.input_size)
-
-    def _check_extras(self):
-        stages = range(2, 2 + len(self.stages))
-        seen = set()
-        for extra in self.extras:
-            _check_kind(extra.kind)
-            if extra.stage not in stages:
-                raise InputError(f"stage must be one of {list(stages)}, given {extra.stage}")
-            blocks = self.stages[extra.stage - 2].blocks
-            if not 1 <= extra.after <= blocks:
-                raise InputError(
-                    f"Res{extra.stage} has residual units 1 to {blocks}, "
-                    f"a {extra.kind} unit can't follow unit {extra.after}"
-                )
-            if (extra.stage, extra.after) in seen:
-                raise InputError(
-                    f"only one extra unit can follow unit {extra.after} of Res{extra.stage}"
-                )
-            seen.add((extra.stage, extra.after))
-
-    def _check_temporal(self):
-        for number, stage in enumerate(self.stages, start=2):
-            if stage.temporal is None:
-                continue
-            if self.ndim != 3 or not self.bottleneck:
-                raise InputError(
-                    f"Res{number}: temporal kernels need bottlenecks in 3 dimensions, "
-                    f"given {self.ndim} dimensions and bottleneck={self.bottleneck}"
-                )
-            if not set(stage.temporal) <= set(range(1, stage.blocks + 1)):
-                raise InputError(
-                    f"Res{number} has residual units 1 to {stage.blocks}, "
-                    f"given temporal={stage.temporal}"
-                )
-
-    def _check_dilations(self):
-        for number, stage in enumerate(self.stages, start=2):
-            if len(stage.dilations) != stage.blocks or min(stage.dilations) < 1:
-                raise InputError(
-                    f"Res{number}: dilation is one number from 1 on, or one for each of its "
-                    f"{stage.blocks} units, given {stage.dilation}"
-                )
-
-    def _check_head(self):
-        if self.head is None:
-            return
-        if self.ndim != 2:
-            raise InputError(f"a head that labels pixels needs 2 dimensions, given {self.ndim}")
-        stages = range(2, 2 + len(self.stages))
-        if self.head.auxiliary and self.head.auxiliary not in stages:
-            raise InputError(
-                f"head: auxiliary must be 0 or one of {list(stages)}, given {self.head.auxiliary}"
-            )
 
     def check_input(self, size):
         """Raise InputError where an input of `size` pixels does not fit the network."""
@@ -225,6 +174,11 @@ class NetSpec:
         units = (u for n, u in self.plan_by_stage() if n == stage and u.kind not in EXTRA_UNITS)
         *_, last = units
         return last.out_channels
+
+    @property
+    def feature_maps(self) -> Dict[str, FeatureMap]:
+        """What the stages give, by name: "res2" and on. See `FeatureMap`."""
+        return feature_maps(self)
 
     def head_plan(self) -> Iterator[PlanUnit]:
         """Yield every unit between tail and classifier, in order; none without a `head`."""
@@ -340,7 +294,7 @@ class NetSpec:
         in the released files, and not to the residual one alone.
         Raises InputError where there is no such kind, stage, residual unit or option.
         """
-        _check_kind(kind)
+        check_kind(kind)
         known = {f.name for f in dataclasses.fields(EXTRA_UNITS[kind])}
         allowed = known - {"name", "in_channels", "ndim", "passing", "residual", "eps", "momentum"}
         if kind == "glore" and self.family == "dpn":
@@ -403,8 +357,3 @@ class NetSpec:
 def _without_time(value: PerAxis) -> PerAxis:
     """A tuple without its first entry; a number, which stands for all axes, as it is."""
     return value[1:] if isinstance(value, tuple) else value
-
-
-def _check_kind(kind):
-    if kind not in EXTRA_UNITS:
-        raise InputError(f"unit kind must be one of {sorted(EXTRA_UNITS)}, given {kind!r}")

@@ -14,6 +14,7 @@ import itertools
 import os
 from dataclasses import replace
 
+from ..networks.classifier import make_classifier
 from ..networks.network import Network
 from ..utils.errors import InputError
 
@@ -103,7 +104,7 @@ def _like(block):
     yield block
     if not isinstance(block, Network):
         return
-    seen = [block.spec]
+    seen = [block.spec] if block.output is not None else []
     for flat, plain, headless in itertools.product((False, True), repeat=3):
         spec = block.spec
         if headless:
@@ -132,10 +133,11 @@ def _with_own_classifier(arrays, own, block):
         return arrays
     bias, weight = foreign
     layer = weight[: -len("weight")]
+    output = block.output or make_classifier(block.spec, 1)
     fits = (
         weight.endswith(("_weight", ".weight"))
         and bias == f"{layer}bias"
-        and arrays[weight].shape[1:] == block.output.weight.shape[1:]
+        and arrays[weight].shape[1:] == output.weight.shape[1:]
         and arrays[bias].shape == arrays[weight].shape[:1]
     )
     if not fits:

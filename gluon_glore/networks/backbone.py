@@ -1,0 +1,78 @@
+"""The feature maps of a network, for what is built on it: a detector, a head that labels pixels."""
+
+from mxnet.gluon import HybridBlock, nn
+
+from ..layers.functional import flatten_locations, plain_copy
+from ..utils.errors import InputError, shown
+from .network import Network, check_array
+
+
+class Backbone(HybridBlock):
+    """The feature maps of a `Network`: pixels `(B, C, *space)` -> a list, an array a stage.
+
+    `features` names the stages, as ("res3", "res4", "res5"). The arrays come in that order and are
+    `(B, channels, *space / strides)`, rounded up; `maps` has a `FeatureMap` of each, `channels` and
+    `strides` are theirs. An extra unit behind the last residual unit of a stage belongs to it.
+
+    The last stage's map has the tail's BatchNorm and ReLU behind it, those before it are sums as
+    the next stage reads them: give what reads those a BatchNorm of its own.
+
+    The layers are the network's own, up to the last one needed: both have the same parameters, and
+    what is trained here is changed there. `spec` and `preprocess` are the network's, too. Raises
+    InputError where a name is of no stage, and on inputs that the network does not take.
+    """
+
+    def __init__(self, net: Network, features):
+        super().__init__(prefix="")
+        self.spec = net.spec
+        self.preprocess = net.preprocess
+        self.maps = _chosen(net.spec, features)
+        # The stem's layers stand before the first unit.
+        self._ends = [net.first_unit + row.place for row in self.maps]
+        self.features = nn.HybridSequential(prefix="")
+        self.features.add(*list(net.features)[: max(self._ends)])
+
+    @property
+    def channels(self):
+        """The channels of each map."""
+        return tuple(row.channels for row in self.maps)
+
+    @property
+    def strides(self):
+        """Input pixels for each location of each map, a number a dimension."""
+        return tuple(row.strides for row in self.maps)
+
+    def forward(self, x):
+        """`(B, C, *space) ->` a list of `(B, channels, *space / strides)`.
+
+        Raises InputError on an array of a shape or number type that the network does not take.
+        """
+        check_array(self.spec, x, self.features)
+        return super().forward(x)
+
+    def hybrid_forward(self, F, x):
+        """`(B, C, *space) ->` a list of `(B, channels, *space / strides)`."""
+        flat = self.spec.ndim == 1
+        if flat:
+            x = flatten_locations(F, x, axes=1)
+        found = {}
+        for end, layer in enumerate(self.features, start=1):
+            x = layer(x)
+            if end in self._ends:
+                # Whatever reads a map of five axes may take it for plain memory.
+                y = plain_copy(F, x, self.spec.axes)
+                found[end] = F.reshape(y, shape=(0, 0, -1)) if flat else y
+        return [found[end] for end in self._ends]
+
+
+def _chosen(spec, features):
+    """The `FeatureMap` of each name. Raises InputError where it is of no stage, or given twice."""
+    known = spec.feature_maps
+    names = tuple(features) if isinstance(features, (list, tuple)) else ()
+    others = [name for name in names if name not in list(known)]
+    if not names or others or len(set(names)) < len(names):
+        raise InputError(
+            f"features of {spec.name} are one or more of {', '.join(known)}, each once, as "
+            f'("{list(known)[-1]}",); given {shown(features)}'
+        )
+    return tuple(known[name] for name in names)
