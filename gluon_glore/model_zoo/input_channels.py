@@ -14,13 +14,14 @@ from ..utils.errors import InputError
 ADAPTED = (1, 3)  # channels of weights that are adapted: what others mean is not known
 
 
-def adapt_stem(arrays, spec, params):
-    """`arrays` by full name, whose first convolution takes the channels of `spec`.
+def adapt_stem(arrays, net, params):
+    """`arrays` by full name, whose first convolution takes the channels of a `Network`.
 
     Raises InputError, calling them `params`, where they can't: weights of other channels than
     `ADAPTED`, or behind a BatchNorm of the pixels, which has statistics of each channel.
     """
-    name = f"{spec.stem_conv.name}__conv_weight"
+    spec = net.spec
+    name = f"{net.prefix}{spec.stem_conv.name}__conv_weight"
     if name not in arrays or arrays[name].shape[1] == spec.in_channels:
         return arrays
     weight, channels = arrays[name], spec.in_channels

@@ -124,16 +124,16 @@ def fill_model(name, found, classes=None, ctx=None, in_channels=None) -> Network
     net = Network(spec, classes)
     arrays = load_arrays(found.params, net)
     if in_channels is not None:
-        arrays = adapt_stem(arrays, spec, found.params)
+        arrays = adapt_stem(arrays, net, found.params)
     if _are_flat(arrays, spec):
         net.initialize(ctx=ctx)
         fill(net, found.params, "the file", arrays, allow_missing=True, skip_classifier=True)
         return net
-    classifier = arrays.get(f"{spec.names[-1]}_weight")
+    classifier = arrays.get(f"{net.prefix}{spec.names[-1]}_weight")
     theirs = spec.classes if classifier is None else classifier.shape[0]
     if classes is None and net.classes != theirs:
         net = Network(spec, theirs)
-    fresh = CLASSIFIER if net.classes != theirs else ()
+    fresh = {net.prefix + name for name in CLASSIFIER} if net.classes != theirs else ()
     if fresh and net.output is not None:
         net.output.initialize(ctx=ctx)
     params = {n: p for n, p in net.collect_params().items() if n not in fresh}

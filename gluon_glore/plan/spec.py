@@ -87,6 +87,8 @@ class NetSpec:
             raise InputError(f"family must be one of {sorted(NAMES)}, given {self.family!r}")
         if len(self.input_size) not in (1, 2, 3):
             raise InputError(f"input_size must have 1 to 3 entries, given {self.input_size}")
+        if self.classes < 1:
+            raise InputError(f"classes must be at least 1, given {self.classes}")
         if not 0 <= self.momentum < 1:
             raise InputError(f"momentum must be from 0 to below 1, given {self.momentum}")
         if self.shared_norm and self.family != "resnet":

@@ -39,6 +39,24 @@ def test_another_classifier_has_the_names_of_files(tmp_path, when):
     assert np.array_equal(again(mx.nd.array(X)).asnumpy(), y)
 
 
+def test_a_network_of_pooled_features_takes_a_classifier():
+    net = get_model("tiny_glore_0_1", classes=0)
+    initialize(net)
+    pooled = net(mx.nd.array(X)).asnumpy()
+    assert net.classes == 0 and net.output is None and pooled.shape == (2, 96)
+    assert "classifier_weight" not in net.collect_params()
+    net.hybridize()
+    net(mx.nd.array(X))
+    net.output = nn.Dense(5)
+    net.output.initialize(mx.init.Xavier())
+    assert net.classes == 5 and net.output.weight.name == "classifier_weight"
+    weight, bias = (param.data().asnumpy() for param in (net.output.weight, net.output.bias))
+    expected = pooled @ weight.T + bias
+    assert np.allclose(net(mx.nd.array(X)).asnumpy(), expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(InputError, match=r"nn.Dense\(classes\) of 96 features; .*\(5, 95\)"):
+        get_model("tiny", classes=0).output = nn.Dense(5, in_units=95)
+
+
 def test_it_learns():
     net = network()
     net.output = nn.Dense(5)

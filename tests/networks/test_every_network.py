@@ -58,6 +58,11 @@ def test_every_parameter_gets_a_gradient(made, name):
 def test_hand_spelled_and_traced_symbols_agree(made, name):
     net, batch, traced = made(name)
     spelled = get_symbol(name, 11)
+    for row in net.spec.feature_maps.values():
+        for graph in (traced, spelled):
+            _, (shape,), _ = graph.get_internals()[row.output].infer_shape(data=batch.shape)
+            sizes = zip(batch.shape[2:], row.strides)
+            assert shape == (BATCH, row.channels, *(-(-n // stride) for n, stride in sizes))
     x = batch[:2]  # what the statistics have seen: others may overflow in untrained units
     assert shapes(spelled, data=x.shape) == shapes(traced, data=x.shape)
     assert operators(spelled) == operators(traced)

@@ -130,8 +130,12 @@ def test_every_family_trains_and_evaluates_alike_in_every_dimension(
 
 
 def test_networks_refuse_other_channels_and_no_classes():
+    with pytest.raises(InputError, match="classes must be at least 1, or 0 for .*, given -1"):
+        get_model("tiny", classes=-1)
     with pytest.raises(InputError, match="classes must be at least 1, given 0"):
-        get_model("tiny", classes=0)
+        get_model("fcn_small_cityscapes", classes=0)
+    with pytest.raises(InputError, match="classes must be at least 1, given 0"):
+        dataclasses.replace(get_model("tiny").spec, classes=0)
     net = get_model("tiny", classes=2)
     initialize(net)
     with pytest.raises(
