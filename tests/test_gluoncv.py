@@ -5,7 +5,13 @@ import mxnet as mx
 import numpy as np
 import pytest
 from gluoncv import model_zoo
+from gluoncv.loss import SSDMultiBoxLoss
+from gluoncv.model_zoo.ssd.ssd import get_ssd
+from gluoncv.model_zoo.ssd.target import SSDTargetGenerator
+from gluoncv.nn.feature import FPNFeatureExpander
 from gluoncv.utils import export_block
+from mxnet import autograd
+from mxnet.gluon import Trainer, nn
 
 import gluon_glore.gluoncv  # noqa: F401
 from benchmarks.networks import settle
@@ -109,12 +115,12 @@ def test_weights_load_from_a_path_and_from_root(tmp_path, monkeypatch, by):
 
 
 def test_unknown_options_and_names_are_refused():
-    allowed = "classes, pretrained, ctx, root, preprocess"
-    message = f"^tiny takes {allowed}, given norm_kwargs={{}}, dilated=True$"
+    allowed = "classes, pretrained, ctx, root, preprocess, in_channels, features"
+    message = f"^tiny takes {allowed}, given deep_stem=True, avg_down=False$"
     with pytest.raises(InputError, match=message):
-        model_zoo.get_model("tiny", classes=2, norm_kwargs={}, dilated=True)
+        model_zoo.get_model("tiny", classes=2, deep_stem=True, avg_down=False)
     with pytest.raises(InputError, match="classes must be at least 1"):
-        model_zoo.get_model("tiny", classes=0)
+        model_zoo.get_model("tiny", classes=-1)
     with pytest.raises(ValueError, match='"resnet51" is not among') as error:
         model_zoo.get_model("resnet51")
     assert {"resnet50_glore_2_3", "resnet50_v1"} <= set(str(error.value).split())
@@ -180,3 +186,103 @@ def test_export_block_refuses_a_grey_network_where_pictures_are_rgb(tmp_path):
     with pytest.raises(RuntimeError, match="Shape inconsistent"):  # after its preprocessing
         export_block(path, net, data_shape=(64, 64, 1))
     assert not list(tmp_path.iterdir())
+
+
+NEUTRAL = {
+    "norm_layer": nn.BatchNorm,
+    "norm_kwargs": {},
+    "use_global_stats": False,
+    "last_gamma": False,
+    "pretrained_base": False,
+    "dilated": False,
+}
+
+
+def test_options_that_say_what_is_so_anyway_pass():
+    assert model_zoo.get_model("tiny", **NEUTRAL).spec.name == "tiny"
+    assert model_zoo.get_model("tiny", norm_kwargs=None).spec.name == "tiny"
+    assert model_zoo.get_model("fcn_small_cityscapes", dilated=True).spec.head
+    others = {
+        "norm_layer": nn.LayerNorm,
+        "norm_kwargs": {"momentum": 0.5},
+        "use_global_stats": True,
+        "last_gamma": True,
+        "pretrained_base": True,
+        "dilated": True,
+    }
+    for option, value in others.items():
+        with pytest.raises(InputError) as caught:
+            model_zoo.get_model("tiny", **{option: value})
+        told = f"tiny has {option}={NEUTRAL[option]!r}, given {option}={value!r}"
+        assert str(caught.value) == told
+    with pytest.raises(InputError, match="has dilated=True, given dilated=False"):
+        model_zoo.get_model("fcn_small_cityscapes", dilated=False)
+
+
+DETECTED = "cifar_resnet14_glore_1_0"
+
+
+@pytest.mark.filterwarnings("ignore:Cannot decide type", "ignore:Parameter .* already initialized")
+def test_an_ssd_by_name_starts_from_its_weights_and_trains(tmp_path):
+    weights = get_model(DETECTED, classes=7)
+    weights.initialize()
+    save_weights(weights, tmp_path / "weights.params")
+    maps = get_spec(DETECTED).feature_maps
+    net = get_ssd(
+        DETECTED,
+        base_size=64,
+        features=[maps[name].output for name in ("res3", "res4")],
+        filters=[32],
+        sizes=[10, 20, 40, 60],
+        ratios=[[1, 2, 0.5]] * 3,
+        steps=[4, 8, 16],
+        classes=("circle", "square"),
+        dataset="none",
+        pretrained_base=str(tmp_path / "weights.params"),
+        min_depth=16,
+        anchor_alloc_size=32,
+    )
+    backbone = {
+        name: net.collect_params()[net.prefix + name]
+        for name in weights.collect_params()
+        if not name.startswith("classifier")
+    }
+    for name, param in backbone.items():
+        expected = weights.collect_params()[name].data().asnumpy()
+        assert np.array_equal(param.data().asnumpy(), expected), name
+    net.initialize()
+    x = mx.nd.random.normal(shape=(2, 3, 64, 64))
+    boxes, classes = (
+        mx.nd.array([[[5, 5, 30, 30]], [[20, 20, 50, 50]]]),
+        mx.nd.array([[[0]], [[1]]]),
+    )
+    trainer = Trainer(net.collect_params(), "sgd", {"learning_rate": 0.1})
+    with autograd.record():
+        scores, offsets, anchors = net(x)
+        with autograd.pause():
+            targets = SSDTargetGenerator(negative_mining_ratio=-1)(anchors, scores, boxes, classes)
+        losses, *_ = SSDMultiBoxLoss()(scores, offsets, *targets[:2])
+    autograd.backward(losses)
+    for name, param in backbone.items():
+        assert param.grad_req == "null" or np.abs(param.grad().asnumpy()).max() > 0, name
+    trainer.step(2)
+    assert [len(row) for row in net(x)] == [2, 2, 2]
+    assert anchors.shape == (1, 4 * (16**2 + 8**2 + 4**2), 4)
+
+
+@pytest.mark.filterwarnings("ignore:Cannot decide type")
+def test_a_feature_pyramid_by_name_trains():
+    maps = get_spec(DETECTED).feature_maps
+    outputs = [row.output for row in maps.values()]
+    net = FPNFeatureExpander(DETECTED, outputs, num_filters=[16] * 3, use_p6=True, no_bias=False)
+    net.initialize()
+    x = mx.nd.random.normal(shape=(2, 3, 64, 64))
+    trainer = Trainer(net.collect_params(), "sgd", {"learning_rate": 0.1})
+    with autograd.record():
+        pyramid = net(x)
+        loss = sum((level**2).mean() for level in pyramid)
+    loss.backward()
+    assert [level.shape for level in pyramid] == [(2, 16, n, n) for n in (32, 16, 8, 4)]
+    for name, param in net.collect_params().items():
+        assert param.grad_req == "null" or np.abs(param.grad().asnumpy()).max() > 0, name
+    trainer.step(2)

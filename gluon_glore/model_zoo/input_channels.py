@@ -36,6 +36,7 @@ def adapt_stem(arrays, net, params):
             f"{params}: a BatchNorm of its {theirs} channels stands before the first convolution, "
             f"which can't be adapted to in_channels={channels}"
         )
+    weight = weight.astype("float32")  # files may have 16 bits
     if channels == 1:
         adapted = weight.sum(axis=1, keepdims=True)
     else:

@@ -3,6 +3,7 @@ import shutil
 import mxnet as mx
 import numpy as np
 import pytest
+from mxnet.gluon import nn
 
 from gluon_glore import InputError, get_model, get_spec, list_models, save_weights
 from gluon_glore.model_zoo.catalogue import shipped
@@ -151,3 +152,29 @@ def test_every_shipped_entry_is_the_network_it_is_called():
         net = get_model(row.name, pretrained=True)
         assert list(net.collect_params()) == list(get_model(row.name).collect_params())
         assert net.spec.extras == get_spec(row.name).extras
+
+
+@pytest.mark.parametrize("saved", ["own names", "places", "own classifier", "no classifier"])
+def test_no_classes_give_the_pooled_features_of_any_file(tmp_path, saved):
+    net = get_model("tiny_glore_0_1", pretrained=True, classes=0 if saved[:2] == "no" else 5)
+    x = mx.nd.random.normal(shape=(2, 1, 64, 64))
+    file = tmp_path / "weights.params"
+    if saved == "own names":
+        save_weights(net, file)
+    elif saved == "own classifier":
+        block = nn.HybridSequential()
+        block.add(net.features, nn.Dense(5, in_units=96))
+        block[1].initialize()
+        save_weights(block, file)
+    else:
+        net.save_parameters(str(file))
+    pooled = get_model("tiny_glore_0_1", pretrained=file, classes=0)
+    assert pooled.classes == 0 and pooled.output is None
+    assert np.array_equal(pooled(x).asnumpy(), net.features(x).asnumpy())
+
+
+def test_a_file_without_a_classifier_is_said_to_lack_it(tmp_path):
+    net = get_model("tiny_glore_0_1", pretrained=True, classes=0)
+    save_weights(net, tmp_path / "weights.params")
+    message = refused("tiny_glore_0_1", tmp_path / "weights.params")
+    assert "classifier_weight is missing in the file" in message
