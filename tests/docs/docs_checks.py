@@ -23,10 +23,15 @@ def readme(after):
 
 
 def networks(after):
-    named, traced, spelled, gluoncv = after
+    named, traced, spelled, backbone, mapped, gluoncv, detection = after
     assert named["net"].classes == 1000
     assert spelled["symbol"].list_outputs() == ["classifier_output"]
     assert traced["symbol"].list_arguments() == spelled["symbol"].list_arguments()
+    assert backbone["backbone"].channels == (512, 1024, 2048)
+    assert backbone["res4"].shape == (1, 1024, 4, 4)
+    assert mapped["res4"].list_outputs() == ["conv4_B06_sum_output"]
+    assert len(detection["detector"].class_predictors) == 3
+    assert len(detection["pyramid"](mx.sym.var("data"))) == 4
     assert gluoncv["net"].spec.name == "resnet18_glore_0_1"
     written = sorted(path.name for path in Path().glob("resnet18_glore_0_1*"))
     assert written == ["resnet18_glore_0_1-0000.params", "resnet18_glore_0_1-symbol.json"]
