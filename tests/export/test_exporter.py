@@ -272,6 +272,13 @@ def test_an_optimised_export_is_no_network_to_train_on(tmp_path):
     assert load_network(tmp_path / "plain")[0].classes == 2
 
 
+def test_a_network_without_a_classifier_is_not_exported_as_one(tmp_path):
+    net = get_model("tiny_glore_0_1", pretrained=True, classes=0)
+    with pytest.raises(InputError, match="classes=0 tells no classes apart: net.export"):
+        export_model(net, tmp_path / "out", Manifest("tiny_glore_0_1", (), net.preprocess))
+    assert not (tmp_path / "out").exists()
+
+
 def test_class_names_and_channels_must_be_the_networks(tmp_path):
     net = get_model("tiny", classes=2)
     with pytest.raises(InputError, match="2 class names needed, given 1"):
