@@ -140,7 +140,7 @@ NETWORKS = {
     "slowfast": _video(
         lambda: SlowFast(CLASSES, layers=[1, 1, 2, 1], fast_frames=8, slow_frames=2, alpha=4),
         {"res4": (1, 2), "fast_res4": (2,)},
-        ("slow_res4.0", "slow_res4.1", "fast_res4.1"),
+        ("fast_res4.1", "slow_res4.0", "slow_res4.1"),
         frames=10,
     ),
     "r2plus1d": _video(
