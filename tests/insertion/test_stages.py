@@ -1,5 +1,6 @@
 import pytest
 from gluoncv import model_zoo
+from gluoncv.model_zoo.action_recognition.actionrec_resnetv1b import ActionRecResNetV1b
 from mxnet.gluon import nn
 from mxnet.gluon.model_zoo import vision
 
@@ -71,6 +72,10 @@ def test_stages_of_networks_of_pictures(name, expected):
 )
 def test_stages_of_networks_of_pixels_and_videos(name, expected):
     assert stages(NETWORKS[name].construct()) == expected
+
+
+def test_stages_of_networks_of_videos_that_see_pictures():
+    assert stages(ActionRecResNetV1b(34, 5, pretrained_base=False)) == layers(3, 4, 6, 3)
 
 
 def test_networks_of_gluons_own_zoo_have_them_too():
