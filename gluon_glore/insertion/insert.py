@@ -32,10 +32,11 @@ class InsertedUnit:
 def insert_units(net, after, kind="glore", *, input_shape=None, **options):
     """Put units into a network, behind some of its blocks; returns an `InsertedUnit` for each.
 
-    The network computes what it did: units start as the identity. It stays hybridised if it is.
-    Paths, indices and names of all that is there stay, too. A unit's parameters are named by its
-    path, in the network's name scope, so that networks with the same units load each other's
-    files; they have values where the network has, on its contexts and in its number type.
+    The network computes what it did, for units start as the identity, but those of arrangement
+    "pre" or with `zero_gamma=False`. It stays hybridised if it is. Paths, indices and names of all
+    that is there stay, too. A unit's parameters are named by its path, in the network's name scope,
+    so that networks with the same units load each other's files; they have values where the network
+    has, on its contexts and in its number type.
 
     A Trainer that was made before does not know them: make it afterwards. A hybridised network
     around this one must be hybridised again.
