@@ -60,14 +60,12 @@ def insert_units(net, after, kind="glore", *, input_shape=None, **options):
     _check_network(net)
     check_extra(kind, options)
     traced = Trace(net, input_shape)
-    units = {path: _make(traced, path, kind, options) for path in find_places(after, traced)}
-    for path, (_, unit) in units.items():
-        follow(traced.blocks[path], unit, kind)
+    places = find_places(after, traced)
+    units = [_make(traced, path, kind, options) for path in places]
+    for path, unit in zip(places, units):
+        follow(traced.blocks[path], unit.block, kind)
     net.apply(lambda block: block._clear_cached_op())  # its graphs have no units
-    return [
-        InsertedUnit(unit.name, f"{path}.{kind}", row.in_channels, row.ndim, unit)
-        for path, (row, unit) in units.items()
-    ]
+    return units
 
 
 def _check_network(net):
@@ -86,7 +84,7 @@ def _check_network(net):
 
 
 def _make(traced, path, kind, options):
-    """The unit behind a block: its row of the plan, and the block with its values."""
+    """The unit to come behind a block, an `InsertedUnit`, with its values."""
     block = traced.blocks[path]
     _check_block(block, path)
     shape = _shape(traced, path)
@@ -100,7 +98,7 @@ def _make(traced, path, kind, options):
     with traced.net.name_scope():
         unit = make_unit(row)
     _give_values(unit, block, traced.net)
-    return row, unit
+    return InsertedUnit(unit.name, f"{path}.{kind}", row.in_channels, row.ndim, unit)
 
 
 def _check_block(block, path):

@@ -27,7 +27,6 @@ from gluon_glore import insert_units
 from tests.helpers.networks import relative_error
 
 CLASSES = 5
-TASKS = ("classify", "segment", "recognize")
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class GluonCVNetwork:
     """`construct()` is the network without values; `shape` is an input that it takes.
 
     `after` is what `insert_units` is given, and `places` are the blocks that this means, by path.
+    `task` is "classify", "segment" or "recognize".
     """
 
     construct: Callable
