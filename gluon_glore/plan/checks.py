@@ -1,5 +1,7 @@
 """What a `NetSpec` can't be: where its extra units, temporal kernels, dilations, head don't fit."""
 
+import dataclasses
+
 from ..utils.errors import InputError
 from .units import EXTRA_UNITS
 
@@ -69,3 +71,19 @@ def check_kind(kind):
     """Raise InputError where there is no kind of extra unit so called."""
     if kind not in EXTRA_UNITS:
         raise InputError(f"unit kind must be one of {sorted(EXTRA_UNITS)}, given {kind!r}")
+
+
+def check_extra(kind, options, both_paths=False):
+    """Check what a user says of an extra unit: its kind, and names of options.
+
+    `both_paths` says whether the network has two, so that GloRe units have that option. Raises
+    InputError where there is no such kind or option.
+    """
+    check_kind(kind)
+    known = {f.name for f in dataclasses.fields(EXTRA_UNITS[kind])}
+    allowed = known - {"name", "in_channels", "ndim", "passing", "residual", "eps", "momentum"}
+    if kind == "glore" and both_paths:
+        allowed.add("both_paths")
+    for option in options:
+        if option not in allowed:
+            raise InputError(f"a {kind} unit's options are {sorted(allowed)}, given {option!r}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Dict, Iterator, Tuple, Union
 
 from ..utils.errors import InputError
-from .checks import check_dilations, check_extras, check_head, check_kind, check_temporal
+from .checks import check_dilations, check_extra, check_extras, check_head, check_temporal
 from .feature_maps import FeatureMap, feature_maps
 from .head import FCNHead
 from .stages import PerAxis, Placement, Pool, Stage, Stem
@@ -296,15 +296,7 @@ class NetSpec:
         in the released files, and not to the residual one alone.
         Raises InputError where there is no such kind, stage, residual unit or option.
         """
-        check_kind(kind)
-        known = {f.name for f in dataclasses.fields(EXTRA_UNITS[kind])}
-        allowed = known - {"name", "in_channels", "ndim", "passing", "residual", "eps", "momentum"}
-        if kind == "glore" and self.family == "dpn":
-            allowed.add("both_paths")
-        allowed = sorted(allowed)
-        for option in options:
-            if option not in allowed:
-                raise InputError(f"a {kind} unit's options are {allowed}, given {option!r}")
+        check_extra(kind, options, both_paths=self.family == "dpn")
         places = ((2, res2), (3, res3), (4, res4), (5, res5))
         added = tuple(
             Placement(kind, stage, after, tuple(sorted(options.items())))
