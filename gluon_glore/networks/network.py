@@ -10,7 +10,7 @@ from ..layers.basic import GlobalAveragePool, Norm, convolution, max_pool
 from ..layers.dual_path import DualPath, OnResidualPath
 from ..layers.fcn_head import AuxiliaryHead, ConvNorm, pixel_classifier
 from ..layers.functional import flatten_locations, upsample
-from ..layers.glore import GloRe
+from ..layers.glore import GloRe, warn_of_unset_statistics
 from ..layers.non_local import NonLocal
 from ..layers.residual import Residual
 from ..plan.spec import INPUT_NORM, NetSpec
@@ -67,6 +67,7 @@ class Network(HybridBlock):
         self.spec = spec
         self.classes = classes
         self.preprocess = None
+        self._looked_at = False  # by `warn_of_unset_statistics`
         _, stem_norm, tail, classifier = spec.names
         self.features = nn.HybridSequential(prefix="")
         if spec.stem.norm_input:
@@ -115,6 +116,7 @@ class Network(HybridBlock):
         """`(B, C, *space) -> (B, classes)`, or with a head `(B, classes, H, W)`.
 
         Raises InputError on an array of a shape or number type that the network does not take.
+        Warns once where it is evaluated untrained: see `warn_of_unset_statistics`.
         """
         if isinstance(x, mx.nd.NDArray):
             if x.ndim != self.spec.ndim + 2 or x.shape[1] != self.spec.in_channels:
@@ -129,6 +131,9 @@ class Network(HybridBlock):
                 raise InputError(
                     f"{self.spec.name} computes in {own}, given numbers of {given}: {remedy}"
                 )
+            if not self._looked_at and not mx.autograd.is_training():
+                warn_of_unset_statistics(self)
+                self._looked_at = True
         if not (self.spec.head and self.spec.head.auxiliary):
             return super().forward(x)
         with warnings.catch_warnings():  # only training runs `auxiliary`

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Iterator, Tuple, Union
 
 from ..utils.errors import InputError
-from .units import ConvUnit, GloReUnit, make_conv, per_axis
+from .extra_units import GloReUnit
+from .units import ConvUnit, make_conv, per_axis
 
 # So many of the last stages keep the resolution: a location of the last one is 8 x 8 pixels.
 DILATED = 2

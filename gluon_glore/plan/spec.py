@@ -12,17 +12,14 @@ from dataclasses import dataclass
 from typing import Iterator, Tuple, Union
 
 from ..utils.errors import InputError
+from .extra_units import EXTRA_UNITS, GloReUnit, NonLocalUnit, PlanUnit
 from .head import FCNHead
-from .stages import PerAxis, Placement, Pool, Stage, Stem
+from .stages import PerAxis, Placement, Pool, Stage, Stem, placements
 from .units import (
     BATCH_NORM_EPS,
     BATCH_NORM_MOMENTUM,
-    EXTRA_UNITS,
     Conv,
     DualPathUnit,
-    GloReUnit,
-    NonLocalUnit,
-    PlanUnit,
     ResidualUnit,
     SqueezeExcite,
     make_conv,
@@ -349,12 +346,7 @@ class NetSpec:
         for option in options:
             if option not in allowed:
                 raise InputError(f"a {kind} unit's options are {allowed}, given {option!r}")
-        places = ((2, res2), (3, res3), (4, res4), (5, res5))
-        added = tuple(
-            Placement(kind, stage, after, tuple(sorted(options.items())))
-            for stage, afters in places
-            for after in afters
-        )
+        added = placements(kind, {2: res2, 3: res3, 4: res4, 5: res5}, options)
         return dataclasses.replace(self, extras=self.extras + added)
 
     def flattened(self) -> NetSpec:
@@ -406,5 +398,5 @@ def _without_time(value: PerAxis) -> PerAxis:
 
 
 def _check_kind(kind):
-    if kind not in EXTRA_UNITS:
+    if not isinstance(kind, str) or kind not in EXTRA_UNITS:
         raise InputError(f"unit kind must be one of {sorted(EXTRA_UNITS)}, given {kind!r}")

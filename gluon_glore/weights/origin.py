@@ -10,8 +10,8 @@ from collections import Counter
 
 from ..networks.network import Network
 from ..networks.paper import get_spec, list_models
+from ..plan.extra_units import EXTRA_UNITS
 from ..plan.spec import NAMES
-from ..plan.units import EXTRA_UNITS
 
 # Convolutions of a ResNet by its depth, those of the shortcuts with them.
 DEPTHS = {20: 18, 36: 34, 53: 50, 104: 101, 155: 152}
