@@ -16,7 +16,7 @@ from ..plan.spec import NAMES
 # Convolutions of a ResNet by its depth, those of the shortcuts with them.
 DEPTHS = {20: 18, 36: 34, 53: 50, 104: 101, 155: 152}
 _IMPORT = "python -m gluon_glore import makes an entry of it"
-_POST = "a post-activation network, none here is"
+_POST = "a post-activation network, to which insert_units adds units"
 # A pattern that one of the names fits, and what the file then looks like; the first row counts.
 _ROWS = (
     ("^num_update$", "a checkpoint's momentum, its weights.params lies beside it"),
