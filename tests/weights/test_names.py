@@ -130,6 +130,15 @@ def test_names_that_count_on_are_no_other_instances():
     assert set(by_name(places(source), block)) == set(block.collect_params())
 
 
+def test_a_graph_of_mxnets_own_spelling_is_filled_by_names():
+    """`mx.sym` calls statistics `_moving_`, in the graph as in the file."""
+    data = mx.sym.var("data", dtype="float32")
+    block = mx.gluon.SymbolBlock(mx.sym.BatchNorm(data, name="norm"), data)
+    arrays = {f"arg:norm_{leaf}": 1 for leaf in ("gamma", "beta")}
+    arrays.update({f"aux:norm_moving_{leaf}": 1 for leaf in ("mean", "var")})
+    assert set(by_name(arrays, block)) == set(block.collect_params())
+
+
 def test_a_layer_alone_has_places_without_a_dot():
     layer = mx.gluon.nn.Dense(2, in_units=3)
     assert list(by_name({"weight": 1, "bias": 2}, layer)) == list(layer.collect_params())
