@@ -62,13 +62,12 @@ def by_name(arrays, block):
     Places in the blocks are those of the network that the file is of: of the block, or where it is
     a `Network`, of that without its extra units or head, or of the 2-D one. The names of the whole
     file tell which. In any other block they are its own: what was added to it has others. Nothing
-    is left out but `PIXELS`, so that who fills the block sees what did not fit.
+    is left out but `PIXELS`, where the block has none, so that who fills it sees what did not fit.
     Raises InputError where two arrays have one name.
     """
-    arrays = plain_names(arrays)
-    if isinstance(block, Network):
-        arrays = {name: array for name, array in arrays.items() if name not in PIXELS}
     names = list(block.collect_params())
+    arrays = plain_names(arrays)
+    arrays = {k: array for k, array in arrays.items() if k not in PIXELS or k in names}
     behind = block.prefix if all(name.startswith(block.prefix) for name in names) else ""
     own = {_spelled(name[len(behind) :]): name[len(behind) :] for name in names}
     full = _renamed(arrays, own)

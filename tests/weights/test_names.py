@@ -104,6 +104,7 @@ def test_a_network_in_a_block_of_the_users_has_its_prefix(net, tmp_path):
 THEIRS = {
     "own names": own,
     "net.export": named_arrays,
+    "an export that takes pictures": SPELLINGS["an export that takes pictures"],
     "save_parameters": places,
     "save_parameters of a block of the user's": SPELLINGS[
         "save_parameters of a block of the user's"
