@@ -17,7 +17,7 @@ import shutil
 import tempfile
 import time
 
-from gluon_glore.plan.units import ARRANGEMENTS
+from gluon_glore.plan.extra_units import ARRANGEMENTS
 from gluon_glore.utils.cpu import prepare_cpu
 
 from .paired import write_result

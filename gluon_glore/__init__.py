@@ -10,7 +10,7 @@ from .utils.version import __version__ as __version__
 _HOME = {
     "Backbone": "networks.backbone",
     "GloRe": "layers.glore",
-    "GloReUnit": "plan.units",
+    "GloReUnit": "plan.extra_units",
     "InputError": "utils.errors",
     "NetSpec": "plan.spec",
     "NonLocal": "layers.non_local",

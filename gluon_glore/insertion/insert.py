@@ -7,8 +7,8 @@ from mxnet.gluon import HybridBlock, SymbolBlock
 
 from ..networks.network import Network, make_unit
 from ..plan.checks import check_extra
+from ..plan.extra_units import EXTRA_UNITS
 from ..plan.spec import MID_DIVISOR
-from ..plan.units import EXTRA_UNITS
 from ..utils.errors import InputError
 from .follow import follow
 from .places import find_places

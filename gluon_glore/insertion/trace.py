@@ -9,7 +9,7 @@ from collections import defaultdict
 import mxnet as mx
 from mxnet.gluon import nn
 
-from ..plan.units import EXTRA_UNITS
+from ..plan.extra_units import EXTRA_UNITS
 from ..utils.errors import InputError
 from ..utils.kinds import listed, whole
 

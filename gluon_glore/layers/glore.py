@@ -5,10 +5,13 @@ Chen et al., Graph-Based Global Reasoning Networks, CVPR 2019, section 3
 """
 
 import functools
+import warnings
 
+import mxnet as mx
 from mxnet.gluon import HybridBlock, nn
 
-from ..plan.units import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM, GloReUnit, norm_of
+from ..plan.extra_units import GloReUnit
+from ..plan.units import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM, norm_of
 from .basic import Norm, PreActConv, UnitBlock, convolution
 from .functional import (
     broadcast_back,
@@ -69,9 +72,10 @@ class GloRe(UnitBlock):
     in_channels : channels C of the input.
     mid_channels : number of nodes N.
     ndim : spatial dimensions of the input, 1, 2 or 3.
-    arrangement : "pre" (BatchNorm-ReLU before every convolution, for pre-activation networks) or
-        "post" (BatchNorm behind the last one, its gamma zero at first, so that the unit starts as
-        the identity and can be put into a trained network).
+    arrangement : "post" (BatchNorm behind the last convolution, its gamma zero at first, so that
+        the unit starts as the identity and can be put into a trained network) or "pre"
+        (BatchNorm-ReLU before every convolution, for pre-activation networks alone: elsewhere its
+        products of three activations overflow).
     normalize : divide the node features by the number of locations; for inputs of any size.
     graph_layers : graph convolution layers g (paper, Table 1).
     shared_projection : project back with the mask of the way in; False learns a second mask.
@@ -83,7 +87,7 @@ class GloRe(UnitBlock):
     eps, momentum : BatchNorm's.
     prefix : prefix of the parameters, as "conv4_B03_extra_".
 
-    Raises InputError naming the field that is out of range.
+    Raises InputError naming the field that is of another type or out of range.
     """
 
     def __init__(
@@ -91,7 +95,7 @@ class GloRe(UnitBlock):
         in_channels,
         mid_channels,
         ndim=2,
-        arrangement="pre",
+        arrangement="post",
         normalize=False,
         graph_layers=1,
         shared_projection=True,
@@ -124,6 +128,7 @@ class GloRe(UnitBlock):
 
     def _build(self, unit):
         self._unit = unit
+        self._looked_at = False  # by `warn_of_unset_statistics`
         post = unit.arrangement == "post"
         conv = convolution if post else functools.partial(PreActConv, **norm_of(unit))
         with self.name_scope():
@@ -146,6 +151,17 @@ class GloRe(UnitBlock):
                     **norm_of(unit),
                 )
 
+    @property
+    def arrangement(self) -> str:
+        """Where its BatchNorms stand, "pre" or "post"."""
+        return self._unit.arrangement
+
+    def forward(self, x):
+        """`(B, C, *space) -> (B, C, *space)`; warns as `warn_of_unset_statistics` does."""
+        if not self._looked_at and isinstance(x, mx.nd.NDArray) and not mx.autograd.is_training():
+            warn_of_unset_statistics(self)
+        return super().forward(x)
+
     def hybrid_forward(self, F, x):
         """`(B, C, *space) -> (B, C, *space)`."""
         unit = self._unit
@@ -167,3 +183,38 @@ class GloRe(UnitBlock):
         if self.norm is not None:
             y = self.norm(y)
         return F.elemwise_add(x, restore_locations(F, y, x, unit.ndim), name="sum")
+
+
+def warn_of_unset_statistics(block):
+    """Warn, in a line, of GloRe units of a block that are evaluated before they were trained.
+
+    That is for pre-activation units, whose BatchNorms then do nothing: the products of their
+    activations reach 1e26. Each unit is looked at once. A unit calls this itself where it sees
+    arrays, which inside a hybridised block it does not: a network calls it for all of its own.
+    """
+    units = []
+    block.apply(lambda b: units.append(b) if isinstance(b, GloRe) and not b._looked_at else None)
+    unset = [unit.name for unit in units if unit.arrangement == "pre" and _is_unset(unit)]
+    for unit in units:
+        unit._looked_at = True
+    if unset:
+        others = f" and {len(unset) - 1} more units" if len(unset) > 1 else ""
+        warnings.warn(
+            f"evaluated untrained: the BatchNorm statistics of {unset[0]}{others} are unset, and "
+            "the outputs may overflow; train some steps, or load weights",
+            stacklevel=2,
+        )
+
+
+def _is_unset(unit):
+    """Whether the running statistics of a pre-activation unit are 0 and 1, as they are at first."""
+    norm = unit.state.norm.norm
+
+    def differ(param, first):
+        # Where it has no values, this raises what the forward would.
+        return (param.list_data()[0].astype("float32").asnumpy() != first).any()
+
+    if differ(norm.running_var, 1):
+        return False
+    mx.nd.waitall()  # a step of training that still runs sets them in its backward
+    return not differ(norm.running_var, 1) and not differ(norm.running_mean, 0)

@@ -1,6 +1,7 @@
 """The non-local block (Wang et al., CVPR 2018, https://arxiv.org/abs/1711.07971), the baseline."""
 
-from ..plan.units import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM, NonLocalUnit, norm_of
+from ..plan.extra_units import NonLocalUnit
+from ..plan.units import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM, norm_of
 from .basic import Norm, UnitBlock, convolution
 from .functional import attend, flatten_locations, pool_locations, restore_locations
 
@@ -20,7 +21,7 @@ class NonLocal(UnitBlock):
     eps, momentum : BatchNorm's.
     prefix : prefix of the parameters, as "conv4_B03_extra_".
 
-    Raises InputError naming the field that is out of range.
+    Raises InputError naming the field that is of another type or out of range.
     """
 
     def __init__(

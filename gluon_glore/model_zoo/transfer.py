@@ -18,6 +18,8 @@ from ..weights import (
     is_initialized,
     load_arrays,
     named_arrays,
+    placed_arrays,
+    refuse_unknown,
     set_weights,
 )
 from .find_weights import find_weights
@@ -25,28 +27,31 @@ from .find_weights import find_weights
 CLASSIFIER = {f"{names[-1]}_{leaf}" for names in NAMES.values() for leaf in ("weight", "bias")}
 
 
-def transfer_weights(block, source, *, allow_missing=False, skip_classifier=False):
+def transfer_weights(block, source, *, allow_missing=False, skip_classifier=False, fresh=()):
     """Fill a block with the weights of another network by their names, all of it or nothing.
 
     Kernels `(O, I, H, W)` become `(O, I, T, H, W)` where the block has those: repeated T times and
-    divided by T (see `inflate_weights`). All others are copied.
-
-    Call it before the first forward: MXNet's CPU build can't overwrite the weights of a network
-    that has run.
+    divided by T (see `inflate_weights`). All others are copied. Shapes that wait for an input are
+    those of the source.
 
     Parameters
     ----------
-    block : a `Network`, or any Block with its parameter names, as its `features` or a segmentation
-        network's backbone; initialised where the options let parameters keep their values.
+    block : a `Network`, a part of one, or any other Block; initialised where the options let
+        parameters keep their values.
     source : a network's name (its weights in the model zoo), a parameter file however it spells its
-        names (`weights.names`), or a `Network` or another Block with its parameter names.
+        names (`weights.names`), or a Block whose parameters have the names, or the places, of the
+        block's own: another instance of it, or the one without units.
     allow_missing : parameters that the source lacks, as those of extra units, keep their values.
-    skip_classifier : the source's classifier is left out, and the block's own keeps its values.
+    skip_classifier : the source's classifier is left out, and the block's own keeps its values. It
+        is known by the names that the networks here give it.
+    fresh : names of the block's parameters that keep their values, whether or not the source has
+        them: the classifier of any other network, as `net.fc.collect_params()`.
 
     Returns the names of the parameters that kept their values, in the block's order. Raises
-    InputError naming the parameters that differ, or one that is to keep its values and has none.
+    InputError naming the parameters that differ, one that is to keep its values and has none, or is
+    not there; and where `skip_classifier` knows no classifier.
     """
-    return fill(block, *_read_source(source, block), allow_missing, skip_classifier)
+    return fill(block, *_read_source(source, block), allow_missing, skip_classifier, fresh)
 
 
 def inflate_weights(net, source, *, allow_missing=False, skip_classifier=False):
@@ -71,16 +76,23 @@ def inflate_weights(net, source, *, allow_missing=False, skip_classifier=False):
     return fill(net, title, place, arrays, allow_missing, skip_classifier)
 
 
-def fill(block, title, place, arrays, allow_missing, skip_classifier):
+def fill(block, title, place, arrays, allow_missing, skip_classifier, fresh=()):
     """`transfer_weights` of `arrays`, whose origin messages call `title` and `place`.
 
     Raises InputError as that does.
     """
     params = block.collect_params()
-    own = set()
+    refuse_unknown(fresh, block)
+    own = set(fresh)
     if skip_classifier:
+        if CLASSIFIER.isdisjoint([*params, *arrays]):
+            raise InputError(
+                f"{title}: skip_classifier is of this package's networks, whose names are neither "
+                "in it nor in the block: name what keeps its values, fresh=net.fc.collect_params()"
+            )
         own.update(CLASSIFIER & set(params))
         arrays = {name: array for name, array in arrays.items() if name not in CLASSIFIER}
+    arrays = {name: array for name, array in arrays.items() if name not in fresh}
     if allow_missing:
         own.update(name for name in params if name not in arrays)
     kept = [name for name in params if name in own]
@@ -104,7 +116,12 @@ def _read_source(source, block):
     for name, param in source.collect_params().items():
         if not is_initialized(param):
             raise InputError(f"{_title(source)}: {name} has no values to take over")
-    return _title(source), "the source", by_name(named_arrays(source), block)
+    known = set(block.collect_params())
+    arrays = by_name(named_arrays(source), block)
+    if not isinstance(source, Network) and not arrays.keys() <= known:
+        placed = by_name(placed_arrays(source), block)
+        arrays = max(arrays, placed, key=lambda found: len(found.keys() & known))
+    return _title(source), "the source", arrays
 
 
 def _title(block):
@@ -116,9 +133,9 @@ def _title(block):
 
 def _inflate(array, shape):
     """`array` as a parameter of `shape`, a 2-D kernel repeated in time; None where it can't be."""
-    if len(shape) != 5 or array.ndim == 5:
+    if shape is None or len(shape) != 5 or array.ndim == 5:
         return fit_as_is(array, shape)
     frame = fit_as_is(array, shape[:2] + shape[3:])
     if frame is None:
         return None
-    return mx.nd.broadcast_to(frame.expand_dims(axis=2), shape) / shape[2]
+    return mx.nd.broadcast_axis(frame.expand_dims(axis=2), axis=2, size=shape[2]) / shape[2]

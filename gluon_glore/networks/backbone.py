@@ -26,6 +26,7 @@ class Backbone(HybridBlock):
         super().__init__(prefix="")
         self.spec = net.spec
         self.preprocess = net.preprocess
+        self._looked_at = False  # by `check_array`
         self.maps = _chosen(net.spec, features)
         # The stem's layers stand before the first unit.
         self._ends = [net.first_unit + row.place for row in self.maps]
@@ -46,8 +47,9 @@ class Backbone(HybridBlock):
         """`(B, C, *space) ->` a list of `(B, channels, *space / strides)`.
 
         Raises InputError on an array of a shape or number type that the network does not take.
+        Warns once where it is evaluated untrained.
         """
-        check_array(self.spec, x, self.features)
+        check_array(self, x)
         return super().forward(x)
 
     def hybrid_forward(self, F, x):

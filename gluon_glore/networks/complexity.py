@@ -12,8 +12,8 @@ from typing import NamedTuple
 import mxnet as mx
 import numpy as np
 
+from ..plan.extra_units import EXTRA_UNITS
 from ..plan.unit_names import UnitNames
-from ..plan.units import EXTRA_UNITS
 from ..utils.errors import InputError
 
 

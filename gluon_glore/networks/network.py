@@ -10,7 +10,7 @@ from ..layers.basic import GlobalAveragePool, Norm, convolution, max_pool
 from ..layers.dual_path import DualPath, OnResidualPath
 from ..layers.fcn_head import AuxiliaryHead, ConvNorm
 from ..layers.functional import flatten_locations, upsample
-from ..layers.glore import GloRe
+from ..layers.glore import GloRe, warn_of_unset_statistics
 from ..layers.non_local import NonLocal
 from ..layers.residual import Residual
 from ..plan.spec import INPUT_NORM, NetSpec
@@ -41,24 +41,30 @@ def dtype_name(dtype):
     return dtype.names[0] if dtype.names else dtype.name
 
 
-def check_array(spec, x, layers):
-    """Raise InputError on an array whose shape or number type the `layers` of a spec don't take.
+def check_array(block, x):
+    """Raise InputError on an array whose shape or number type a `Network`'s layers don't take.
 
-    Symbols, which are what a network is traced with, have neither.
+    `block` is the network, or another with its `spec` and first `features`. Warns once where it is
+    evaluated untrained: see `warn_of_unset_statistics`. Symbols, which are what a network is traced
+    with, are no arrays.
     """
     if not isinstance(x, mx.nd.NDArray):
         return
+    spec = block.spec
     if x.ndim != spec.ndim + 2 or x.shape[1] != spec.in_channels:
         raise InputError(
             f"{spec.name} takes (batch, {spec.in_channels}, {spec.ndim} spatial axes), given "
             f"{x.shape}"
         )
     spec.check_input(x.shape[2:])
-    stem = layers[1 if spec.stem.norm_input else 0]
+    stem = block.features[1 if spec.stem.norm_input else 0]
     own, given = dtype_name(stem.weight.dtype), dtype_name(x.dtype)
     if own != given:
         remedy = f'give x.astype("{own}")' if own == "float32" else 'net.cast("float32")'
         raise InputError(f"{spec.name} computes in {own}, given numbers of {given}: {remedy}")
+    if not block._looked_at and not mx.autograd.is_training():
+        warn_of_unset_statistics(block)
+        block._looked_at = True
 
 
 class Network(HybridBlock):
@@ -89,6 +95,7 @@ class Network(HybridBlock):
         self.spec = spec
         self.classes = classes
         self.preprocess = None
+        self._looked_at = False  # by `check_array`
         _, stem_norm, tail, _ = spec.names
         self.features = nn.HybridSequential(prefix="")
         if spec.stem.norm_input:
@@ -133,8 +140,9 @@ class Network(HybridBlock):
         """`(B, C, *space) -> (B, classes)`, or with a head `(B, classes, H, W)`.
 
         Raises InputError on an array of a shape or number type that the network does not take.
+        Warns once where it is evaluated untrained.
         """
-        check_array(self.spec, x, self.features)
+        check_array(self, x)
         if not (self.spec.head and self.spec.head.auxiliary):
             return super().forward(x)
         with warnings.catch_warnings():  # only training runs `auxiliary`

@@ -3,7 +3,7 @@
 import dataclasses
 
 from ..utils.errors import InputError
-from .units import EXTRA_UNITS
+from .extra_units import EXTRA_UNITS
 
 
 def check_extras(spec):
@@ -69,7 +69,7 @@ def check_head(spec):
 
 def check_kind(kind):
     """Raise InputError where there is no kind of extra unit so called."""
-    if kind not in EXTRA_UNITS:
+    if not isinstance(kind, str) or kind not in EXTRA_UNITS:
         raise InputError(f"unit kind must be one of {sorted(EXTRA_UNITS)}, given {kind!r}")
 
 

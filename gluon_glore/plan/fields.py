@@ -5,10 +5,10 @@ import typing
 
 from ..utils import kinds
 from ..utils.errors import InputError
+from .extra_units import EXTRA_UNITS
 from .head import FCNHead
 from .spec import NetSpec
 from .stages import Placement, Stage, Stem
-from .units import EXTRA_UNITS
 
 LARGEST = 2**20  # number in a file's fields
 _NUMBERS = {

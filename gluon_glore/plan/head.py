@@ -10,8 +10,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Iterator, Tuple, Union
 
+from ..utils import kinds
 from ..utils.errors import InputError
-from .units import ConvUnit, GloReUnit, make_conv, per_axis
+from .extra_units import GloReUnit
+from .units import ConvUnit, make_conv, per_axis
 
 # So many of the last stages keep the resolution: a location of the last one is 8 x 8 pixels.
 DILATED = 2
@@ -24,7 +26,7 @@ class FCNHead:
     Convolutions have `channels` filters. There are `units` GloRe units of `mid_channels` nodes and
     twice as many states; their node features are divided by the number of locations, so that
     pictures may have any size. With `auxiliary` above 0 a second, smaller head learns from that
-    stage (2..5) in training. Raises InputError where a number is out of range.
+    stage (2..5) in training. Raises InputError where one is no whole number or out of range.
     """
 
     channels: int = 512
@@ -34,6 +36,7 @@ class FCNHead:
 
     def __post_init__(self):
         for field, least in (("channels", 1), ("units", 0), ("mid_channels", 1), ("auxiliary", 0)):
+            kinds.whole().check(getattr(self, field), f"head: {field}")
             if getattr(self, field) < least:
                 raise InputError(
                     f"head: {field} must be at least {least}, given {getattr(self, field)}"

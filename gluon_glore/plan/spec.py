@@ -13,18 +13,15 @@ from typing import Dict, Iterator, Tuple, Union
 
 from ..utils.errors import InputError
 from .checks import check_dilations, check_extra, check_extras, check_head, check_temporal
+from .extra_units import EXTRA_UNITS, GloReUnit, NonLocalUnit, PlanUnit
 from .feature_maps import FeatureMap, feature_maps
 from .head import FCNHead
-from .stages import PerAxis, Placement, Pool, Stage, Stem
+from .stages import PerAxis, Placement, Pool, Stage, Stem, placements
 from .units import (
     BATCH_NORM_EPS,
     BATCH_NORM_MOMENTUM,
-    EXTRA_UNITS,
     Conv,
     DualPathUnit,
-    GloReUnit,
-    NonLocalUnit,
-    PlanUnit,
     ResidualUnit,
     SqueezeExcite,
     make_conv,
@@ -297,12 +294,7 @@ class NetSpec:
         Raises InputError where there is no such kind, stage, residual unit or option.
         """
         check_extra(kind, options, both_paths=self.family == "dpn")
-        places = ((2, res2), (3, res3), (4, res4), (5, res5))
-        added = tuple(
-            Placement(kind, stage, after, tuple(sorted(options.items())))
-            for stage, afters in places
-            for after in afters
-        )
+        added = placements(kind, {2: res2, 3: res3, 4: res4, 5: res5}, options)
         return dataclasses.replace(self, extras=self.extras + added)
 
     def flattened(self) -> NetSpec:

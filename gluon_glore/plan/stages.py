@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Tuple, Union
 
-from ..utils.errors import InputError
+from ..utils import kinds
+from ..utils.errors import InputError, shown
 
 MOST_BLOCKS = 1000  # a spec walks its plan unit by unit to check it
 PerAxis = Union[int, Tuple[int, ...]]
@@ -72,10 +74,34 @@ class Stage:
 class Placement:
     """An extra unit behind residual unit `after` (counted from 1) of stage `stage` (2..5).
 
-    `kind` is "glore" or "nonlocal", `options` those of its row, as `(name, value)`.
+    `kind` is "glore" or "nonlocal", `options` those of its row, as `(name, value)`. Raises
+    InputError where stage or unit is no whole number.
     """
 
     kind: str
     stage: int
     after: int
     options: Tuple[Tuple[str, object], ...] = ()
+
+    def __post_init__(self):
+        for field in ("stage", "after"):
+            kinds.whole().check(getattr(self, field), f"an extra unit's {field}")
+        kinds.FLAG.check(dict(self.options).get("both_paths", False), "both_paths")
+
+
+def placements(kind, places, options) -> Tuple[Placement, ...]:
+    """A `Placement` for each of `places`, `{stage: (after, ...)}`, all of the same `options`.
+
+    Raises InputError as that does, and where a stage has something else than several numbers.
+    """
+    for stage, afters in places.items():
+        if not isinstance(afters, Iterable):
+            raise InputError(
+                f"res{stage} is the numbers of residual units, as (1, 3), given {shown(afters)}"
+            )
+    options = tuple(sorted(options.items()))
+    return tuple(
+        Placement(kind, stage, after, options)
+        for stage, afters in places.items()
+        for after in afters
+    )

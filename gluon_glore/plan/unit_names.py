@@ -1,7 +1,7 @@
 """Which unit of a network an operator or parameter belongs to, found by its name."""
 
+from .extra_units import EXTRA_UNITS
 from .spec import INPUT_NORM
-from .units import EXTRA_UNITS
 
 STEM, HEAD = "stem", "head"
 HEADS = ("head", "auxiliary")  # how names begin in the heads of segmentation networks

@@ -33,10 +33,11 @@ def _is_whole(value):
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def whole(least, most, says="a whole number") -> Kind:
-    """Whole numbers from `least` to `most`."""
+def whole(least=-math.inf, most=math.inf, says="a whole number") -> Kind:
+    """Whole numbers from `least` to `most`, or of any size."""
+    bounded = (least, most) != (-math.inf, math.inf)
     return Kind(
-        f"{says} from {_short(least)} to {_short(most)}",
+        f"{says} from {_short(least)} to {_short(most)}" if bounded else says,
         lambda value: _is_whole(value) and least <= value <= most,
     )
 

@@ -12,6 +12,8 @@ _NAMES = (
     "load_arrays",
     "load_weights",
     "named_arrays",
+    "placed_arrays",
+    "refuse_unknown",
     "save_arrays",
     "save_weights",
     "set_weights",

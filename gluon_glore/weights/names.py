@@ -4,7 +4,8 @@
 
     conv1__conv_weight          a parameter's own name, as in `save_weights`' and the released files
     arg:conv1__conv_weight      the same in `net.export`'s and Module's, statistics `aux:...`
-    features.0.weight           its place in the blocks: Gluon's `save_parameters`
+    features.0.weight           its place in the blocks: Gluon's `save_parameters`, and
+                                `save_weights` of blocks that are no `Network`
     mine0_conv1__conv_weight    either of them behind what all names of the file begin with: a
     net.features.0.weight       network in a block of the user's
     dense0_weight, fc.weight    a classifier that the user put in
@@ -28,13 +29,22 @@ def plain_names(arrays):
 
     Raises InputError where two then have one name.
     """
-    plain = {}
-    for name, array in arrays.items():
-        spelled = without_kind(name).replace("_moving_", "_running_")
-        if spelled in plain:
-            raise InputError(f"two arrays are called {spelled}, one of them is spelled {name}")
-        plain[spelled] = array
-    return plain
+    return _distinct((_spelled(without_kind(name)), array) for name, array in arrays.items())
+
+
+def _distinct(pairs):
+    """`{name: array}` of pairs. Raises InputError where two have one name."""
+    found = {}
+    for name, array in pairs:
+        if name in found:
+            raise InputError(f"two arrays are called {name}, in one spelling or another")
+        found[name] = array
+    return found
+
+
+def _spelled(name):
+    """A name of BatchNorm's statistics as Gluon spells it, for `mx.sym` does otherwise."""
+    return name.replace("_moving_", "_running_")
 
 
 def without_kinds(arrays):
@@ -52,25 +62,44 @@ def by_name(arrays, block):
 
     Places in the blocks are those of the network that the file is of: of the block, or where it is
     a `Network`, of that without its extra units or head, or of the 2-D one. The names of the whole
-    file tell which. Nothing is left out but `PIXELS`, so that who fills the block sees what did not
-    fit. Raises
-    InputError where two arrays have one name.
+    file tell which. In any other block they are its own: what was added to it has others. Nothing
+    is left out but `PIXELS`, where the block has none, so that who fills it sees what did not fit.
+    Raises InputError where two arrays have one name.
     """
+    names = list(block.collect_params())
     arrays = plain_names(arrays)
+    arrays = {k: array for k, array in arrays.items() if k not in PIXELS or k in names}
+    behind = block.prefix if all(name.startswith(block.prefix) for name in names) else ""
+    own = {_spelled(name[len(behind) :]): name[len(behind) :] for name in names}
+    full = _renamed(arrays, own)
     if isinstance(block, Network):
-        arrays = {name: array for name, array in arrays.items() if name not in PIXELS}
-    own = list(block.collect_params())
-    behind = block.prefix if all(name.startswith(block.prefix) for name in own) else ""
-    own = {name[len(behind) :] for name in own}
-    before = _shared_prefix(arrays, own)
-    full = {name[len(before) :]: array for name, array in arrays.items()}
-    if own.isdisjoint(full):
-        by_place = all("." in name for name in arrays)
-        full = _from_places(arrays, block, behind) if by_place else None
-    if full is None:
-        return arrays
-    full = _with_own_classifier(full, own, block)
-    return {f"{behind}{name}" if name in own else name: array for name, array in full.items()}
+        if own.keys().isdisjoint(full):
+            by_place = all("." in name for name in arrays)
+            full = _from_places(arrays, block, behind) if by_place else None
+        if full is None:
+            return arrays
+        full = _with_own_classifier(full, own, block)
+    else:
+        placed = _renamed(arrays, _places(block, behind))
+        full = max(full, placed, key=lambda found: len(found.keys() & own.values()))
+    names = set(own.values())
+    return _distinct((f"{behind}{n}" if n in names else n, array) for n, array in full.items())
+
+
+def _renamed(arrays, known):
+    """`arrays` without what all their names begin with, the `known` ones by other names.
+
+    A layer that stands twice in a network has two places, known by one name: the first is taken.
+    """
+    before = _shared_prefix(arrays, known)
+    found, others = {}, []
+    for name, array in arrays.items():
+        name = name[len(before) :]
+        if name in known:
+            found.setdefault(known[name], array)
+        else:
+            others.append((name, array))
+    return _distinct([*found.items(), *others])
 
 
 def _shared_prefix(names, known):
@@ -84,13 +113,16 @@ def _shared_prefix(names, known):
     return shared[:best]
 
 
+def _places(block, behind):
+    """The places of a block's parameters: `{place: full name without `behind`}`."""
+    places = block._collect_params_with_prefix()
+    return {_spelled(place): param.name[len(behind) :] for place, param in places.items()}
+
+
 def _from_places(arrays, block, behind):
     """`arrays`, named by places, by full name without `behind`; None where no network has them."""
     for network in _like(block):
-        places = {
-            place: param.name[len(behind) :] if network is block else param.name
-            for place, param in network._collect_params_with_prefix().items()
-        }
+        places = _places(network, behind if network is block else "")
         before = _shared_prefix(arrays, places)
         found = {name[len(before) :]: array for name, array in arrays.items()}
         missing = places.keys() - found.keys()
@@ -100,10 +132,8 @@ def _from_places(arrays, block, behind):
 
 
 def _like(block):
-    """The block, and other networks that a file which fills it may be of."""
+    """A `Network`, and others that a file which fills it may be of."""
     yield block
-    if not isinstance(block, Network):
-        return
     seen = [block.spec] if block.output is not None else []
     for flat, plain, headless in itertools.product((False, True), repeat=3):
         spec = block.spec
@@ -124,8 +154,6 @@ def _with_own_classifier(arrays, own, block):
     It is one where the network's classifier is missing, and of all names the network lacks only
     those of one layer, which takes the features that the classifier takes.
     """
-    if not isinstance(block, Network):
-        return arrays
     classifier = block.spec.names[-1]
     renamed = {f"{classifier}_{leaf}" for leaf in ("weight", "bias")}
     foreign = sorted(name for name in arrays if name not in own)  # bias before weight

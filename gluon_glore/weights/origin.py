@@ -10,13 +10,13 @@ from collections import Counter
 
 from ..networks.network import Network
 from ..networks.paper import get_spec, list_models
+from ..plan.extra_units import EXTRA_UNITS
 from ..plan.spec import NAMES
-from ..plan.units import EXTRA_UNITS
 
 # Convolutions of a ResNet by its depth, those of the shortcuts with them.
 DEPTHS = {20: 18, 36: 34, 53: 50, 104: 101, 155: 152}
 _IMPORT = "python -m gluon_glore import makes an entry of it"
-_POST = "a post-activation network, none here is"
+_POST = "a post-activation network, to which insert_units adds units"
 # A pattern that one of the names fits, and what the file then looks like; the first row counts.
 _ROWS = (
     ("^num_update$", "a checkpoint's momentum, its weights.params lies beside it"),

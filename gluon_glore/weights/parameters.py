@@ -1,7 +1,9 @@
-"""Reading and writing parameters by name, in MXNet's own `arg:`/`aux:` files.
+"""Reading and writing parameters by name, in MXNet's own files.
 
-One format for checkpoints, exports and Module: the names are those of the released files, so
-Gluon, symbols and the release interchange. `names` reads other spellings.
+One format for checkpoints, exports and Module: the names are those of the released files, with
+`arg:` and `aux:`, so Gluon, symbols and the release interchange. Blocks that are no `Network` are
+saved by their layers' places, as Gluon does: their full names may count on from one instance to the
+next. `names` reads all spellings.
 """
 
 import os
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import mxnet as mx
 
-from ..networks.network import dtype_name
+from ..networks.network import Network, dtype_name
 from ..utils.errors import InputError
 from ..utils.files import atomic_path
 from .names import by_name, plain_names
@@ -38,23 +40,36 @@ def load_weights(net, path, ctx=None, fresh=()):
     """Load a parameter file into a network, all of it or nothing.
 
     The file spells its names as `names.by_name` says: also as Gluon's `save_parameters` does. The
-    parameters named in `fresh` keep their values, whether or not the file has them.
-    Call it before the first forward: MXNet's CPU build can't overwrite the weights of a network
-    that has run. Raises InputError naming the parameters that differ.
+    parameters named in `fresh` keep their values, whether or not the file has them. Shapes that
+    wait for an input are those of the file. Raises InputError naming the parameters that differ, or
+    a `fresh` one that is not in the network.
     """
+    refuse_unknown(fresh, net)
     arrays = {name: a for name, a in load_arrays(path, net).items() if name not in fresh}
     params = {name: p for name, p in net.collect_params().items() if name not in fresh}
     set_weights(params, arrays, path, ctx=ctx)
 
 
+def refuse_unknown(fresh, net):
+    """Raise InputError where a network has no parameter of one of the names `fresh`."""
+    known = set(net.collect_params())
+    unknown = [name for name in fresh if name not in known]
+    if unknown:
+        raise InputError(f"no parameter is called {unknown[0]!r}, which is to keep its values")
+
+
 def fit_as_is(array, shape):
     """`array` reshaped to a parameter's `shape`, or None where it does not fit.
 
-    Axes of size 1 at the end don't count: the released graph convolutions are 1-D, (N, N, 1).
+    Axes of size 1 at the end don't count: the released graph convolutions are 1-D, (N, N, 1). An
+    entry 0 (numpy's semantics: -1), or the whole shape None, waits for an input and takes any size.
     """
+    if shape is None:
+        return array
     longest = max(array.ndim, len(shape))
     ours, theirs = (tuple(s) + (1,) * (longest - len(s)) for s in (shape, array.shape))
-    return array.reshape(shape) if ours == theirs else None
+    fits = all(known in (0, -1, given) for known, given in zip(ours, theirs))
+    return array.reshape(theirs[: len(shape)]) if fits else None
 
 
 def set_weights(params, arrays, source, place="the file", fit=fit_as_is, ctx=None):
@@ -67,7 +82,7 @@ def set_weights(params, arrays, source, place="the file", fit=fit_as_is, ctx=Non
     problems += [f"{name} is not in the network" for name in arrays if name not in params]
     fitted = {name: fit(arrays[name], params[name].shape) for name in params if name in arrays}
     problems += [
-        f"{name} is {tuple(params[name].shape)} in the network, {arrays[name].shape} in {place}"
+        f"{name} is {params[name].shape} in the network, {arrays[name].shape} in {place}"
         for name, array in fitted.items()
         if array is None
     ]
@@ -76,10 +91,10 @@ def set_weights(params, arrays, source, place="the file", fit=fit_as_is, ctx=Non
             f"{source}: weights of another network{_difference(params, arrays, problems)}"
         )
     for name, param in params.items():
-        if not is_initialized(param):
-            param.initialize(init=mx.init.Zero(), ctx=ctx)
-        elif ctx is not None:
-            param.reset_ctx(ctx)
+        contexts = param.list_ctx() if ctx is None and is_initialized(param) else ctx
+        param.shape = fitted[name].shape
+        # New arrays: MXNet's CPU build can't overwrite a Conv3D's after an inference.
+        param.initialize(init=mx.init.Zero(), ctx=contexts, force_reinit=True)
         param.set_data(fitted[name].astype(param.dtype, copy=False))
 
 
@@ -113,6 +128,24 @@ def named_arrays(net):
     return with_kinds({name: _copy(param) for name, param in net.collect_params().items()})
 
 
+def placed_arrays(net):
+    """The network's parameters as `{place in the blocks: array on the CPU}`.
+
+    They are as those of `named_arrays`, and what stands in several places is there once. Raises
+    InputError as that does, and where a parameter has no place.
+    """
+    mx.nd.waitall()
+    check_values(net)
+    places = {}
+    for place, param in net._collect_params_with_prefix().items():
+        places.setdefault(param.name, place)
+    params = net.collect_params()
+    for name in params:
+        if name not in places:
+            raise InputError(f"{name} is no attribute of its block: Gluon saves it by no place")
+    return {places[name]: _copy(param) for name, param in params.items()}
+
+
 def check_values(net):
     """Raise InputError where a parameter of a network has no values yet."""
     for name, param in net.collect_params().items():
@@ -144,10 +177,11 @@ def with_kinds(arrays):
 def save_weights(net, path):
     """Write the network's parameters, the whole file or none.
 
-    A network of float16 gives a file of float16, half as large. Raises InputError as `named_arrays`
-    and `save_arrays` do.
+    Those of a `Network` have their full names, as in the released files; those of any other block
+    their places, as in Gluon's `save_parameters`. A network of float16 gives a file of float16,
+    half as large. Raises InputError as `named_arrays`, `placed_arrays` and `save_arrays` do.
     """
-    save_arrays(path, named_arrays(net))
+    save_arrays(path, named_arrays(net) if isinstance(net, Network) else placed_arrays(net))
 
 
 def save_arrays(path, arrays):

@@ -5,8 +5,8 @@ from mxnet import autograd
 
 from gluon_glore import GloRe, GloReUnit, InputError, Network, NonLocal, get_spec
 from gluon_glore.convert.pytorch_names import our_name
+from gluon_glore.plan.extra_units import NonLocalUnit
 from gluon_glore.plan.fields import spec_from_fields, spec_to_fields
-from gluon_glore.plan.units import NonLocalUnit
 from tests.helpers.networks import open_gates, relative_error
 from tests.helpers.places import GOLDEN
 from tests.helpers.units import OPTIONS, SPACES
@@ -169,10 +169,10 @@ def test_a_block_of_a_row_is_the_block_of_its_options(kind):
     assert all(np.array_equal(weights[name], others[name]) for name in weights)
 
 
-def test_post_unit_starts_as_the_identity_and_pre_does_not():
+def test_a_unit_starts_as_the_identity_unless_it_is_a_pre_activation_one():
     x = mx.nd.random.normal(shape=(2, 8, 5, 5))
-    for arrangement, same in (("post", True), ("pre", False)):
-        unit = GloRe(8, 2, arrangement=arrangement)
+    for options, same in (({}, True), ({"arrangement": "pre"}, False)):
+        unit = GloRe(8, 2, **options)
         unit.initialize()
         assert np.array_equal(unit(x).asnumpy(), x.asnumpy()) is same
 
@@ -204,8 +204,8 @@ def test_units_in_a_users_own_block_take_its_names():
         def __init__(self):
             super().__init__(prefix="mine_")
             with self.name_scope():
-                self.first = GloRe(8, 2)
-                self.second = GloRe(8, 2)
+                self.first = GloRe(8, 2, arrangement="pre")
+                self.second = GloRe(8, 2, arrangement="pre")
 
         def hybrid_forward(self, F, x):
             return self.second(self.first(x))
@@ -221,9 +221,64 @@ def test_units_in_a_users_own_block_take_its_names():
         ({"mid_channels": 0}, "mid_channels must be at least 1"),
         ({"ndim": 4}, "ndim must be 1, 2 or 3"),
         ({"arrangement": "none"}, "arrangement must be one of"),
-        ({"zero_gamma": False}, "zero_gamma is of arrangement 'post', given 'pre'"),
+        ({"arrangement": ["post"]}, r"\('pre', 'post'\), given \['post'\]"),
+        ({"arrangement": None}, r"\('pre', 'post'\), given None"),
+        ({"in_channels": "8"}, "in_channels: a whole number, given '8'"),
+        ({"in_channels": 8.0}, "in_channels: a whole number, given 8.0"),
+        ({"mid_channels": None}, "mid_channels: a whole number, given None"),
+        ({"mid_channels": True}, "mid_channels: a whole number, given True"),
+        ({"graph_layers": [1]}, r"graph_layers: a whole number, given \[1\]"),
+        ({"normalize": 1}, "normalize: true or false, given 1"),
+        ({"extend_first": "no"}, "extend_first: true or false, given 'no'"),
+        ({"eps": "1e-4"}, "eps: a number from 0, given '1e-4'"),
+        ({"momentum": float("nan")}, "momentum: a number from 0, given nan"),
+        (
+            {"zero_gamma": False, "arrangement": "pre"},
+            "zero_gamma is of arrangement 'post', given 'pre'",
+        ),
     ],
 )
 def test_impossible_units_are_refused(arguments, message):
     with pytest.raises(InputError, match=message):
         GloRe(**{"in_channels": 8, "mid_channels": 2, **arguments})
+
+
+def untrained(hybridize=False, units=1, arrangement="pre"):
+    """Units in a row."""
+    net = mx.gluon.nn.HybridSequential()
+    for number in range(units):
+        net.add(GloRe(8, 2, arrangement=arrangement, prefix=f"unit{number}_"))
+    net.initialize()
+    net.hybridize(hybridize)
+    return net
+
+
+@pytest.mark.filterwarnings("error:evaluated untrained")
+def test_a_pre_activation_unit_that_is_evaluated_untrained_says_so_once():
+    x = mx.nd.random.normal(shape=(2, 8, 5, 5))
+    net = untrained()
+    with pytest.warns(UserWarning, match="statistics of unit0 are unset, and the outputs may"):
+        net(x)
+    net(x)
+    untrained(arrangement="post")(x)
+
+
+@pytest.mark.filterwarnings("error:evaluated untrained")
+def test_a_unit_that_was_trained_a_step_says_nothing():
+    x = mx.nd.random.normal(shape=(2, 8, 5, 5))
+    for hybridize in (False, True):
+        net = untrained(hybridize)
+        with autograd.record():
+            y = net(x)
+        y.backward()
+        net(x)  # at once, while backward may still be writing the statistics
+
+
+def test_a_unit_without_values_is_looked_at_when_it_has_some():
+    net = GloRe(8, 2, arrangement="pre")
+    x = mx.nd.ones((1, 8, 4, 4))
+    with pytest.raises(RuntimeError, match="has not been initialized"):
+        net(x)
+    net.initialize()
+    with pytest.warns(UserWarning, match="evaluated untrained"):
+        net(x)

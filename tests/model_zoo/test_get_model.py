@@ -3,7 +3,7 @@ import shutil
 import mxnet as mx
 import numpy as np
 import pytest
-from mxnet.gluon import nn
+from mxnet.gluon import HybridBlock, nn
 
 from gluon_glore import InputError, get_model, get_spec, list_models, save_weights
 from gluon_glore.model_zoo.catalogue import shipped
@@ -162,10 +162,10 @@ def test_no_classes_give_the_pooled_features_of_any_file(tmp_path, saved):
     if saved == "own names":
         save_weights(net, file)
     elif saved == "own classifier":
-        block = nn.HybridSequential()
-        block.add(net.features, nn.Dense(5, in_units=96))
-        block[1].initialize()
-        save_weights(block, file)
+        block = HybridBlock()
+        block.features, block.fc = net.features, nn.Dense(5, in_units=96)
+        block.fc.initialize()
+        block.save_parameters(str(file))
     else:
         net.save_parameters(str(file))
     pooled = get_model("tiny_glore_0_1", pretrained=file, classes=0)

@@ -5,6 +5,8 @@ from mxnet.gluon import nn
 
 from benchmarks.networks import settle
 from gluon_glore import InputError, get_model, save_weights, transfer_weights
+from gluon_glore.weights import named_arrays
+from tests.helpers.foreign import INPUT, Foreign, by_place, foreign
 
 
 def values(block):
@@ -67,3 +69,62 @@ def test_what_does_not_fit_is_named_and_nothing_is_taken():
     assert all(np.array_equal(before[name], value) for name, value in values(net).items())
     with pytest.raises(InputError, match="no such parameter file"):
         transfer_weights(net, "resnet51")
+
+
+def test_plain_weights_of_any_block_start_the_one_with_a_unit(tmp_path):
+    plain = foreign()
+    save_weights(plain, tmp_path / "places.params")
+    mx.nd.save(str(tmp_path / "names.params"), named_arrays(plain))
+    x = mx.nd.random.normal(shape=INPUT)
+    for source in (plain, tmp_path / "places.params", tmp_path / "names.params"):
+        net = Foreign(unit=True)
+        net.initialize()
+        kept = transfer_weights(net, source, allow_missing=True)
+        assert kept == list(net.layer1[0].glore.collect_params())
+        taken = by_place(net)
+        assert all(np.array_equal(taken[place], v) for place, v in by_place(plain).items())
+        assert np.array_equal(net(x).asnumpy(), plain(x).asnumpy())  # the unit is the identity
+
+
+def test_blocks_whose_names_count_on_start_each_other():
+    plain, net = foreign(scoped=False), Foreign(scoped=False, unit=True)
+    net.initialize()
+    kept = transfer_weights(net, plain, allow_missing=True)
+    assert kept == list(net.layer1[0].glore.collect_params())
+    assert np.array_equal(net.fc.weight.data().asnumpy(), plain.fc.weight.data().asnumpy())
+
+
+def test_fresh_parameters_keep_their_values_whatever_the_source_has():
+    source, net = foreign(classes=3), foreign(classes=5)
+    head = by_place(net)["fc.weight"]
+    kept = transfer_weights(net, source, fresh=net.fc.collect_params())
+    assert kept == [net.fc.weight.name, net.fc.bias.name]
+    taken = by_place(net)
+    assert np.array_equal(taken["fc.weight"], head)
+    assert np.array_equal(taken["conv1.weight"], by_place(source)["conv1.weight"])
+    with pytest.raises(InputError, match="no parameter is called 'output_weight'"):
+        transfer_weights(net, source, fresh=["output_weight"])
+
+
+def test_skip_classifier_is_refused_where_none_is_known():
+    """The classifier of the source would be taken."""
+    source, net = foreign(), foreign()
+    head = by_place(net)["fc.weight"]
+    with pytest.raises(InputError, match="a Foreign: skip_classifier is of this .*fresh=net.fc"):
+        transfer_weights(net, source, skip_classifier=True)
+    assert np.array_equal(by_place(net)["fc.weight"], head)
+
+
+def test_units_without_values_are_told():
+    with pytest.raises(InputError, match="layer1_0_glore_.* to keep its values but has none"):
+        transfer_weights(Foreign(unit=True), foreign(), allow_missing=True)
+
+
+def test_kernels_are_inflated_into_shapes_that_wait():
+    flat, deep = nn.Conv2D(4, 3, in_channels=2), nn.Conv3D(4, (5, 3, 3))
+    flat.initialize()
+    transfer_weights(deep, flat)
+    assert deep.weight.shape == (4, 2, 5, 3, 3)
+    times = deep.weight.data().asnumpy()
+    assert np.allclose(times.sum(axis=2), flat.weight.data().asnumpy(), atol=1e-6)
+    assert np.array_equal(times[:, :, 0], times[:, :, 4])

@@ -1,3 +1,5 @@
+import warnings
+
 import mxnet as mx
 import numpy as np
 import pytest
@@ -94,6 +96,18 @@ def test_it_refuses_what_the_network_does():
         backbone(mx.nd.zeros((1, 3, 64, 64)))
     with pytest.raises(InputError, match="given numbers of float64"):
         backbone(mx.nd.zeros((1, 1, 64, 64), dtype="float64"))
+
+
+@pytest.mark.parametrize("hybrid", [False, True])
+def test_untrained_units_are_told_of_once(hybrid):
+    backbone = get_model("tiny_glore_0_1", features=("res4",))
+    backbone.initialize()
+    backbone.hybridize(hybrid)
+    with pytest.warns(UserWarning, match="^evaluated untrained: .* of conv4_B01_extra are unset"):
+        backbone(mx.nd.array(X))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        backbone(mx.nd.array(X))
 
 
 @pytest.mark.parametrize("features", ["res4", (), ("res5",), ("res3", "res3"), (2, 3), [["res3"]]])

@@ -10,6 +10,7 @@ from gluon_glore import (
     InputError,
     Network,
     get_model,
+    get_spec,
     load_weights,
     save_weights,
 )
@@ -177,3 +178,25 @@ def test_a_shared_norm_is_read_by_shortcut_and_body_and_trains():
     for name, param in net.collect_params().items():
         if param.grad_req != "null":
             assert param.grad().norm().asscalar() > 0, name
+
+
+@pytest.mark.filterwarnings("error:evaluated untrained")
+@pytest.mark.parametrize("hybridize", [False, True])
+def test_an_untrained_network_with_pre_activation_units_says_so_once(hybridize):
+    def evaluate(net):
+        net.hybridize(hybridize)
+        for _ in range(2):
+            net(mx.nd.zeros((1, 1, 64, 64))).wait_to_read()
+
+    net = Network(get_spec("tiny").with_units("glore", res3=(1,), res4=(1, 2), mid_channels=4))
+    net.initialize()
+    with pytest.warns(UserWarning) as told:
+        evaluate(net)
+    assert [str(warning.message) for warning in told] == [
+        "evaluated untrained: the BatchNorm statistics of conv3_B01_extra and 2 more units are "
+        "unset, and the outputs may overflow; train some steps, or load weights"
+    ]
+    evaluate(get_model("tiny_glore_0_1", pretrained=True))
+    plain = get_model("tiny")
+    plain.initialize()
+    evaluate(plain)

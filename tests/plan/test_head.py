@@ -67,6 +67,7 @@ def test_a_stride_may_be_a_number_an_axis():
         (lambda: as_fcn(get_spec("resnet50"), auxiliary=1), "0 or one of .*, given 1"),
         (lambda: as_fcn(get_spec("resnet50"), units=-1), "units must be at least 0, given -1"),
         (lambda: as_fcn(get_spec("resnet50"), channels=0), "channels must be at least 1, given 0"),
+        (lambda: as_fcn(get_spec("resnet50"), units="1"), "head: units: a whole number, given '1'"),
         (
             lambda: dataclasses.replace(
                 get_spec("resnet50_3d_kinetics400"), head=get_spec("fcn_small_cityscapes").head

@@ -3,9 +3,10 @@ import dataclasses
 import pytest
 
 from gluon_glore.networks.paper import get_spec
+from gluon_glore.plan.extra_units import GloReUnit
 from gluon_glore.plan.spec import NetSpec
 from gluon_glore.plan.stages import Stage, Stem
-from gluon_glore.plan.units import Conv, GloReUnit
+from gluon_glore.plan.units import Conv
 from gluon_glore.utils.errors import InputError
 
 
@@ -74,6 +75,8 @@ def test_units_on_both_paths_of_dpn98_have_the_released_tails():
     assert tails == [("conv-tail-res", 256, 512), ("conv-tail-den", 256, dense)]
     with pytest.raises(InputError, match="options are .* given 'both_paths'"):
         get_spec("resnet50").with_units("glore", res3=(2,), both_paths=True)
+    with pytest.raises(InputError, match="both_paths: true or false, given 'no'"):
+        get_spec("dpn98").with_units("glore", res3=(2,), both_paths="no")
     with pytest.raises(InputError, match="both paths needs arrangement 'pre'"):
         get_spec("dpn98").with_units("glore", res3=(2,), both_paths=True, arrangement="post")
 
@@ -110,6 +113,14 @@ def test_with_units_builds_any_placement_and_leaves_the_original():
         ("glore", {"res4": (1,), "mid_channels": 0}, "mid_channels must be at least 1, given 0"),
         ("glore", {"res4": (1,), "graph_layers": 0}, "graph_layers must be at least 1, given 0"),
         ("glore", {"res4": (1,), "pool_stride": 0}, "pool_stride must be at least 1, given 0"),
+        (["glore"], {"res4": (1,)}, r"must be one of .*, given \['glore'\]"),
+        ("glore", {"res4": 1}, r"res4 is the numbers of residual units, as \(1, 3\), given 1"),
+        ("glore", {"res4": "13"}, "extra unit's after: a whole number, given '1'"),
+        ("glore", {"res4": (1.0,)}, "extra unit's after: a whole number, given 1.0"),
+        ("glore", {"res4": (True,)}, "extra unit's after: a whole number, given True"),
+        ("glore", {"res4": (1,), "mid_channels": "8"}, "mid_channels: a whole number, given '8'"),
+        ("nonlocal", {"res4": (1,), "subsample": 2.0}, "subsample: a whole number, given 2.0"),
+        ("nonlocal", {"res4": (1,), "zero_gamma": None}, "zero_gamma: true or false, given None"),
     ],
 )
 def test_impossible_units_are_refused_at_construction(kind, options, message):

@@ -13,6 +13,7 @@ TABLE = kinds.table({"a": kinds.whole(1, 3), "b": kinds.listed(kinds.LINE, 1, 2)
     ("kind", "good", "bad"),
     [
         (kinds.whole(0, 3), [0, 3, np.int64(2)], [-1, 4, 1.0, True, "1", None, 10**5000]),
+        (kinds.whole(), [-(10**30), 0, np.int64(2)], [1.0, True, "1", None, [1]]),
         (kinds.number(), [1, -2.5, np.float32(1)], [math.nan, math.inf, 10**400, True, "1", [1]]),
         (kinds.number(0, 1), [0, 1], [-0.1, 1.1]),
         (kinds.number(0, above=True), [0.1, 1e300], [0, -1]),

@@ -7,6 +7,7 @@ from mxnet.gluon import HybridBlock
 
 from gluon_glore import InputError, Network, get_model, get_spec, load_weights, save_weights
 from gluon_glore.weights import by_name, load_arrays, named_arrays, plain_names
+from tests.helpers.foreign import Foreign, foreign
 from tests.helpers.networks import assert_same, initialize
 
 NAME = "tiny_glore_0_1"
@@ -100,6 +101,50 @@ def test_a_network_in_a_block_of_the_users_has_its_prefix(net, tmp_path):
     assert_same(again, net)
 
 
+THEIRS = {
+    "own names": own,
+    "net.export": named_arrays,
+    "an export that takes pictures": SPELLINGS["an export that takes pictures"],
+    "save_parameters": places,
+    "save_parameters of a block of the user's": SPELLINGS[
+        "save_parameters of a block of the user's"
+    ],
+}
+
+
+@pytest.mark.parametrize("spelled", THEIRS.values(), ids=THEIRS)
+@pytest.mark.parametrize("unit", [False, True])
+def test_every_spelling_is_read_by_the_names_of_another_instance_of_any_block(spelled, unit):
+    source, block = foreign(), Foreign(unit=unit)
+    found = by_name(spelled(source), block)
+    expected = {
+        block._collect_params_with_prefix()[place].name: value
+        for place, value in places(source).items()
+    }
+    assert found.keys() == expected.keys() <= set(block.collect_params())
+    assert all(np.array_equal(found[k].asnumpy(), v.asnumpy()) for k, v in expected.items())
+
+
+def test_names_that_count_on_are_no_other_instances():
+    source, block = foreign(scoped=False), Foreign(scoped=False)
+    assert set(by_name(own(source), block)) == set(own(source))
+    assert set(by_name(places(source), block)) == set(block.collect_params())
+
+
+def test_a_graph_of_mxnets_own_spelling_is_filled_by_names():
+    """`mx.sym` calls statistics `_moving_`, in the graph as in the file."""
+    data = mx.sym.var("data", dtype="float32")
+    block = mx.gluon.SymbolBlock(mx.sym.BatchNorm(data, name="norm"), data)
+    arrays = {f"arg:norm_{leaf}": 1 for leaf in ("gamma", "beta")}
+    arrays.update({f"aux:norm_moving_{leaf}": 1 for leaf in ("mean", "var")})
+    assert set(by_name(arrays, block)) == set(block.collect_params())
+
+
+def test_a_layer_alone_has_places_without_a_dot():
+    layer = mx.gluon.nn.Dense(2, in_units=3)
+    assert list(by_name({"weight": 1, "bias": 2}, layer)) == list(layer.collect_params())
+
+
 def test_no_array_is_lost_and_none_is_taken_for_another(net):
     arrays = own(net)
     extra = {**arrays, "head_weight": mx.nd.ones((2, 2))}
@@ -112,6 +157,15 @@ def test_no_array_is_lost_and_none_is_taken_for_another(net):
     assert set(by_name(narrow, net)) == set(narrow)  # takes other features: no classifier of it
     foreign = {place.replace("body", "branch"): a for place, a in places(net).items()}
     assert set(by_name(foreign, net)) == set(foreign)
+
+
+def test_a_full_name_beside_its_place_is_refused():
+    block = Foreign()
+    bias = block.fc.bias.name
+    for name in (bias, bias[len(block.prefix) :]):
+        arrays = dict.fromkeys([*block._collect_params_with_prefix(), name])
+        with pytest.raises(InputError, match=f"two arrays are called {name}"):
+            by_name(arrays, block)
 
 
 def test_two_arrays_of_one_name_are_refused(tmp_path):

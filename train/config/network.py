@@ -3,7 +3,7 @@
 import typing
 
 from gluon_glore.networks.paper import get_spec
-from gluon_glore.plan.units import EXTRA_UNITS
+from gluon_glore.plan.extra_units import EXTRA_UNITS
 from gluon_glore.utils.errors import InputError, shown
 
 EXAMPLE = "{kind: glore, res4: [1, 3]}"

@@ -19,8 +19,8 @@ from gluon_glore.model_zoo.find_weights import find_weights
 from gluon_glore.model_zoo.load import found_spec
 from gluon_glore.model_zoo.transfer import CLASSIFIER, fill
 from gluon_glore.networks.paper import list_models
+from gluon_glore.plan.extra_units import EXTRA_UNITS
 from gluon_glore.plan.unit_names import HEADS
-from gluon_glore.plan.units import EXTRA_UNITS
 from gluon_glore.utils.errors import InputError, listed
 from gluon_glore.weights import load_arrays
 from gluon_glore.weights.manifest import MANIFEST, params_of, spec_of
