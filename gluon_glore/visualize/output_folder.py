@@ -51,7 +51,7 @@ def put_aside(folder) -> Path:
 
 @contextlib.contextmanager
 def naming_picture(place):
-    """Name the picture of a `Place` in an InputError that is raised inside."""
+    """What is inside raises InputErrors that name the picture of a `Place`."""
     try:
         yield
     except InputError as error:
