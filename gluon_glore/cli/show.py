@@ -21,8 +21,8 @@ def add_commands(commands):
     add_model(
         command,
         "--model",
-        what="a training run's directory, a checkpoint's, a zoo entry's, a folder exported with "
-        "--plain, or a network's name",
+        what="an exported folder, a training run's directory, a checkpoint's, a zoo entry's, or a "
+        "network's name",
     )
     command.add_argument("--out", required=True, metavar="DIR", help="folder for page and pictures")
     command.add_argument(
@@ -43,6 +43,17 @@ def add_commands(commands):
         metavar="S",
         help="of what the network sees, 512 or 512x768 (its own)",
     )
+    command.add_argument(
+        "--colors",
+        choices=("blue-orange", "paper"),
+        default="blue-orange",
+        help="of negative and positive numbers (blue and orange), paper: its green and red",
+    )
+    command.add_argument(
+        "--force",
+        action="store_true",
+        help="where DIR has the page of another network, keep that beside DIR and write a new one",
+    )
     command.add_argument("--top", type=positive_int, default=5, help="classes on the page (5)")
     add_max_pixels(command, 256 * 10**6)
     add_weights(command)
@@ -54,20 +65,31 @@ def add_commands(commands):
 def show(args):
     """Draw what the units of a network see, and print which nodes are the strongest."""
     limit_pixels(args)
-    from ..model_zoo.load import load_network
     from ..visualize.show import NodeChoice, show
 
     refuse_own_output(args.images, args.out)
     refuse_missing(args.images, args)
-    net, manifest = load_network(args.model, args.weights, args.class_names, pixels_of(args))
     lines = show(
-        net,
-        manifest,
+        *_load(args),
         args.images,
         args.out,
         unit=args.unit,
         choice=NodeChoice(args.strongest, args.nodes),
         size=args.size,
         top=args.top,
+        colors=args.colors,
+        force=args.force,
     )
     print("\n".join(lines))
+
+
+def _load(args):
+    """The network and its manifest. An exported graph has the units too, and is shown as it is."""
+    from ..export import import_model
+    from ..export.files import is_export
+    from ..model_zoo.load import load_network
+
+    told = args.weights, args.class_names, pixels_of(args)
+    if is_export(args.model) and not any(told):
+        return import_model(args.model)
+    return load_network(args.model, *told)

@@ -149,6 +149,7 @@ MADE = {
     "scenes_model": "python -m gluon_glore export runs/city --out scenes_model --onnx --any-size",
     "mine.params": "python -c 'from tests.docs.docs_world import *; write_own_loop()'",
     "imagenet-a": "cp -r imagenet/val imagenet-a",
+    "digits/pictures": "python -m train.digit_pairs digits --train 50 --test 50",
     "zoo": "python -m gluon_glore publish runs/r50 --out zoo",
     "resnet50_lite-0000.params": "python -c 'from tests.docs.docs_world import *; write_lite()'",
     "resnet18_v2.params": "python -c 'from tests.docs.docs_world import *; write_gluoncv()'",
