@@ -1,6 +1,7 @@
 """The files of an exported folder, found and verified."""
 
 import dataclasses
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from ..plan.unit_names import UnitNames
 from ..utils.errors import InputError
 from ..weights.golden import BATCH, GOLDEN, golden_classes
 from ..weights.manifest import MANIFEST, Manifest, labels_pixels, read_manifest
+
+SYMBOL = "-symbol.json"  # how the names of MXNet's symbol files end
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Files:
     @property
     def symbol(self):
         """The path of MXNet's symbol."""
-        return self.folder / f"{self.manifest.model}-symbol.json"
+        return self.folder / f"{self.manifest.model}{SYMBOL}"
 
     @property
     def params(self):
@@ -88,4 +91,26 @@ def read_files(folder) -> Files:
 
 def is_export(folder):
     """Whether a folder looks like an exported network."""
-    return any(Path(folder).glob("*-symbol.json"))
+    return any(Path(folder).glob(f"*{SYMBOL}"))
+
+
+def symbol_of(model):
+    """The symbol file that a text is, or is the name of without "-symbol.json"; else None."""
+    path = Path(model)
+    if path.name.endswith(".json"):
+        return path
+    beside = path.with_name(f"{path.name}{SYMBOL}")
+    return beside if path.name and beside.is_file() else None
+
+
+def params_beside(symbol):
+    """The one NAME-0000.params, of any number, beside NAME-symbol.json.
+
+    Raises InputError where there is none, or several.
+    """
+    name = symbol.name.removesuffix(SYMBOL)
+    found = sorted(symbol.parent.glob(f"{glob.escape(name)}-[0-9][0-9][0-9][0-9].params"))
+    if len(found) != 1:
+        several = f"{len(found)} files {name}-NNNN.params" if found else f"no {name}-0000.params"
+        raise InputError(f"{symbol}: {several} beside it, say which: --params FILE")
+    return found[0]
