@@ -75,8 +75,9 @@ def load_predictor(
 ) -> Predictor:
     """Load an exported folder, or whatever `load_network` takes. Raises InputError where it can't.
 
-    `signature` says more of a symbol file than `preprocess` does. `runtime` is what an exported folder runs on (default: the fastest that is installed). What is
-    not exported runs on MXNet, in its current context; only then MXNet is imported.
+    `signature` says of a symbol file what `preprocess` does not. `runtime` is what an exported
+    folder runs on (default: the fastest that is installed). What is not exported runs on MXNet, in
+    its current context; only then MXNet is imported.
     """
     if Path(model).is_dir() and is_export(model):
         if weights or class_names or preprocess or signature:

@@ -111,6 +111,20 @@ def load_network(model, weights=None, class_names=None, preprocess=None, signatu
     return net, manifest
 
 
+def load_own_network(model):
+    """`load_network` of a network of this project, whose spec what is to be done needs.
+
+    Raises InputError as that does, and for any other network.
+    """
+    net, manifest = load_network(model)
+    if manifest.task:
+        raise InputError(
+            f"{manifest.model} is no network of this project: export, check, predict and serve "
+            "take it"
+        )
+    return net, manifest
+
+
 def _names(given):
     """Class names as a tuple, of the path of a file of them, or of themselves."""
     return tuple(read_names(given) if isinstance(given, (str, Path)) else given)
