@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import io
 import logging
 import mmap
 import os
@@ -21,7 +20,7 @@ from .runtime import reason
 
 OPSET = 13  # of MXNet 1.9's converters; the file names that of the installed onnx package
 IR_VERSION = 8  # all readers of opset 13 know it
-LARGER = 64  # pixels: a multiple of them is added to what may vary, to see whether it can
+LARGER = 64  # pixels: multiples of them are added to what may vary, to see what varies with it
 # What an MXNet array can hold, and what a comparison gives.
 ELEMENTS = ("float64", "float32", "float16", "uint8", "int32", "int8", "int64", "bool")
 
@@ -35,8 +34,7 @@ def write_onnx(path, symbol, arrays, deployment, sample_shape):
     """Write `symbol` with its `arrays` ("arg:NAME", "aux:NAME") as ONNX, opset 13, checked.
 
     `sample_shape` is one that the deployment's input may have. Raises InputError where the onnx
-    package is missing, or height and width are to vary and the network takes one size only;
-    RuntimeError where an operator has no counterpart, naming it.
+    package is missing, RuntimeError where an operator has no counterpart, naming it.
     """
     onnx = import_onnx()
     import mxnet as mx
@@ -72,11 +70,8 @@ def write_onnx(path, symbol, arrays, deployment, sample_shape):
 def _output_axes(symbol, arrays, shape, sample_shape):
     """The axes of the output for an input of `shape`: sizes, or where they vary, names.
 
-    None where a size varies, but is not that of an axis of the input. Raises InputError where the
-    network takes no other height and width than those of `sample_shape`.
+    None where a size varies, but is not that of an axis of the input.
     """
-    from mxnet import MXNetError
-
     shapes = {name: array.shape for name, array in arrays.items()}
 
     def output(given):
@@ -87,16 +82,11 @@ def _output_axes(symbol, arrays, shape, sample_shape):
     other = list(sample_shape)
     for step, axis in enumerate(varying):
         other[axis] += step * LARGER
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):  # where MXNet prints what it was given
-            sizes = zip(own, output(tuple(other)))
-    except MXNetError as error:
-        height, width = (sample_shape[shape.index(axis)] for axis in "hw")
-        raise InputError(
-            f"height and width can't vary, the network takes {height}x{width} only: {reason(error)}"
-        ) from None
     names = {(sample_shape[axis], other[axis]): shape[axis] for axis in varying}
-    found = [pair[0] if pair[0] == pair[1] else names.get(pair) for pair in sizes]
+    found = [
+        pair[0] if pair[0] == pair[1] else names.get(pair)
+        for pair in zip(own, output(tuple(other)))
+    ]
     return (shape[0], *found[1:])
 
 

@@ -4,7 +4,6 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from gluon_glore import InputError
 from gluon_glore.export.onnx_converters import CONVERTERS
 from gluon_glore.export.onnx_file import write_onnx
 from gluon_glore.weights.deployment import Deployment
@@ -106,15 +105,14 @@ def test_what_has_no_counterpart_is_named_and_nothing_is_written(tmp_path, symbo
     assert not list(tmp_path.iterdir())
 
 
-def test_a_network_of_one_size_is_not_written_for_any(tmp_path):
-    weight = {"arg:weight": mx.nd.ones((3, 4 * 14 * 14))}
-    dense = mx.sym.FullyConnected(DATA, mx.sym.var("weight"), num_hidden=3, no_bias=True)
-    with pytest.raises(InputError, match="can't vary, the network takes 14x14 only"):
-        write_onnx(tmp_path / "it.onnx", dense, weight, ANY_SIZE, SAMPLE)
-    path = write_onnx(tmp_path / "it.onnx", dense, weight, Deployment((None, 4, 14, 14)), SAMPLE)
-    x = np.random.RandomState(0).normal(size=(5, 4, 14, 14)).astype("float32")
-    expected = execute(dense, weight, mx.nd.array(x))
-    assert np.abs(run_onnxruntime(path, x) - expected).max() < 1e-4
+def test_a_dense_layer_takes_all_of_an_array_where_its_symbol_does_not_say(tmp_path):
+    dense = mx.sym.FullyConnected(DATA, num_hidden=3, no_bias=True)
+    arrays = arrays_of(dense)
+    path = write_onnx(tmp_path / "it.onnx", dense, arrays, Deployment((None, *SAMPLE[1:])), SAMPLE)
+    x = np.random.RandomState(0).normal(size=(5, *SAMPLE[1:])).astype("float32")
+    expected = execute(dense, arrays, mx.nd.array(x))
+    for run in RUNS:
+        assert np.abs(run(path, x) - expected).max() < 1e-4
 
 
 def axes(path):
