@@ -263,8 +263,7 @@ def _write_folder(net, traced, files, options, calibration):
     files = files.with_deployment(tolerance=allowed)
     if options.precision != "fp32":
         inputs = calibration or Calibration(x)
-        kept = lower(files, symbol, arrays, network, inputs, options.method, options.tolerance)
-        files = files.with_deployment(float32=kept)
+        files = lower(files, symbol, arrays, network, inputs, options.method, options.tolerance)
 
     checked = _run_golden(files, x, expected)
     worst = max(figures["error"] for figures in checked.values())

@@ -5,11 +5,10 @@ import glob
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..networks.paper import get_spec
-from ..plan.unit_names import UnitNames
+from ..plan.unit_names import OperatorNames, UnitNames
 from ..utils.errors import InputError
 from ..weights.golden import BATCH, GOLDEN, golden_classes
-from ..weights.manifest import MANIFEST, Manifest, labels_pixels, read_manifest
+from ..weights.manifest import MANIFEST, Manifest, labels_pixels, read_manifest, spec_of
 
 SYMBOL = "-symbol.json"  # how the names of MXNet's symbol files end
 
@@ -38,8 +37,9 @@ class Files:
 
     @property
     def units(self):
-        """The units of the network, a `UnitNames`."""
-        return UnitNames(self.manifest.spec or get_spec(self.manifest.model))
+        """The names of the network's units: its spec's, or as its manifest lists them."""
+        spec = spec_of(self.manifest)
+        return UnitNames(spec) if spec else OperatorNames(self.manifest.deployment.units)
 
     @property
     def sample_shape(self):
