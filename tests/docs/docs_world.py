@@ -390,7 +390,7 @@ def write_own_loop():
 
 
 def write_symbol():
-    """`cifar-symbol.json` and `cifar-0000.params`, as `net.export` writes a network's: at random."""
+    """`cifar-symbol.json` and `cifar-0000.params`: `net.export` of a network, at random."""
     import mxnet as mx
     from gluoncv import model_zoo
 
