@@ -9,6 +9,7 @@ from .utils.version import __version__ as __version__
 
 _HOME = {
     "GloRe": "layers.glore",
+    "GloReHead": "layers.glore_head",
     "GloReUnit": "plan.units",
     "InputError": "utils.errors",
     "NetSpec": "plan.spec",
