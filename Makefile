@@ -92,6 +92,7 @@ $(STUDIED)/triples/train.rec: train/digit_pairs.py | $(READY)
 study: $(READY) $(STUDIED)/triples/train.rec
 	$(BIN)/python -m train.paper.study pairs --out runs/study --report docs/study
 	$(BIN)/python -m train.paper.study triples --out runs/study --report docs/study
+	$(BIN)/python -m train.paper.study inserted --out runs/study --report docs/study
 	$(BIN)/python -m train.paper.study_report
 
 $(VIDEOS): train/moving_digits.py train/digit_pairs.py | $(READY)
