@@ -24,6 +24,7 @@ _HOME = {
     "get_spec": "networks.paper",
     "import_model": "export",
     "inflate_weights": "model_zoo.transfer",
+    "insert_units": "insertion.insert",
     "list_models": "networks.paper",
     "load_classifier": "inference.classify",
     "load_network": "model_zoo.load",

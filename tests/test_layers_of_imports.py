@@ -12,6 +12,7 @@ LIBRARY = (
     ("model_zoo",),
     ("export", "convert"),
     ("weights",),
+    ("insertion",),
     ("networks",),
     ("layers",),
     ("plan", "data"),

@@ -340,15 +340,7 @@ class NetSpec:
         in the released files, and not to the residual one alone.
         Raises InputError where there is no such kind, stage, residual unit or option.
         """
-        _check_kind(kind)
-        known = {f.name for f in dataclasses.fields(EXTRA_UNITS[kind])}
-        allowed = known - {"name", "in_channels", "ndim", "passing", "residual", "eps", "momentum"}
-        if kind == "glore" and self.family == "dpn":
-            allowed.add("both_paths")
-        allowed = sorted(allowed)
-        for option in options:
-            if option not in allowed:
-                raise InputError(f"a {kind} unit's options are {allowed}, given {option!r}")
+        check_extra(kind, options, both_paths=self.family == "dpn")
         places = ((2, res2), (3, res3), (4, res4), (5, res5))
         added = tuple(
             Placement(kind, stage, after, tuple(sorted(options.items())))
@@ -403,6 +395,22 @@ class NetSpec:
 def _without_time(value: PerAxis) -> PerAxis:
     """A tuple without its first entry; a number, which stands for all axes, as it is."""
     return value[1:] if isinstance(value, tuple) else value
+
+
+def check_extra(kind, options, both_paths=False):
+    """Check what a user says of an extra unit: its kind, and names of options.
+
+    `both_paths` says whether the network has two, so that GloRe units have that option. Raises
+    InputError where there is no such kind or option.
+    """
+    _check_kind(kind)
+    known = {f.name for f in dataclasses.fields(EXTRA_UNITS[kind])}
+    allowed = known - {"name", "in_channels", "ndim", "passing", "residual", "eps", "momentum"}
+    if kind == "glore" and both_paths:
+        allowed.add("both_paths")
+    for option in options:
+        if option not in allowed:
+            raise InputError(f"a {kind} unit's options are {sorted(allowed)}, given {option!r}")
 
 
 def _check_kind(kind):

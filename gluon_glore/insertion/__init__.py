@@ -1,0 +1,1 @@
+"""Units put into any Gluon network: where, and how the network then runs them."""

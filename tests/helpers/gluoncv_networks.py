@@ -1,0 +1,152 @@
+"""GluonCV's networks with random weights: a row each, and where units go in it.
+
+Twelve and more of pictures, three of pixels, three of videos. They are as small as their classes
+allow, for a test that walks over all of them.
+
+MXNet's CPU build does not train GluonCV's networks of videos with oneDNN, with units or without:
+`needs_plain_operators` rows train in a process whose MXNET_MKLDNN_ENABLED is 0.
+"""
+
+from dataclasses import dataclass
+from typing import Callable, Mapping, Tuple
+
+import mxnet as mx
+import numpy as np
+from gluoncv import model_zoo
+from gluoncv.model_zoo.action_recognition.i3d_resnet import Bottleneck, I3D_ResNetV1
+from gluoncv.model_zoo.action_recognition.r2plus1d import BasicBlock, R2Plus1D
+from gluoncv.model_zoo.action_recognition.slowfast import SlowFast
+from gluoncv.model_zoo.deeplabv3 import DeepLabV3
+from gluoncv.model_zoo.densenet import DenseNet
+from gluoncv.model_zoo.fcn import FCN
+from gluoncv.model_zoo.pspnet import PSPNet
+
+CLASSES = 5
+TASKS = ("classify", "segment", "recognize")
+
+
+@dataclass(frozen=True)
+class GluonCVNetwork:
+    """`construct()` is the network without values; `shape` is an input that it takes.
+
+    `after` is what `insert_units` is given, and `places` are the blocks that this means, by path.
+    """
+
+    construct: Callable
+    after: Mapping
+    places: Tuple[str, ...]
+    shape: Tuple[int, ...] = (2, 3, 64, 64)
+    task: str = "classify"
+
+    @property
+    def needs_plain_operators(self):
+        """Whether oneDNN can't train it."""
+        return len(self.shape) == 5
+
+    def make(self):
+        """The network, its weights random and of the size that keeps a signal's."""
+        net = self.construct()
+        net.initialize(HeNormal(), force_reinit=True)
+        return net
+
+    def batch(self, seed=0):
+        """An input of random numbers."""
+        numbers = np.random.default_rng(seed).normal(size=self.shape)
+        return mx.nd.array(numbers.astype(np.float32))
+
+
+class HeNormal(mx.init.Initializer):
+    """He-normal weights drawn by numpy: MXNet takes seconds for a large network."""
+
+    _rng = np.random.default_rng(0)
+
+    def _init_weight(self, _, arr):
+        size = np.sqrt(2 / np.prod(arr.shape[1:]))
+        arr[:] = mx.nd.array(size * self._rng.standard_normal(arr.shape, np.float32))
+
+
+class SmallI3D(I3D_ResNetV1):
+    """I3D on a ResNet of fewer blocks."""
+
+    arch_settings = {50: (Bottleneck, (1, 1, 2, 1))}
+
+
+def first_output(output):
+    """The logits of a network that may give an auxiliary head's, too."""
+    return output[0] if isinstance(output, (tuple, list)) else output
+
+
+def _named(name):
+    return lambda: model_zoo.get_model(name, classes=CLASSES, pretrained=False)
+
+
+def _pixels(kind, after, places):
+    def construct():
+        return kind(CLASSES, crop_size=64, pretrained_base=False)
+
+    return GluonCVNetwork(construct, after, places, shape=(1, 3, 64, 64), task="segment")
+
+
+def _video(construct, after, places, frames):
+    return GluonCVNetwork(construct, after, places, (1, 3, frames, 32, 32), "recognize")
+
+
+NETWORKS = {
+    "resnet18_v1b": GluonCVNetwork(
+        _named("resnet18_v1b"), {"layer3": (1, 2)}, ("layer3.0", "layer3.1")
+    ),
+    "resnet50_v1d": GluonCVNetwork(
+        _named("resnet50_v1d"), {"res3": (4,), "res4": (3,)}, ("layer2.3", "layer3.2")
+    ),
+    "resnest14": GluonCVNetwork(_named("resnest14"), {"res3": (1,)}, ("layer2.0",)),
+    "resnet18_v1": GluonCVNetwork(
+        _named("resnet18_v1"), {"res3": (1,), "res4": (2,)}, ("features.5.0", "features.6.1")
+    ),
+    "resnet18_v2": GluonCVNetwork(
+        _named("resnet18_v2"), {"features.7": (1, 2)}, ("features.7.0", "features.7.1")
+    ),
+    "se_resnet18_v1": GluonCVNetwork(_named("se_resnet18_v1"), {"res4": (1,)}, ("features.6.0",)),
+    "resnext50_32x4d": GluonCVNetwork(
+        _named("resnext50_32x4d"), {"res4": (1, 6)}, ("features.6.0", "features.6.5")
+    ),
+    "cifar_resnet20_v1": GluonCVNetwork(
+        _named("cifar_resnet20_v1"), {"res3": (2,)}, ("features.3.1",), shape=(2, 3, 32, 32)
+    ),
+    "mobilenet0.25": GluonCVNetwork(
+        _named("mobilenet0.25"), {"res4": (1, 6)}, ("features.38", "features.68")
+    ),
+    "mobilenetv2_0.25": GluonCVNetwork(
+        _named("mobilenetv2_0.25"), {"res4": (7,)}, ("features.15",)
+    ),
+    "mobilenetv3_small": GluonCVNetwork(
+        _named("mobilenetv3_small"), {"res3": (2,), "res4": (5,)}, ("features.5", "features.10")
+    ),
+    "densenet": GluonCVNetwork(
+        lambda: DenseNet(32, 16, [2, 3, 3, 2], classes=CLASSES),  # densenet121, but narrow and flat
+        {"res3": (1,), "res4": (3,)},
+        ("features.6.0", "features.8.2"),
+        shape=(2, 3, 224, 224),
+    ),
+    "xception": GluonCVNetwork(_named("xception"), {"midflow": (1,)}, ("midflow.0",)),
+    "fcn": _pixels(FCN, "layer4", ("layer4",)),
+    "psp": _pixels(PSPNet, "res5", ("layer4",)),
+    "deeplab": _pixels(DeepLabV3, {"res4": (6,), "res5": (3,)}, ("layer3.5", "layer4.2")),
+    "i3d": _video(
+        lambda: SmallI3D(CLASSES, 50, pretrained_base=False, out_indices=(3,)),
+        {"res3": (1,), "res4": (2,)},
+        ("res_layers.1.0", "res_layers.2.1"),
+        frames=16,
+    ),
+    "slowfast": _video(
+        lambda: SlowFast(CLASSES, layers=[1, 1, 2, 1], fast_frames=8, slow_frames=2, alpha=4),
+        {"res4": (1, 2), "fast_res4": (2,)},
+        ("fast_res4.1", "slow_res4.0", "slow_res4.1"),
+        frames=10,
+    ),
+    "r2plus1d": _video(
+        lambda: R2Plus1D(CLASSES, BasicBlock, [1, 1, 2, 1]),
+        {"res3": (1,), "res4": (2,)},
+        ("layer2.0", "layer3.1"),
+        frames=8,
+    ),
+}
