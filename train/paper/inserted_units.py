@@ -10,7 +10,7 @@ import sys
 
 import mxnet as mx
 
-from gluon_glore.insertion import insert_units
+from gluon_glore.insertion.insert import insert_units
 from gluon_glore.networks.complexity import count, totals
 from gluon_glore.utils.errors import InputError
 from gluon_glore.utils.extras import require

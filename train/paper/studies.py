@@ -159,11 +159,15 @@ STUDIES = {
         "configs/study/pairs.yaml",
         {
             "plain": Variant("plain", "cifar_resnet20_v1"),
-            "stage_2": inserted("a unit in stage 2", "features.3"),
-            "stage_3": inserted("a unit in stage 3", "features.4"),
+            "res4": inserted("a unit in Res4", "res4"),
+            "res3": inserted("a unit in Res3", "res3"),
         },
-        {"kind": Ablation("GluonCV's ResNet-20 for CIFAR", ("plain", "stage_2", "stage_3"))},
-        "stage_3",
+        {
+            "kind": Ablation(
+                "GluonCV's ResNet-20 for CIFAR, units inserted", ("plain", "res4", "res3")
+            )
+        },
+        "res4",
         draw_examples=None,
         seeds=3,
         size=inserted_units.run_size,

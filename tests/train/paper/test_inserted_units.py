@@ -9,7 +9,7 @@ from tests.helpers.places import ROOT
 from train.paper import inserted_units
 from train.paper.studies import STUDIES
 
-UNITS = STUDIES["inserted"].variants["stage_3"].units
+UNITS = STUDIES["inserted"].variants["res4"].units
 CONFIG = {
     "model": {"name": "cifar_resnet20_v1", "units": {}, "classes": 2},
     "data": {"mean": [22], "size": [32, 32]},
@@ -39,7 +39,12 @@ def test_the_size_is_that_of_the_network_and_its_unit():
 def test_a_run_trains_the_network_and_its_unit(tmp_path, settings, monkeypatch):
     monkeypatch.chdir(ROOT)
     words = ["--config", "configs/study/pairs.yaml", "--out", str(tmp_path / "run")]
-    small = ("optim.epochs=1", "data.size=[16,16]", "data.resize=16", "model.name=cifar_resnet20_v1")
+    small = (
+        "optim.epochs=1",
+        "data.size=[16,16]",
+        "data.resize=16",
+        "model.name=cifar_resnet20_v1",
+    )
     for setting in (*settings, *small, f"model.units={json.dumps(UNITS)}"):
         words += ["--set", setting]
     assert inserted_units.main(words) == 0
