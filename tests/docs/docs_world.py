@@ -66,6 +66,7 @@ REWRITTEN = (
     (r"size=\[224, 224\](.*) --set data\.resize=256", r"size=[32, 32]\1 --set data.resize=32"),
     # Weights of the real network, not of the small one; but GluonCV's is its own.
     (r" --set model\.pretrained=(?!gluoncv)\S+", ""),
+    (r"PICTURES, EPOCHS = \d+, \d+", "PICTURES, EPOCHS = 64, 1"),
     (r"^\. \.venv/bin/activate", "true"),  # the environment that runs the tests is there
     (r"^make ", f"make -n -C {shlex.quote(str(ROOT))} "),  # CI and users run the targets
 )
@@ -154,6 +155,7 @@ MADE = {
     "resnet18_v2.params": "python -c 'from tests.docs.docs_world import *; write_gluoncv()'",
     "gluoncv_resnet18_v2": "python -m gluon_glore import resnet18_v2.params "
     "--name resnet18_v2 --pixels torchvision --no-compare --out gluoncv_resnet18_v2",
+    "pairs_model": "python -c 'from tests.docs.docs_world import *; write_pairs_model()'",
     "resnet50_w-glore_2-3.tar": "python -c 'from tests.docs.docs_world import *; write_release()'",
 }
 
@@ -397,6 +399,13 @@ def write_gluoncv():
     net.initialize()
     net(mx.nd.zeros((1, 3, 224, 224)))
     net.save_parameters("resnet18_v2.params")
+
+
+def write_pairs_model():
+    """`pairs_model`: what the Python examples of docs/your-network.md export."""
+    examples = [b.text for b in blocks("docs/your-network.md") if b.language == "python"]
+    (last,) = (number for number, text in enumerate(examples) if "export_model(" in text)
+    exec(rewrite("".join(examples[: last + 1])), {})
 
 
 def write_release():
