@@ -19,6 +19,7 @@ _HOME = {
     "Stem": "plan.stages",
     "as_fcn": "plan.head",
     "count_network": "networks.complexity",
+    "describe": "export.describe",
     "export_model": "export",
     "get_model": "model_zoo.load",
     "get_spec": "networks.paper",

@@ -80,6 +80,12 @@ class Pixels:
                     f"255: give it {times}, {_text(right)} (--pixels 0-255 changes no pixel)"
                 )
 
+    @property
+    def channels(self) -> Optional[int]:
+        """The channels that the means are of; None where one number stands for all."""
+        mean = SETS[self.name][0] if self.name else self.mean
+        return len(mean) if len(mean) > 1 else None
+
     def fitted(self, channels, size, whole=False):
         """The `Preprocess` of a network of so many `channels` that takes `size`, (height, width).
 

@@ -14,11 +14,10 @@ from typing import Optional
 import mxnet as mx
 import numpy as np
 
-from ..networks.network import dtype_name
+from ..networks.network import Network, dtype_name
 from ..networks.registry import unregistered
 from ..utils.errors import InputError
 from ..utils.files import is_taken, new_folder, write_text
-from ..weights import named_arrays
 from ..weights.deployment import FLOAT32_ERROR, Deployment, refuse_precision
 from ..weights.golden import (
     BATCH,
@@ -35,6 +34,7 @@ from ..weights.names import PIXELS
 from ..weights.parameters import check_values
 from .activation_ranges import refuse_method
 from .calibration import Calibration, in_batches, most_typical, read_calibration
+from .describe import refuse_one_size, refuse_other_ends, refuse_probabilities
 from .files import Files, is_export, read_files
 from .lower_precision import LIMIT, lower, refuse_lowering
 from .onnx_file import import_onnx, write_onnx
@@ -43,6 +43,7 @@ from .readme import readme
 from .runtime import refusing
 from .runtimes import start_runtime, usable
 from .symbol_file import read_symbol_file
+from .traced import flat, trace
 
 README = "README.md"
 # Factors of the tolerance that the manifest gives:
@@ -91,8 +92,9 @@ def export_model(
     tolerance=LIMIT,
     plain=False,
 ):
-    """Write a `Network` to a folder, the whole of it or nothing; returns the folder.
+    """Write a network to a folder, the whole of it or nothing; returns the folder.
 
+    It is a `Network`, or any HybridBlock with the manifest that `describe` makes of it.
     `manifest.preprocess` is how pictures are prepared for it: its `size` is that of the input.
     With `onnx` there is an ONNX file too. With `preprocess` the graph takes RGB pictures,
     uint8 `(B, H, W, 3)`, clips of them `(B, T, H, W, 3)`, and normalises them itself. With
@@ -111,18 +113,18 @@ def export_model(
     within 1e-4 of the largest logit, or where the network magnifies rounding, 4 times what the last
     bit of the input does.
     Raises InputError where the manifest's classes or channels are not the network's, the network
-    has no values or is not of float32, the folder is not empty, or a package is missing;
-    RuntimeError where a runtime does not give the network's outputs.
+    has no values, is not of float32 or gives no logits, the folder is not empty, or a package is
+    missing; RuntimeError where a runtime does not give the network's outputs.
     """
     options = ExportOptions(
         precision, onnx, preprocess, any_size, calibrate, method, tolerance, plain
     )
     _refuse_taken(directory, force)
     options.check()
-    manifest = _describe(net, manifest, options)
+    manifest, traced = _complete(net, manifest, options)
     calibration = read_calibration(calibrate, manifest) if calibrate else None
     with new_folder(directory, replace=force) as folder:
-        _write_folder(net, Files(folder, manifest), options, calibration)
+        _write_folder(net, traced, Files(folder, manifest), options, calibration)
     return Path(directory)
 
 
@@ -136,11 +138,45 @@ def import_model(directory, ctx=None):
         return as_block(*read_symbol_file(files), ctx), files.manifest
 
 
-def _describe(net, manifest, options):
-    """The manifest of the folder to be: the network's own spec, clip and deployment in it.
+def _complete(net, manifest, options):
+    """(the manifest of the folder to be with its deployment, the network as `Traced`).
 
-    Raises InputError where its classes, channels or size are not the network's, or the network has
-    no values or is not of float32.
+    Raises InputError where the manifest is another network's, or it has no values or is not of
+    float32.
+    """
+    own = isinstance(net, Network)
+    if own:
+        manifest = _own(net, manifest)
+    elif manifest.task is None:
+        raise InputError(
+            f"{manifest.model} is no network of this project: gluon_glore.describe(net, ...) makes "
+            "its manifest"
+        )
+    check_values(net)
+    _refuse_other_types(net, manifest)
+    space = (*((manifest.clip.frames,) if manifest.clip else ()), *manifest.preprocess.size)
+    channels = manifest.preprocess.channels
+    traced = trace(net, (BATCH, channels, *space), manifest.output)
+    if not own:
+        refuse_other_ends(traced, manifest)
+        if options.any_size:
+            refuse_one_size(traced, manifest)
+    axes = "DHW"[-len(space) :]
+    if options.preprocess:
+        sizes, layout, dtype = (None, *space, channels), f"N{axes}C", "uint8"
+    else:
+        sizes, layout, dtype = (None, channels, *space), f"NC{axes}", "float32"
+    varying = "NHW" if options.any_size else "N"
+    shape = tuple(None if axis in varying else n for axis, n in zip(layout, sizes))
+    deployment = Deployment(shape, layout, dtype, options.precision, plain=options.plain)
+    manifest = dataclasses.replace(manifest, sha256={}, deployment=deployment)
+    return manifest, traced
+
+
+def _own(net, manifest):
+    """The manifest of a `Network`, with its own spec and clip.
+
+    Raises InputError where its classes, channels or size are not the network's.
     """
     if len(manifest.class_names) != net.classes:
         raise InputError(f"{net.classes} class names needed, given {len(manifest.class_names)}")
@@ -149,41 +185,52 @@ def _describe(net, manifest, options):
         raise InputError(
             f"{manifest.model} takes {net.spec.in_channels} channels, given {channels}"
         )
-    check_values(net)
-    dtype = dtype_name(net.output.weight.dtype)
-    if dtype != "float32":
+    spec = unregistered(net.spec, manifest.model)
+    manifest = dataclasses.replace(manifest, spec=spec, task=None)
+    manifest = dataclasses.replace(manifest, clip=clip_of(manifest))
+    size = tuple(manifest.preprocess.size)
+    net.spec.check_input((manifest.clip.frames, *size) if manifest.clip else size)
+    return manifest
+
+
+def _refuse_other_types(net, manifest):
+    """Raise InputError where a network computes in another type than float32, or takes pictures."""
+    types = {dtype_name(param.dtype) for param in net.collect_params().values()} - {"float32"}
+    dtype = min((name for name in types if "float" in name), default=None)
+    if dtype:
         raise InputError(
             f'{manifest.model} is a network of {dtype}: net.cast("float32") loses nothing, and is '
             "then exported"
         )
-    spec = unregistered(net.spec, manifest.model)
-    manifest = dataclasses.replace(manifest, spec=spec, sha256={})
-    manifest = dataclasses.replace(manifest, clip=clip_of(manifest))
-    size = tuple(manifest.preprocess.size)
-    if manifest.clip:
-        size = (manifest.clip.frames, *size[-2:])
-    net.spec.check_input(size)
-    axes = "DHW"[-net.spec.ndim :]
-    if options.preprocess:
-        sizes, layout, dtype = (None, *size, channels), f"N{axes}C", "uint8"
+    made = None if isinstance(net, Network) else manifest.deployment
+    if made and (made.takes_pictures or made.precision == "int8"):
+        raise InputError(
+            f"{manifest.model} was exported to take {made.dtype} in {made.precision}: export what "
+            "it was made of"
+        )
+
+
+def _logits_of(net, traced):
+    """The network as a function of prepared pixels to its logits, numpy arrays both."""
+    if traced.place is None:  # the network itself goes on from them
+        block, place = as_block(traced.symbol, traced.arrays(net)), 0
     else:
-        sizes, layout, dtype = (None, channels, *size), f"NC{axes}", "float32"
-    varying = "NHW" if options.any_size else "N"
-    shape = tuple(None if axis in varying else n for axis, n in zip(layout, sizes))
-    deployment = Deployment(shape, layout, dtype, options.precision, plain=options.plain)
-    return dataclasses.replace(manifest, deployment=deployment)
+        block, place = net, traced.place
+    return lambda x: flat(block(mx.nd.array(x)))[place].asnumpy()
 
 
-def _write_folder(net, files, options, calibration):
+def _write_folder(net, traced, files, options, calibration):
     """Write the files of an export to its empty folder, the manifest last.
 
-    Raises RuntimeError where a runtime does not give the network's outputs.
+    Raises InputError where the outputs are no logits, RuntimeError where a runtime does not give
+    the network's.
     """
     manifest = files.manifest
+    logits_of = _logits_of(net, traced)
 
     def network(x):
         """Float32 logits of a batch of the deployment's input."""
-        return net(mx.nd.array(_pixels(x, manifest))).asnumpy()
+        return logits_of(_pixels(x, manifest))
 
     if calibration:
         held_out_logits = in_batches(network, calibration.held_out)
@@ -193,9 +240,10 @@ def _write_folder(net, files, options, calibration):
         draw = noise_pictures if manifest.deployment.takes_pictures else noise
         x = draw(files.sample_shape)
         expected = network(x)
+    refuse_probabilities(expected, manifest.model)
     write_golden(files.folder, x, expected)
 
-    symbol, arrays = _trace(net, manifest)
+    symbol, arrays = _with_pixels(traced.symbol, traced.arrays(net), manifest)
     if not options.plain:
         symbol, arrays = optimize(symbol, arrays)
     symbol.save(os.fspath(files.symbol))
@@ -203,7 +251,7 @@ def _write_folder(net, files, options, calibration):
     if options.onnx:
         write_onnx(files.onnx, symbol, arrays, manifest.deployment, files.sample_shape)
 
-    rounding = rounding_error(lambda p: net(mx.nd.array(p)).asnumpy(), _pixels(x, manifest))
+    rounding = rounding_error(logits_of, _pixels(x, manifest))
     exact = allowed = max(FLOAT32_ERROR, ROUNDINGS * rounding)
     if options.precision != "fp32":
         allowed = max(exact, GOLDEN_SHARE * options.tolerance)
@@ -233,29 +281,26 @@ def _pixels(x, manifest):
     return np.moveaxis((x - mean) * np.float32(manifest.preprocess.scales), -1, 1)
 
 
-def _trace(net, manifest):
-    """(symbol, arrays) of a network; it normalises its input itself where that is pictures."""
-    data = mx.sym.var("data")
-    arrays = named_arrays(net)
-    if manifest.deployment.takes_pictures:
-        axes = len(manifest.deployment.shape)
-        preprocess, channels = manifest.preprocess, (1, -1, *(1,) * (axes - 2))
-        mean = np.array(preprocess.mean, "float32").reshape(channels)
-        x = mx.sym.cast(data, dtype="float32", name="preprocess_cast")
-        x = mx.sym.transpose(x, axes=(0, axes - 1, *range(1, axes - 1)), name="preprocess_planes")
-        center = mx.sym.var(PIXELS[0], shape=mean.shape)  # Module can't infer it
-        x = mx.sym.broadcast_sub(x, center, name="preprocess_center")
-        arrays[f"arg:{PIXELS[0]}"] = mx.nd.array(mean)
-        if isinstance(preprocess.scale, tuple):
-            scale = np.array(preprocess.scale, "float32").reshape(channels)
-            factor = mx.sym.var(PIXELS[1], shape=scale.shape)
-            data = mx.sym.broadcast_mul(x, factor, name="preprocess_scaled")
-            arrays[f"arg:{PIXELS[1]}"] = mx.nd.array(scale)
-        else:
-            data = x * preprocess.scale
-    symbol = net(data)
-    used = set(symbol.list_inputs())  # without an auxiliary head, which only training has
-    return symbol, {name: array for name, array in arrays.items() if name[4:] in used}
+def _with_pixels(symbol, arrays, manifest):
+    """(symbol, arrays), which normalise their input themselves where that is pictures."""
+    if not manifest.deployment.takes_pictures:
+        return symbol, arrays
+    axes = len(manifest.deployment.shape)
+    preprocess, channels = manifest.preprocess, (1, -1, *(1,) * (axes - 2))
+    mean = np.array(preprocess.mean, "float32").reshape(channels)
+    x = mx.sym.cast(mx.sym.var("data"), dtype="float32", name="preprocess_cast")
+    x = mx.sym.transpose(x, axes=(0, axes - 1, *range(1, axes - 1)), name="preprocess_planes")
+    center = mx.sym.var(PIXELS[0], shape=mean.shape)  # Module can't infer it
+    x = mx.sym.broadcast_sub(x, center, name="preprocess_center")
+    arrays = {**arrays, f"arg:{PIXELS[0]}": mx.nd.array(mean)}
+    if isinstance(preprocess.scale, tuple):
+        scale = np.array(preprocess.scale, "float32").reshape(channels)
+        factor = mx.sym.var(PIXELS[1], shape=scale.shape)
+        x = mx.sym.broadcast_mul(x, factor, name="preprocess_scaled")
+        arrays[f"arg:{PIXELS[1]}"] = mx.nd.array(scale)
+    else:
+        x = x * preprocess.scale
+    return symbol(data=x), arrays
 
 
 def _run_golden(files, x, expected):

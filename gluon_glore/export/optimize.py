@@ -1,40 +1,22 @@
 """A traced network for inference only: the same outputs from fewer and cheaper operators.
 
-A graph is a dict from the names of operators and variables to their `Node`s, in an order in which
-each comes after its inputs; those are names here. A pass takes a graph and its arrays and returns
-new ones. The result has standard operators only, so that it loads, exports and quantises as the
-network itself does. Operators of one kind of processor are fused when it is loaded: `fuse_for_cpu`.
+A pass takes a `Graph` and its arrays and returns new ones. The result has standard operators only,
+so that it loads, exports and quantises as the network itself does. Operators of one kind of
+processor are fused when it is loaded: `fuse_for_cpu`.
 """
 
 import dataclasses
-import json
 import warnings
-from typing import Dict, NamedTuple, Tuple
 
 import mxnet as mx
 import numpy as np
 
-from ..networks.graph import WIDTHS, Node, parse_nodes
+from ..networks.graph import WIDTHS, Node
 from ..utils.errors import InputError
 from ..weights.names import without_kinds
-from ..weights.parameters import with_kinds
+from .symbol_graph import Graph, read_symbol, redirected, with_kinds, write_symbol
 
 RESHAPES = {"Reshape", "reshape", "reshape_like", "Flatten", "flatten"}
-
-
-class Graph(NamedTuple):
-    """Nodes by name, and the names of those whose outputs are the graph's."""
-
-    nodes: Dict[str, Node]
-    heads: Tuple[str, ...]
-
-    def readers(self):
-        """{node: the names of the nodes that read it}."""
-        readers = {name: [] for name in self.nodes}
-        for name, node in self.nodes.items():
-            for source in node.inputs:
-                readers[source].append(name)
-        return readers
 
 
 def optimize(symbol, arrays):
@@ -42,8 +24,7 @@ def optimize(symbol, arrays):
 
     Dropout and copies are left out; a BatchNorm that alone reads a convolution becomes part of it,
     whose bias is then `<name>_bias`; the others take their running statistics in training, too.
-    What is given stays as it is. Raises InputError where an array is missing, or the graph is not
-    like those of the networks here: a name used twice, or a second output of an operator read.
+    What is given stays as it is. Raises InputError where an array is missing, and as `read_symbol`.
     """
     graph = read_symbol(symbol)
     arrays = {name: array.asnumpy() for name, array in without_kinds(arrays).items()}
@@ -53,8 +34,8 @@ def optimize(symbol, arrays):
     for simplify in (drop_copies, fold_norms, freeze_norms):
         graph, arrays = simplify(graph, arrays)
     symbol = write_symbol(graph)
-    arrays = {name: arrays[name] for name in symbol.list_inputs() if name in arrays}
-    return symbol, with_kinds({name: mx.nd.array(a, dtype=a.dtype) for name, a in arrays.items()})
+    arrays = {name: mx.nd.array(a, dtype=a.dtype) for name, a in arrays.items()}
+    return symbol, with_kinds(symbol, arrays)
 
 
 def fuse_for_cpu(symbol, arrays):
@@ -96,10 +77,11 @@ def fuse_rectifiers(graph, arrays):
         return graph, arrays
     for name, node in graph.nodes.items():
         norm = nodes[node.inputs[0]] if node.attrs.get("act_type") == "relu" else node
-        if node is not norm and norm.op == "BatchNorm" and readers[norm.name] == [name]:
+        alone = readers[norm.name] == [name] and norm.name not in graph.heads
+        if node is not norm and norm.op == "BatchNorm" and norm.number("axis", 1) == 1 and alone:
             nodes[norm.name] = dataclasses.replace(norm, op="_contrib_BatchNormWithReLU")
             source[name] = norm.name
-    return _redirected(Graph(nodes, graph.heads), source), arrays
+    return redirected(Graph(nodes, graph.heads), source), arrays
 
 
 def drop_copies(graph, arrays):
@@ -113,7 +95,7 @@ def drop_copies(graph, arrays):
         around = {graph.nodes[i].op for i in (*node.inputs, *readers[name])}
         if _is_copy(node) and not (node.op == "slice_axis" and around & RESHAPES):
             source[name] = source.get(node.inputs[0], node.inputs[0])
-    return _redirected(graph, source), arrays
+    return redirected(graph, source), arrays
 
 
 def fold_norms(graph, arrays):
@@ -124,7 +106,7 @@ def fold_norms(graph, arrays):
         if norm.op != "BatchNorm" or norm.number("axis", 1) != 1:
             continue
         conv = nodes[norm.inputs[0]]
-        if conv.op not in WIDTHS or readers[conv.name] != [name] or conv.name in graph.heads:
+        if not _channels_second(conv) or readers[conv.name] != [name] or conv.name in graph.heads:
             continue
         scale, shift = _scale_and_shift(norm, arrays)
         weight, *bias = conv.inputs[1:]
@@ -141,7 +123,7 @@ def fold_norms(graph, arrays):
         inputs = (conv.inputs[0], weight, bias[0])
         nodes[conv.name] = dataclasses.replace(conv, attrs=attrs, inputs=inputs)
         source[name] = conv.name
-    return _redirected(Graph(nodes, graph.heads), source), arrays
+    return redirected(Graph(nodes, graph.heads), source), arrays
 
 
 def freeze_norms(graph, arrays):
@@ -155,59 +137,11 @@ def freeze_norms(graph, arrays):
     return Graph(nodes, graph.heads), arrays
 
 
-def read_symbol(symbol):
-    """The graph of a symbol. Raises InputError as `optimize` says."""
-    stored = json.loads(symbol.tojson())
-    nodes = parse_nodes(stored["nodes"])
-    names = [node.name for node in nodes]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"the symbol has two operators of the name {twice}")
-    if any(output for _, output, *_ in stored["heads"]):
-        raise InputError("the symbol gives a second output of an operator")
-    by_name = {
-        node.name: dataclasses.replace(node, inputs=tuple(names[i] for i in node.inputs))
-        for node in nodes
-    }
-    return Graph(by_name, tuple(names[head[0]] for head in stored["heads"]))
-
-
-def write_symbol(graph):
-    """The symbol of a graph, without the nodes that no output needs."""
-    place, nodes = {}, []
-
-    def add(name):  # after its inputs; a stack, as networks are deeper than Python's
-        stack = [name]
-        while stack:
-            node = graph.nodes[stack[-1]]
-            wanted = [source for source in node.inputs if source not in place]
-            if wanted:
-                stack += reversed(wanted)
-                continue
-            stack.pop()
-            if node.name not in place:
-                place[node.name] = len(nodes)
-                inputs = [[place[source], 0, 0] for source in node.inputs]
-                nodes.append(
-                    {"op": node.op, "name": node.name, "attrs": node.attrs, "inputs": inputs}
-                )
-
-    for head in graph.heads:
-        add(head)
-    variables = [i for i, node in enumerate(nodes) if node["op"] == "null"]
-    heads = [[place[head], 0, 0] for head in graph.heads]
-    stored = {"nodes": nodes, "arg_nodes": variables, "heads": heads}
-    return mx.sym.load_json(json.dumps({**stored, "attrs": {"mxnet_version": ["int", 10901]}}))
-
-
-def _redirected(graph, source):
-    """The graph without the nodes that are keys of `source`: their readers read its values."""
-    nodes = {
-        name: dataclasses.replace(node, inputs=tuple(source.get(i, i) for i in node.inputs))
-        for name, node in graph.nodes.items()
-        if name not in source
-    }
-    return Graph(nodes, tuple(source.get(head, head) for head in graph.heads))
+def _channels_second(node):
+    """Whether a node is a convolution or dense layer whose channels are axis 1, as a norm's are."""
+    if node.op == "FullyConnected":
+        return node.flag("flatten", True)
+    return node.op in WIDTHS and node.attrs.get("layout", "NC").startswith(("NC", "None"))
 
 
 def _is_copy(node):

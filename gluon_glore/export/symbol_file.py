@@ -19,7 +19,8 @@ def read_symbol_file(files):
     Raises InputError where they are damaged, don't fit each other, or give other outputs than the
     manifest says.
     """
-    read_graph(files.symbol, quantized=files.manifest.deployment.precision == "int8")
+    quantized = files.manifest.deployment.precision == "int8"
+    read_graph(files.symbol, quantized=quantized, splits=True)
     arrays = {name: mx.nd.array(a, dtype=a.dtype) for name, a in read_params(files.params).items()}
     symbol = mx.sym.load(os.fspath(files.symbol))
     given = {name[4:] for name in arrays}

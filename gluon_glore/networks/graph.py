@@ -35,6 +35,8 @@ INTEGERS = {
     "_sg_mkldnn_conv",
     "_sg_mkldnn_fully_connected",
 }
+# Operators that cut an array into parts, each an output.
+SPLITS = {"SliceChannel", "_split_v2"}
 WIDTHS = {"Convolution": "num_filter", "FullyConnected": "num_hidden"}
 
 
@@ -85,11 +87,12 @@ class Node:
         return width
 
 
-def read_graph(path, quantized=False) -> Tuple[Node, ...]:
+def read_graph(path, quantized=False, splits=False) -> Tuple[Node, ...]:
     """The nodes of a symbol file, each behind its inputs.
 
-    Reads what MXNet has written since 2016; `quantized` symbols as `parse_nodes` says. Raises
-    InputError naming the file where it is missing, too large, or no symbol.
+    Reads what MXNet has written since 2016; `quantized` symbols and those with `splits` as
+    `parse_nodes` says. Raises InputError naming the file where it is missing, too large, or no
+    symbol.
     """
     path = Path(path)
     if not path.is_file():
@@ -104,7 +107,7 @@ def read_graph(path, quantized=False) -> Tuple[Node, ...]:
         if len(nodes) > MAX_NODES:
             raise InputError(f"{len(nodes)} operators, at most {MAX_NODES} are read")
         _check_ends(stored, len(nodes))
-        return parse_nodes(nodes, quantized)
+        return parse_nodes(nodes, quantized, splits)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
@@ -124,22 +127,33 @@ def _check_ends(stored, count):
         raise InputError("it gives a second output of an operator")
 
 
-def parse_nodes(nodes, quantized=False) -> Tuple[Node, ...]:
+def parse_nodes(nodes, quantized=False, splits=False) -> Tuple[Node, ...]:
     """The nodes of a symbol's JSON, each behind its inputs.
 
     In a `quantized` symbol operators of 8-bit integers have three outputs, of which the second and
-    third are the least and the largest value. Raises InputError where one reads a second output of
-    another operator, which none of the networks here does; ValueError, LookupError, TypeError,
-    AttributeError or OverflowError where they are no nodes.
+    third are the least and the largest value; with `splits`, an array that is cut has an output for
+    each part. Raises InputError where one reads a second output of another operator, which none of
+    the networks here does; ValueError, LookupError, TypeError, AttributeError or OverflowError
+    where they are no nodes.
     """
+    several = (INTEGERS if quantized else set()) | (SPLITS if splits else set())
     parsed = []
     for place, node in enumerate(nodes):
         parsed.append(_parse_node(node, place))
         for source, output, *_ in node["inputs"]:
-            several = quantized and parsed[source].op in INTEGERS
-            if output and not (several and output in (1, 2)):
+            read = parsed[source]
+            if output and not (read.op in several and output in range(_count_outputs(read))):
                 raise InputError(f"{parsed[-1].name} reads a second output of an operator")
     return tuple(parsed)
+
+
+def _count_outputs(node):
+    """The outputs of an operator of integers, or one that cuts."""
+    if node.op in INTEGERS:
+        return 3
+    if node.op == "_split_v2":  # into equal sections, or at places
+        return node.number("sections", 0) or len(node.numbers("indices", ()))
+    return node.number("num_outputs", 1)
 
 
 def _parse_node(node, place) -> Node:

@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Dict, Optional, Tuple
+from typing import Dict, Optional, Tuple, Union
 
 import yaml
 
@@ -32,6 +32,7 @@ from .deployment import Deployment, read_deployment
 
 MANIFEST = "manifest.yaml"
 WEIGHTS = "weights.params"  # of a checkpoint, beside its momentum
+TASKS = ("classify", "segment", "recognize")  # pictures, their pixels, videos
 LARGEST = 2**32  # bytes of a file under a manifest: a billion parameters
 _COUNT = kinds.whole(0, 10**9)
 _OPTIONAL = {
@@ -42,6 +43,7 @@ _OPTIONAL = {
     "output": kinds.one_of("logits"),
     "versions": kinds.named(kinds.LINE),
     "clip": kinds.table(CLIP_FIELDS, optional=CLIP_FIELDS),
+    "task": kinds.one_of(*TASKS),
 }
 # `network`, `card`, `input` and `deployment` are checked by what reads them. What this version does
 # not know may stand beside.
@@ -71,6 +73,10 @@ class Manifest:
     its evaluation gave, the higher the better (top-1 accuracy, mean IoU), None within an epoch.
     A zoo entry always has a `spec`, and a `card`, which says where it is from and how it was
     checked. An exported folder has a `deployment`: its input, precision and checks.
+
+    A network that is not of this project has no spec, whatever its name: `task`, one of `TASKS`,
+    says what it does, `clip` what it sees of a video, and until it is exported `output` which of
+    its outputs are the logits.
     """
 
     model: str
@@ -85,6 +91,8 @@ class Manifest:
     card: Optional[Card] = None
     deployment: Optional[Deployment] = None
     clip: Optional[Clip] = None
+    task: Optional[str] = None
+    output: Optional[Union[int, str]] = None
 
 
 def write_manifest(folder, manifest, files):
@@ -113,7 +121,9 @@ def write_manifest(folder, manifest, files):
         "versions": {"gluon_glore": __version__, **_versions()},
     }
     spec = manifest.spec or _told_apart(manifest.model)
-    if spec:
+    if manifest.task:
+        fields["task"] = manifest.task
+    elif spec:
         fields["network"] = spec_to_fields(spec)
     if manifest.clip:
         fields["clip"] = dataclasses.asdict(manifest.clip)
@@ -167,6 +177,8 @@ def parse_manifest(path) -> Manifest:
             if isinstance(fields, dict) and score in fields:
                 fields[score] = _known(fields[score])
         FIELDS.check(fields, "")
+        if "task" in fields and ("clip" in fields) != (fields["task"] == "recognize"):
+            raise InputError(f"task: {fields['task']}, clips are what networks that recognize see")
     try:
         return Manifest(
             fields["model"],
@@ -183,6 +195,7 @@ def parse_manifest(path) -> Manifest:
             if "deployment" in fields
             else None,
             Clip(**fields["clip"]) if "clip" in fields else None,
+            fields.get("task"),
         )
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -211,9 +224,12 @@ def _told_apart(model) -> Optional[NetSpec]:
 def _spec_in(fields) -> Optional[NetSpec]:
     """The spec in a manifest's fields; None where it is the registered network of their `model`.
 
-    Without one they were written before BatchNorm's momentum was a field, when all networks had
-    MXNet's, or they are of a network that has it today.
+    None, too, where a task says that it is none of this project's. Fields without a network were
+    written before BatchNorm's momentum was one of them, when all networks had MXNet's, or they are
+    of a network that has it today.
     """
+    if "task" in fields:
+        return None
     if "network" in fields:
         return spec_from_fields(fields["network"], fields["model"])
     spec = _told_apart(fields["model"])
@@ -241,8 +257,10 @@ def params_of(folder, manifest) -> Path:
 def spec_of(manifest) -> Optional[NetSpec]:
     """The spec of a `Manifest`'s network: its own, else that of the registered network so called.
 
-    None where it has none and no such network is registered.
+    None where it has none and no such network is registered, or it is none of this project's.
     """
+    if manifest.task:
+        return None
     known = manifest.model in list_models()
     return manifest.spec or (get_spec(manifest.model) if known else None)
 
@@ -250,7 +268,7 @@ def spec_of(manifest) -> Optional[NetSpec]:
 def labels_pixels(manifest) -> bool:
     """Whether the network of a `Manifest` labels every pixel, not the picture."""
     spec = spec_of(manifest)
-    return spec is not None and spec.head is not None
+    return manifest.task == "segment" if spec is None else spec.head is not None
 
 
 def clip_of(manifest) -> Optional[Clip]:
@@ -258,5 +276,7 @@ def clip_of(manifest) -> Optional[Clip]:
 
     None where the network does not take videos.
     """
+    if manifest.task:
+        return manifest.clip
     spec = spec_of(manifest)
     return (manifest.clip or Clip(spec.input_size[0])) if spec and spec.ndim == 3 else None
