@@ -1,6 +1,6 @@
 """Train a network of GluonCV, with units inserted or without, as `train.imagenet` trains ours.
 
-    python -m train.paper.inserted_units --config configs/study/pairs.yaml --out DIR
+    python -m train.paper.inserted_units --config configs/study/inserted.yaml --out DIR
 
 `model.name` is a name of GluonCV's zoo; `model.units` is what `insert_units` takes, `after` and
 options. Its study is `inserted` of `train/paper/studies.py`.

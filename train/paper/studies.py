@@ -151,7 +151,7 @@ STUDIES = {
     "inserted": Study(
         "are two distant digits the same?",
         "train.paper.inserted_units",
-        "configs/study/pairs.yaml",
+        "configs/study/inserted.yaml",
         {
             "plain": Variant("plain", "cifar_resnet20_v1"),
             "res4": Variant(

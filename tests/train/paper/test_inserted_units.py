@@ -12,7 +12,7 @@ from train.paper.studies import STUDIES
 UNITS = STUDIES["inserted"].variants["res4"].units
 CONFIG = {
     "model": {"name": "cifar_resnet20_v1", "units": {}, "classes": 2},
-    "data": {"mean": [22], "size": [32, 32]},
+    "data": {"mean": [22], "size": [16, 16]},
 }
 
 
@@ -22,14 +22,14 @@ def gluoncv():
 
 
 def test_the_size_is_that_of_the_network_and_its_unit():
-    """Counted by hand: GloRe on 64 channels of 8x8 locations, 16 nodes of 32 states."""
+    """Counted by hand: GloRe on 64 channels of 4x4 locations, 16 nodes of 32 states."""
     plain = inserted_units.run_size(CONFIG)
     with_unit = inserted_units.run_size({**CONFIG, "model": {**CONFIG["model"], "units": UNITS}})
     weights = {"state": 64 * 32, "projection": 64 * 16, "adjacency": 16 * 16, "update": 32 * 32}
     weights["extension"] = 32 * 64
     biases_and_norm = 32 + 16 + 16 + 2 * 64
     assert with_unit[0] - plain[0] == sum(weights.values()) + biases_and_norm
-    locations = 64
+    locations = 16
     macs = locations * (weights["state"] + weights["projection"] + weights["extension"])
     macs += 32 * weights["adjacency"] + 16 * weights["update"]
     macs += 2 * locations * 16 * 32  # to the nodes and back
@@ -38,13 +38,8 @@ def test_the_size_is_that_of_the_network_and_its_unit():
 
 def test_a_run_trains_the_network_and_its_unit(tmp_path, settings, monkeypatch):
     monkeypatch.chdir(ROOT)
-    words = ["--config", "configs/study/pairs.yaml", "--out", str(tmp_path / "run")]
-    small = (
-        "optim.epochs=1",
-        "data.size=[16,16]",
-        "data.resize=16",
-        "model.name=cifar_resnet20_v1",
-    )
+    words = ["--config", "configs/study/inserted.yaml", "--out", str(tmp_path / "run")]
+    small = ("optim.epochs=1", "data.resize=16")
     for setting in (*settings, *small, f"model.units={json.dumps(UNITS)}"):
         words += ["--set", setting]
     assert inserted_units.main(words) == 0
