@@ -18,7 +18,6 @@ from gluon_glore.weights.manifest import Manifest
 
 from ..config.sections import Model
 from ..data import pictures
-from ..data.picture_sets import open_sets
 from ..engine import trainer
 from ..imagenet import Classification
 
@@ -29,11 +28,9 @@ class InsertedUnits(Classification):
     prog = "python -m train.paper.inserted_units"
     description = "Train a network of GluonCV on labelled pictures, with units inserted."
 
-    def prepare(self, config, comm):
-        """The network, and (training, validation) sets. Raises InputError."""
-        config, self._names, *datasets = open_sets(config)
-        shape = input_shape(config.data.mean, config.data.size)
-        return make_network(config.model, shape), datasets
+    def make_network(self, config):
+        """The network, not initialised. Raises InputError."""
+        return make_network(config.model, input_shape(config.data.mean, config.data.size))
 
     def manifest(self, config, net):
         """What the checkpoints say of the network."""
