@@ -33,6 +33,7 @@ _HOME = {
     "load_runtime": "export.runtimes",
     "load_segmenter": "inference.segment",
     "load_weights": "weights",
+    "look": "visualize.look",
     "prepare_cpu": "utils.cpu",
     "register_model": "networks.registry",
     "save_weights": "weights",

@@ -43,6 +43,17 @@ def add_commands(commands):
         metavar="S",
         help="of what the network sees, 512 or 512x768 (its own)",
     )
+    command.add_argument(
+        "--colors",
+        choices=("blue-orange", "paper"),
+        default="blue-orange",
+        help="of negative and positive numbers (blue and orange), paper: its green and red",
+    )
+    command.add_argument(
+        "--force",
+        action="store_true",
+        help="where DIR has the page of another network, keep that beside DIR and write a new one",
+    )
     command.add_argument("--top", type=positive_int, default=5, help="classes on the page (5)")
     add_max_pixels(command, 256 * 10**6)
     add_weights(command)
@@ -69,5 +80,7 @@ def show(args):
         choice=NodeChoice(args.strongest, args.nodes),
         size=args.size,
         top=args.top,
+        colors=args.colors,
+        force=args.force,
     )
     print("\n".join(lines))

@@ -1,5 +1,7 @@
 """The folder that `predict --out` and `show` write into, its files named after their sources."""
 
+import itertools
+import os
 from pathlib import Path
 
 from ..utils.errors import InputError, naming
@@ -30,3 +32,16 @@ class OutputFolder:
         if source != place.file:
             raise InputError(f"its files in {self.path} would overwrite those of {source}")
         return name
+
+
+def put_aside(folder) -> Path:
+    """Rename a folder to its name with ".1" behind it, or the first number that is free.
+
+    Returns the new path. Raises InputError where it can't be renamed.
+    """
+    folder = Path(folder).absolute()
+    aside = (folder.with_name(f"{folder.name}.{n}") for n in itertools.count(1))
+    kept = next(path for path in aside if not os.path.lexists(path))
+    with naming(folder):
+        os.rename(folder, kept)
+    return kept

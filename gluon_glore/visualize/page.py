@@ -7,24 +7,49 @@ from pathlib import Path
 import numpy as np
 
 from ..data.image import encode_png
+from ..utils.files import open_file
 
-_TEMPLATE = Path(__file__).with_name("page.html")
-_PLACEHOLDER = "/*DATA*/null"  # in the template, where the numbers belong
+_PARTS = ("page.css", "page.js")  # beside page.html, in which each has a comment of its name
+_DATA = "/*DATA*/null"  # in the script, where the numbers belong
+_META = '<meta name="network" content="{}">'  # says in a page whose it is
+_HEAD = 4096  # bytes that have it
 
 
-def make_page(model, pictures, shown):
-    """The HTML text for some `show.PictureView`s of the network `model`.
+def make_page(model, network, pictures, views, shown, colors):
+    """The HTML text for some `show.PictureView`s of a network called `model`.
 
-    `shown[i][j]` lists the nodes that the page shows first for unit j of picture i.
+    `network` is its digest, which `is_page_of` finds again. `views` are the `UnitView`s of its
+    units, of all the pictures, and `shown[i][j]` lists the nodes that the page shows first for unit
+    j of picture i. `colors` is a `SignColors`.
     """
     data = {
         "model": model,
-        "units": [_unit(view) for view in pictures[0].units],
-        "pictures": [_picture(*pair) for pair in zip(pictures, shown)],
+        "colors": colors._asdict(),
+        "units": [_unit(view) for view in views],
+        "pictures": [
+            _picture(
+                picture, [_unit_in_picture(view, i, nodes) for view, nodes in zip(views, all_)]
+            )
+            for i, (picture, all_) in enumerate(zip(pictures, shown))
+        ],
     }
     # "</script>" in a class's name must not end the script.
     numbers = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    return _TEMPLATE.read_text(encoding="utf-8").replace(_PLACEHOLDER, numbers)
+    page = _read("page.html").replace(_META.format(""), _META.format(network))
+    for part in _PARTS:
+        page = page.replace(f"/*{part}*/", _read(part))
+    return page.replace(_DATA, numbers)
+
+
+def is_page_of(path, network):
+    """Whether a file is a page of the network of that digest. Raises InputError as `open_file`."""
+    with open_file(path) as file:
+        return _META.format(network).encode() in file.read(_HEAD)
+
+
+def _read(name):
+    """A file beside this one."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def _unit(view):
@@ -33,8 +58,8 @@ def _unit(view):
     return {"name": view.name, "nodes": view.nodes, "adjacency": adjacency}
 
 
-def _picture(picture, shown):
-    """What the page knows of a picture and of each unit in it."""
+def _picture(picture, units):
+    """What the page knows of a picture, and of the `units` in it."""
     pixels = picture.pixels
     png = base64.b64encode(encode_png(np.squeeze(pixels, 2) if pixels.shape[2] == 1 else pixels))
     return {
@@ -43,19 +68,19 @@ def _picture(picture, shown):
         "size": pixels.shape[:2],
         "top": [[name, round(number, 4)] for name, number in picture.top],
         "figure": picture.figure,
-        "units": [_unit_in_picture(*pair) for pair in zip(picture.units, shown)],
+        "units": units,
     }
 
 
-def _unit_in_picture(view, shown):
-    """What the page knows of a unit in one picture."""
-    maps = {"mask": quantized(view.mask, np.int8, each=True)}
+def _unit_in_picture(view, i, shown):
+    """What the page knows of a unit in picture i."""
+    maps = {"maps": quantized(view.maps[i], np.int8, each=True)}
     if view.reverse is not None:
-        maps["reverse"] = quantized(view.reverse, np.int8, each=True)
+        maps["reverse"] = quantized(view.reverse[i], np.int8, each=True)
     return {
-        "size": view.mask.shape[1:],
+        "size": view.maps.shape[2:],
         "shown": shown,
-        "strength": [round(float(share), 5) for share in view.strength],
+        "strength": [round(float(share), 5) for share in view.strength[i]],
         **maps,
     }
 

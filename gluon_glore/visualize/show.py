@@ -1,28 +1,29 @@
 """What a network's GloRe units see in pictures: written as pictures and as one page to explore."""
 
-import contextlib
-import math
-from dataclasses import dataclass, replace
+import os
+from dataclasses import dataclass
+from pathlib import Path
 from typing import List, Optional, Tuple
 
 import numpy as np
 
 from ..data.image import write_png
-from ..data.sources import Place, open_sources
+from ..data.sources import Place
 from ..inference.classify import likeliest, softmax
 from ..utils.errors import InputError, naming
 from ..utils.files import write_text
-from .output_folder import OutputFolder
-from .page import make_page
+from ..weights.manifest import clip_of, labels_pixels, spec_of
+from .output_folder import OutputFolder, put_aside
+from .page import is_page_of, make_page
+from .signed_colors import DEFAULT, colors_of
 from .unit_pictures import paint_adjacency, paint_graph, paint_maps
-from .unit_view import UnitView
 
 PAGE = "index.html"
 
 
 @dataclass(frozen=True)
 class PictureView:
-    """What a network made of a picture: `top` are its first classes, `units` what its units saw.
+    """What a network made of a picture: `top` are its first classes.
 
     `pixels` is the part of the picture that the network sees, uint8 `(H, W, C)`. `figure` names the
     numbers in `top`: "probability", or "share" of the picture's pixels.
@@ -32,7 +33,6 @@ class PictureView:
     pixels: np.ndarray
     top: List[Tuple[str, float]]
     figure: str
-    units: List[UnitView]
 
 
 @dataclass(frozen=True)
@@ -42,120 +42,115 @@ class NodeChoice:
     strongest: int = 8
     nodes: Optional[Tuple[int, ...]] = None
 
-    def of(self, view) -> List[int]:
-        """The chosen nodes of a `UnitView`. Raises InputError where it has no such node."""
-        return view.strongest(self.strongest) if self.nodes is None else view.pick(self.nodes)
+    def of(self, view, picture) -> List[int]:
+        """The chosen nodes of a `UnitView` in a picture. Raises InputError where it has none."""
+        if self.nodes is None:
+            return view.strongest(self.strongest, picture)
+        return view.pick(self.nodes)
 
 
-def crop_to(picture, preprocess, cover):
-    """The part of a picture that the network sees: resized and cropped, uint8 `(H, W, C)`.
-
-    With `cover`, a picture is enlarged where it would be too small for the crop. Raises InputError
-    on a wrong size or depth.
-    """
-    if cover:
-        sides = picture.shape[:2]
-        ratio = max(wanted / side for wanted, side in zip(preprocess.size, sides))
-        short = max(preprocess.resize, math.ceil(min(sides) * ratio))
-        preprocess = replace(preprocess, resize=short)
-    return preprocess.crop(picture)
-
-
-def find_units(net, name=None):
-    """The GloRe units of a `Network`, all or the one called `name`: `{name: block}`.
-
-    Raises InputError where it is not a network of pictures, has no units, or none of that name.
-    """
-    from .unit_activations import glore_units
-
-    if net.spec.ndim != 2:
-        raise InputError(f"{net.spec.name} sees {net.spec.ndim} dimensions: show is for pictures")
-    try:
-        units = glore_units(net)
-    except InputError as error:
-        raise InputError(f"{net.spec.name}: {error}, which show draws") from None
-    if name is None:
-        return units
-    if name not in units:
-        raise InputError(f"{net.spec.name} has no unit {name}, but {', '.join(units)}")
-    return {name: units[name]}
-
-
-def view_picture(net, manifest, units, item, size=None, top=5) -> PictureView:
-    """Run a network on a picture (sources.Item), of which it sees `size` (H, W) pixels.
-
-    `units` are some of `find_units`. Raises InputError, naming the picture, where it can't be used.
-    """
-    from .unit_activations import record_units
-
-    preprocess = manifest.preprocess.resized(size) if size else manifest.preprocess
-    # A network that labels pixels does not resize pictures: of a large one it would see the middle.
-    cover = size is not None or net.spec.head is not None
-    with _naming_picture(item.place):
-        pixels = crop_to(item.read(preprocess.channels), preprocess, cover)
-        x = preprocess.normalize(np.ascontiguousarray(pixels))
-        output, views = record_units(net, x, units)
-    if output.ndim == 1:
-        figure, shares = "probability", softmax(output)
-    else:
-        labels = output.argmax(axis=0).ravel()
-        figure, shares = "share", np.bincount(labels, minlength=len(output)) / labels.size
-    best = likeliest(shares, manifest.class_names, top)
-    return PictureView(item.place, pixels, best, figure, views)
-
-
-def show(net, manifest, names, out, unit=None, choice=None, size=None, top=5):
+def show(
+    net,
+    manifest,
+    names,
+    out,
+    unit=None,
+    choice=None,
+    size=None,
+    top=5,
+    colors=DEFAULT,
+    force=False,
+):
     """Write pictures of what GloRe units see, and a page of them, into the folder `out`.
 
     `net` and `manifest` come from `load_network`; `names` are pictures and folders of them, `unit`
     is the name of one of the network's units (default: all), `choice` a `NodeChoice`, `size` (H, W)
-    how many pixels of a picture the network sees. Returns lines of text: each picture, its units'
-    first nodes, and the page's path. Raises InputError, before anything is written, where something
-    can't be used.
+    how many pixels of a picture the network sees, `colors` a row of `signed_colors.COLORS`. A
+    folder that has a page of another network is refused; with `force` it is kept under another
+    name. Returns lines of text: each picture, its units' first nodes, and the page's path. Raises
+    InputError, before anything is written, where something can't be used.
     """
-    choice = choice or NodeChoice()
-    units = find_units(net, unit)
-    places, items = open_sources(names)
-    if places is None:
-        raise InputError("show takes pictures and folders of them, no videos and no streams")
-    net.spec.check_input(size or manifest.preprocess.size)
-    pictures = [view_picture(net, manifest, units, item, size, top) for item in items]
-    shown = [[choice.of(view) for view in picture.units] for picture in pictures]
+    from .look import naming_picture, open_pictures, see
+
+    choice, sign_colors = choice or NodeChoice(), colors_of(colors)
+    recorder = _recorder(net, manifest, unit)
+    network = recorder.digest
+    foreign = _has_other_page(out, network)
+    if foreign and not force:
+        raise InputError(
+            f"{Path(out) / PAGE} is a page of another network, or of other weights: give another "
+            "folder, or --force, which keeps this one beside the new one"
+        )
+    items = list(open_pictures(names))
+    pixels_inside = manifest.deployment is not None and manifest.deployment.takes_pictures
+    output, views = see(
+        recorder, items, manifest.preprocess, size, labels_pixels(manifest), pixels_inside
+    )
+    views = list(views.values())
+    tops = [_first_classes(one, manifest.class_names, top) for one in output]
+    pictures = [
+        PictureView(item.place, pixels, *first)
+        for item, pixels, first in zip(items, views[0].pictures, tops)
+    ]
+    shown = [[choice.of(view, i) for view in views] for i in range(len(pictures))]
+    lines = [f"kept: {put_aside(out)}, with the page that was there"] if foreign else []
     folder = OutputFolder(out)
     files = []
     for picture in pictures:
-        with _naming_picture(picture.place):
+        with naming_picture(picture.place):
             files.append(folder.name(picture.place))
-    for view in pictures[0].units:
-        write_png(folder.path / f"{view.name}_adjacency.png", paint_adjacency(view))
-    lines = []
-    for picture, file, nodes_of in zip(pictures, files, shown):
+    for view in views:
+        write_png(folder.path / f"{view.name}_adjacency.png", paint_adjacency(view, sign_colors))
+    for i, (picture, file) in enumerate(zip(pictures, files)):
         name, (best, number) = picture.place.name, picture.top[0]
         caption = f"{best} {number:.1%}"
         lines.append(f"{name}  {caption}")
-        for view, nodes in zip(picture.units, nodes_of):
-            maps = paint_maps(view, picture.pixels, nodes, name, caption)
+        for view, nodes in zip(views, shown[i]):
+            maps = paint_maps(view, i, nodes, sign_colors, name, caption)
             write_png(folder.path / f"{file}_{view.name}_maps.png", maps)
-            graph = paint_graph(view, picture.pixels, nodes)
+            graph = paint_graph(view, i, nodes, sign_colors)
             write_png(folder.path / f"{file}_{view.name}_graph.png", graph)
-            lines.append(_line(view, nodes))
+            lines.append(_line(view, i, nodes))
     page = folder.path / PAGE
     with naming(page):
-        write_text(page, make_page(manifest.model, pictures, shown))
+        write_text(page, make_page(manifest.model, network, pictures, views, shown, sign_colors))
     return [*lines, f"written: {page}"]
 
 
-@contextlib.contextmanager
-def _naming_picture(place):
-    """Name the picture in an InputError that is raised inside."""
+def _recorder(net, manifest, unit):
+    """The `UnitRecorder` of a network of pictures, for all its units or one.
+
+    Raises InputError naming the network where it takes no pictures, or as `UnitRecorder` does.
+    """
+    from .unit_recorder import UnitRecorder
+
+    spec = spec_of(manifest)
+    if clip_of(manifest) or spec and spec.ndim != 2:
+        seen = f"{spec.ndim} dimensions" if spec else "videos"
+        raise InputError(f"{manifest.model} sees {seen}: show is for pictures")
     try:
-        yield
+        return UnitRecorder(net, unit)
     except InputError as error:
-        raise InputError(f"{place.file}: {error}") from None
+        raise InputError(f"{manifest.model}: {error}") from None
 
 
-def _line(view, nodes, limit=8):
-    """The first nodes of a unit and their strengths as a line of text."""
-    strength = view.strength
+def _has_other_page(folder, network):
+    """Whether a folder has a page, or another file of that name, that is not of the network."""
+    page = Path(folder) / PAGE
+    return os.path.lexists(page) and not is_page_of(page, network)
+
+
+def _first_classes(output, class_names, top):
+    """The first classes of a picture's output, and what their numbers are: `PictureView`'s."""
+    if output.ndim == 1:
+        return likeliest(softmax(output), class_names, top), "probability"
+    labels = output.argmax(axis=0).ravel()
+    shares = np.bincount(labels, minlength=len(output)) / labels.size
+    return likeliest(shares, class_names, top), "share"
+
+
+def _line(view, picture, nodes, limit=8):
+    """The first nodes of a unit in a picture, and their strengths, as a line of text."""
+    strength = view.strength[picture]
     words = ", ".join(f"{node} {strength[node]:.1%}" for node in nodes[:limit])
     return f"  {view.name}  nodes {words}"

@@ -1,21 +1,19 @@
 """Pictures of what a GloRe unit sees: maps over the picture, its graph, its adjacency matrix.
 
-Figure 7 of Chen et al., CVPR 2019 (https://arxiv.org/abs/1811.12814). In all of them red is
-positive, green negative, and dark zero.
-
-They are drawn with OpenCV, which the base installation has, and not with matplotlib: they are tiles
-of pixels and arrows, without the axes and ticks that it would be for.
+As in Figure 7 of Chen et al., CVPR 2019 (https://arxiv.org/abs/1811.12814). They are drawn
+with OpenCV, which the base installation has, and not with matplotlib: they are tiles of pixels and
+arrows, without the axes and ticks that it would be for. `picture` is always the number of one of
+the pictures that a `UnitView` is of, and `colors` a `SignColors`.
 """
 
 import cv2
 import numpy as np
 
+from .signed_colors import COLORS, DEFAULT, colored, overlay
 from .text import draw_text, shorten
 
-POSITIVE, NEGATIVE = (255, 72, 56), (46, 214, 96)
-_BACKGROUND, _ZERO = (17, 19, 24), (30, 33, 40)  # behind all; of a weight of 0
+_BACKGROUND = (17, 19, 24)  # behind all
 _INK, _SOFT = (233, 236, 241), (146, 153, 164)  # of text: strong, weak
-_DIM = 0.36  # brightness of a picture below a map
 # In pixels: a map, the space between maps, the title's height, the labels' height.
 _TILE, _GAP, _HEAD, _LABEL = 232, 14, 62, 28
 _COLUMNS = 4
@@ -24,60 +22,20 @@ _MATRIX, _LIST = 512, 230  # side of a matrix, width of the list beside it
 EDGES = 16  # how many are drawn in a graph, listed beside a matrix
 
 
-def overlay(picture, values):
-    """A map `(h, w)` over a darkened picture, uint8 `(H, W, 3 or 1)`: RGB `(H, W, 3)`.
-
-    The map's largest number is brightest, whatever its sign.
-    """
-    height, width = picture.shape[:2]
-    rgb = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB) if picture.shape[2] == 1 else picture
-    return _mix(rgb * np.float32(_DIM), _relative(spread(values, (height, width))))
-
-
-def colored(values):
-    """Signed numbers `(h, w)` as colors, uint8 `(h, w, 3)`: the largest is brightest."""
-    return _mix(np.broadcast_to(np.float32(_ZERO), (*values.shape, 3)), _relative(values))
-
-
-def spread(values, size):
-    """A map `(h, w)` interpolated to every pixel of a picture of `size` (H, W), bilinear.
-
-    Row i of the map lies at pixel `i * H / h`, where a convolution that is padded by half its
-    kernel is centred.
-    """
-    rows, columns = (
-        np.minimum(np.arange(pixels, dtype=np.float32) * (n / pixels), n - 1)
-        for n, pixels in zip(values.shape, size)
-    )
-    at = np.meshgrid(columns, rows)
-    return cv2.remap(values.astype(np.float32), *at, cv2.INTER_LINEAR)
-
-
-def _relative(values):
-    """Signed numbers divided by the largest of them: -1 to 1."""
-    return values / max(float(np.abs(values).max()), 1e-30)
-
-
-def _mix(below, values):
-    """Colors of `values` (-1 to 1) over float RGB `below`, which shines through: uint8."""
-    opacity = np.abs(values)[..., None]
-    above = np.where(values[..., None] > 0, np.float32(POSITIVE), np.float32(NEGATIVE))
-    return np.rint(np.minimum(below * (1 - opacity / 2) + above * opacity, 255)).astype(np.uint8)
-
-
-def paint_maps(view, picture, nodes, title, caption):
-    """Maps of the `nodes` of a `UnitView` over the picture, uint8 `(H, W, C)`: RGB.
+def paint_maps(view, picture, nodes, colors=COLORS[DEFAULT], title="", caption=""):
+    """Maps of the `nodes` of a `UnitView` over a picture: RGB uint8.
 
     The picture itself stands on the left, with its name, `title`, and the classes found in it,
     `caption`. Where the unit has a projection of its own for the way back, a node has two maps: the
     way in, and below it the way back.
     """
-    projections = [view.mask] if view.reverse is None else [view.mask, view.reverse]
-    tall, wide = _fit(picture, _TILE).shape[:2]
+    projections = [view.maps] if view.reverse is None else [view.maps, view.reverse]
+    pixels, strength = view.pixels(picture), view.strength[picture]
+    tall, wide = _fit(pixels, _TILE).shape[:2]
     across, down = wide + _GAP, len(projections) * (tall + _GAP // 2) + _LABEL
     columns = min(_COLUMNS, len(nodes))
     rows = -(-len(nodes) // columns)
-    large = _fit(picture, max(tall, wide) * 3 // 2)
+    large = _fit(pixels, max(tall, wide) * 3 // 2)
     left = large.shape[1] + 2 * _GAP
     height = max(rows * down, large.shape[0] + 4 * _LABEL)
     canvas = _canvas(_HEAD + height + _GAP, left + columns * across)
@@ -88,20 +46,20 @@ def paint_maps(view, picture, nodes, title, caption):
     _paste(canvas, large, _HEAD, _GAP)
     below = _HEAD + large.shape[0] + 20
     draw_text(canvas, shorten(caption, large.shape[1], 1.05), _GAP, below, _INK, 1.05)
-    _legend(canvas, below + 30, large.shape[1])
+    _legend(canvas, below + 30, large.shape[1], colors)
     for i, node in enumerate(nodes):
         top, x = _HEAD + i // columns * down, left + i % columns * across
         for maps in projections:
-            _paste(canvas, _fit(overlay(picture, maps[node]), _TILE), top, x)
+            _paste(canvas, _fit(overlay(pixels, maps[picture, node], colors), _TILE), top, x)
             top += tall + _GAP // 2
         draw_text(canvas, f"node {node}", x, top + 13, _INK)
-        draw_text(canvas, f"{view.strength[node]:.1%}", x + wide, top + 13, _SOFT, 1, "right")
+        draw_text(canvas, f"{strength[node]:.1%}", x + wide, top + 13, _SOFT, 1, "right")
     return canvas
 
 
-def _legend(canvas, top, width):
+def _legend(canvas, top, width, colors):
     """Draw what the colors and the per cents mean."""
-    _paste(canvas, colored(np.tile(np.linspace(-1, 1, width), (8, 1))), top, _GAP)
+    _paste(canvas, colored(np.tile(np.linspace(-1, 1, width), (8, 1)), colors), top, _GAP)
     ends = ("-", _GAP, "left"), ("0", _GAP + width // 2, "middle"), ("+", _GAP + width, "right")
     for text, x, align in ends:
         draw_text(canvas, text, x, top + 24, _SOFT, 1, align)
@@ -109,7 +67,7 @@ def _legend(canvas, top, width):
     draw_text(canvas, words, _GAP, top + 48, _SOFT, 0.95)
 
 
-def paint_graph(view, picture, nodes):
+def paint_graph(view, picture, nodes, colors=COLORS[DEFAULT]):
     """The `nodes` of a `UnitView` as maps in a circle, and the strongest edges between them: RGB.
 
     An edge points to the node that receives, and is as wide as its weight is large. Where the graph
@@ -117,7 +75,8 @@ def paint_graph(view, picture, nodes):
     """
     reach = 0 if len(nodes) == 1 else _GRAPH / 2 - _NODE * 0.8
     side = min(_NODE, round(4.4 * reach / len(nodes)) or _NODE)
-    maps = [_fit(overlay(picture, view.back[node]), side) for node in nodes]
+    pixels, back = view.pixels(picture), view.back[picture]
+    maps = [_fit(overlay(pixels, back[node], colors), side) for node in nodes]
     angles = np.arange(len(nodes)) * (2 * np.pi / len(nodes)) - np.pi / 2
     middle = np.array([_GRAPH / 2, _GRAPH / 2 + _LABEL])
     places = middle + reach * np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -128,7 +87,7 @@ def paint_graph(view, picture, nodes):
         for edge in reversed(edges):  # the strongest on top
             ends = [places[nodes.index(node)] for node in (edge.source, edge.to)]
             share = abs(edge.weight / (edges[0].weight or 1))
-            _arrow(canvas, *ends, side * 0.62, share, _color(edge.weight))
+            _arrow(canvas, *ends, side * 0.62, share, colors.of(edge.weight))
         for node, tile, (x, y) in zip(nodes, maps, places):
             top, left = round(y - tile.shape[0] / 2), round(x - tile.shape[1] / 2)
             _paste(canvas, tile, top, left)
@@ -144,15 +103,15 @@ def paint_graph(view, picture, nodes):
     return np.hstack(canvases)
 
 
-def paint_adjacency(view):
+def paint_adjacency(view, colors=COLORS[DEFAULT]):
     """The adjacency matrices of a `UnitView`, one below the other: RGB.
 
     The strongest edges of each are marked in it and listed beside it.
     """
-    return np.vstack([_matrix(view, layer) for layer in range(len(view.adjacency))])
+    return np.vstack([_matrix(view, layer, colors) for layer in range(len(view.adjacency))])
 
 
-def _matrix(view, layer):
+def _matrix(view, layer, colors):
     """The picture of one layer's matrix, uint8 RGB."""
     weights = view.adjacency[layer]
     cell = max(1, _MATRIX // view.nodes)
@@ -163,7 +122,8 @@ def _matrix(view, layer):
     which = f", layer {layer + 1}" if len(view.adjacency) > 1 else ""
     words = f"{view.name}: adjacency{which}"
     draw_text(canvas, shorten(words, canvas.shape[1] - 2 * _GAP, 1.1), _GAP, 34, _INK, 1.1)
-    _paste(canvas, np.kron(colored(weights), np.ones((cell, cell, 1), np.uint8)), _HEAD, left)
+    cells = np.kron(colored(weights, colors), np.ones((cell, cell, 1), np.uint8))
+    _paste(canvas, cells, _HEAD, left)
     draw_text(canvas, "to", _GAP, _HEAD + side // 2, _SOFT)
     draw_text(canvas, "from", left + side // 2, _HEAD + side + 20, _SOFT, 1, "middle")
     x = left + side + 2 * _GAP
@@ -173,7 +133,8 @@ def _matrix(view, layer):
         cv2.circle(canvas, middle, max(5, round(0.8 * cell)), _INK, 1, cv2.LINE_AA)
         y = _HEAD + 42 + 26 * i
         draw_text(canvas, f"{source} -> {to}", x, y, _INK)
-        draw_text(canvas, f"{weight:+.3f}", x + _LIST - 3 * _GAP, y, _color(weight), 1, "right")
+        at = x + _LIST - 3 * _GAP
+        draw_text(canvas, f"{weight:+.3f}", at, y, colors.of(weight), 1, "right")
     return canvas
 
 
@@ -198,11 +159,6 @@ def _arrow(canvas, start, end, gap, share, color):
 def _point(place):
     """A place as OpenCV takes it: whole pixels (x, y)."""
     return tuple(round(float(n)) for n in place)
-
-
-def _color(weight):
-    """The color of a weight's sign."""
-    return POSITIVE if weight > 0 else NEGATIVE
 
 
 def _canvas(height, width):

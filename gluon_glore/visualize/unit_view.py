@@ -1,13 +1,23 @@
-"""What a GloRe unit makes of one picture, as numpy arrays. Imports no MXNet."""
+"""What a GloRe unit makes of pictures, as numpy arrays. Imports no MXNet."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional
 
 import numpy as np
+import PIL.Image
 
 from ..utils.errors import InputError
+from .signed_colors import DEFAULT, colors_of
+from .unit_pictures import paint_adjacency, paint_graph, paint_maps
+
+PAINTERS = {
+    "maps": paint_maps,
+    "graph": paint_graph,
+    "adjacency": lambda view, picture, nodes, colors: paint_adjacency(view, colors),
+}
 
 
 class Edge(NamedTuple):
@@ -18,37 +28,54 @@ class Edge(NamedTuple):
     weight: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class UnitView:
-    """A unit of N nodes with S states on one picture, float32 throughout.
+    """A unit of N nodes with S states on P pictures, float32 throughout.
 
-    `mask` is the projection of pixels to nodes, `(N, h, w)`, as its convolution computes it, of
-    either sign; `reverse` the projection back to pixels where the unit has one of its own, else
-    None. `features` are the nodes before the graph, V `(N, S)`, `states` after it, Z `(N, S)`.
-    `adjacency` has the matrix A of each graph layer, `(N, N)`; its rows are the nodes that receive:
-    U = V + A V (section 3.3 of the paper).
+    `maps` are the projections of locations to nodes, `(P, N, h, w)`, as their convolution computes
+    them, of either sign; of clips they are `(P, N, T, h, w)`, of sequences `(P, N, L)`. `reverse`
+    are the projections back where the unit has some of its own, else None. `features` are the nodes
+    before the graph, V `(P, N, S)`, `states` after it, Z `(P, N, S)`. `adjacency` has the matrix A
+    of each graph layer, `(layers, N, N)`, whatever the picture; its rows are the nodes that
+    receive: U = V + A V (section 3.3 of the paper). `pictures` are the pixels that the network saw,
+    uint8 `(P, H, W, C)`, None where it was given other numbers.
     """
 
     name: str
-    mask: np.ndarray
-    reverse: Optional[np.ndarray]
+    maps: np.ndarray
     features: np.ndarray
     states: np.ndarray
-    adjacency: Tuple[np.ndarray, ...]
+    adjacency: np.ndarray
+    reverse: Optional[np.ndarray] = None
+    pictures: Optional[np.ndarray] = None
+
+    def __repr__(self):
+        size = "x".join(map(str, self.maps.shape[2:]))
+        return f"<UnitView {self.name}: {len(self.maps)} x {self.nodes} maps of {size}>"
+
+    @classmethod
+    def joined(cls, views, pictures=None) -> UnitView:
+        """One view of all the pictures that several `views` of a unit are of."""
+        together = {
+            part: np.concatenate([getattr(view, part) for view in views])
+            for part in ("maps", "reverse", "features", "states")
+            if getattr(views[0], part) is not None
+        }
+        return dataclasses.replace(views[0], pictures=pictures, **together)
 
     @property
     def nodes(self) -> int:
         """N, the number of nodes."""
-        return len(self.mask)
+        return self.maps.shape[1]
 
     @property
     def back(self) -> np.ndarray:
-        """The projection of the nodes back to the picture, `(N, h, w)`."""
-        return self.mask if self.reverse is None else self.reverse
+        """The projections of the nodes back to the pictures, `(P, N, h, w)`."""
+        return self.maps if self.reverse is None else self.reverse
 
     @property
     def strength(self) -> np.ndarray:
-        """Each node's share of the energy that the nodes give back to the picture, `(N,)`.
+        """Each node's share of the energy that the nodes give back to a picture, `(P, N)`.
 
         Node n gives back its states at every location, weighted by its map: the outer product of
         z_n and m_n, whose energy (sum of squares) is that of z_n times that of m_n. Unlike the
@@ -56,13 +83,14 @@ class UnitView:
         down. Nodes that cancel each other out are counted in full. All shares are 0 where no node
         gives anything back.
         """
-        energy = np.square(self.states, dtype=float).sum(1)
-        energy *= np.square(self.back, dtype=float).sum((1, 2))
-        return energy / (energy.sum() or 1)
+        energy = np.square(self.states, dtype=float).sum(2)
+        energy *= np.square(self.back, dtype=float).sum(tuple(range(2, self.back.ndim)))
+        total = energy.sum(1, keepdims=True)
+        return energy / np.where(total > 0, total, 1)
 
-    def strongest(self, count) -> List[int]:
-        """The `count` strongest nodes, the strongest first."""
-        return (-self.strength).argsort(kind="stable")[:count].tolist()
+    def strongest(self, count, picture=0) -> List[int]:
+        """The `count` strongest nodes in a picture, given by its number, the strongest first."""
+        return (-self.strength[picture]).argsort(kind="stable")[:count].tolist()
 
     def pick(self, nodes) -> List[int]:
         """The given nodes, each once. Raises InputError where the unit has no such node."""
@@ -77,6 +105,34 @@ class UnitView:
         A node's edge to itself is left out.
         """
         return strongest_edges(self.adjacency[layer], count, among)
+
+    def pixels(self, picture) -> np.ndarray:
+        """A picture by its number, uint8 `(H, W, C)`: black, in the maps' size, where unknown."""
+        if self.pictures is None:
+            return np.zeros((*self.maps.shape[2:], 1), np.uint8)
+        return self.pictures[picture]
+
+    def plot(self, kind="maps", picture=0, nodes=8, colors=DEFAULT) -> PIL.Image.Image:
+        """A picture of what is seen, for a notebook: `kind` is "maps", "graph" or "adjacency".
+
+        `picture` is its number; `nodes` says which ones are drawn, or how many, the strongest.
+        `colors` is a row of `signed_colors.COLORS`. Raises InputError on other values, and where
+        maps are to be drawn that have not two dimensions.
+        """
+        if kind not in PAINTERS:
+            raise InputError(f"kind is one of {', '.join(PAINTERS)}, given {kind!r}")
+        if kind != "adjacency" and self.maps.ndim != 4:
+            raise InputError(
+                f"{self.name}: its maps have {self.maps.ndim - 2} dimensions, of which only the "
+                'adjacency is drawn: plot("adjacency"); the arrays are in .maps'
+            )
+        if not 0 <= picture < len(self.maps):
+            raise InputError(f"pictures are 0 to {len(self.maps) - 1}, given {picture}")
+        counted = isinstance(nodes, int)
+        chosen = self.strongest(max(nodes, 0), picture) if counted else self.pick(nodes)
+        if not chosen:
+            raise InputError(f"nodes: at least one, given {nodes}")
+        return PIL.Image.fromarray(PAINTERS[kind](self, picture, chosen, colors_of(colors)))
 
 
 def strongest_edges(adjacency, count, among=None) -> List[Edge]:
