@@ -1,7 +1,7 @@
 """How the networks of GluonCV and of Gluon's model zoo call their stages Res2 to Res5.
 
-A family is a row. The places of Res2, Res3, ... are paths or parameter prefixes, as a user gives
-them. Networks without such places are a flat list of blocks: there a stage is what has a stride.
+A family is a row of `STAGES`: the places of Res2, Res3, ..., by path or by the prefix of their
+parameters. Networks that are a flat list of blocks have a row in `FLAT`.
 """
 
 FIRST = 2  # the number of a row's first stage
@@ -9,36 +9,54 @@ FIRST = 2  # the number of a row's first stage
 STAGES = (
     # ResNet v1b to v1s, ResNeSt, R(2+1)D, and the networks for pixels and videos that have these
     ("layer1", "layer2", "layer3", "layer4"),
-    # ResNet v1, v2, SE, ResNeXt, SENet, DenseNet, those of CIFAR: prefixes of their parameters
+    # prefixes of ResNet v1 and v2, SE-ResNet, ResNeXt, SENet, DenseNet, and those for CIFAR
     ("stage1", "stage2", "stage3", "stage4"),
     # I3D
     ("res_layers.0", "res_layers.1", "res_layers.2", "res_layers.3"),
-    # SlowFast: the slow path, where its authors put non-local blocks; the other is "fast_res4"
+    # SlowFast: the slow path, which has the non-local blocks of its authors (their section 4.1)
     ("slow_res2", "slow_res3", "slow_res4", "slow_res5"),
 )
 
 
 def _of_class(name):
-    return lambda layers: [layer for layer in layers if type(layer[1]).__name__ == name]
+    return lambda layers: [(path, layer) for path, layer in layers if type(layer).__name__ == name]
 
 
 # The blocks among the layers of `features`, by the network's class.
 FLAT = {
-    # Behind the stem, 3 layers, a block is 6: a depthwise and a pointwise convolution with theirs.
+    # A stem of three layers; then six a block: a depthwise and a pointwise convolution with theirs.
     "MobileNet": lambda layers: layers[8::6],
     "MobileNetV2": _of_class("LinearBottleneck"),
     "_MobileNetV3": _of_class("_ResUnit"),
 }
+PICTURE = (224, 224)  # at which strides are counted
 
 
-def flat_stage(traced, number):
-    """The paths of the blocks of stage `number` in a flat network; none where it is no such one.
+def stages_of(traced):
+    """{"res4": (path of the stage's last block, or of all, [paths of its blocks])} of a network.
 
-    They are those whose output has the stage's stride, 4 for Res2, 8 for Res3.
+    Empty where it is of no family.
     """
-    pick = FLAT.get(type(traced.net).__name__)
-    if pick is None:
-        return []
-    features = [(f"features.{i}", block) for i, block in enumerate(traced.net.features)]
-    height = traced.input_shape[2]
-    return [path for path, _ in pick(features) if height // traced.shapes(path)[0][0][2] == 2**number]
+    name = type(traced.net).__name__
+    if name in FLAT:
+        return _flat_stages(traced, FLAT[name])
+    for row in STAGES:
+        found = [traced.find(place) for place in row]
+        if found[0]:
+            return {
+                f"res{number}": (path, traced.sequence(path))
+                for number, path in enumerate(found, FIRST)
+                if path
+            }
+    return {}
+
+
+def _flat_stages(traced, pick):
+    """The stages of a flat list: blocks of stride 4 are Res2, of stride 8 Res3."""
+    stages = {}
+    shape = (*traced.input_shape[:2], *PICTURE)
+    for path, _ in pick([(p, traced.blocks[p]) for p in traced.sequence("features")]):
+        stride = PICTURE[0] // traced.shapes(path, shape)[0][0][2]
+        blocks = stages.get(stride, (None, []))[1]
+        stages[stride] = (path, [*blocks, path])
+    return {f"res{number}": stages[2**number] for number in range(2, 6) if 2**number in stages}

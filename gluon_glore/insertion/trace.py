@@ -7,49 +7,66 @@ import warnings
 from collections import defaultdict
 
 import mxnet as mx
+from mxnet.gluon import nn
 
 from ..plan.units import EXTRA_UNITS
 from ..utils.errors import InputError
 
-# Inputs that the networks of GluonCV take, by dimensions: a clip has the frames of the longest.
+# Inputs that GluonCV's networks take, by dimensions; a clip has the frames of the longest.
 SIZES = {1: (224,), 2: (224, 224), 3: (128, 224, 224)}
 COLORS = 3
+GIVE = "give input_shape=(batch, channels, *space)"
 
 
 class Trace:
     """The blocks of `net` by path, as "layer3.0", and the shapes that they give.
 
-    `input_shape`, `(B, C, *space)`, is the input they are of. By default it is one large picture or
-    clip, with the channels and dimensions of the first convolution. Raises InputError where the
-    network can't be run with a symbol, or where its channels are the last axis.
+    `input_shape`, `(B, C, *space)`, is the input they are of. By default it is a large picture or
+    clip with the channels and dimensions of the first convolution. Raises InputError where the
+    network can't be run with a symbol, or has its channels last.
     """
 
     def __init__(self, net, input_shape=None):
         self.net = net
+        self.name = type(net).__name__
         self.blocks = dict(_walk(net))
         self._outputs = _run(net, self.blocks.values())
-        self.input_shape = input_shape or self._default_shape()
+        self.input_shape = self._default_shape() if input_shape is None else _checked(input_shape)
 
-    def shapes(self, path):
-        """The shapes that a block gives, one for each array of each time that it runs."""
-        outputs = [mx.sym.Group(_flat(output)) for output in self._outputs[self.blocks[path]]]
-        return [self._infer(output) for output in outputs]
+    def find(self, place):
+        """The path of a block by its path or by the prefix of its parameters; None without one."""
+        if place in self.blocks:
+            return place
+        prefixes = {f"{start}{place}".rstrip("_") + "_" for start in ("", self.net.prefix)}
+        # The first is the outermost: blocks inside it may have no prefix of their own.
+        return next((path for path, b in self.blocks.items() if b.prefix in prefixes), None)
 
-    def _infer(self, symbol):
-        """The shapes of a symbol's outputs."""
-        shape = self.input_shape
+    def sequence(self, path):
+        """The paths of the blocks of a sequence, units left out; None of other blocks."""
+        block = self.blocks[path]
+        if not isinstance(block, nn.HybridSequential):
+            return None
+        return [f"{path}.{name}" for name in block._children if name not in EXTRA_UNITS]
+
+    def shapes(self, path, input_shape=None):
+        """The shapes of the arrays that a block gives, a list for each time that it runs.
+
+        Raises InputError where the network does not take an input of that shape.
+        """
+        outputs = self._outputs[self.blocks[path]]
+        return [self._infer(output, input_shape or self.input_shape) for output in outputs]
+
+    def _infer(self, output, shape):
+        """The shapes of a block's output, one symbol or a list of them."""
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what it can't infer is refused below
-                _, shapes, _ = symbol.infer_shape(data=tuple(shape))
-            reason = "some shapes stay unknown"
+                warnings.simplefilter("ignore")  # of shapes that stay unknown: refused below
+                _, shapes, _ = mx.sym.Group(_flat(output)).infer_shape(data=shape)
+            reason = "shapes stay unknown"
         except mx.MXNetError as error:
-            shapes, reason = None, str(error).strip().splitlines()[-1]
+            shapes, reason = None, _last_line(error)
         if shapes is None:
-            raise InputError(
-                f"{self.net.name} does not take an input of {shape} ({reason}): give "
-                "input_shape=(batch, channels, *space)"
-            )
+            raise InputError(f"{self.name} does not take an input of {shape}, {GIVE}: {reason}")
         return shapes
 
     def _default_shape(self):
@@ -60,18 +77,23 @@ class Trace:
                 layout = getattr(block, "_kwargs", {}).get("layout") or ""
                 if layout.endswith("C"):
                     raise InputError(
-                        f"{self.net.name} has its channels last, {layout}: units take "
-                        "(batch, channels, *space)"
+                        f"{self.name} has its channels last, {layout}: units take (batch, "
+                        "channels, *space)"
                     )
                 return (1, weight.shape[1] or COLORS, *SIZES[len(weight.shape) - 2])
-        raise InputError(
-            f"{self.net.name} runs no convolution that would say what it takes: give "
-            "input_shape=(batch, channels, *space)"
-        )
+        raise InputError(f"{self.name} runs no convolution that says what it takes: {GIVE}")
+
+
+def _checked(shape):
+    """An input's shape that a user gives."""
+    whole = isinstance(shape, (tuple, list)) and all(isinstance(n, int) and n > 0 for n in shape)
+    if not whole or len(shape) not in (3, 4, 5):
+        raise InputError(f"input_shape must be (batch, channels, *space), given {shape!r}")
+    return tuple(shape)
 
 
 def _walk(block, path=""):
-    """(path, block) of all below a block, each before its children; units are left out."""
+    """(path, block) of all below a block, each before what is in it; units are left out."""
     for name, child in block._children.items():
         if name not in EXTRA_UNITS:
             yield path + name, child
@@ -79,20 +101,18 @@ def _walk(block, path=""):
 
 
 def _run(net, blocks):
-    """What each block gives when the network is run with a symbol: {block: [outputs]}."""
+    """What each block gives when the network is run with a symbol, in that order."""
     outputs = defaultdict(list)
-
-    def note(block, _, output):
-        outputs[block].append(output)
-
-    hooks = [block.register_forward_hook(note) for block in set(blocks)]
+    hooks = [
+        block.register_forward_hook(lambda block, _, output: outputs[block].append(output))
+        for block in set(blocks)
+    ]
     try:
         net(mx.sym.var("data"))
-    except Exception as error:  # of the network's own code
-        reason = str(error).strip().splitlines()
+    except Exception as error:  # it is the network's own code that runs
         raise InputError(
-            f"{net.name} can't be run with a symbol, as hybridize does: "
-            f"{reason[-1] if reason else type(error).__name__}"
+            f"{type(net).__name__} can't be run with a symbol, as hybridize does: "
+            f"{_last_line(error)}"
         ) from error
     finally:
         for hook in hooks:
@@ -100,8 +120,15 @@ def _run(net, blocks):
     return outputs
 
 
+def _last_line(error):
+    """What an error says at its end; MXNet's begin with lines of its own code."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
+
+
 def _flat(output):
-    """A block's output as a list of symbols."""
-    if not isinstance(output, (list, tuple)):
-        return list(output)
-    return [symbol for part in output for symbol in _flat(part)]
+    """A block's output as a list of symbols of one array each."""
+    return [symbol for part in output for symbol in _flat(part)] if _several(output) else [output]
+
+
+def _several(output):
+    return isinstance(output, (list, tuple)) or len(output.list_outputs()) > 1
