@@ -6,19 +6,19 @@ convolutions. `plan/head.py` has its layers and widths.
 
 from mxnet.gluon import nn
 
+from ..plan.fields import LARGEST
 from ..plan.head import FCNHead
 from ..utils import kinds
 from .fcn_head import ConvNorm, pixel_classifier
 from .glore import GloRe
 
-MOST = 2**20
 _KINDS = {
-    "classes": kinds.whole(1, MOST),
-    "nodes": kinds.whole(1, MOST),
-    "channels": kinds.whole(1, MOST),
-    "units": kinds.whole(0, MOST),
+    "classes": kinds.whole(1, LARGEST),
+    "nodes": kinds.whole(1, LARGEST),
+    "channels": kinds.whole(1, LARGEST),
+    "units": kinds.whole(0, LARGEST),
     "dropout": kinds.number(0, 1),
-    "in_channels": kinds.whole(0, MOST),
+    "in_channels": kinds.whole(0, LARGEST),
 }
 
 
