@@ -24,7 +24,7 @@ from gluon_glore.data.labelled_pictures import (
     pictures_for,
 )
 from gluon_glore.layers.basic import pool_mean_max
-from gluon_glore.model_zoo.load import load_network
+from gluon_glore.model_zoo.load import load_own_network
 from gluon_glore.utils.arguments import not_negative, positive_int
 from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.run_folder import validation_set
@@ -158,8 +158,8 @@ def parse_args(argv):
 
 
 def load_picture_network(model):
-    """`load_network`; raises InputError where the network classifies no pictures."""
-    net, manifest = load_network(model)
+    """`load_own_network`; raises InputError where the network classifies no pictures."""
+    net, manifest = load_own_network(model)
     if net.spec.ndim != 2:
         raise InputError(f"{manifest.model} takes {net.spec.ndim} dimensions, pictures have 2")
     if net.spec.head:

@@ -17,7 +17,7 @@ import mxnet as mx
 import numpy as np
 
 from gluon_glore.data.clips import CROPS
-from gluon_glore.model_zoo.load import load_network
+from gluon_glore.model_zoo.load import load_own_network
 from gluon_glore.utils.arguments import positive_int, whole
 from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.run_folder import data_section
@@ -57,7 +57,7 @@ def parse_args(argv):
 
 def prepare(args):
     """The data set, its configuration, and how it is evaluated. Raises InputError."""
-    net, manifest = load_network(args.model)
+    net, manifest = load_own_network(args.model)
     if not manifest.clip:
         raise InputError(f"{manifest.model} sees no videos: train.evaluate scores it on pictures")
     preprocess = manifest.preprocess

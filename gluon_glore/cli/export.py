@@ -2,13 +2,15 @@
 
 from ..utils.arguments import finite, positive_int
 from ..weights.deployment import PRECISIONS
-from .options import add_class_names, add_pixels, add_weights, pixels_of
+from .options import add_class_names, add_pixels, add_signature, add_weights, described
 
 
 def add_commands(commands):
     """Add `export` and `check` to the parser's commands."""
     command = commands.add_parser("export", help="write a folder that runs anywhere")
-    command.add_argument("model", help="a training run's directory, or a network's name")
+    command.add_argument(
+        "model", help="a training run's directory, a symbol file, or a network's name"
+    )
     command.add_argument("--out", required=True, help="directory to write")
     command.add_argument("--onnx", action="store_true", help="an ONNX file too")
     command.add_argument("--precision", choices=PRECISIONS, default="fp32")
@@ -43,6 +45,7 @@ def add_commands(commands):
     add_weights(command)
     add_class_names(command)
     add_pixels(command)
+    add_signature(command)
     command.set_defaults(command=export)
 
     command = commands.add_parser("check", help="run an exported folder's golden pair everywhere")
@@ -57,14 +60,16 @@ def add_commands(commands):
 
 def export(args):
     """Write a network as a folder that runs without this package, and print what it costs."""
-    told = pixels_of(args)
+    told = described(args)
     from dataclasses import replace
 
     from ..export import export_model
     from ..model_zoo.load import load_network
     from ..weights.manifest import read_manifest
 
-    net, manifest = load_network(args.model, args.weights, args.class_names, told)
+    net, manifest = load_network(
+        args.model, args.weights, told.class_names, told.pixels, told.signature
+    )
     if args.input_size:
         preprocess = manifest.preprocess.resized(tuple(args.input_size))
         manifest = replace(manifest, preprocess=preprocess)

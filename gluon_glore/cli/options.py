@@ -4,11 +4,12 @@ import os
 from pathlib import Path
 
 from ..data.pixels import SETS, Pixels
-from ..utils.arguments import amount, finite, not_negative, pixels, positive_int
+from ..data.signature import Description, Signature, read_description
+from ..utils.arguments import amount, finite, input_shape, not_negative, pixels, positive_int
 from ..utils.cpu import cores
 from ..utils.errors import InputError, listed
 
-MODEL = "an exported folder, a training run's directory, or a network's name"
+MODEL = "an exported folder, a training run's directory, a symbol file, or a network's name"
 DEFAULT = "resnet50_glore_2_3"  # the authors' weights
 
 
@@ -19,12 +20,38 @@ def add_model(command, *names, what=MODEL, **how):
 
 
 def add_weights(command):
-    """The weights of a network given by name."""
+    """The weights of a network given by name, or as a symbol."""
     command.add_argument(
         "--weights",
+        "--params",
         metavar="FILE",
         help="for a network given by name: a path, an address, or the first 8 digits of their "
-        "sha256 (what the catalogue has)",
+        "sha256 (what the catalogue has); for a symbol its .params (the one beside it)",
+    )
+
+
+def add_signature(command):
+    """What a symbol file takes and gives, which says it nowhere; `described` reads it."""
+    group = command.add_argument_group("for a symbol file, NAME-symbol.json, of any network")
+    group.add_argument(
+        "--input",
+        type=input_shape,
+        metavar="CxHxW",
+        help="channels, height and width of its input, as 3x224x224; of videos 3x16x112x112",
+    )
+    group.add_argument(
+        "--output", metavar="NAME", help="number or name of the output with the logits"
+    )
+    group.add_argument(
+        "--stride", type=positive_int, metavar="N", help="of videos: frames from one to the next"
+    )
+    group.add_argument(
+        "--rate", type=finite, metavar="R", help="of videos: frames a second that --stride counts"
+    )
+    group.add_argument(
+        "--describe",
+        metavar="FILE",
+        help="YAML file that says all this, pixels and class names, in the place of the options",
     )
 
 
@@ -66,6 +93,25 @@ def pixels_of(args):
     return Pixels(args.pixels, **lists, resize=args.resize, crop=args.crop)
 
 
+def described(args):
+    """The `Description` of a network: what --describe says, or the options.
+
+    Its fields are None where nothing is said. Raises InputError where both say something.
+    """
+    pixels, names = pixels_of(args), args.class_names
+    values = (args.input, args.output, args.stride, args.rate)
+    told = any(value is not None for value in values)
+    if args.describe is None:
+        size, output, stride, rate = values
+        signature = Signature(size, output, stride, rate or 0.0) if told else None
+        return Description(signature, pixels, names)
+    if told or pixels or names:
+        raise InputError(
+            f"{args.describe} says input, pixels and class names: leave the options for these out"
+        )
+    return read_description(args.describe)
+
+
 def add_class_names(command):
     """The file of class names."""
     command.add_argument(
@@ -84,6 +130,7 @@ def add_predictor(command):
     add_weights(command)
     add_class_names(command)
     add_pixels(command)
+    add_signature(command)
 
 
 def add_max_pixels(command, default):
@@ -139,14 +186,16 @@ def load(args):
     # a batch then took ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     limit_pixels(args)
-    told = pixels_of(args)
+    told = described(args)
     import cv2
 
     from ..data.image import refuse_depth
     from ..inference.predictor import load_predictor
 
     cv2.setNumThreads(1)  # `workers` decode beside each other
-    predictor = load_predictor(args.model, args.weights, args.class_names, args.runtime, told)
+    predictor = load_predictor(
+        args.model, args.weights, told.class_names, args.runtime, told.pixels, told.signature
+    )
     refuse_depth(predictor.channels)
     return predictor
 
@@ -156,8 +205,10 @@ def refuse_missing(sources, args):
 
     Where none have to be, the other sources are answered, and the missing ones named in their turn.
     """
+    from ..export.files import symbol_of
+
     missing = [name for name in sources if name != "-" and not os.path.exists(name)]
-    if not missing or Path(args.model).is_dir():
+    if not missing or Path(args.model).is_dir() or symbol_of(args.model):
         return
     from ..model_zoo.find_weights import to_download
 

@@ -4,12 +4,14 @@ import math
 from dataclasses import dataclass, field
 from typing import Dict, Tuple
 
+GROUPS = 32  # that are measured at first, at most: each takes a run
+
 
 @dataclass(frozen=True)
 class Choice:
     """The units that stay in float32, and the error of the outputs with the others lowered.
 
-    `effects` is the error that each unit made alone, empty where none had to be measured.
+    `effects` is the error that each unit made alone, of those for which it had to be measured.
     """
 
     float32: Tuple[str, ...]
@@ -25,23 +27,40 @@ def choose_float32(units, error_of, limit):
     independent, the sum of their squares would say how many must; as a network may magnify them,
     the number is found by bisection, running it. All units stay where no other choice is good
     enough.
+
+    Of more than `GROUPS` units, neighbours are chosen together first, and those of the groups that
+    stay then in groups of half the size, down to single ones: where few units are bad, few of the
+    others are ever run alone.
     """
     units = tuple(units)
     error = error_of(())
     if error <= limit:
         return Choice((), error)
-    effects = {unit: error_of(tuple(u for u in units if u != unit)) for unit in units}
-    ranked = sorted(units, key=effects.get, reverse=True)
-    best = Choice(units, 0.0, effects)
-    too_few, enough = 0, len(units)
-    count = _predicted([effects[unit] for unit in ranked], limit)
+    choice, size = Choice(units, 0.0), -(-len(units) // GROUPS)
+    while True:
+        kept = choice.float32
+        groups = [kept[start : start + size] for start in range(0, len(kept), size)]
+        choice = _choose_groups(units, groups, error_of, limit, choice)
+        if size == 1 or not choice.float32:
+            return choice
+        size = -(-size // 2)
+
+
+def _choose_groups(units, groups, error_of, limit, otherwise):
+    """The `Choice` of those of `groups` that stay, `otherwise` where all of them must."""
+    effects = {group: error_of(tuple(u for u in units if u not in group)) for group in groups}
+    ranked = sorted(groups, key=effects.get, reverse=True)
+    single = {group[0]: effect for group, effect in effects.items() if len(group) == 1}
+    best = Choice(otherwise.float32, otherwise.error, single)
+    too_few, enough = 0, len(groups)
+    count = _predicted([effects[group] for group in ranked], limit)
     while enough - too_few > 1:
         count = min(max(count, too_few + 1), enough - 1)
-        kept = set(ranked[:count])
+        kept = {unit for group in ranked[:count] for unit in group}
         float32 = tuple(unit for unit in units if unit in kept)
         error = error_of(float32)
         if error <= limit:
-            enough, best = count, Choice(float32, error, effects)
+            enough, best = count, Choice(float32, error, single)
         else:
             too_few = count
         count = (too_few + enough) // 2

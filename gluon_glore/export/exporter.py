@@ -154,7 +154,7 @@ def _complete(net, manifest, options):
         )
     check_values(net)
     _refuse_other_types(net, manifest)
-    space = (*((manifest.clip.frames,) if manifest.clip else ()), *manifest.preprocess.size)
+    space = _space(manifest)
     channels = manifest.preprocess.channels
     traced = trace(net, (BATCH, channels, *space), manifest.output)
     if not own:
@@ -188,9 +188,14 @@ def _own(net, manifest):
     spec = unregistered(net.spec, manifest.model)
     manifest = dataclasses.replace(manifest, spec=spec, task=None)
     manifest = dataclasses.replace(manifest, clip=clip_of(manifest))
-    size = tuple(manifest.preprocess.size)
-    net.spec.check_input((manifest.clip.frames, *size) if manifest.clip else size)
+    net.spec.check_input(_space(manifest))
     return manifest
+
+
+def _space(manifest):
+    """(height, width) of a network's input, of videos (frames, height, width)."""
+    size = tuple(manifest.preprocess.size)
+    return (manifest.clip.frames, *size[-2:]) if manifest.clip else size
 
 
 def _refuse_other_types(net, manifest):
@@ -258,8 +263,7 @@ def _write_folder(net, traced, files, options, calibration):
     files = files.with_deployment(tolerance=allowed)
     if options.precision != "fp32":
         inputs = calibration or Calibration(x)
-        kept = lower(files, symbol, arrays, network, inputs, options.method, options.tolerance)
-        files = files.with_deployment(float32=kept)
+        files = lower(files, symbol, arrays, network, inputs, options.method, options.tolerance)
 
     checked = _run_golden(files, x, expected)
     worst = max(figures["error"] for figures in checked.values())

@@ -1,14 +1,16 @@
 """The files of an exported folder, found and verified."""
 
 import dataclasses
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..networks.paper import get_spec
-from ..plan.unit_names import UnitNames
+from ..plan.unit_names import OperatorNames, UnitNames
 from ..utils.errors import InputError
 from ..weights.golden import BATCH, GOLDEN, golden_classes
-from ..weights.manifest import MANIFEST, Manifest, labels_pixels, read_manifest
+from ..weights.manifest import MANIFEST, Manifest, labels_pixels, read_manifest, spec_of
+
+SYMBOL = "-symbol.json"  # how the names of MXNet's symbol files end
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Files:
     @property
     def symbol(self):
         """The path of MXNet's symbol."""
-        return self.folder / f"{self.manifest.model}-symbol.json"
+        return self.folder / f"{self.manifest.model}{SYMBOL}"
 
     @property
     def params(self):
@@ -35,8 +37,9 @@ class Files:
 
     @property
     def units(self):
-        """The units of the network, a `UnitNames`."""
-        return UnitNames(self.manifest.spec or get_spec(self.manifest.model))
+        """The names of the network's units: its spec's, or as its manifest lists them."""
+        spec = spec_of(self.manifest)
+        return UnitNames(spec) if spec else OperatorNames(self.manifest.deployment.units)
 
     @property
     def sample_shape(self):
@@ -88,4 +91,26 @@ def read_files(folder) -> Files:
 
 def is_export(folder):
     """Whether a folder looks like an exported network."""
-    return any(Path(folder).glob("*-symbol.json"))
+    return any(Path(folder).glob(f"*{SYMBOL}"))
+
+
+def symbol_of(model):
+    """The symbol file that a text is, or is the name of without "-symbol.json"; else None."""
+    path = Path(model)
+    if path.name.endswith(".json"):
+        return path
+    beside = path.with_name(f"{path.name}{SYMBOL}")
+    return beside if path.name and beside.is_file() else None
+
+
+def params_beside(symbol):
+    """The one NAME-0000.params, of any number, beside NAME-symbol.json.
+
+    Raises InputError where there is none, or several.
+    """
+    name = symbol.name.removesuffix(SYMBOL)
+    found = sorted(symbol.parent.glob(f"{glob.escape(name)}-[0-9][0-9][0-9][0-9].params"))
+    if len(found) != 1:
+        several = f"{len(found)} files {name}-NNNN.params" if found else f"no {name}-0000.params"
+        raise InputError(f"{symbol}: {several} beside it, say which: --params FILE")
+    return found[0]

@@ -45,12 +45,12 @@ def choose_output(symbol, output=None):
     )
 
 
-def without_softmax(symbol, ndim):
+def without_softmax(symbol, count_axes):
     """(symbol, name of the softmax left out): a symbol's logits where its output is a softmax.
 
-    "" where there is none. `ndim` are the axes of the output, classes are axis 1. Raises InputError
-    where the last operator makes of logits what can't be undone, or classes don't exclude each
-    other.
+    "" where there is none. `count_axes(logits)` are the axes of a symbol's output, of which classes
+    are axis 1. Raises InputError where the last operator makes of logits what can't be undone, or
+    classes don't exclude each other.
     """
     node = last_operator(symbol)
     kind = node.attrs.get("act_type", node.op) if node.op == "Activation" else node.op
@@ -61,12 +61,13 @@ def without_softmax(symbol, ndim):
         )
     if node.op not in SOFTMAX:
         return symbol, ""
-    if not _over_classes(node, ndim):
+    logits = symbol.get_children()[0]
+    if not _over_classes(node, count_axes(logits)):
         raise InputError(
             f"{node.name}, the network's last operator, is {node.op} over another axis than 1, of "
             f"the classes, or at a temperature: {node.attrs}"
         )
-    return symbol.get_children()[0], node.name
+    return logits, node.name
 
 
 def last_operator(symbol):

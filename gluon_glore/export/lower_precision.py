@@ -10,14 +10,18 @@ import sys
 
 import mxnet as mx
 
+from ..networks.graph import WIDTHS
+from ..plan.unit_names import OperatorNames
 from ..utils.cpu import processor_flags
 from ..utils.errors import InputError
 from ..weights.golden import typical_error
+from ..weights.manifest import spec_of
 from .activation_ranges import observe
 from .calibration import in_batches
 from .choose_units import choose_float32
 from .quantize_onnx import convolutions, quantize
 from .runtimes import BFLOAT16_FLAGS, INT8_FLAGS, NO_INT8, lack, start_runtime
+from .symbol_graph import read_symbol
 
 LIMIT = 0.1  # the default of the allowed `typical_error`
 
@@ -28,8 +32,8 @@ class BFloat16:
     file = "onnx"
     runtime = "openvino"
 
-    def __init__(self, files):
-        self.units = tuple(files.units)
+    def __init__(self, names):
+        self.units = tuple(names)
 
     def write(self, float32):
         """Do nothing: the runtime reads the units that stay in float32 from the manifest."""
@@ -40,14 +44,13 @@ class Integers:
 
     file = "onnx"
 
-    def __init__(self, files, symbol, arrays, inputs, method):
+    def __init__(self, files, names, symbol, arrays, inputs, method):
         import onnx
 
         self.runtime = next(name for name in ("openvino", "onnxruntime") if not lack(files, name))
         self._path = os.fspath(files.onnx)
         self._model = onnx.load(self._path)
         rounded = convolutions(self._model)
-        names = files.units
         self._unit_of = {output: names.of(output) for output in rounded}
         self.units = tuple(unit for unit in names if unit in self._unit_of.values())
         outputs = {name: _output(name) for tensors in rounded.values() for name in tensors}
@@ -67,10 +70,9 @@ class SymbolIntegers:
 
     file = runtime = "mxnet"
 
-    def __init__(self, files, symbol, arrays, inputs, method):
+    def __init__(self, files, names, symbol, arrays, inputs, method):
         from .quantize_symbol import SymbolQuantizer
 
-        names = files.units
         self.units = tuple(names)
         self._files = files
         self._float32 = symbol, arrays
@@ -105,18 +107,23 @@ def refuse_lowering(precision, onnx, calibrate):
 
 
 def lower(files, symbol, arrays, network, calibration, method, limit):
-    """Write a folder's files in its manifest's precision; returns {file: units in float32}.
+    """Write a folder's files in its manifest's precision.
 
-    `network` gives the float32 logits of a batch of the folder's input. The ranges of activations
-    are those of the inputs `calibration.used`, by `method`; units are tried on
-    `calibration.tried`. Raises InputError where no unit can be lowered with an error of at most
-    `limit`, or no runtime can show it.
+    Returns `files`, their manifest telling the units that stay in float32. `network` gives the
+    float32 logits of a batch of the folder's input. The ranges of activations are those of the
+    inputs `calibration.used`, by `method`; units are tried on `calibration.tried`. Raises
+    InputError where no unit can be lowered with an error of at most `limit`, or no runtime can show
+    it.
     """
+    names = files.units
+    if not spec_of(files.manifest):
+        names = OperatorNames.of_layers(_layers(symbol))
+        files = files.with_deployment(units=tuple(names))
     deployment = files.manifest.deployment
     inputs = calibration.tried
     expected = in_batches(network, inputs)
-    kept = {}
-    for way in _ways(files, symbol, arrays, calibration.used, method):
+    kept = {"mxnet": tuple(names)}
+    for way in _ways(files, names, symbol, arrays, calibration.used, method):
 
         def error_of(float32, way=way):
             way.write(float32)
@@ -126,27 +133,32 @@ def lower(files, symbol, arrays, network, calibration, method, limit):
         choice = choose_float32(way.units, error_of, limit)
         way.write(choice.float32)
         lowered = set(way.units) - set(choice.float32)
-        names = files.units
         kept[way.file] = tuple(unit for unit in names if unit not in lowered)
         if not lowered and (way.file == "onnx" or not files.onnx.is_file()):
             raise InputError(
                 f"{files.manifest.model}: no unit can be lowered to {deployment.precision} with an "
                 f"error of at most {limit:g}: export as fp32, or allow more with --tolerance"
             )
-    return {"mxnet": tuple(files.units), **kept}
+    return files.with_deployment(float32=kept)
 
 
-def _ways(files, symbol, arrays, inputs, method):
+def _ways(files, names, symbol, arrays, inputs, method):
     """The ways to lower a folder's files, a list. Raises InputError where a runtime is missing."""
     onnx = files.onnx.is_file()
     if files.manifest.deployment.precision == "bf16":
         if lack(files, "openvino"):
             raise InputError(f"bf16 needs OpenVINO, which {lack(files, 'openvino')}")
-        return [BFloat16(files)]
+        return [BFloat16(names)]
     if onnx and all(lack(files, name) for name in ("openvino", "onnxruntime")):
         raise InputError("an ONNX file in int8 needs OpenVINO or ONNX Runtime to be tried with")
     ways = [Integers] if onnx else []
-    return [make(files, symbol, arrays, inputs, method) for make in (*ways, SymbolIntegers)]
+    return [make(files, names, symbol, arrays, inputs, method) for make in (*ways, SymbolIntegers)]
+
+
+def _layers(symbol):
+    """The convolutions and dense layers of a symbol: pairs `(operator, its weight)`."""
+    nodes = read_symbol(symbol).nodes.values()
+    return [(node.name, node.inputs[1]) for node in nodes if node.op in WIDTHS]
 
 
 def _output(name):

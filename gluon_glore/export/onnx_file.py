@@ -15,9 +15,12 @@ import warnings
 from ..utils.errors import InputError, naming
 from ..utils.extras import require
 from ..utils.files import atomic_path
+from .onnx_converters import converters
+from .runtime import reason
 
 OPSET = 13  # of MXNet 1.9's converters; the file names that of the installed onnx package
 IR_VERSION = 8  # all readers of opset 13 know it
+LARGER = 64  # pixels: multiples of them are added to what may vary, to see what varies with it
 # What an MXNet array can hold, and what a comparison gives.
 ELEMENTS = ("float64", "float32", "float16", "uint8", "int32", "int8", "int64", "bool")
 
@@ -31,7 +34,7 @@ def write_onnx(path, symbol, arrays, deployment, sample_shape):
     """Write `symbol` with its `arrays` ("arg:NAME", "aux:NAME") as ONNX, opset 13, checked.
 
     `sample_shape` is one that the deployment's input may have. Raises InputError where the onnx
-    package is missing, RuntimeError where an operator has no counterpart.
+    package is missing, RuntimeError where an operator has no counterpart, naming it.
     """
     onnx = import_onnx()
     import mxnet as mx
@@ -41,8 +44,9 @@ def write_onnx(path, symbol, arrays, deployment, sample_shape):
     shape = tuple(
         axis.lower() if n is None else n for n, axis in zip(deployment.shape, deployment.layout)
     )
+    outputs = _output_axes(symbol, arrays, shape, sample_shape)
     with atomic_path(path) as temporary:
-        with warnings.catch_warnings(), _quiet(), _element_types(onnx):
+        with warnings.catch_warnings(), _quiet(), _element_types(onnx), _opset(onnx), converters():
             warnings.simplefilter("ignore")  # about types not given, about numpy's deprecations
             try:
                 mx.onnx.export_model(
@@ -54,15 +58,36 @@ def write_onnx(path, symbol, arrays, deployment, sample_shape):
                     dynamic=True,
                     dynamic_input_shapes=[shape],
                 )
-            except (AttributeError, NotImplementedError) as error:
-                raise RuntimeError(f"no ONNX for this network: {error}") from error
-        model = onnx.load(os.fspath(temporary))
-        weights = {name: array.shape for name, array in arrays.items()}
-        _, (output,), _ = symbol.infer_shape(data=sample_shape, **weights)
-        _correct(model, (shape[0], *output[1:]))
-        onnx.checker.check_model(model, full_check=True)
+                model = onnx.load(os.fspath(temporary))
+                _correct(model, outputs)
+                onnx.checker.check_model(model, full_check=True)
+            except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+                raise RuntimeError(f"no ONNX for this network: {reason(error)}") from error
         onnx.save(model, os.fspath(temporary))
     return path
+
+
+def _output_axes(symbol, arrays, shape, sample_shape):
+    """The axes of the output for an input of `shape`: sizes, or where they vary, names.
+
+    None where a size varies, but is not that of an axis of the input.
+    """
+    shapes = {name: array.shape for name, array in arrays.items()}
+
+    def output(given):
+        return symbol.infer_shape(**shapes, data=given)[1][0]
+
+    own = output(sample_shape)
+    varying = [axis for axis, size in enumerate(shape) if isinstance(size, str)]
+    other = list(sample_shape)
+    for step, axis in enumerate(varying):
+        other[axis] += step * LARGER
+    names = {(sample_shape[axis], other[axis]): shape[axis] for axis in varying}
+    found = [
+        pair[0] if pair[0] == pair[1] else names.get(pair)
+        for pair in zip(own, output(tuple(other)))
+    ]
+    return (shape[0], *found[1:])
 
 
 def refuse_external(path):
@@ -112,6 +137,18 @@ def _element_types(onnx):
         del onnx.mapping, sys.modules["onnx.mapping"]
 
 
+@contextlib.contextmanager
+def _opset(onnx):
+    """With graphs checked as of the opset of MXNet's converters, not as of the package's latest."""
+    context = onnx.checker.DEFAULT_CONTEXT
+    latest = context.opset_imports
+    context.opset_imports = {"": OPSET}
+    try:
+        yield
+    finally:
+        context.opset_imports = latest
+
+
 def import_onnx():
     """The onnx package. Raises InputError, saying how to get it, where it is missing."""
     require("onnx", "onnx")
@@ -121,7 +158,10 @@ def import_onnx():
 
 
 def _correct(model, shape):
-    """Give a model the opset of its nodes, inputs without weights, and its output's `shape`."""
+    """Give a model the opset of its nodes, inputs without weights, its output's `shape`.
+
+    An axis of it that is None is left open.
+    """
     del model.opset_import[:]
     model.opset_import.add(domain="", version=OPSET)
     model.ir_version = IR_VERSION
@@ -135,5 +175,5 @@ def _correct(model, shape):
     for size, known in zip(sizes, shape):
         if isinstance(known, str):
             size.dim_param = known
-        else:
+        elif known is not None:
             size.dim_value = known

@@ -34,14 +34,15 @@ class Traced(NamedTuple):
     place: Optional[int]
     dropped: str = ""
 
+    @property
+    def shapes(self):
+        """The shapes of the parameters, of those that have one yet."""
+        shapes = {name: param.shape for name, param in self.parameters.items()}
+        return {name: shape for name, shape in shapes.items() if shape and min(shape) > 0}
+
     def infer_output(self, shape):
-        """The shape of the output for an input of `shape`. Raises InputError where it fits not."""
-        known = {
-            name: param.shape
-            for name, param in self.parameters.items()
-            if param.shape and min(param.shape) > 0
-        }
-        return infer_output(self.symbol, shape, known)
+        """The shape of the logits for an input of `shape`. Raises InputError as `infer_output`."""
+        return infer_output(self.symbol, data=shape, **self.shapes)
 
     def arrays(self, net):
         """The parameters' values, as MXNet's files call them. Raises as `named_arrays` does."""
@@ -75,21 +76,26 @@ def trace(net, shape, output=None) -> Traced:
     parameters = {_renamed(p.name, renamed): p for p in net.collect_params().values()}
     parameters = {name: param for name, param in parameters.items() if name in read}
     traced = Traced(symbol, parameters, place)
-    logits, dropped = without_softmax(symbol, len(traced.infer_output(shape)))
+    logits, dropped = without_softmax(
+        symbol, lambda logits: len(infer_output(logits, data=shape, **traced.shapes))
+    )
     return traced._replace(symbol=logits, place=None, dropped=dropped) if dropped else traced
 
 
-def infer_output(symbol, shape, known):
-    """The shape of a symbol's output for "data" of `shape`; `known` are shapes of its parameters.
+def infer_output(symbol, **shapes):
+    """The shape of a symbol's output, of the shapes of its input and parameters.
 
-    Raises InputError where the symbol does not take it, or does not tell.
+    Raises InputError where it does not take them, or they do not tell.
     """
-    try:
-        _, outputs, _ = symbol.infer_shape(data=shape, **known)
+    read = set(symbol.list_inputs())
+    try:  # not `infer_shape`, which prints every argument when it fails
+        _, outputs, _ = symbol.infer_shape_partial(
+            **{name: shape for name, shape in shapes.items() if name in read}
+        )
     except mx.MXNetError as error:
-        raise InputError(f"the network does not take an input {shape}: {reason(error)}") from None
-    if outputs is None:
-        raise InputError(f"the shape of the network's output for an input {shape} is not known")
+        raise InputError(f"the network does not take such an input: {reason(error)}") from None
+    if not outputs or not outputs[0] or min(outputs[0]) < 1:
+        raise InputError("the network's graph does not tell the shape of its output")
     return outputs[0]
 
 

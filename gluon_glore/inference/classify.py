@@ -56,13 +56,14 @@ class Classifier(Predictor):
 
 
 def load_classifier(
-    model, weights=None, class_names=None, runtime=None, preprocess=None
+    model, weights=None, class_names=None, runtime=None, preprocess=None, signature=None
 ) -> Classifier:
     """Load a network of pictures as `load_predictor` does.
 
     Raises InputError where it can't be loaded, or does not classify pictures.
     """
-    return Classifier.of(load_predictor(model, weights, class_names, runtime, preprocess))
+    predictor = load_predictor(model, weights, class_names, runtime, preprocess, signature)
+    return Classifier.of(predictor)
 
 
 def softmax(logits):

@@ -8,6 +8,7 @@ from typing import Callable, ClassVar, Optional
 import numpy as np
 
 from ..export.files import is_export, read_files
+from ..export.runtime import refusing
 from ..export.runtimes import start_runtime
 from ..utils.cpu import bound_caches
 from ..utils.errors import InputError
@@ -70,15 +71,16 @@ class Predictor:
 
 
 def load_predictor(
-    model, weights=None, class_names=None, runtime=None, preprocess=None
+    model, weights=None, class_names=None, runtime=None, preprocess=None, signature=None
 ) -> Predictor:
     """Load an exported folder, or whatever `load_network` takes. Raises InputError where it can't.
 
-    `runtime` is what an exported folder runs on (default: the fastest that is installed). What is
-    not exported runs on MXNet, in its current context; only then MXNet is imported.
+    `signature` says of a symbol file what `preprocess` does not. `runtime` is what an exported
+    folder runs on (default: the fastest that is installed). What is not exported runs on MXNet, in
+    its current context; only then MXNet is imported.
     """
     if Path(model).is_dir() and is_export(model):
-        if weights or class_names or preprocess:
+        if weights or class_names or preprocess or signature:
             raise InputError(
                 f"{model} holds its own weights and class names and pixels, give no others"
             )
@@ -93,9 +95,21 @@ def load_predictor(
     from ..model_zoo.load import load_network
     from ..networks.shared_block import SharedBlock
 
-    net, manifest = load_network(model, weights, class_names, preprocess)
+    net, manifest = load_network(model, weights, class_names, preprocess, signature)
     device = mx.context.current_context()
     if device.device_type != "cpu":
         net.collect_params().reset_ctx(device)
     net.hybridize(static_alloc=True, static_shape=True)
-    return Predictor(SharedBlock(net), manifest)
+    return Predictor(_refusing(SharedBlock(net), manifest), manifest)
+
+
+def _refusing(network, manifest):
+    """A network that refuses a batch it fails on in one line; those of this project look first."""
+    if not manifest.task:
+        return network
+
+    def run(x):
+        with refusing(manifest.model, f"fails on a batch {x.shape}", ""):
+            return network(x)
+
+    return run

@@ -169,10 +169,11 @@ class Recognizer(Predictor):
 
 
 def load_recognizer(
-    model, weights=None, class_names=None, runtime=None, preprocess=None
+    model, weights=None, class_names=None, runtime=None, preprocess=None, signature=None
 ) -> Recognizer:
     """Load a network of videos as `load_predictor` does.
 
     Raises InputError where it can't be loaded, or does not watch videos.
     """
-    return Recognizer.of(load_predictor(model, weights, class_names, runtime, preprocess))
+    predictor = load_predictor(model, weights, class_names, runtime, preprocess, signature)
+    return Recognizer.of(predictor)

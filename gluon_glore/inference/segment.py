@@ -182,13 +182,14 @@ class Segmenter(Predictor):
 
 
 def load_segmenter(
-    model, weights=None, class_names=None, runtime=None, preprocess=None
+    model, weights=None, class_names=None, runtime=None, preprocess=None, signature=None
 ) -> Segmenter:
     """Load a network that labels pixels as `load_predictor` does.
 
     Raises InputError where it can't be loaded, or does not label pixels.
     """
-    return Segmenter.of(load_predictor(model, weights, class_names, runtime, preprocess))
+    predictor = load_predictor(model, weights, class_names, runtime, preprocess, signature)
+    return Segmenter.of(predictor)
 
 
 def starts(length, window, overlap):

@@ -1,7 +1,7 @@
 """GloRe units and non-local blocks put into any Gluon network."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mxnet.gluon import HybridBlock, SymbolBlock
 
@@ -26,7 +26,7 @@ class InsertedUnit:
     path: str
     channels: int
     ndim: int
-    block: HybridBlock
+    block: HybridBlock = field(repr=False)
 
 
 def insert_units(net, after, kind="glore", *, input_shape=None, **options):
@@ -107,8 +107,8 @@ def _check_block(block, path):
         raise InputError(f"{path} has a unit behind it already")
     if type(block).forward is not HybridBlock.forward:
         raise InputError(
-            f"{path} is a {type(block).__name__}, which has a forward of its own: a unit can "
-            "follow a block in it or around it"
+            f"{path} is a {type(block).__name__}, which has a forward of its own: a unit can't "
+            "follow it"
         )
 
 
@@ -124,6 +124,11 @@ def _shape(traced, path):
             raise InputError(
                 f"{path} gives an array of shape {arrays[0]}, a unit follows (batch, channels, "
                 "*space)"
+            )
+        if math.prod(arrays[0][2:]) == 1:
+            raise InputError(
+                f"{path} gives one location for an input of {traced.input_shape}, a unit relates "
+                "several"
             )
     channels = sorted({arrays[0][1] for arrays in shapes})
     if len(channels) > 1:

@@ -18,7 +18,8 @@ def find_places(after, traced):
     """
     found = sorted(_Places(traced).find(after), key=list(traced.blocks).index)
     if not found:
-        raise InputError(f"after={after!r} names no block of {traced.name}")
+        given = "the function" if callable(after) else repr(after)
+        raise InputError(f"after: {given} names no block of {traced.name}")
     blocks = [traced.blocks[path] for path in found]
     for path, block in zip(found, blocks):
         if blocks.count(block) > 1:
@@ -41,7 +42,7 @@ class _Places:
             parts = map(self.find, after)
         elif callable(after):
             paths = {block: path for path, block in reversed(self._traced.blocks.items())}
-            return [path for block, path in paths.items() if after(block)]
+            parts = [[path for block, path in paths.items() if after(block)]]
         else:
             raise InputError(
                 "after must be a path, a stage, a prefix, {place: numbers}, a function of a block, "

@@ -1,4 +1,4 @@
-"""Networks with weights, by name or from a folder: a training run, a checkpoint, a zoo entry."""
+"""Networks with weights, by name, from a folder (run, checkpoint, zoo entry) or a symbol file."""
 
 import sys
 from dataclasses import replace
@@ -6,6 +6,10 @@ from pathlib import Path
 
 from ..data.class_names import read_names
 from ..data.pixels import HOW
+from ..data.signature import Signature
+from ..export import import_model
+from ..export.files import SYMBOL, symbol_of
+from ..export.symbol_pair import load_pair
 from ..networks.network import Network
 from ..networks.paper import get_spec, list_models
 from ..utils.errors import InputError
@@ -52,7 +56,7 @@ def get_model(
     return net
 
 
-def load_network(model, weights=None, class_names=None, preprocess=None):
+def load_network(model, weights=None, class_names=None, preprocess=None, signature=None):
     """Load a Gluon network with its weights: (Network, Manifest).
 
     `model` is a training run's directory (its newest checkpoint), a checkpoint, a zoo entry, or a
@@ -60,35 +64,70 @@ def load_network(model, weights=None, class_names=None, preprocess=None):
     `class_names`, a text file with one name a line (default: those of the weights, else numbers).
     `preprocess`, a `Preprocess` or `Pixels`, is how pictures become its input: weights that come
     without a manifest need it. The network carries it as its `preprocess`.
+
+    It may be none of this project's, and is then a SymbolBlock: an exported folder of one, or a
+    symbol file NAME-symbol.json, or its path without that ending, with the parameters `weights`
+    (default: the one NAME-0000.params beside it). `signature`, a `Signature`, says what a symbol
+    takes and gives that `preprocess` does not.
     Raises InputError where something is missing, damaged or another network's.
     """
     folder = Path(model)
     if folder.is_dir():
-        _refuse_extras(model, weights, class_names, preprocess)
+        _refuse_extras(model, weights, class_names, preprocess, signature)
         if (folder / MANIFEST).is_file():
             manifest = read_manifest(folder)
         else:
             folder, manifest = newest_checkpoint(folder, lambda text: print(text, file=sys.stderr))
+        if manifest.task:
+            return import_model(folder)
         found = Found(params_of(folder, manifest), manifest)
         net = fill_model(manifest.model, found)
         net.preprocess = manifest.preprocess
         _refuse_other_classes(net, manifest, folder / MANIFEST)
         return net, manifest
+    symbol = None if str(model) in list_models() else symbol_of(model)
+    if symbol:
+        names = class_names and _names(class_names)
+        return load_pair(symbol, weights, preprocess, names, signature or Signature())
     if folder.name != str(model):  # a path, as no network's name is
-        raise InputError(f"{model}: {absent(model, 'directory')}")
+        also = "" if folder.exists() else f", nor a symbol file {model}{SYMBOL}"
+        raise InputError(f"{model}: {absent(model, 'directory')}{also}")
+    if signature:
+        raise InputError(
+            f"{model} is no symbol file: leave --input, --output, --stride and --rate out"
+        )
     found = find_weights(model, weights or True, preprocess=preprocess)
     spec = found_spec(model, found)
     _refuse_flat(spec, found.params)
     told = _preprocess(spec, found, preprocess)
     manifest = found.manifest or _manifest_without(spec, found.params, told)
     if class_names is not None:
-        manifest = replace(manifest, class_names=tuple(read_names(class_names)))
+        manifest = replace(manifest, class_names=_names(class_names))
     net = fill_model(model, found)
     net.preprocess = told
     if not found.manifest and class_names is None:
         manifest = replace(manifest, class_names=tuple(str(i) for i in range(net.classes)))
     _refuse_other_classes(net, manifest, found.params)
     return net, manifest
+
+
+def load_own_network(model):
+    """`load_network` of a network of this project, whose spec what is to be done needs.
+
+    Raises InputError as that does, and for any other network.
+    """
+    net, manifest = load_network(model)
+    if manifest.task:
+        raise InputError(
+            f"{manifest.model} is no network of this project: export, check, predict and serve "
+            "take it"
+        )
+    return net, manifest
+
+
+def _names(given):
+    """Class names as a tuple, of the path of a file of them, or of themselves."""
+    return tuple(read_names(given) if isinstance(given, (str, Path)) else given)
 
 
 def _refuse_other_classes(net, manifest, file):
@@ -140,9 +179,9 @@ def found_spec(name, found):
     raise InputError(f"{found.params}: weights of {manifest.model}, not of {name}")
 
 
-def _refuse_extras(model, weights, class_names, preprocess):
-    """Raise InputError where weights, names or pixels are given for what holds its own."""
-    if weights or class_names or preprocess:
+def _refuse_extras(model, *given):
+    """Raise InputError where weights, names, pixels or more are given for what holds its own."""
+    if any(given):
         raise InputError(
             f"{model} holds its own weights and class names and pixels, give no others"
         )

@@ -14,7 +14,7 @@ from ..weights.manifest import MANIFEST, Manifest, parse_manifest
 from ..weights.run_folder import validation_set
 from .catalogue import FILE, NAME, add_to_catalogue, read_catalogue
 from .entry import add_measurement, measure, write_entry
-from .load import load_network
+from .load import load_own_network
 
 SOURCE = "a training run, see config.yaml and metrics.jsonl"
 KEPT = ("config.yaml", "metrics.jsonl")  # of a run
@@ -31,7 +31,7 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
     zoo is then as it was.
     """
     zoo, run = Path(zoo), _run_of(Path(checkpoint))
-    net, manifest = load_network(checkpoint)
+    net, manifest = load_own_network(checkpoint)
     if net.spec.head:
         raise InputError(
             f"{manifest.model} labels pixels: entries of a zoo are measured by their top-1 accuracy"

@@ -96,6 +96,14 @@ def pixels(text):
     return height, width
 
 
+@_allowed("channels x height x width, as 3x224x224, of videos channels x frames x height x width")
+def input_shape(text):
+    """An argparse type: (3, 224, 224) of 3x224x224, of videos with the frames behind channels."""
+    shape = tuple(positive_int(side) for side in text.split("x"))
+    _within(len(shape), 3, 4)
+    return shape
+
+
 @_allowed("a port from 0 to 65535")
 def port(text):
     """An argparse type: a TCP port, or 0 for any that is free."""

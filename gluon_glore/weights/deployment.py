@@ -22,9 +22,10 @@ _FIELDS = {
     "tolerance": kinds.number(0, 1e9),
     "checked": kinds.named(kinds.named(kinds.number())),
     "plain": kinds.FLAG,
+    "units": kinds.listed(kinds.LINE),
 }
 _GIVEN = kinds.table(_INPUT, optional=["name"])
-_DEPLOYMENT = kinds.table(_FIELDS, optional=["precision", "checked", "plain"])
+_DEPLOYMENT = kinds.table(_FIELDS, optional=["precision", "checked", "plain", "units"])
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Deployment:
     tolerance: float = FLOAT32_ERROR
     checked: Dict[str, Dict[str, float]] = field(default_factory=dict)
     plain: bool = False
+    units: Tuple[str, ...] = ()
 
     @property
     def takes_pictures(self) -> bool:
@@ -69,6 +71,9 @@ class Deployment:
         fields = dataclasses.asdict(self)
         fields["shape"] = list(self.shape)
         fields["float32"] = {file: list(units) for file, units in self.float32.items()}
+        fields["units"] = list(self.units)
+        if not self.units:
+            del fields["units"]
         given = {key: fields.pop(key) for key in ("shape", "layout", "dtype")}
         return {"name": "data", **given}, fields
 
@@ -96,6 +101,7 @@ def read_deployment(given, fields) -> Deployment:
             "dtype": given["dtype"],
             "float32": {file: tuple(units) for file, units in fields["float32"].items()},
             "tolerance": float(fields["tolerance"]),
+            "units": tuple(fields.get("units", ())),
         }
     )
 

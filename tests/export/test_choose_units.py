@@ -72,3 +72,39 @@ def test_an_infinite_error_is_the_worst():
 def test_a_single_unit_is_lowered_or_not(limit, float32):
     choice = choose_float32(("b",), lambda kept: 0.0 if kept else 0.4, limit)
     assert choice.float32 == float32
+
+
+@pytest.mark.parametrize("count", [33, 120, 200])
+@pytest.mark.parametrize("bad", [(0,), (3, 4, 90), (7, 30, 31, 32)])
+def test_few_bad_units_among_many_are_found_without_running_all_of_them(count, bad):
+    units = tuple(range(count))
+    bad = tuple(unit for unit in bad if unit < count)
+    runs = []
+
+    def error_of(float32):
+        runs.append(float32)
+        lowered = set(units) - set(float32)
+        return math.hypot(*(0.3 if unit in bad else 0.001 for unit in lowered), 0)
+
+    choice = choose_float32(units, error_of, limit=0.1)
+    assert choice.float32 == bad
+    assert choice.error == pytest.approx(error_of(bad)) and choice.error <= 0.1
+    assert len(runs) <= 70
+    assert all(choice.effects[unit] == pytest.approx(0.3) for unit in bad)
+
+
+def test_bad_units_everywhere_are_found_too():
+    """One in each group of neighbours: no group can be lowered, and yet most units can."""
+    units = tuple(range(128))
+    bad = set(units[1::4])
+
+    def error_of(float32):
+        return 0.2 * len(bad - set(float32))
+
+    assert set(choose_float32(units, error_of, limit=0.1).float32) == bad
+
+
+def test_all_of_many_stay_where_nothing_can_be_lowered():
+    units = tuple(range(100))
+    choice = choose_float32(units, lambda kept: 0.0 if set(kept) == set(units) else 1.0, limit=0.1)
+    assert (choice.float32, choice.error) == (units, 0.0)

@@ -258,7 +258,7 @@ def test_every_family_has_integer_convolutions(tmp_path, family, units):
     symbol, arrays = optimize(net(mx.sym.var("data")), named_arrays(net))
     expected = net(mx.nd.array(x)).asnumpy()
     for way in (lower.Integers, lower.SymbolIntegers):
-        way = way(files, symbol, arrays, x, "minmax")
+        way = way(files, files.units, symbol, arrays, x, "minmax")
         count = len(convolutions(onnx.load(str(files.onnx))))
         way.write(())
         assert typical_error(start_runtime(files, way.runtime)(x), expected) < 0.4

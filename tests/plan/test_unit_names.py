@@ -4,7 +4,7 @@ import pytest
 
 from gluon_glore import get_model, list_models
 from gluon_glore.networks.paper import get_spec
-from gluon_glore.plan.unit_names import UnitNames
+from gluon_glore.plan.unit_names import OperatorNames, UnitNames
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -46,3 +46,21 @@ def test_what_has_no_units_name_is_of_the_unit_it_feeds():
     assert found["shape"] == found["broadcast"] == found["conv4_B01__plus0"] == "conv4_B01"
     assert found["conv4_B02_conv-m1__bn_fwd"] == "conv4_B02"
     assert found["result"] == "head"
+
+
+def test_without_a_plan_each_layer_and_each_unit_in_between_is_one():
+    convs = ("conv0", "3_glore_conv-state__conv", "3_glore_conv-proj__conv", "4_nl_nl-theta__conv")
+    layers = [(f"net_{conv}_fwd", f"net_{conv}_weight") for conv in convs]
+    layers += [("net_conv0_fwd_1", "net_conv0_weight"), ("fc1", "shared_by_many")]  # run twice
+    names = OperatorNames.of_layers(layers)
+    units = ["net_conv0", "net_3_glore", "net_4_nl", "fc1"]
+    assert list(names) == units
+    assert names.of("net_3_glore_fc-2__bn_fwd") == "net_3_glore"
+    assert names.of("net_conv0_fwd_1") == names.of("net_conv0_bias") == "net_conv0"
+    assert names.of("shared_by_many") == names.of("fc1") == "fc1"
+    assert names.of("net_conv01_fwd") is None
+    found = names.of_graph([("relu0", ["fc1"]), ("fc1", ["softmax"]), ("softmax", [])])
+    assert found == {"relu0": "fc1", "fc1": "fc1", "softmax": "fc1"}
+    told = OperatorNames(units)  # of a manifest
+    assert told.of("net_3_glore_GCN-G__conv_weight") == "net_3_glore"
+    assert told.of("net_conv0_fwd_exact") == "net_conv0"
