@@ -133,6 +133,7 @@ SMALL = {
         },
     ),
 }
+WRITE_PAIRS = "python -c 'from tests.docs.docs_world import *; write_pairs()'"
 # What a block speaks of and no block before it has made.
 MADE = {
     "runs/r50": "python -m train.imagenet --out runs/r50 "
@@ -156,7 +157,8 @@ MADE = {
     "resnet18_v2.params": "python -c 'from tests.docs.docs_world import *; write_gluoncv()'",
     "gluoncv_resnet18_v2": "python -m gluon_glore import resnet18_v2.params "
     "--name resnet18_v2 --pixels torchvision --no-compare --out gluoncv_resnet18_v2",
-    "pairs_model": "python -c 'from tests.docs.docs_world import *; write_pairs_model()'",
+    "pairs_model": WRITE_PAIRS,
+    "pairs-symbol.json": WRITE_PAIRS,
     "resnet50_w-glore_2-3.tar": "python -c 'from tests.docs.docs_world import *; write_release()'",
 }
 
@@ -402,8 +404,8 @@ def write_gluoncv():
     net.save_parameters("resnet18_v2.params")
 
 
-def write_pairs_model():
-    """`pairs_model`: what the Python examples of docs/your-network.md export."""
+def write_pairs():
+    """`pairs_model`, `pairs-symbol.json`: what the examples of docs/your-network.md export."""
     examples = [b.text for b in blocks("docs/your-network.md") if b.language == "python"]
     (last,) = (number for number, text in enumerate(examples) if "export_model(" in text)
     exec(rewrite("".join(examples[: last + 1])), {})
