@@ -34,9 +34,8 @@ class InsertedUnits(Classification):
 
     def manifest(self, config, net):
         """What the checkpoints say of the network."""
-        return Manifest(
-            config.model.name, tuple(self._names), pictures.make_preprocess(config.data)
-        )
+        preprocess = pictures.make_preprocess(config.data)
+        return Manifest(config.model.name, tuple(self._names), preprocess, task="classify")
 
 
 def input_shape(mean, size):
