@@ -1,10 +1,10 @@
 """What `insert_units` is told about places, as blocks of a network."""
 
 import difflib
-import numbers
 from collections.abc import Mapping, Sequence
 
 from ..utils.errors import InputError
+from ..utils.kinds import listed, whole
 from .stages import stages_of
 
 SHOWN = 12  # names in a message
@@ -58,7 +58,7 @@ class _Places:
         if place in self._stages:
             return self._stages[place]
         known = [*self._stages, *self._traced.blocks]
-        close = difflib.get_close_matches(place, known, n=3, cutoff=0.5)
+        close = difflib.get_close_matches(str(place), known, n=3, cutoff=0.5)
         names = close or [name for name in known if "." not in name][:SHOWN]
         raise InputError(
             f"{self._traced.name} has no block {place!r}, "
@@ -70,11 +70,5 @@ class _Places:
         path, blocks = self._locate(place)
         if blocks is None:
             raise InputError(f"{path} is no sequence of blocks: give {path!r} without numbers")
-        if not isinstance(chosen, Sequence) or isinstance(chosen, str):
-            raise InputError(f"{place}: blocks are chosen by numbers, as (1, 3), given {chosen!r}")
-        for number in chosen:
-            if not isinstance(number, numbers.Integral) or not 1 <= number <= len(blocks):
-                raise InputError(
-                    f"{place} has blocks 1 to {len(blocks)}, a unit can't follow {number!r}"
-                )
+        listed(whole(1, len(blocks), "the number of a block")).check(chosen, f"after[{place!r}]")
         return [blocks[number - 1] for number in chosen]

@@ -7,12 +7,10 @@ parameters. Networks that are a flat list of blocks have a row in `FLAT`.
 FIRST = 2  # the number of a row's first stage
 
 STAGES = (
-    # ResNet v1b to v1s, ResNeSt, R(2+1)D, and the networks for pixels and videos that have these
+    # ResNet v1b to v1s, ResNeSt, R(2+1)D, networks for pixels and videos on these; prefixes of I3D
     ("layer1", "layer2", "layer3", "layer4"),
     # prefixes of ResNet v1 and v2, SE-ResNet, ResNeXt, SENet, DenseNet, and those for CIFAR
     ("stage1", "stage2", "stage3", "stage4"),
-    # I3D
-    ("res_layers.0", "res_layers.1", "res_layers.2", "res_layers.3"),
     # SlowFast: the slow path, which has the non-local blocks of its authors (their section 4.1)
     ("slow_res2", "slow_res3", "slow_res4", "slow_res5"),
 )
@@ -22,7 +20,7 @@ def _of_class(name):
     return lambda layers: [(path, layer) for path, layer in layers if type(layer).__name__ == name]
 
 
-# The blocks among the layers of `features`, by the network's class.
+# The blocks among the layers of `features`, by the network's class in GluonCV or Gluon.
 FLAT = {
     # A stem of three layers; then six a block: a depthwise and a pointwise convolution with theirs.
     "MobileNet": lambda layers: layers[8::6],
@@ -33,13 +31,13 @@ PICTURE = (224, 224)  # at which strides are counted
 
 
 def stages_of(traced):
-    """{"res4": (path of the stage's last block, or of all, [paths of its blocks])} of a network.
+    """The stages of a network: {"res4": (path of the stage's end, [paths of its blocks])}.
 
-    Empty where it is of no family.
+    Empty where it is of no family. A user's own network that has such places is of theirs.
     """
-    name = type(traced.net).__name__
-    if name in FLAT:
-        return _flat_stages(traced, FLAT[name])
+    kind = type(traced.net)
+    if kind.__name__ in FLAT and kind.__module__.startswith(("gluoncv.", "mxnet.")):
+        return _flat_stages(traced, FLAT[kind.__name__])
     for row in STAGES:
         found = [traced.find(place) for place in row]
         if found[0]:

@@ -11,10 +11,13 @@ from mxnet.gluon import nn
 
 from ..plan.units import EXTRA_UNITS
 from ..utils.errors import InputError
+from ..utils.kinds import listed, whole
 
 # Inputs that GluonCV's networks take, by dimensions; a clip has the frames of the longest.
 SIZES = {1: (224,), 2: (224, 224), 3: (128, 224, 224)}
 COLORS = 3
+LARGEST = 2**20
+INPUT = listed(whole(1, LARGEST), 3, 5)
 GIVE = "give input_shape=(batch, channels, *space)"
 
 
@@ -31,7 +34,10 @@ class Trace:
         self.name = type(net).__name__
         self.blocks = dict(_walk(net))
         self._outputs = _run(net, self.blocks.values())
-        self.input_shape = self._default_shape() if input_shape is None else _checked(input_shape)
+        if input_shape is None:
+            input_shape = self._default_shape()
+        INPUT.check(input_shape, "input_shape")
+        self.input_shape = tuple(input_shape)
 
     def find(self, place):
         """The path of a block by its path or by the prefix of its parameters; None without one."""
@@ -82,14 +88,6 @@ class Trace:
                     )
                 return (1, weight.shape[1] or COLORS, *SIZES[len(weight.shape) - 2])
         raise InputError(f"{self.name} runs no convolution that says what it takes: {GIVE}")
-
-
-def _checked(shape):
-    """An input's shape that a user gives."""
-    whole = isinstance(shape, (tuple, list)) and all(isinstance(n, int) and n > 0 for n in shape)
-    if not whole or len(shape) not in (3, 4, 5):
-        raise InputError(f"input_shape must be (batch, channels, *space), given {shape!r}")
-    return tuple(shape)
 
 
 def _walk(block, path=""):

@@ -4,9 +4,10 @@ Twelve and more of pictures, three of pixels, three of videos. They are as small
 allow, for a test that walks over all of them.
 
 MXNet's CPU build does not train GluonCV's networks of videos with oneDNN, with units or without:
-`needs_plain_operators` rows train in a process whose MXNET_MKLDNN_ENABLED is 0.
+they train in a process whose MXNET_MKLDNN_ENABLED is 0.
 """
 
+import os
 from dataclasses import dataclass
 from typing import Callable, Mapping, Sequence, Tuple, Union
 
@@ -21,6 +22,9 @@ from gluoncv.model_zoo.densenet import DenseNet
 from gluoncv.model_zoo.fcn import FCN
 from gluoncv.model_zoo.pspnet import PSPNet
 from gluoncv.model_zoo.resnext import ResNext
+
+from gluon_glore import insert_units
+from tests.helpers.networks import relative_error
 
 CLASSES = 5
 TASKS = ("classify", "segment", "recognize")
@@ -40,9 +44,9 @@ class GluonCVNetwork:
     task: str = "classify"
 
     @property
-    def needs_plain_operators(self):
-        """Whether oneDNN can't train it."""
-        return len(self.shape) == 5
+    def trains(self):
+        """Whether it trains in this process."""
+        return len(self.shape) < 5 or os.environ.get("MXNET_MKLDNN_ENABLED") == "0"
 
     def make(self):
         """The network, its weights random and of the size that keeps a signal's."""
@@ -153,3 +157,38 @@ NETWORKS = {
         size=24,
     ),
 }
+
+
+def insert_and_train(row):
+    """Units put into a network of a row that was hybridised and has run, and two steps of training.
+
+    Returns the inserted units, how far they changed its output (relative to the largest), and for
+    each step the largest gradient of each of their parameters. The first step is taken hybridised,
+    the second is not. Where oneDNN can't train the network there are no steps.
+    """
+    net, x = row.make(), row.batch()
+    net.hybridize(static_alloc=True)
+    before = first_output(net(x)).asnumpy()
+    units = insert_units(net, row.after, mid_channels=8)
+    change = relative_error(first_output(net(x)).asnumpy(), before)
+    steps = []
+    if row.trains:
+        for hybrid in (True, False):
+            net.hybridize(hybrid, static_alloc=hybrid)
+            steps.append(_train_step(net, units, x))
+    return units, float(change), steps
+
+
+def _train_step(net, units, x):
+    with mx.autograd.record():
+        y = first_output(net(x))
+        loss = (y * mx.nd.array(np.random.default_rng(1).normal(size=y.shape))).sum()
+    loss.backward()
+    trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 1e-3})
+    trainer.step(1, ignore_stale_grad=True)  # of the auxiliary heads, which the loss leaves out
+    return {
+        name: float(param.grad().abs().max().asscalar())
+        for unit in units
+        for name, param in unit.block.collect_params().items()
+        if param.grad_req != "null"
+    }
