@@ -21,8 +21,8 @@ def add_commands(commands):
     add_model(
         command,
         "--model",
-        what="a training run's directory, a checkpoint's, a zoo entry's, a folder exported with "
-        "--plain, or a network's name",
+        what="an exported folder, a training run's directory, a checkpoint's, a zoo entry's, or a "
+        "network's name",
     )
     command.add_argument("--out", required=True, metavar="DIR", help="folder for page and pictures")
     command.add_argument(
@@ -65,15 +65,12 @@ def add_commands(commands):
 def show(args):
     """Draw what the units of a network see, and print which nodes are the strongest."""
     limit_pixels(args)
-    from ..model_zoo.load import load_network
     from ..visualize.show import NodeChoice, show
 
     refuse_own_output(args.images, args.out)
     refuse_missing(args.images, args)
-    net, manifest = load_network(args.model, args.weights, args.class_names, pixels_of(args))
     lines = show(
-        net,
-        manifest,
+        *_load(args),
         args.images,
         args.out,
         unit=args.unit,
@@ -84,3 +81,15 @@ def show(args):
         force=args.force,
     )
     print("\n".join(lines))
+
+
+def _load(args):
+    """The network and its manifest. An exported graph has the units too, and is shown as it is."""
+    from ..export import import_model
+    from ..export.files import is_export
+    from ..model_zoo.load import load_network
+
+    told = args.weights, args.class_names, pixels_of(args)
+    if is_export(args.model) and not any(told):
+        return import_model(args.model)
+    return load_network(args.model, *told)

@@ -101,7 +101,8 @@ def _items(pictures):
 
     Raises InputError where something is neither.
     """
-    one = isinstance(pictures, (str, os.PathLike)) or np.ndim(pictures) == 3
+    one = isinstance(pictures, (str, os.PathLike))
+    one = one or isinstance(pictures, np.ndarray) and pictures.ndim != 4
     for i, picture in enumerate([pictures] if one else pictures):
         if isinstance(picture, (str, os.PathLike)):
             yield from open_pictures([os.fspath(picture)])

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
+from ..networks.graph import INTEGERS
 from ..plan.units import GloReUnit
 from ..utils.errors import InputError
 
@@ -45,9 +46,14 @@ def find_units(symbol):
     """The GloRe units of a symbol in their order: `{name: UnitOutputs}`, empty where it has none.
 
     A unit's name is what its parameters' names begin with, without the last "_". Raises InputError
-    where a unit is run twice, or is not built as `GloRe` is.
+    where a unit is run twice or not built as `GloRe` is, and for a graph of 8-bit integers.
     """
     graph = _Graph(symbol)
+    if graph.has_integers:
+        raise InputError(
+            "the graph computes in 8-bit integers, which don't show what units see: look at the "
+            "network itself, or at an export in fp32"
+        )
     tail = _weight("", _CONVS.projection)
     return {
         weight[: -len(tail)]: _outputs(graph, weight[: -len(tail)])
@@ -98,6 +104,11 @@ class _Graph:
             if node["op"] == "Convolution":
                 weight = self._nodes[node["inputs"][1][0]]["name"]
                 self.convolutions.setdefault(weight, []).append(place)
+
+    @property
+    def has_integers(self):
+        """Whether operators compute in 8-bit integers."""
+        return any(node["op"] in INTEGERS for node in self._nodes)
 
     def has(self, weight):
         """Whether a convolution has that weight."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 from typing import List, NamedTuple, Optional
 
@@ -73,7 +74,7 @@ class UnitView:
         """The projections of the nodes back to the pictures, `(P, N, h, w)`."""
         return self.maps if self.reverse is None else self.reverse
 
-    @property
+    @functools.cached_property
     def strength(self) -> np.ndarray:
         """Each node's share of the energy that the nodes give back to a picture, `(P, N)`.
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from benchmarks.networks import settle
-from gluon_glore import get_model, get_spec, save_weights
+from gluon_glore import export_model, get_model, get_spec, import_model, save_weights
 from gluon_glore.__main__ import main
 from gluon_glore.data.image import Preprocess
 from gluon_glore.networks.network import Network
 from gluon_glore.utils.errors import InputError
-from gluon_glore.visualize.show import NodeChoice, crop_to, find_units, show
+from gluon_glore.visualize.show import NodeChoice, show
+from gluon_glore.visualize.signed_colors import COLORS
 from gluon_glore.weights.manifest import Manifest
 from tests.helpers.exports import TINY, exported
 from tests.helpers.places import ROOT
@@ -106,25 +107,17 @@ def test_a_network_sees_a_picture_of_the_size_that_is_asked_for(tmp_path):
         assert picture["units"][0]["size"] == [side // 16 for side in picture["size"]]
 
 
-def test_a_picture_is_enlarged_to_cover_what_the_network_sees_only_where_that_is_asked_for():
-    picture = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64, 1)
-    assert np.array_equal(crop_to(picture, TINY, cover=False), picture)
-    assert np.array_equal(crop_to(picture, TINY, cover=True), picture)
-    for size in ((96, 128), (128, 96), (50, 64), (64, 200)):
-        assert crop_to(picture, TINY.resized(size), cover=True).shape == (*size, 1)
-    small = crop_to(np.zeros((300, 400, 1), np.uint8), TINY, cover=True)
-    assert small.shape == (64, 64, 1)
-    with pytest.raises(InputError, match="64x64 pixels, the network takes 96x128"):
-        crop_to(picture, TINY.resized((96, 128)), cover=False)
-
-
-def test_exports_for_training_are_shown_those_for_inference_refused(pictures, tmp_path, capsys):
-    exported(tmp_path / "plain", plain=True)
-    exported(tmp_path / "fast")
-    rest = [pictures / "a.png", "--out", tmp_path / "out", "--model"]
-    assert command(*rest, tmp_path / "plain") == 0
+@pytest.mark.parametrize("plain", [True, False])
+def test_exports_are_shown_whether_they_are_optimized_for_inference_or_not(
+    plain, pictures, tmp_path, capsys
+):
+    exported(tmp_path / "export", plain=plain)
+    rest = [pictures / "a.png", "--out", tmp_path / "out", "--model", tmp_path / "export"]
+    assert command(*rest) == 0
     assert data_of(tmp_path / "out")["pictures"][0]["top"][0][0] in ("no", "yes")
-    assert "export with --plain" in refused(capsys, *rest, tmp_path / "fast")
+    capsys.readouterr()
+    error = refused(capsys, *rest, "--weights", tmp_path / "w.params")
+    assert "holds its own weights and class names and pixels, give no others" in error
 
 
 def test_what_cannot_be_shown_is_refused_in_one_line_and_nothing_is_written(
@@ -142,7 +135,7 @@ def test_what_cannot_be_shown_is_refused_in_one_line_and_nothing_is_written(
         (["a.png", "bad.png"], "bad.png: not a readable picture"),
         (["none.png"], "none.png: No such file"),
         ([small], "small.png: picture of 32x32 pixels, the network takes 64x64"),
-        ([tmp_path / "clip.mjpeg"], "show takes pictures and folders of them"),
+        ([tmp_path / "clip.mjpeg"], "pictures and folders of them can be shown, no videos"),
         (["a.png", "--size", "2"], "input of 2x2 is too small"),
     ):
         files = [pictures / name if str(name)[-4:] == ".png" else name for name in arguments]
@@ -159,13 +152,92 @@ def test_what_cannot_be_shown_is_refused_in_one_line_and_nothing_is_written(
     assert f"{tmp_path / 'file'}: File exists" in taken
 
 
-def test_networks_that_have_no_units_or_see_no_pictures_are_refused():
+def test_networks_that_have_no_units_or_see_no_pictures_are_refused(pictures, tmp_path):
     for name, message in (
         ("tiny_nl_0_1", "tiny_nl_0_1: the network has no GloRe units"),
         ("tiny_3d_glore_0_1", "tiny_3d_glore_0_1 sees 3 dimensions"),
     ):
+        net = get_model(name)
         with pytest.raises(InputError, match=message):
-            find_units(get_model(name))
+            show(net, Manifest(name, ("a", "b"), TINY), [pictures], tmp_path / "out")
+
+
+def files_in(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_a_page_of_another_network_is_not_written_over_and_with_force_kept(
+    pictures, tmp_path, capsys
+):
+    out, rest = tmp_path / "out", (pictures / "a.png", "--out", tmp_path / "out")
+    assert command(*rest, *TINY_MODEL) == 0
+    before = files_in(out)
+    other = exported(tmp_path / "other", plain=True)
+    error = refused(capsys, *rest, "--model", tmp_path / "other")
+    assert f"{out / 'index.html'} is a page of another network, or of other weights" in error
+    assert files_in(out) == before
+    assert command(*rest, *TINY_MODEL, "--strongest", "2") == 0  # the same network's: renewed
+    renewed = files_in(out)
+    assert renewed.keys() == before.keys() and renewed != before
+    capsys.readouterr()
+    assert command(*rest, "--model", tmp_path / "other", "--force") == 0
+    assert f"kept: {tmp_path / 'out.1'}" in capsys.readouterr().out.splitlines()[0]
+    assert files_in(tmp_path / "out.1") == renewed
+    assert data_of(out)["pictures"][0]["top"][0][0] in ("no", "yes")
+    other.output.bias.set_data(other.output.bias.data() + 1)  # as if it was trained on
+    manifest = Manifest("tiny_glore_0_1", ("no", "yes"), TINY)
+    with pytest.raises(InputError, match="a page of another network, or of other weights"):
+        show(other, manifest, [pictures / "a.png"], out)
+    assert show(other, manifest, [pictures / "a.png"], out, force=True)
+    assert data_of(tmp_path / "out.2") and len(list(tmp_path.glob("out*"))) == 3
+
+
+def test_a_page_that_is_none_of_ours_is_not_written_over(pictures, tmp_path, capsys):
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("<html>mine</html>")
+    assert "index.html is a page of another network" in refused(
+        capsys, pictures, *TINY_MODEL, "--out", site
+    )
+    assert files_in(site) == {"index.html": b"<html>mine</html>"}
+    (tmp_path / "odd" / "index.html").mkdir(parents=True)
+    assert "index.html" in refused(capsys, pictures, *TINY_MODEL, "--out", tmp_path / "odd")
+
+
+def test_signs_are_blue_and_orange_or_the_papers_colors_everywhere(pictures, tmp_path):
+    drawn = {}
+    for name in COLORS:
+        out = tmp_path / name
+        assert command(pictures / "a.png", *TINY_MODEL, "--out", out, "--colors", name) == 0
+        colors = data_of(out)["colors"]
+        assert colors == {sign: list(color) for sign, color in COLORS[name]._asdict().items()}
+        drawn[name] = {file.name: cv2.imread(str(file)) for file in out.glob("*.png")}
+    for file in drawn["paper"]:
+        blue, green, _ = np.moveaxis(drawn["paper"][file].astype(int), -1, 0)
+        assert (green > blue + 60).sum() > (blue > green + 30).sum() == 0
+        blue, green, _ = np.moveaxis(drawn["blue-orange"][file].astype(int), -1, 0)
+        assert (blue > green + 30).any()
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_graph_optimized_for_inference_is_shown_as_its_network(inside, pictures, tmp_path):
+    """Also one that prepares pixels itself."""
+    net = exported(tmp_path / "plain", plain=True)
+    manifest = Manifest("tiny_glore_0_1", ("no", "yes"), TINY)
+    export_model(net, tmp_path / "fast", manifest, preprocess=inside)
+    block, described = import_model(tmp_path / "fast")
+    assert described.deployment.takes_pictures == inside
+    show(net, manifest, [pictures], tmp_path / "own")
+    show(block, described, [pictures], tmp_path / "graph")
+    own, graph = (data_of(tmp_path / name) for name in ("own", "graph"))
+    for one, other in zip(own["pictures"], graph["pictures"]):
+        assert dict(map(tuple, one["top"])) == pytest.approx(
+            dict(map(tuple, other["top"])), abs=2e-4
+        )
+        [one], [other] = one["units"], other["units"]
+        assert one["strength"] == pytest.approx(other["strength"], abs=1e-4)
+        assert one["maps"]["scale"] == pytest.approx(other["maps"]["scale"], rel=1e-3)
+    assert own["units"] == graph["units"]
 
 
 def test_a_full_disk_leaves_what_was_there_and_nothing_half_written(pictures, mount, capsys):

@@ -1,8 +1,11 @@
+import argparse
+
 import cv2
 import numpy as np
 import pytest
 
 from gluon_glore import InputError
+from gluon_glore.cli.show import add_commands
 from gluon_glore.visualize.signed_colors import COLORS, DEFAULT, colored, colors_of, overlay, spread
 
 # What people without one kind of cones see, of linear RGB: Machado et al., A Physiologically-based
@@ -86,3 +89,12 @@ def test_a_location_lies_where_its_strided_convolution_is_centred(size, places):
     values[:] = 0
     values[-1, -1] = 1  # and what lies behind the last has its value
     assert (spread(values, size)[-stride:, -stride:] == 1).all()
+
+
+def test_the_command_line_offers_all_of_them():
+    parser = argparse.ArgumentParser()
+    add_commands(parser.add_subparsers())
+    for name in COLORS:
+        given = ["show", "a.png", "--out", "out", "--colors", name]
+        assert parser.parse_args(given).colors == name
+    assert parser.parse_args(["show", "a.png", "--out", "out"]).colors == DEFAULT
