@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Callable, Dict, Optional, Tuple
 
 from ..reporting.size import run_size
-from . import inserted_units, study_examples
+from . import gluoncv_network, study_examples
 
 NODES = 32  # of a unit: as many as the network has channels there
 INNER = 48  # a non-local block's width at which it costs what a unit of 32 nodes does
@@ -150,7 +150,7 @@ STUDIES = {
     ),
     "inserted": Study(
         "are two distant digits the same?",
-        "train.paper.inserted_units",
+        "train.inserted_units",
         "configs/study/inserted.yaml",
         {
             "plain": Variant("plain", "cifar_resnet20_v1"),
@@ -162,6 +162,6 @@ STUDIES = {
         "res4",
         draw_examples=None,
         seeds=3,
-        size=inserted_units.run_size,
+        size=gluoncv_network.run_size,
     ),
 }

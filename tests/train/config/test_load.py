@@ -200,7 +200,7 @@ def test_every_config_of_the_repository_loads_and_fits_its_network(path):
     (cls,) = [c for n, c in trainers.items() if f"-m train.{n} " in path.read_text()] or [Config]
     config = load_config(path, (), cls)
     assert path.read_text().startswith("#")
-    if path.stem == "inserted":  # of GluonCV's zoo: train/paper/inserted_units.py
+    if path.stem == "inserted":  # of GluonCV's zoo: train/inserted_units.py
         return
     spec = get_spec(config.model.name)
     assert len(config.data.mean) == spec.in_channels
