@@ -32,10 +32,11 @@ class InsertedUnit:
 def insert_units(net, after, kind="glore", *, input_shape=None, **options):
     """Put units into a network, behind some of its blocks; returns an `InsertedUnit` for each.
 
-    The network computes what it did: units start as the identity. It stays hybridised if it is.
-    Paths, indices and names of all that is there stay, too. A unit's parameters are named by its
-    path, in the network's name scope, so that networks with the same units load each other's
-    files; they have values where the network has, on its contexts and in its number type.
+    The network computes what it did, for units start as the identity, but those of arrangement
+    "pre" or with `zero_gamma=False`. It stays hybridised if it is. Paths, indices and names of all
+    that is there stay, too. A unit's parameters are named by its path, in the network's name scope,
+    so that networks with the same units load each other's files; they have values where the network
+    has, on its contexts and in its number type.
 
     A Trainer that was made before does not know them: make it afterwards. A hybridised network
     around this one must be hybridised again.
@@ -59,14 +60,12 @@ def insert_units(net, after, kind="glore", *, input_shape=None, **options):
     _check_network(net)
     check_extra(kind, options)
     traced = Trace(net, input_shape)
-    units = {path: _make(traced, path, kind, options) for path in find_places(after, traced)}
-    for path, (_, unit) in units.items():
-        follow(traced.blocks[path], unit, kind)
+    places = find_places(after, traced)
+    units = [_make(traced, path, kind, options) for path in places]
+    for path, unit in zip(places, units):
+        follow(traced.blocks[path], unit.block, kind)
     net.apply(lambda block: block._clear_cached_op())  # its graphs have no units
-    return [
-        InsertedUnit(unit.name, f"{path}.{kind}", row.in_channels, row.ndim, unit)
-        for path, (row, unit) in units.items()
-    ]
+    return units
 
 
 def _check_network(net):
@@ -85,7 +84,7 @@ def _check_network(net):
 
 
 def _make(traced, path, kind, options):
-    """The unit behind a block: its row of the plan, and the block with its values."""
+    """The unit to come behind a block, an `InsertedUnit`, with its values."""
     block = traced.blocks[path]
     _check_block(block, path)
     shape = _shape(traced, path)
@@ -99,7 +98,7 @@ def _make(traced, path, kind, options):
     with traced.net.name_scope():
         unit = make_unit(row)
     _give_values(unit, block, traced.net)
-    return row, unit
+    return InsertedUnit(unit.name, f"{path}.{kind}", row.in_channels, row.ndim, unit)
 
 
 def _check_block(block, path):

@@ -33,7 +33,7 @@ PICTURE = (224, 224)  # at which strides are counted
 def stages_of(traced):
     """The stages of a network: {"res4": (path of the stage's end, [paths of its blocks])}.
 
-    Empty where it is of no family. A user's own network that has such places is of theirs.
+    Empty where it is of no family. Any network with such attributes or prefixes is of it.
     """
     kind = type(traced.net)
     if kind.__name__ in FLAT and kind.__module__.startswith(("gluoncv.", "mxnet.")):

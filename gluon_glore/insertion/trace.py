@@ -34,6 +34,7 @@ class Trace:
         self.name = type(net).__name__
         self.blocks = dict(_walk(net))
         self._outputs = _run(net, self.blocks.values())
+        self._check_layout()
         if input_shape is None:
             input_shape = self._default_shape()
         INPUT.check(input_shape, "input_shape")
@@ -75,17 +76,20 @@ class Trace:
             raise InputError(f"{self.name} does not take an input of {shape}, {GIVE}: {reason}")
         return shapes
 
+    def _check_layout(self):
+        for block in self._outputs:
+            layout = getattr(block, "_kwargs", {}).get("layout") or ""
+            if layout.endswith("C"):
+                raise InputError(
+                    f"{self.name} has its channels last, {layout}: units take (batch, channels, "
+                    "*space)"
+                )
+
     def _default_shape(self):
         """An input for the first convolution that runs."""
         for block in self._outputs:
             weight = block._reg_params.get("weight")
             if weight is not None and weight.shape and len(weight.shape) > 2:
-                layout = getattr(block, "_kwargs", {}).get("layout") or ""
-                if layout.endswith("C"):
-                    raise InputError(
-                        f"{self.name} has its channels last, {layout}: units take (batch, "
-                        "channels, *space)"
-                    )
                 return (1, weight.shape[1] or COLORS, *SIZES[len(weight.shape) - 2])
         raise InputError(f"{self.name} runs no convolution that says what it takes: {GIVE}")
 
@@ -101,6 +105,7 @@ def _walk(block, path=""):
 def _run(net, blocks):
     """What each block gives when the network is run with a symbol, in that order."""
     outputs = defaultdict(list)
+    fresh = [param for param in net.collect_params().values() if param._var is None]
     hooks = [
         block.register_forward_hook(lambda block, _, output: outputs[block].append(output))
         for block in set(blocks)
@@ -115,6 +120,8 @@ def _run(net, blocks):
     finally:
         for hook in hooks:
             hook.detach()
+        for param in fresh:
+            param._var = None  # it would keep the type and shape of now
     return outputs
 
 

@@ -27,7 +27,6 @@ from gluon_glore import insert_units
 from tests.helpers.networks import relative_error
 
 CLASSES = 5
-TASKS = ("classify", "segment", "recognize")
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class GluonCVNetwork:
     """`construct()` is the network without values; `shape` is an input that it takes.
 
     `after` is what `insert_units` is given, and `places` are the blocks that this means, by path.
+    `task` is "classify", "segment" or "recognize".
     """
 
     construct: Callable
@@ -162,9 +162,9 @@ NETWORKS = {
 def insert_and_train(row):
     """Units put into a network of a row that was hybridised and has run, and two steps of training.
 
-    Returns the inserted units, how far they changed its output (relative to the largest), and for
-    each step the largest gradient of each of their parameters. The first step is taken hybridised,
-    the second is not. Where oneDNN can't train the network there are no steps.
+    Returns the network, the units, how far they changed its output (relative to the largest), and
+    for each step the largest gradient of each of their parameters. The first step is taken
+    hybridised, the second is not. Where oneDNN can't train the network there are no steps.
     """
     net, x = row.make(), row.batch()
     net.hybridize(static_alloc=True)
@@ -176,7 +176,7 @@ def insert_and_train(row):
         for hybrid in (True, False):
             net.hybridize(hybrid, static_alloc=hybrid)
             steps.append(_train_step(net, units, x))
-    return units, float(change), steps
+    return net, units, float(change), steps
 
 
 def _train_step(net, units, x):

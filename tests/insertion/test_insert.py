@@ -118,6 +118,15 @@ def test_units_have_the_number_type_of_the_network(after):
     assert {types[name] for name in types if "_bn_" in name} == {"float32"}  # as Gluon casts
 
 
+def test_a_network_can_be_cast_afterwards():
+    net = small()
+    insert_units(net, "stem")
+    net.cast("float16")
+    types = net(mx.sym.var("data")).attr_dict()
+    half = mx.sym.var("x", dtype="float16").attr("__dtype__")
+    assert types[net.stem.weight.name]["__dtype__"] == half
+
+
 def test_a_hybridised_network_stays_as_it_was_hybridised():
     net = small()
     net.hybridize(static_alloc=True, static_shape=True)
@@ -254,6 +263,7 @@ def channels_last():
         (quantized, "x", {}, "graph that has no blocks, as exported and quantised networks"),
         (nn.Sequential, "x", {}, "units go into a HybridBlock, given Sequential"),
         (channels_last, "0", {}, "HybridSequential has its channels last, NHWC"),
+        (channels_last, "0", {"input_shape": (1, 9, 9, 3)}, "has its channels last, NHWC"),
         (lambda: nn.Dense(3), "x", {}, "Dense runs no convolution .*give input_shape"),
         (Twice, "halves", {}, "halves gives 2 arrays, a unit follows one"),
         (Twice, "relu", {}, r"relu runs several times and gives \[8, 16\] channels"),
