@@ -157,6 +157,7 @@ MADE = {
     "resnet18_v2.params": "python -c 'from tests.docs.docs_world import *; write_gluoncv()'",
     "gluoncv_resnet18_v2": "python -m gluon_glore import resnet18_v2.params "
     "--name resnet18_v2 --pixels torchvision --no-compare --out gluoncv_resnet18_v2",
+    "digits/classes.txt": "python -m train.digit_pairs digits --train 50 --test 50",
     "pairs_model": WRITE_PAIRS,
     "pairs-symbol.json": WRITE_PAIRS,
     "resnet50_w-glore_2-3.tar": "python -c 'from tests.docs.docs_world import *; write_release()'",
