@@ -14,7 +14,7 @@ import numpy as np
 from ..networks.graph import WIDTHS, Node
 from ..utils.errors import InputError
 from ..weights.names import without_kinds
-from .symbol_graph import Graph, read_symbol, redirected, with_kinds, write_symbol
+from .symbol_graph import Graph, arrays_of, read_symbol, redirected, write_symbol
 
 RESHAPES = {"Reshape", "reshape", "reshape_like", "Flatten", "flatten"}
 
@@ -35,7 +35,7 @@ def optimize(symbol, arrays):
         graph, arrays = simplify(graph, arrays)
     symbol = write_symbol(graph)
     arrays = {name: mx.nd.array(a, dtype=a.dtype) for name, a in arrays.items()}
-    return symbol, with_kinds(symbol, arrays)
+    return symbol, arrays_of(symbol, arrays)
 
 
 def fuse_for_cpu(symbol, arrays, shape):

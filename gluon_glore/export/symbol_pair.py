@@ -18,7 +18,7 @@ from .files import SYMBOL, params_beside
 from .logits import choose_output, without_softmax
 from .optimize import as_block
 from .runtime import refusing
-from .symbol_graph import with_kinds
+from .symbol_graph import arrays_of
 from .traced import infer_output
 
 
@@ -40,7 +40,7 @@ def load_pair(symbol_file, params_file, pixels, class_names, signature):
         symbol, dropped = _from_input_to_logits(symbol, arrays, shape, signature.output)
         if dropped:
             say(name, f"the softmax {dropped} is left out, its outputs here are logits")
-        arrays = with_kinds(symbol, arrays)
+        arrays = arrays_of(symbol, arrays)
         block = as_block(symbol, arrays)
         manifest = describe(
             block,

@@ -23,8 +23,8 @@ from tests.helpers.networks import relative_error
 PIXELS = Preprocess((16, 16), 0, (1.0, 2.0, 3.0), 0.02)
 
 
-def described(net, class_names=CLASSES, pixels=PIXELS, **how):
-    return describe(net, pixels, class_names, name="net", **how)
+def described(net, class_names=CLASSES, pixels=PIXELS, name="net", **how):
+    return describe(net, pixels, class_names, name=name, **how)
 
 
 def test_shapes_say_what_a_network_does():
@@ -72,6 +72,7 @@ def test_pixels_are_told_by_a_set_or_numbers_and_a_size(capsys):
         (lambda: nn.Conv2D(3, 3), {}, r"gives outputs \(2, 3, 14, 14\) for inputs \(2, 3, 16, 16"),
         (lambda: nn.Dense(3, flatten=False), {}, r"gives outputs \(2, 3, 16, 3\)"),
         (lambda: nn.Sequential(), {}, "a HybridBlock has a graph, Sequential has none"),
+        (classifier, {"name": "a/b"}, "name: a name of at most 200"),
         (TwoOutputs, {}, "the network has 2 outputs, 0 twooutputs0_dense0_fwd, 1 .*--output"),
         (TwoOutputs, {"output": 2}, "given 2"),
         (TwoOutputs, {"output": "dense"}, "given 'dense'"),
@@ -105,6 +106,7 @@ def test_one_of_several_outputs_is_exported(tmp_path, output):
 @pytest.mark.parametrize("onnx", [False, True])
 def test_an_array_cut_in_parts_and_a_layer_run_twice_stay_right(tmp_path, plain, onnx):
     net = with_values(Halves(), (3, 16, 16))
+    net.hybridize()
     export_model(net, tmp_path / "out", described(net), onnx=onnx, plain=plain)
     x = mx.nd.array(np.random.RandomState(3).normal(size=(3, 3, 16, 16)))
     for name in ("mxnet", "onnxruntime", "openvino") if onnx else ("mxnet",):

@@ -6,20 +6,32 @@ import numpy as np
 import pytest
 from mxnet.gluon import nn
 
-from gluon_glore import InputError, export_model, load_classifier, load_network, load_segmenter
+from gluon_glore import (
+    InputError,
+    export_model,
+    load_classifier,
+    load_network,
+    load_recognizer,
+    load_segmenter,
+)
+from gluon_glore.data.clips import Clip, read_views
 from gluon_glore.data.image import Preprocess
 from gluon_glore.data.signature import Signature
+from gluon_glore.data.video import Video
 from gluon_glore.export.runtimes import load_runtime
 from tests.helpers.any_networks import (
     CLASSES,
+    CLIP,
     TwoOutputs,
     classifier,
     exported_by_gluon,
+    recognizer,
     saved_by_module,
     segmenter,
     with_values,
 )
 from tests.helpers.networks import relative_error
+from tests.helpers.videos import moving, write_video
 
 PIXELS = Preprocess((16, 16), 0, (1.0, 2.0, 3.0), 0.02)
 
@@ -161,3 +173,19 @@ def test_a_symbol_that_labels_pixels_sees_windows_of_the_size_it_was_told(tmp_pa
     x = mx.nd.array(PIXELS.normalize(picture[:, :16].copy())[None])
     inside = net(x).asnumpy()[0].argmax(axis=0)[:, :5]
     assert np.array_equal(found.classes(picture)[:, :5], inside)
+
+
+def test_a_symbol_of_videos_watches_clips_of_its_frames(tmp_path):
+    net = recognizer()
+    exported_by_gluon(net, tmp_path / "net", CLIP)
+    video = write_video(tmp_path / "a.mp4", moving(20, (16, 16)))
+    signature = Signature(CLIP, stride=3)
+    found = load_recognizer(tmp_path / "net", None, CLASSES, preprocess=PIXELS, signature=signature)
+    assert found.clip == Clip(4, 3)
+    seen = found.watch(video, clips=1)
+    with Video(video) as frames:
+        x = read_views(frames, Clip(4, 3), PIXELS, found.clip.even_starts(1, 20, 25))
+    expected = softmax(net(mx.nd.array(x)).asnumpy())[0]
+    assert np.allclose(seen.probabilities, expected, atol=1e-5)
+    with pytest.raises(InputError, match="--stride is missing"):
+        load("net", signature=Signature(CLIP))

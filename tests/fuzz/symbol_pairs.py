@@ -69,5 +69,5 @@ ROWS = {
         memory=512 * MIB,
         seconds=20.0,
     ),
-    "description": Kind(descriptions, mutate_yaml, describe),
+    "description": Kind(descriptions, mutate_yaml, describe, share=5),
 }
