@@ -1,6 +1,5 @@
 """`look`: what the GloRe units of any network see in pictures, as arrays and for a notebook."""
 
-import contextlib
 import dataclasses
 import math
 import os
@@ -9,8 +8,11 @@ from typing import Dict
 import mxnet as mx
 import numpy as np
 
+from ..data.image import Preprocess
 from ..data.sources import Item, Place, open_sources
+from ..networks.network import Network
 from ..utils.errors import InputError, shown
+from .output_folder import naming_picture
 from .unit_recorder import UnitRecorder
 from .unit_view import UnitView
 
@@ -38,31 +40,32 @@ def look(net, pictures, preprocess=None, size=None) -> Dict[str, UnitView]:
             raise InputError("an NDArray is the network's input as it is: no preprocess, no size")
         return recorder.record(batches(pictures))[1]
     preprocess = preprocess or getattr(net, "preprocess", None)
-    if preprocess is None:
+    if not isinstance(preprocess, Preprocess):
         raise InputError(
-            "nothing says how pictures become the network's input: give preprocess=Preprocess(...),"
-            " or the input itself, an mx.nd.NDArray"
+            "how pictures become the network's input is a Preprocess, given "
+            f"{shown(preprocess)}: say preprocess=Preprocess(...), or give an mx.nd.NDArray"
         )
-    return see(recorder, list(_items(pictures)), preprocess, size)[1]
+    labels_pixels = isinstance(net, Network) and net.spec.head is not None
+    return see(recorder, list(_items(pictures)), preprocess, size, labels_pixels)[1]
 
 
-def see(recorder, items, preprocess, size=None, cover=False, as_pixels=False):
+def see(recorder, items, preprocess, size=None, labels_pixels=False, takes_pictures=False):
     """Run a `UnitRecorder` on pictures (sources.Item): (its first output, `{unit: UnitView}`).
 
-    The network sees `size` (H, W) pixels of each, default `preprocess.size`; with `cover`, or a
-    `size`, a picture is enlarged where it would be too small. With `as_pixels` the network takes
-    pictures and prepares them itself. Raises InputError, naming the picture where it is one's.
+    The network sees `size` (H, W) pixels of each, default `preprocess.size`. With a `size`, a
+    picture is enlarged where it would be too small. One that `labels_pixels` does not resize
+    pictures, and would see the middle of a large one: it is made smaller here. One that
+    `takes_pictures` prepares them itself. Raises InputError, naming the picture where it is one's.
     """
     preprocess = preprocess.resized(tuple(size)) if size else preprocess
+    cover = labels_pixels or size is not None
     pixels = []
     for item in items:
         with naming_picture(item.place):
             picture = item.read(preprocess.channels)
-            pixels.append(crop_to(picture, preprocess, cover or size is not None))
-    if not pixels:
-        raise InputError("no picture is given")
-    pixels = np.stack(pixels)
-    prepare = np.asarray if as_pixels else preprocess.normalize
+            pixels.append(crop_to(picture, preprocess, cover))
+    pixels = np.array(pixels)
+    prepare = np.asarray if takes_pictures else preprocess.normalize
     inputs = (np.stack([prepare(picture) for picture in some]) for some in batches(pixels))
     output, views = recorder.record(mx.nd.array(x, dtype=x.dtype) for x in inputs)
     return output, {n: dataclasses.replace(view, pictures=pixels) for n, view in views.items()}
@@ -85,15 +88,6 @@ def crop_to(picture, preprocess, cover):
         short = max(preprocess.resize, math.ceil(min(sides) * ratio))
         preprocess = dataclasses.replace(preprocess, resize=short)
     return preprocess.crop(picture)
-
-
-@contextlib.contextmanager
-def naming_picture(place):
-    """Name the picture of a `Place` in an InputError that is raised inside."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{place.file}: {error}") from None
 
 
 def _items(pictures):

@@ -1,5 +1,6 @@
 """The folder that `predict --out` and `show` write into, its files named after their sources."""
 
+import contextlib
 import itertools
 import os
 from pathlib import Path
@@ -37,11 +38,21 @@ class OutputFolder:
 def put_aside(folder) -> Path:
     """Rename a folder to its name with ".1" behind it, or the first number that is free.
 
-    Returns the new path. Raises InputError where it can't be renamed.
+    It must end in a name, not in "." or "..". Returns the new path. Raises InputError where
+    it can't be renamed.
     """
-    folder = Path(folder).absolute()
+    folder = Path(folder)
     aside = (folder.with_name(f"{folder.name}.{n}") for n in itertools.count(1))
     kept = next(path for path in aside if not os.path.lexists(path))
     with naming(folder):
         os.rename(folder, kept)
     return kept
+
+
+@contextlib.contextmanager
+def naming_picture(place):
+    """What is inside raises InputErrors that name the picture of a `Place`."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place.file}: {error}") from None

@@ -13,7 +13,7 @@ from ..inference.classify import likeliest, softmax
 from ..utils.errors import InputError, naming
 from ..utils.files import write_text
 from ..weights.manifest import clip_of, labels_pixels, spec_of
-from .output_folder import OutputFolder, put_aside
+from .output_folder import OutputFolder, naming_picture, put_aside
 from .page import is_page_of, make_page
 from .signed_colors import DEFAULT, colors_of
 from .unit_pictures import paint_adjacency, paint_graph, paint_maps
@@ -70,7 +70,7 @@ def show(
     name. Returns lines of text: each picture, its units' first nodes, and the page's path. Raises
     InputError, before anything is written, where something can't be used.
     """
-    from .look import naming_picture, open_pictures, see
+    from .look import open_pictures, see
 
     choice, sign_colors = choice or NodeChoice(), colors_of(colors)
     recorder = _recorder(net, manifest, unit)
@@ -82,39 +82,51 @@ def show(
             "folder, or --force, which keeps this one beside the new one"
         )
     items = list(open_pictures(names))
-    pixels_inside = manifest.deployment is not None and manifest.deployment.takes_pictures
+    takes_pictures = manifest.deployment is not None and manifest.deployment.takes_pictures
     output, views = see(
-        recorder, items, manifest.preprocess, size, labels_pixels(manifest), pixels_inside
+        recorder, items, manifest.preprocess, size, labels_pixels(manifest), takes_pictures
     )
     views = list(views.values())
-    tops = [_first_classes(one, manifest.class_names, top) for one in output]
     pictures = [
-        PictureView(item.place, pixels, *first)
-        for item, pixels, first in zip(items, views[0].pictures, tops)
+        PictureView(item.place, pixels, *_first_classes(one, manifest.class_names, top))
+        for item, pixels, one in zip(items, views[0].pictures, output)
     ]
     shown = [[choice.of(view, i) for view in views] for i in range(len(pictures))]
-    lines = [f"kept: {put_aside(out)}, with the page that was there"] if foreign else []
+    lines = []
+    if foreign:
+        out = Path(out).resolve()  # "." would go with the folder
+        lines.append(f"kept: {put_aside(out)}, with the page that was there")
     folder = OutputFolder(out)
+    lines += _write_pictures(folder, pictures, views, shown, sign_colors)
+    page = folder.path / PAGE
+    with naming(page):
+        write_text(page, make_page(manifest.model, network, pictures, views, shown, sign_colors))
+    return [*lines, f"written: {page}"]
+
+
+def _write_pictures(folder, pictures, views, shown, colors):
+    """Write the PNG files; returns a line for each picture and for each unit in it.
+
+    Raises InputError where two pictures have one name, before anything is written.
+    """
     files = []
     for picture in pictures:
         with naming_picture(picture.place):
             files.append(folder.name(picture.place))
     for view in views:
-        write_png(folder.path / f"{view.name}_adjacency.png", paint_adjacency(view, sign_colors))
+        write_png(folder.path / f"{view.name}_adjacency.png", paint_adjacency(view, colors))
+    lines = []
     for i, (picture, file) in enumerate(zip(pictures, files)):
         name, (best, number) = picture.place.name, picture.top[0]
         caption = f"{best} {number:.1%}"
         lines.append(f"{name}  {caption}")
         for view, nodes in zip(views, shown[i]):
-            maps = paint_maps(view, i, nodes, sign_colors, name, caption)
+            maps = paint_maps(view, i, nodes, colors, name, caption)
             write_png(folder.path / f"{file}_{view.name}_maps.png", maps)
-            graph = paint_graph(view, i, nodes, sign_colors)
+            graph = paint_graph(view, i, nodes, colors)
             write_png(folder.path / f"{file}_{view.name}_graph.png", graph)
             lines.append(_line(view, i, nodes))
-    page = folder.path / PAGE
-    with naming(page):
-        write_text(page, make_page(manifest.model, network, pictures, views, shown, sign_colors))
-    return [*lines, f"written: {page}"]
+    return lines
 
 
 def _recorder(net, manifest, unit):

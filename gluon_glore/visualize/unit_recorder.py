@@ -54,9 +54,12 @@ class UnitRecorder:
         """Run on batches of the network's input: (its first output, `{unit: UnitView}`), in numpy.
 
         `batches` are NDArrays; what they give is joined along the first axis. Raises InputError
-        where the network can't run on them, or numbers are not finite.
+        where there are none, the network can't run on them, or numbers are not finite.
         """
-        outputs, views = zip(*map(self._run, batches))
+        runs = list(map(self._run, batches))
+        if not runs:
+            raise InputError("no picture is given")
+        outputs, views = zip(*runs)
         views = {name: UnitView.joined([seen[name] for seen in views]) for name in self._units}
         output = np.concatenate(outputs)
         if not np.isfinite(output).all():

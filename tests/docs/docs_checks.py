@@ -5,6 +5,8 @@ from pathlib import Path
 import mxnet as mx
 import numpy as np
 
+from gluon_glore import look
+
 
 def readme(after):
     unit, networks, weights, inflated, exported = after
@@ -58,10 +60,20 @@ def your_network(after):
     assert any("head_extra1_conv-proj" in name for name in pixels["fcn"].collect_params())
 
 
+def show(after):
+    shipped, gluoncv = after
+    view = shipped["view"]
+    assert view.maps.shape == (12, 64, 8, 8) and view.adjacency.shape == (1, 64, 64)
+    assert view.strongest(3, picture=1) == [54, 60, 53]  # as the page says
+    [(name, view)] = look(gluoncv["net"], gluoncv["x"]).items()
+    assert name == f"{gluoncv['net'].prefix}layer3_glore" and view.maps.shape == (2, 64, 14, 14)
+
+
 CHECKS = {
     "README.md": readme,
     "docs/networks.md": networks,
     "docs/kinetics.md": kinetics,
     "docs/deployment.md": deployment,
     "docs/your-network.md": your_network,
+    "docs/show.md": show,
 }

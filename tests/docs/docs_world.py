@@ -133,7 +133,6 @@ SMALL = {
         },
     ),
 }
-WRITE_PAIRS = "python -c 'from tests.docs.docs_world import *; write_pairs()'"
 # What a block speaks of and no block before it has made.
 MADE = {
     "runs/r50": "python -m train.imagenet --out runs/r50 "
@@ -153,14 +152,19 @@ MADE = {
     "cifar-0000.params": "python -c 'from tests.docs.docs_world import *; write_symbol()'",
     "mine.params": "python -c 'from tests.docs.docs_world import *; write_own_loop()'",
     "imagenet-a": "cp -r imagenet/val imagenet-a",
+    **dict.fromkeys(
+        ("digits/pictures", "digits/classes.txt"),
+        "python -m train.digit_pairs digits --train 50 --test 50",
+    ),
     "zoo": "python -m gluon_glore publish runs/r50 --out zoo",
     "resnet50_lite-0000.params": "python -c 'from tests.docs.docs_world import *; write_lite()'",
     "resnet18_v2.params": "python -c 'from tests.docs.docs_world import *; write_gluoncv()'",
     "gluoncv_resnet18_v2": "python -m gluon_glore import resnet18_v2.params "
     "--name resnet18_v2 --pixels torchvision --no-compare --out gluoncv_resnet18_v2",
-    "digits/classes.txt": "python -m train.digit_pairs digits --train 50 --test 50",
-    "pairs_model": WRITE_PAIRS,
-    "pairs-symbol.json": WRITE_PAIRS,
+    **dict.fromkeys(
+        ("pairs_model", "pairs-symbol.json"),
+        "python -c 'from tests.docs.docs_world import *; write_pairs()'",
+    ),
     "resnet50_w-glore_2-3.tar": "python -c 'from tests.docs.docs_world import *; write_release()'",
 }
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from pytest import approx
 
+from benchmarks.networks import settle
 from gluon_glore import InputError, get_model, load_network, look
-from gluon_glore.data.image import write_png
+from gluon_glore.data.image import Preprocess, write_png
 from gluon_glore.visualize.look import crop_to
 from tests.helpers.exports import TINY
 from tests.helpers.networks import relative_error
@@ -51,6 +52,16 @@ def test_the_units_come_by_name_and_the_preprocess_as_it_is_given(net, pictures)
     assert larger.maps.shape == (10, 64, 16, 12) and larger.pictures.shape == (10, 128, 96, 1)
 
 
+def test_a_network_that_labels_pixels_sees_all_of_a_picture():
+    net = get_model("fcn_small_glore_1_cityscapes")
+    net.initialize()
+    settle(net, mx.nd.random.normal(shape=(2, 3, 64, 64)))
+    picture = np.zeros((128, 192, 3), np.uint8)
+    picture[:, :20] = 255
+    [view] = look(net, picture, preprocess=Preprocess(size=(64, 96), resize=0)).values()
+    assert view.pictures.shape == (1, 64, 96, 3) and view.pictures[0, :, :9].min() > 200
+
+
 def test_what_is_no_picture_is_refused_in_one_line(net, pictures, tmp_path):
     (tmp_path / "clip.mjpeg").write_bytes(b"")
     (tmp_path / "bad.png").write_text("no picture")
@@ -61,6 +72,8 @@ def test_what_is_no_picture_is_refused_in_one_line(net, pictures, tmp_path):
         (pictures[0][:, :, 0], {}, r"a picture \(height, width, 1\), given \(64, 64\)"),
         ([pictures[0], pictures[0] / 255], {}, r"a uint8 array \(H, W, C\), given float64"),
         ([], {}, "no picture is given"),
+        (batch[:0], {}, "no picture is given"),
+        (pictures, {"preprocess": "torchvision"}, "is a Preprocess, given 'torchvision'"),
         ([None], {}, "a picture is a file or a uint8 array"),
         (np.zeros((64, 64, 3), np.uint8), {}, r"picture 0: expected a picture \(height"),
         (pictures[0][:9], {}, "picture 0: picture of 9x64 pixels, the network takes 64x64"),
@@ -73,7 +86,7 @@ def test_what_is_no_picture_is_refused_in_one_line(net, pictures, tmp_path):
         with pytest.raises(InputError, match=message) as refused:
             look(net, given, **options)
         assert "\n" not in str(refused.value)
-    with pytest.raises(InputError, match="give preprocess=Preprocess"):
+    with pytest.raises(InputError, match=r"given None: say preprocess=Preprocess\(\.\.\.\), or"):
         look(unprepared, pictures)
     assert look(unprepared, pictures, preprocess=TINY)[UNIT].nodes == 64
 

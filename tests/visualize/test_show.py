@@ -192,6 +192,16 @@ def test_a_page_of_another_network_is_not_written_over_and_with_force_kept(
     assert data_of(tmp_path / "out.2") and len(list(tmp_path.glob("out*"))) == 3
 
 
+def test_a_page_is_kept_aside_from_inside_its_folder_too(pictures, tmp_path, monkeypatch):
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("mine")
+    monkeypatch.chdir(site)
+    assert command(pictures / "a.png", *TINY_MODEL, "--out", ".", "--force") == 0
+    assert files_in(tmp_path / "site.1") == {"index.html": b"mine"}
+    assert data_of(site)["model"] == "tiny_glore_0_1"
+
+
 def test_a_page_that_is_none_of_ours_is_not_written_over(pictures, tmp_path, capsys):
     site = tmp_path / "site"
     site.mkdir()
