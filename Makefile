@@ -87,11 +87,13 @@ STUDIED := data/study
 
 $(STUDIED)/triples/train.rec: train/digit_pairs.py | $(READY)
 	$(BIN)/python -m train.digit_pairs $(STUDIED)/pairs --canvas 32 --of 5
+	$(BIN)/python -m train.digit_pairs $(STUDIED)/inserted --canvas 16 --of 5
 	$(BIN)/python -m train.digit_pairs $(STUDIED)/triples --canvas 32 --digits 3
 
 study: $(READY) $(STUDIED)/triples/train.rec
 	$(BIN)/python -m train.paper.study pairs --out runs/study --report docs/study
 	$(BIN)/python -m train.paper.study triples --out runs/study --report docs/study
+	$(BIN)/python -m train.paper.study inserted --out runs/study --report docs/study
 	$(BIN)/python -m train.paper.study_report
 
 $(VIDEOS): train/moving_digits.py train/digit_pairs.py | $(READY)

@@ -10,6 +10,7 @@ from .utils.version import __version__ as __version__
 _HOME = {
     "Backbone": "networks.backbone",
     "GloRe": "layers.glore",
+    "GloReHead": "layers.glore_head",
     "GloReUnit": "plan.extra_units",
     "InputError": "utils.errors",
     "NetSpec": "plan.spec",

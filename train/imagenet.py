@@ -41,8 +41,7 @@ class Classification:
     def prepare(self, config, comm):
         """The network, and (training, validation) sets. Raises InputError."""
         config, self._names, *datasets = open_sets(config)
-        net = make_network(config.model)
-        check_channels(net.spec, config.data)
+        net = self.make_network(config)
         if comm.rank == 0:
             check_names(config.data, config.model.classes, self._names)
             preprocess = pictures.make_preprocess(config.data)
@@ -57,6 +56,12 @@ class Classification:
             if advice:
                 print(advice, file=sys.stderr, flush=True)
         return net, datasets
+
+    def make_network(self, config):
+        """The network, not initialised. Raises InputError."""
+        net = make_network(config.model)
+        check_channels(net.spec, config.data)
+        return net
 
     def manifest(self, config, net):
         """What the checkpoints say of the network."""

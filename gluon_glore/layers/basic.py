@@ -25,7 +25,7 @@ def convolution(conv: Conv):
         dilation=conv.dilation,
         groups=conv.groups,
         use_bias=conv.bias,
-        in_channels=conv.in_channels,
+        in_channels=conv.in_channels or 0,  # of Gluon: found by the first forward
         weight_initializer=init.Xavier("gaussian", "in", 2),
         prefix=f"{conv.name}__conv_",
     )

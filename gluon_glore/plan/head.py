@@ -45,7 +45,8 @@ class FCNHead:
     def plan(self, in_channels, norm) -> Iterator[Union[ConvUnit, GloReUnit]]:
         """Yield the units between the features `(B, in_channels, H, W)` and the classifier.
 
-        `norm` has BatchNorm's options, as `units.norm_of` gives them.
+        `in_channels` None are found by the first forward. `norm` has BatchNorm's options, as
+        `units.norm_of` gives them.
         """
         yield ConvUnit(make_conv("head_conv1", in_channels, self.channels, 3), **norm)
         for number in range(1, self.units + 1):

@@ -24,12 +24,13 @@ def norm_of(row):
 class Conv:
     """One convolution: `(B, in_channels, *space) -> (B, out_channels, *space / stride)`.
 
-    `kernel`, `stride`, `pad` and `dilation` have one entry a spatial axis. Raises InputError where
-    a number is below 1, or the groups do not divide the channels.
+    `in_channels` None are as many as its first input has. `kernel`, `stride`, `pad` and `dilation`
+    have one entry a spatial axis. Raises InputError where a number is below 1, or the groups do not
+    divide the channels.
     """
 
     name: str
-    in_channels: int
+    in_channels: Union[int, None]
     out_channels: int
     kernel: Tuple[int, ...]
     stride: Tuple[int, ...]
@@ -39,7 +40,8 @@ class Conv:
     dilation: Tuple[int, ...] = (1, 1)
 
     def __post_init__(self):
-        if min(self.in_channels, self.out_channels, self.groups) < 1:
+        channels = [n for n in (self.in_channels, self.out_channels) if n is not None]
+        if min(*channels, self.groups) < 1:
             raise InputError(
                 f"{self.name}: channels and groups must be at least 1, given "
                 f"{self.in_channels} -> {self.out_channels} in {self.groups} groups"
@@ -49,7 +51,7 @@ class Conv:
                 f"{self.name}: kernel and stride must be at least 1, given {self.kernel} and "
                 f"{self.stride}"
             )
-        if self.in_channels % self.groups or self.out_channels % self.groups:
+        if any(n % self.groups for n in channels):
             raise InputError(
                 f"{self.name}: {self.groups} groups do not divide "
                 f"{self.in_channels} -> {self.out_channels} channels"

@@ -50,6 +50,21 @@ def deployment(after):
     assert np.allclose(after[-1]["logits"], expected, atol=1e-3 * np.abs(expected).max())
 
 
+def your_network(after):
+    inserted, trained, saved, looked, exported, pixels = after
+    (unit,) = inserted["placed"]
+    assert (unit.path, unit.channels, unit.ndim) == ("features.4.1.glore", 64, 2)
+    gammas = inserted["net"].collect_params(f"{unit.name}.*gamma")
+    assert any(np.abs(gamma.data().asnumpy()).max() > 0 for gamma in gammas.values())
+    x = mx.nd.array(trained["x"][:4])
+    assert np.allclose(saved["twin"](x).asnumpy(), trained["net"](x).asnumpy(), atol=1e-5)
+    assert looked["view"].maps.shape == (4, 16, 8, 8)
+    assert looked["view"].adjacency.shape == (1, 16, 16)
+    assert (Path("pairs_model") / "golden.npz").is_file()
+    assert exported["manifest"].class_names == ("different", "same")
+    assert any("head_extra1_conv-proj" in name for name in pixels["fcn"].collect_params())
+
+
 def show(after):
     shipped, gluoncv = after
     view = shipped["view"]
@@ -64,5 +79,6 @@ CHECKS = {
     "docs/networks.md": networks,
     "docs/kinetics.md": kinetics,
     "docs/deployment.md": deployment,
+    "docs/your-network.md": your_network,
     "docs/show.md": show,
 }

@@ -66,6 +66,8 @@ REWRITTEN = (
     (r"size=\[224, 224\](.*) --set data\.resize=256", r"size=[32, 32]\1 --set data.resize=32"),
     # Weights of the real network, not of the small one; but GluonCV's is its own.
     (r" --set model\.pretrained=(?!gluoncv)\S+", ""),
+    (r"manifest, onnx=True\)", "manifest, onnx=True, force=True)"),  # where commands made it before
+    (r"PICTURES, EPOCHS = \d+, \d+", "PICTURES, EPOCHS = 64, 1"),
     (r"^\. \.venv/bin/activate", "true"),  # the environment that runs the tests is there
     (r"^make ", f"make -n -C {shlex.quote(str(ROOT))} "),  # CI and users run the targets
 )
@@ -150,12 +152,19 @@ MADE = {
     "cifar-0000.params": "python -c 'from tests.docs.docs_world import *; write_symbol()'",
     "mine.params": "python -c 'from tests.docs.docs_world import *; write_own_loop()'",
     "imagenet-a": "cp -r imagenet/val imagenet-a",
-    "digits/pictures": "python -m train.digit_pairs digits --train 50 --test 50",
+    **dict.fromkeys(
+        ("digits/pictures", "digits/classes.txt"),
+        "python -m train.digit_pairs digits --train 50 --test 50",
+    ),
     "zoo": "python -m gluon_glore publish runs/r50 --out zoo",
     "resnet50_lite-0000.params": "python -c 'from tests.docs.docs_world import *; write_lite()'",
     "resnet18_v2.params": "python -c 'from tests.docs.docs_world import *; write_gluoncv()'",
     "gluoncv_resnet18_v2": "python -m gluon_glore import resnet18_v2.params "
     "--name resnet18_v2 --pixels torchvision --no-compare --out gluoncv_resnet18_v2",
+    **dict.fromkeys(
+        ("pairs_model", "pairs-symbol.json"),
+        "python -c 'from tests.docs.docs_world import *; write_pairs()'",
+    ),
     "resnet50_w-glore_2-3.tar": "python -c 'from tests.docs.docs_world import *; write_release()'",
 }
 
@@ -411,6 +420,13 @@ def write_gluoncv():
     net.initialize()
     net(mx.nd.zeros((1, 3, 224, 224)))
     net.save_parameters("resnet18_v2.params")
+
+
+def write_pairs():
+    """`pairs_model`, `pairs-symbol.json`: what the examples of docs/your-network.md export."""
+    examples = [b.text for b in blocks("docs/your-network.md") if b.language == "python"]
+    (last,) = (number for number, text in enumerate(examples) if "export_model(" in text)
+    exec(rewrite("".join(examples[: last + 1])), {})
 
 
 def write_release():

@@ -2,14 +2,16 @@
 
 The ablations are the counterpart of the paper's Table 1 and section 4.2, small enough for two
 cores: `mini` with units that cost alike, on pictures that only a network which relates distant
-places can tell apart. All that differs between two rows of a table is what its title says.
+places can tell apart. `inserted` is the same of a network of others. All that differs between two
+rows of a table is what its title says.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Dict, Tuple
+from typing import Callable, Dict, Optional, Tuple
 
-from . import study_examples
+from ..reporting.size import run_size
+from . import gluoncv_network, study_examples
 
 NODES = 32  # of a unit: as many as the network has channels there
 INNER = 48  # a non-local block's width at which it costs what a unit of 32 nodes does
@@ -25,7 +27,7 @@ PLACES = {
 
 @dataclass(frozen=True)
 class Variant:
-    """A row of a table: its label, a registered network, and the units added to it."""
+    """A row of a table: its label, a network by name, and the units added to it."""
 
     label: str
     model: str = "mini"
@@ -50,8 +52,9 @@ class Ablation:
 class Study:
     """`trainer` is the module that trains the `variants` with the `config`, on `seeds` seeds each.
 
-    `question` is what the networks have to answer; `draw_examples(run, path)` draws a few examples
-    with the answers of the variant `shown`.
+    `question` is what the networks have to answer; `draw_examples(run, path)`, where there is one,
+    draws a few examples with the answers of the variant `shown`. `size(config)` is (parameters,
+    multiply-adds) of a run's network.
     """
 
     question: str
@@ -60,8 +63,9 @@ class Study:
     variants: Dict[str, Variant]
     tables: Dict[str, Ablation]
     shown: str
-    draw_examples: Callable[[Path, Path], None]
+    draw_examples: Optional[Callable[[Path, Path], None]]
     seeds: int = 5
+    size: Callable[[dict], Tuple[int, int]] = run_size
 
 
 def glore(label, places=PLACES[1], **options):
@@ -143,5 +147,21 @@ STUDIES = {
         "glore",
         study_examples.draw_videos,
         seeds=3,
+    ),
+    "inserted": Study(
+        "are two distant digits the same?",
+        "train.inserted_units",
+        "configs/study/inserted.yaml",
+        {
+            "plain": Variant("plain", "cifar_resnet20_v1"),
+            "res4": Variant(
+                "a unit in Res4", "cifar_resnet20_v1", {"after": {"res4": [2]}, "mid_channels": 16}
+            ),
+        },
+        {"kind": Ablation("GluonCV's ResNet-20 for CIFAR", ("plain", "res4"))},
+        "res4",
+        draw_examples=None,
+        seeds=3,
+        size=gluoncv_network.run_size,
     ),
 }

@@ -3,8 +3,8 @@
     python -m train.paper.study NAME --out DIR --report DIR [--seeds N] [--config FILE]
 
 One run a core at a time. A run that is finished is not run again, one that was stopped goes on.
-Writes NAME.json, from which `train.paper.study_report` makes tables and pictures, and
-NAME-examples.png.
+Writes NAME.json, from which `train.paper.study_report` makes tables and pictures, and for most
+studies NAME-examples.png.
 """
 
 import json
@@ -23,7 +23,6 @@ from gluon_glore.utils.files import write_text
 from gluon_glore.weights.run_folder import checkpoints
 
 from ..reporting.runs import read_run
-from ..reporting.size import run_size
 from .studies import STUDIES
 
 
@@ -54,12 +53,13 @@ def main():
 
     def write():
         rows = {
-            name: summarize(variant, [path(name, seed) for seed in seeds])
+            name: summarize(study, variant, [path(name, seed) for seed in seeds])
             for name, variant in study.variants.items()
         }
         result = {"seeds": len(seeds), "config": recipe(path(*jobs[0])), "rows": rows}
         write_text(args.report / f"{args.study}.json", json.dumps(result, indent=1) + "\n")
-        study.draw_examples(path(study.shown, 0), args.report / f"{args.study}-examples.png")
+        if study.draw_examples:
+            study.draw_examples(path(study.shown, 0), args.report / f"{args.study}-examples.png")
 
     return exit_code(write)
 
@@ -86,14 +86,14 @@ def run(study, config, name, seed, out):
         return subprocess.run(command, stdout=log, stderr=log, env=environment).returncode
 
 
-def summarize(variant, paths):
+def summarize(study, variant, paths):
     """A variant's row: its network and size, and the results of its runs, one a seed.
 
     `top1` is the last evaluation's, `curves` those of all epochs, in per cent; `losses` are the
     evaluations', None where one is not finite; `seconds` are of one core.
     """
     runs = [read_run(path) for path in paths]
-    parameters, macs = run_size(runs[0].config)
+    parameters, macs = study.size(runs[0].config)
     figures = [run.figures() for run in runs]
     top1 = [100 * of_run["top1"] for of_run in figures]
     return {

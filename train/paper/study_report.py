@@ -22,7 +22,7 @@ from .studies import STUDIES
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = ROOT / "docs" / "study"
-PAGES = ("README.md", "docs/ablations.md", "docs/kinetics.md")
+PAGES = ("README.md", "docs/ablations.md", "docs/kinetics.md", "docs/your-network.md")
 BLOCK = re.compile(r"(<!-- study: (\w+) (\w+) -->\n).*?(<!-- /study -->)", re.S)
 
 

@@ -199,6 +199,9 @@ def test_every_config_of_the_repository_loads_and_fits_its_network(path):
     trainers = {"cityscapes": SceneConfig, "kinetics": VideoConfig}
     (cls,) = [c for n, c in trainers.items() if f"-m train.{n} " in path.read_text()] or [Config]
     config = load_config(path, (), cls)
+    assert path.read_text().startswith("#")
+    if path.stem == "inserted":  # of GluonCV's zoo: train/inserted_units.py
+        return
     spec = get_spec(config.model.name)
     assert len(config.data.mean) == spec.in_channels
     frames = (config.clip.frames,) if cls is VideoConfig else ()
@@ -206,7 +209,6 @@ def test_every_config_of_the_repository_loads_and_fits_its_network(path):
         spec.check_input(config.data.size)
     else:
         assert (*frames, *config.data.size) == spec.input_size
-    assert path.read_text().startswith("#")
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path):

@@ -23,8 +23,9 @@ def units_of(name):
 @pytest.mark.parametrize("name", STUDIES)
 def test_all_that_is_studied_takes_the_same_and_is_shown(name):
     study = STUDIES[name]
-    specs = [model_spec(Model(v.model, v.units)) for v in study.variants.values()]
-    assert len({(spec.input_size, spec.in_channels, spec.classes) for spec in specs}) == 1
+    if study.trainer != "train.inserted_units":  # networks of others have no spec
+        specs = [model_spec(Model(v.model, v.units)) for v in study.variants.values()]
+        assert len({(spec.input_size, spec.in_channels, spec.classes) for spec in specs}) == 1
     rows = [row for table in study.tables.values() for row in table.rows]
     assert set(rows) == set(study.variants)
     assert all(len(set(table.rows)) == len(table.rows) > 1 for table in study.tables.values())
