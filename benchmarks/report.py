@@ -36,10 +36,10 @@ pass goes before those that count.
   row, below 1 is faster.
 - *NAME_post* is the network with its units in the post-norm arrangement.
 
-`python -m benchmarks.deploy --network FOLDER` measures any exported folder in the runtimes that take
-it, also of a network that is none of this project's (`export` makes one of a symbol and its
-parameters); `benchmarks.optimized`, `benchmarks.profile_operators` and `benchmarks.serve_load` take
-one, too.
+`python -m benchmarks.deploy --network FOLDER` measures any exported folder in the runtimes that it
+has files for, also of a network that is none of this project's (`export` makes one of a symbol and
+its parameters); so do `benchmarks.optimized`, `benchmarks.profile_operators` and
+`benchmarks.serve_load`.
 """
 
 
