@@ -91,3 +91,20 @@ def test_openvino_keeps_the_listed_units_in_float32(make):
         errors[kept] = typical_error(runtime(x), expected)
     assert errors.pop(UNITS) < 1e-6 < 1e-4 < errors[()]
     assert len(set(errors.values())) > len(UNITS)  # each is other operators
+
+
+def test_what_mxnet_can_not_run_in_integers_stays_in_float32(tmp_path):
+    """Its pool of integers wants a kernel, which a pool over everything need not have."""
+    mx.random.seed(0)
+    net = nn.HybridSequential(prefix="small_")
+    with net.name_scope():
+        pool = nn.HybridLambda(lambda F, x: F.Pooling(x, global_pool=True, pool_type="avg"))
+        net.add(nn.Conv2D(8, 3, in_channels=1), nn.Conv2D(8, 3, in_channels=8), pool)
+        net.add(nn.Dense(2, in_units=8))
+    net.initialize(mx.init.Normal(0.3))
+    pictures = write_class_folders(tmp_path / "pictures", (16, 16), no=24, yes=24)
+    manifest = describe(net, PIXELS, ("no", "yes"), name="small", size=(16, 16))
+    folder = export_model(net, tmp_path / "out", manifest, "int8", calibrate=pictures)
+    assert read_files(folder).manifest.deployment.float32 == {"mxnet": ("small_dense0",)}
+    x, expected = read_golden(folder)
+    assert 1e-4 < typical_error(load_runtime(folder, "mxnet")(x), expected) < 0.1
