@@ -35,7 +35,7 @@ def work(model, batch, smaller, fused):
         if smaller:
             symbol, arrays = optimize(symbol, arrays)
         if fused:
-            symbol, arrays = fuse_for_cpu(symbol, arrays)
+            symbol, arrays = fuse_for_cpu(symbol, arrays, x.shape)
         net = as_block(symbol, arrays)
     net.hybridize(static_alloc=True, static_shape=True)
 

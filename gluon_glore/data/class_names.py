@@ -31,6 +31,11 @@ def read_names(path):
     return list(read_classes(path))
 
 
+def names_of(given):
+    """Class names as a tuple: those in a file by its path, or what is given. Raises InputError."""
+    return tuple(read_names(given) if isinstance(given, (str, Path)) else given)
+
+
 def read_classes(path):
     """The `ClassNames` of a file. Raises InputError naming it where it can't be read.
 

@@ -8,9 +8,11 @@ import sys
 
 import numpy as np
 
+from ..data.class_names import names_of
 from ..data.clips import Clip
 from ..data.pixels import HOW, Pixels
 from ..data.signature import Signature
+from ..utils import kinds
 from ..utils.errors import InputError
 from ..weights.deployment import Deployment
 from ..weights.golden import BATCH
@@ -26,16 +28,18 @@ def describe(
     """The `Manifest` of any HybridBlock, for `export_model(net, folder, manifest)`.
 
     `pixels` says how pictures become its input: a `Preprocess`, `Pixels`, or the name of a set of
-    them ("torchvision", which is GluonCV's). `class_names` are as many as it has classes (default:
-    numbers). `name` is what its files are called. `size` is (height, width) in pixels, or with the
-    channels before it; of a network of videos (channels, frames, height, width), `stride` and
-    `rate` say which frames, as those of a `Clip`. `output` is the number or name of the output
-    with the logits, where there are several. The network needs no values yet. Notes on what is not
-    as it was told go to stderr.
+    them ("torchvision", which is GluonCV's). `class_names` are as many as it has classes, or the
+    path of a file of them (default: numbers). `name` is what its files are called.
+
+    `size` is (height, width) in pixels, or with the channels before it; of a network of videos
+    (channels, frames, height, width), `stride` and `rate` say which frames, as those of a `Clip`.
+    `output` is the number or name of the output with the logits, where there are several. The
+    network needs no values yet. Notes on what is not as it was told go to stderr.
 
     Raises InputError where the network does not take such an input, its output is neither
     `(B, classes)` nor `(B, classes, height, width)`, or there are other classes than names.
     """
+    kinds.FILE_NAME.check(name, "name")
     pixels = Pixels(pixels) if isinstance(pixels, str) else pixels
     shape = input_shape(pixels, Signature(size and tuple(size), output, stride, rate))
     traced = trace(net, (BATCH, *shape), output)
@@ -54,7 +58,7 @@ def describe(
         say(name, f"its classes are called 0 to {given[1] - 1}, for want of names")
     manifest = Manifest(
         name,
-        tuple(class_names),
+        names_of(class_names),
         preprocess,
         task=task,
         clip=Clip(shape[1], stride, rate) if task == "recognize" else None,

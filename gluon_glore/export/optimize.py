@@ -14,7 +14,7 @@ import numpy as np
 from ..networks.graph import WIDTHS, Node
 from ..utils.errors import InputError
 from ..weights.names import without_kinds
-from .symbol_graph import Graph, read_symbol, redirected, with_kinds, write_symbol
+from .symbol_graph import Graph, arrays_of, read_symbol, redirected, write_symbol
 
 RESHAPES = {"Reshape", "reshape", "reshape_like", "Flatten", "flatten"}
 
@@ -35,18 +35,19 @@ def optimize(symbol, arrays):
         graph, arrays = simplify(graph, arrays)
     symbol = write_symbol(graph)
     arrays = {name: mx.nd.array(a, dtype=a.dtype) for name, a in arrays.items()}
-    return symbol, with_kinds(symbol, arrays)
+    return symbol, arrays_of(symbol, arrays)
 
 
-def fuse_for_cpu(symbol, arrays):
+def fuse_for_cpu(symbol, arrays, shape):
     """(symbol, arrays) with oneDNN's fused operators, each in the place of several.
 
-    A convolution takes in the sum and the ReLU that follow it, a BatchNorm the ReLU. For inference
-    in this process, on MXNet's CPU build: such a symbol is neither stored nor run elsewhere.
+    The input is of `shape`, or another size of as many axes. A convolution takes in the sum and the
+    ReLU that follow it, a BatchNorm the ReLU. For inference in this process, on MXNet's CPU build:
+    such a symbol is neither stored nor run elsewhere.
     """
-    graph, _ = fuse_rectifiers(read_symbol(symbol), arrays)
+    graph = fuse_rectifiers(read_symbol(symbol), _four_axes(symbol, arrays, shape))
     plain = {kind: _of_kind(arrays, kind) for kind in ("arg", "aux")}
-    # Without inferring shapes: they would need the input's, and nothing here depends on it.
+    # Without inferring shapes: no fused operator depends on the input's size.
     symbol = write_symbol(graph).optimize_for("MKLDNN", plain["arg"], plain["aux"], skip_infer=True)
     return symbol, {f"{kind}:{n}": a for kind, named in plain.items() for n, a in named.items()}
 
@@ -70,18 +71,30 @@ def as_block(symbol, arrays, ctx=None):
     return block
 
 
-def fuse_rectifiers(graph, arrays):
-    """A BatchNorm and the ReLU that alone reads it become one operator, which takes four axes."""
+def fuse_rectifiers(graph, four_axes):
+    """A BatchNorm and the ReLU that alone reads it become one operator, which takes four axes.
+
+    `four_axes` are the operators that give these.
+    """
     nodes, source, readers = dict(graph.nodes), {}, graph.readers()
-    if any(len(node.numbers("kernel", ())) > 2 for node in nodes.values()):
-        return graph, arrays
     for name, node in graph.nodes.items():
         norm = nodes[node.inputs[0]] if node.attrs.get("act_type") == "relu" else node
+        if node is norm or norm.op != "BatchNorm" or norm.name not in four_axes:
+            continue
         alone = readers[norm.name] == [name] and norm.name not in graph.heads
-        if node is not norm and norm.op == "BatchNorm" and norm.number("axis", 1) == 1 and alone:
+        if alone and norm.number("axis", 1) == 1:
             nodes[norm.name] = dataclasses.replace(norm, op="_contrib_BatchNormWithReLU")
             source[name] = norm.name
-    return redirected(Graph(nodes, graph.heads), source), arrays
+    return redirected(Graph(nodes, graph.heads), source)
+
+
+def _four_axes(symbol, arrays, shape):
+    """The names of the operators whose output has four axes, for an input of `shape`."""
+    inside, read = symbol.get_internals(), set(symbol.list_inputs())
+    known = {name: array.shape for name, array in without_kinds(arrays).items() if name in read}
+    _, shapes, _ = inside.infer_shape_partial(data=shape, **known)
+    outputs = zip(inside.list_outputs(), shapes)
+    return {name.removesuffix("_output") for name, shape in outputs if len(shape) == 4}
 
 
 def drop_copies(graph, arrays):

@@ -50,7 +50,7 @@ class MXNetRuntime(Runtime):
         fused = mx.runtime.Features().is_enabled("MKLDNN")
         on_cpu = mx.context.current_context().device_type == "cpu"
         if fused and on_cpu and deployment.precision != "int8":
-            symbol, arrays = fuse_for_cpu(symbol, arrays)
+            symbol, arrays = fuse_for_cpu(symbol, arrays, files.sample_shape)
         block = as_block(symbol, arrays)
         block.hybridize(static_alloc=True, static_shape=True)
         self._block = SharedBlock(block, deployment.dtype)

@@ -106,7 +106,7 @@ def redirected(graph, source):
     return Graph(nodes, tuple(source.get(head, head) for head in graph.heads))
 
 
-def with_kinds(symbol, arrays):
+def arrays_of(symbol, arrays):
     """The arrays that a symbol reads, as MXNet's files call them: `arg:NAME`, statistics `aux:`."""
     statistics = set(symbol.list_auxiliary_states())
     return {

@@ -18,7 +18,7 @@ from .files import SYMBOL, params_beside
 from .logits import choose_output, without_softmax
 from .optimize import as_block
 from .runtime import refusing
-from .symbol_graph import with_kinds
+from .symbol_graph import arrays_of
 from .traced import infer_output
 
 
@@ -29,11 +29,10 @@ def load_pair(symbol_file, params_file, pixels, class_names, signature):
     `Signature`, say what goes in and out as `describe` takes it. Raises InputError where a file is
     missing or damaged, MXNet can't load it, or it is another network than that.
     """
-    params_file = params_file or params_beside(symbol_file)
     shape = (BATCH, *input_shape(pixels, signature))
     name = symbol_file.name.removesuffix(".json").removesuffix(SYMBOL.removesuffix(".json"))
     read_graph(symbol_file, splits=True)  # before MXNet, which believes what it reads
-    arrays = without_kinds(read_params(params_file))
+    arrays = without_kinds(read_params(params_file or params_beside(symbol_file)))
     arrays = {name: mx.nd.array(array, dtype=array.dtype) for name, array in arrays.items()}
     with refusing(symbol_file, "mxnet can't load it", ""):
         symbol = mx.sym.load(os.fspath(symbol_file))
@@ -41,7 +40,7 @@ def load_pair(symbol_file, params_file, pixels, class_names, signature):
         symbol, dropped = _from_input_to_logits(symbol, arrays, shape, signature.output)
         if dropped:
             say(name, f"the softmax {dropped} is left out, its outputs here are logits")
-        arrays = with_kinds(symbol, arrays)
+        arrays = arrays_of(symbol, arrays)
         block = as_block(symbol, arrays)
         manifest = describe(
             block,

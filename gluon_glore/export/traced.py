@@ -19,7 +19,7 @@ from ..weights import named_arrays
 from ..weights.names import without_kinds
 from .logits import choose_output, without_softmax
 from .runtime import reason
-from .symbol_graph import with_kinds
+from .symbol_graph import arrays_of
 
 
 class Traced(NamedTuple):
@@ -48,7 +48,7 @@ class Traced(NamedTuple):
         """The parameters' values, as MXNet's files call them. Raises as `named_arrays` does."""
         values = without_kinds(named_arrays(net))
         named = {name: values[param.name] for name, param in self.parameters.items()}
-        return with_kinds(self.symbol, named)
+        return arrays_of(self.symbol, named)
 
 
 def trace(net, shape, output=None) -> Traced:

@@ -4,7 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from ..data.class_names import read_names
+from ..data.class_names import names_of
 from ..data.pixels import HOW
 from ..data.signature import Signature
 from ..export import import_model
@@ -87,8 +87,7 @@ def load_network(model, weights=None, class_names=None, preprocess=None, signatu
         return net, manifest
     symbol = None if str(model) in list_models() else symbol_of(model)
     if symbol:
-        names = class_names and _names(class_names)
-        return load_pair(symbol, weights, preprocess, names, signature or Signature())
+        return load_pair(symbol, weights, preprocess, class_names, signature or Signature())
     if folder.name != str(model):  # a path, as no network's name is
         also = "" if folder.exists() else f", nor a symbol file {model}{SYMBOL}"
         raise InputError(f"{model}: {absent(model, 'directory')}{also}")
@@ -102,7 +101,7 @@ def load_network(model, weights=None, class_names=None, preprocess=None, signatu
     told = _preprocess(spec, found, preprocess)
     manifest = found.manifest or _manifest_without(spec, found.params, told)
     if class_names is not None:
-        manifest = replace(manifest, class_names=_names(class_names))
+        manifest = replace(manifest, class_names=names_of(class_names))
     net = fill_model(model, found)
     net.preprocess = told
     if not found.manifest and class_names is None:
@@ -123,11 +122,6 @@ def load_own_network(model):
             "take it"
         )
     return net, manifest
-
-
-def _names(given):
-    """Class names as a tuple, of the path of a file of them, or of themselves."""
-    return tuple(read_names(given) if isinstance(given, (str, Path)) else given)
 
 
 def _refuse_other_classes(net, manifest, file):

@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from mxnet.gluon.data.vision.transforms import ToTensor
 
-from gluon_glore import get_model, load_classifier, load_runtime
+from gluon_glore import InputError, get_model, load_classifier, load_runtime
 from gluon_glore.__main__ import main
 from gluon_glore.data.image import Preprocess
+from gluon_glore.model_zoo.load import load_own_network
+from gluon_glore.model_zoo.publish import publish
 from gluon_glore.networks import registry
 from gluon_glore.networks.small import mini
 from gluon_glore.weights.manifest import read_manifest
+from tests.helpers.any_networks import classifier, exported_by_gluon
 
 ROWS = {"colour": 3, "grey": 1, "layers": 4}  # rows of networks, and their channels
 NUMBERS = ["--mean", "0", "--std", "255", "--resize", "0"]
@@ -172,3 +175,68 @@ def test_a_network_of_four_channels_runs_on_arrays(own_loop, tmp_path, capsys):
         assert "pictures are decoded to 3 channels or 1, the network takes 4" in (
             capsys.readouterr().err
         )
+
+
+DESCRIPTION = """
+input: [3, 16, 16]
+pixels: 0-1
+resize: 16
+class_names: [a, b, c]
+"""
+TOLD = ["--input", "3x16x16", "--pixels", "0-1", "--resize", "16"]
+
+
+@pytest.fixture
+def pair(tmp_path, monkeypatch):
+    """A folder with a symbol of another network, a file of names, a description and a picture."""
+    monkeypatch.chdir(tmp_path)
+    exported_by_gluon(classifier(), "net")
+    (tmp_path / "names.txt").write_text("a\nb\nc\n")
+    (tmp_path / "net.yaml").write_text(DESCRIPTION)
+    cv2.imwrite("a.jpg", pictures_of(3, 1)[0][0][:, :20])
+    return tmp_path
+
+
+def test_a_symbol_is_exported_checked_and_asked(pair, capsys):
+    told = [*TOLD, "--class-names", "names.txt"]
+    assert main(["export", "net", "--params", "net-0000.params", *told, "--out", "one"]) == 0
+    assert main(["export", "net-symbol.json", "--describe", "net.yaml", "--out", "two"]) == 0
+    assert read_manifest("one").class_names == read_manifest("two").class_names == ("a", "b", "c")
+    assert read_manifest("one").preprocess == read_manifest("two").preprocess
+    assert main(["check", "one"]) == 0
+    capsys.readouterr()
+    answers = set()
+    for model in (["one"], ["net", *told], ["net", "--describe", "net.yaml"]):
+        assert main(["predict", "a.jpg", "--format", "json", "--model", *model]) == 0
+        row = json.loads(capsys.readouterr().out)
+        answers.add(tuple((top["class"], round(top["probability"], 4)) for top in row["top"]))
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["net"], "nothing says how pixels are prepared for these weights: give --pixels"),
+        (["net", *TOLD[2:]], "--input is missing: channels x height x width"),
+        (["net", *TOLD, "--describe", "net.yaml"], "net.yaml says input, pixels and class names"),
+        (["net", "--describe", "names.txt"], "names.txt: the fields input, output,"),
+        (["net", *TOLD, "--stride", "2"], "--stride and --rate are of videos"),
+        (["net", *TOLD, "--any-size", "--input-size", "3", "2"], "does not take such an input"),
+        (["tiny", *TOLD], "tiny is no symbol file: leave --input, --output, --stride and --rate"),
+        (["one", *TOLD], "one holds its own weights and class names and pixels, give no others"),
+    ],
+)
+def test_what_a_symbol_cannot_be_is_refused(pair, capsys, arguments, message):
+    (pair / "one").mkdir()
+    assert main(["export", *arguments, "--out", "out"]) == 2
+    err = capsys.readouterr().err.splitlines()
+    assert message in err[-1] and err[-1].startswith("error: ")
+    assert not (pair / "out").exists()
+
+
+def test_what_needs_a_spec_refuses_other_networks(pair):
+    assert main(["export", "net", "--describe", "net.yaml", "--out", "one", "--plain"]) == 0
+    with pytest.raises(InputError, match="net is no network of this project"):
+        load_own_network("one")
+    with pytest.raises(InputError, match="net is no network of this project"):
+        publish("one", "zoo")

@@ -147,6 +147,7 @@ MADE = {
     "runs/camvid_glore": "cp -r runs/city runs/camvid_glore",
     "model": "python -m gluon_glore export runs/r50 --out model --onnx",
     "scenes_model": "python -m gluon_glore export runs/city --out scenes_model --onnx --any-size",
+    "cifar-0000.params": "python -c 'from tests.docs.docs_world import *; write_symbol()'",
     "mine.params": "python -c 'from tests.docs.docs_world import *; write_own_loop()'",
     "imagenet-a": "cp -r imagenet/val imagenet-a",
     "zoo": "python -m gluon_glore publish runs/r50 --out zoo",
@@ -386,6 +387,18 @@ def write_own_loop():
     net = get_model("cifar_resnet14", classes=10)
     net.initialize()
     net.save_parameters("mine.params")
+
+
+def write_symbol():
+    """`cifar-symbol.json` and `cifar-0000.params`: `net.export` of a network, at random."""
+    import mxnet as mx
+    from gluoncv import model_zoo
+
+    net = model_zoo.get_model("cifar_resnet20_v1", classes=3)
+    net.initialize()
+    net.hybridize()
+    net(mx.nd.zeros((1, 3, 32, 32)))
+    net.export("cifar")
 
 
 def write_gluoncv():

@@ -4,11 +4,13 @@ from collections import Counter
 import mxnet as mx
 import numpy as np
 import pytest
+from mxnet.gluon import nn
 
 from benchmarks.networks import settle
 from gluon_glore import InputError, Network, get_model, get_spec
 from gluon_glore.export.optimize import as_block, fuse_for_cpu, optimize
 from gluon_glore.weights import named_arrays
+from tests.helpers.any_networks import with_values
 from tests.helpers.networks import execute, initialize, relative_error, small_size
 
 SPECS = {
@@ -78,7 +80,7 @@ def test_the_outputs_stay_with_fewer_operators(name):
         assert after["slice_axis"] < 0.2 * before["slice_axis"]
 
     if mx.runtime.Features().is_enabled("MKLDNN"):
-        fused, fused_arrays = fuse_for_cpu(smaller, fewer)
+        fused, fused_arrays = fuse_for_cpu(smaller, fewer, x.shape)
         block = as_block(fused, fused_arrays)
         for batch in (x, x[:1], x):  # of any size
             got = block(batch).asnumpy()
@@ -164,3 +166,34 @@ def test_what_is_no_such_network_is_refused():
     twice = mx.sym.relu(mx.sym.relu(mx.sym.var("data"), name="r"), name="r")
     with pytest.raises(InputError, match="two operators of the name r"):
         optimize(twice, {})
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        # A norm that stays, of two axes, and a ReLU.
+        lambda: [nn.GlobalAvgPool2D(), nn.Flatten(), nn.BatchNorm(), nn.Activation("relu")],
+        # Channels of a norm that are not those of the dense layer before it.
+        lambda: [nn.Dense(5, flatten=False), nn.BatchNorm(axis=1), nn.Activation("relu")],
+        lambda: [nn.Dense(5), nn.BatchNorm(), nn.Activation("relu")],
+        lambda: [nn.BatchNorm(axis=3), nn.Activation("relu")],
+        lambda: [nn.Conv2D(5, 3, use_bias=False), nn.BatchNorm(scale=False), nn.LeakyReLU(0.1)],
+        lambda: [nn.Conv2D(5, 3), nn.BatchNorm(center=False), nn.Dropout(0.5), nn.PReLU()],
+        lambda: [nn.Conv2DTranspose(5, 3), nn.BatchNorm(), nn.Swish()],
+        lambda: [nn.Conv2D(6, 3), nn.InstanceNorm(), nn.Activation("relu"), nn.GroupNorm(2)],
+        lambda: [nn.HybridLambda(lambda F, x: F.LRN(F.clip(x, 0, 6), nsize=3))],
+        lambda: [nn.HybridLambda(lambda F, x: F.concat(*F.split(x, 3), F.sigmoid(x), dim=1))],
+        lambda: [nn.HybridLambda(lambda F, x: F.split_v2(x, (1,), axis=1)[1]), nn.Conv2D(4, 3)],
+    ],
+)
+def test_layers_that_no_network_here_has_stay_right(layers):
+    net = nn.HybridSequential()
+    net.add(*layers(), nn.Dense(3))
+    net = with_values(net, (3, 8, 10))
+    x = mx.nd.array(np.random.RandomState(3).normal(size=(2, 3, 8, 10)))
+    expected = net(x).asnumpy()
+    symbol, arrays = optimize(net(mx.sym.var("data")), named_arrays(net))
+    assert relative_error(as_block(symbol, arrays)(x).asnumpy(), expected) < 1e-5
+    if mx.runtime.Features().is_enabled("MKLDNN"):
+        block = as_block(*fuse_for_cpu(symbol, arrays, x.shape))
+        assert relative_error(block(x).asnumpy(), expected) < 1e-5

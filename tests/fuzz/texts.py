@@ -62,6 +62,10 @@ def manifests():
         ),
         (Manifest("x", names, PREPROCESS, spec=spec, card=card), ("x-0000.params",)),
         (Manifest("tiny", names, Preprocess((8, 8)), clip=Clip(2, 2)), ("weights.params",)),
+        (
+            Manifest("x", names, PREPROCESS, task="segment", deployment=deployment),
+            ("x-0000.params", "x-symbol.json"),
+        ),
     ]
     with tempfile.TemporaryDirectory() as folder:
         write(folder, FILES)

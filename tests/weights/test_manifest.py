@@ -14,6 +14,8 @@ from gluon_glore.weights.deployment import Deployment
 from gluon_glore.weights.manifest import (
     MANIFEST,
     Manifest,
+    clip_of,
+    labels_pixels,
     parse_manifest,
     read_manifest,
     spec_of,
@@ -278,3 +280,26 @@ def test_a_link_out_of_the_folder_is_under_the_checksum_too(tmp_path):
     (tmp_path / "outside").unlink()
     with pytest.raises(InputError, match="a.params: No such file or directory"):
         read_manifest(folder)
+
+
+def test_a_network_of_others_says_what_it_does_and_has_no_spec(tmp_path):
+    for task, clip in (("classify", None), ("segment", None), ("recognize", Clip(4, 2))):
+        manifest = Manifest("resnet50", ("a", "b"), Preprocess((64, 64)), task=task, clip=clip)
+        write_manifest(tmp_path, manifest, [])
+        found = parse_manifest(tmp_path / MANIFEST)
+        assert (found.task, found.clip, spec_of(found)) == (task, clip, None)
+        assert labels_pixels(found) == (task == "segment") and clip_of(found) == clip
+
+
+@pytest.mark.parametrize(
+    "fields, message",
+    [
+        ({"task": "detect"}, "task: one of .*classify, segment, recognize"),
+        ({"task": "recognize"}, "task: recognize, clips are what networks that recognize see"),
+        ({"task": "classify", "clip": {"frames": 2}}, "task: classify, clips are what"),
+    ],
+)
+def test_another_task_is_a_damaged_manifest(tmp_path, fields, message):
+    path = change(written(tmp_path, "net"), lambda own: own.update(fields))
+    with pytest.raises(InputError, match=f"damaged manifest: {message}"):
+        parse_manifest(path)
