@@ -13,14 +13,17 @@ from typing import Callable
 from gluon_glore.plan.spec import NetSpec
 from gluon_glore.weights.manifest import MANIFEST, parse_manifest
 
-from .networks import ARRAYS, network, pixels
+from .networks import ARRAYS, exported_pixels, network, pixels
 
 PEAK_SIZE = 2048  # of the square matrices whose product is the machine's peak
 
 
 @dataclass(frozen=True)
 class Job:
-    """The work: a network, a folder with its zoo entry and exports, a batch, threads."""
+    """The work: a network, a folder with its zoo entry and exports, a batch, threads.
+
+    Of a network that is given as an exported folder there is that export alone.
+    """
 
     name: str
     folder: Path
@@ -40,7 +43,10 @@ class Job:
     @property
     def pixels(self):
         """The batch that every competitor is given."""
-        return pixels(self.spec, self.batch)
+        if self.entry.is_dir():
+            return pixels(self.spec, self.batch)
+        (only,) = (place for place in self.folder.iterdir() if place.is_dir())
+        return exported_pixels(only, self.batch)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """Latency, images a second and memory of deployed networks, beside what a user could run instead.
 
-    python -m benchmarks.deploy [--network resnet50 resnet50_glore_2_3] [--batch 1 8 16]
+    python -m benchmarks.deploy [--network resnet50 resnet50_glore_2_3 FOLDER] [--batch 1 8 16]
 
 Every competitor of `competitors.py` that is installed runs the same weights in a process of its
-own, and they take turns; numpy pixels in, numpy logits out. The share of the peak is the network's
-multiply-adds a second, two operations each, over those of the fastest float32 matrix product of
-the same round; competitors in bfloat16 or integers may exceed it. `--entry` runs a zoo entry in
-place of random weights. `--calibration FILE.rec` has the pictures that exports in integers are
-calibrated with (random ones).
+own, and they take turns; numpy pixels in, numpy logits out. A network may be any exported folder:
+then its runtimes take turns. The share of the peak is the network's multiply-adds a second, two
+operations each, over those of the fastest float32 matrix product of the same round; competitors in
+bfloat16 or integers may exceed it. `--entry` runs a zoo entry in place of random weights.
+`--calibration FILE.rec` has the pictures that exports in integers are calibrated with (random
+ones).
 """
 
 import argparse
@@ -18,6 +19,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
+from gluon_glore.export.files import read_files
 from gluon_glore.utils.cpu import prepare_cpu
 from gluon_glore.weights.deployment import PRECISIONS
 from gluon_glore.weights.manifest import MANIFEST, parse_manifest
@@ -54,6 +56,32 @@ def prepare(name, folder, rows, entry=None, calibration=None):
     return {label: reason for label, reason in reasons.items() if reason}
 
 
+def prepare_export(given, folder, rows):
+    """`prepare` for an exported folder `given`, which runs in its own precision alone."""
+    precision = read_files(given).manifest.deployment.precision
+    shutil.copytree(given, folder / precision)
+    return {
+        row.label: row.lack or f"the folder is exported in {precision}"
+        for row in rows
+        if row.lack or not (row.peak or row.exported and row.precision == precision)
+    }
+
+
+def count_macs(name):
+    """Multiply-adds at batch 1 of a registered network or an exported folder, None of integers."""
+    import mxnet as mx
+
+    from gluon_glore import Network
+    from gluon_glore.networks.complexity import count, count_network, totals
+
+    if not Path(name).is_dir():
+        return totals(count_network(Network(network(name))))[1]
+    files = read_files(name)
+    if files.manifest.deployment.precision == "int8":
+        return None
+    return totals(count(mx.sym.load(os.fspath(files.symbol)), files.sample_shape[1:]))[1]
+
+
 def float32_units(folder):
     """The units that the exports kept in float32: {precision: {file: [unit, ...]}}."""
     kept = {}
@@ -85,7 +113,7 @@ def summarize(answers, batch, macs):
             "images_per_second": batch / median(own),
             "peak_mib": max((turn["peak_mib"] or 0) for turn in answers[label]) or None,
         }
-        if best:
+        if best and macs:
             work = 2 * macs * batch / operations
             row["share_of_peak"] = median(work * p / s for p, s in zip(products[best], own))
         for baseline, other in baselines.items():
@@ -103,10 +131,7 @@ def fastest_baselines(seconds, competitors=COMPETITORS):
 
 
 def run(name, batch, args, folder, reasons, rows):
-    """Let all that can run take turns; writes and returns the result."""
-    from gluon_glore import Network
-    from gluon_glore.networks.complexity import count_network, totals
-
+    """Let all that can run take turns; returns the result."""
     passes = max(3, 24 // batch)
     fields = {"name": name, "folder": str(folder), "batch": batch, "threads": args.threads}
     load = os.getloadavg()[0]
@@ -117,14 +142,18 @@ def run(name, batch, args, folder, reasons, rows):
         args.threads,
         passes=passes,
     )
-    macs = totals(count_network(Network(network(name))))[1]
+    left_out = {label: why.replace(f"{folder}/", "") for label, why in left_out.items()}
+    macs = count_macs(name)
+    weights = "a zoo entry's" if args.entry else "random, settled"
+    if Path(name).is_dir():
+        weights = "of the exported folder"
     competitors, peak = summarize(answers, batch, macs)
     result = {
-        "command": f"python -m benchmarks.deploy --network {name} --batch {batch}"
+        "command": f"python -m benchmarks.deploy --network {title(name)} --batch {batch}"
         + " --entry ENTRY" * bool(args.entry)
         + " --calibration FILE.rec" * bool(args.calibration),
-        "network": name,
-        "weights": "a zoo entry's" if args.entry else "random, settled",
+        "network": title(name),
+        "weights": weights,
         "batch": batch,
         "rounds": args.rounds,
         "passes": passes,
@@ -134,7 +163,10 @@ def run(name, batch, args, folder, reasons, rows):
         "peak": peak,
         "competitors": competitors,
         "float32_units": float32_units(folder),
-        "not_run": {**reasons, **left_out},
+        "not_run": {
+            **reasons,
+            **{label: w.replace(f"{folder}/", "") for label, w in left_out.items()},
+        },
     }
     for label, row in competitors.items():
         print(
@@ -147,9 +179,16 @@ def run(name, batch, args, folder, reasons, rows):
     return result
 
 
+def title(name):
+    """What a network is called: its name, that of an exported folder without its place."""
+    return Path(name).resolve().name if Path(name).is_dir() else name
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--network", nargs="+", default=NETWORKS, help="names, or NAME_post")
+    parser.add_argument(
+        "--network", nargs="+", default=NETWORKS, help="names, NAME_post, exported folders"
+    )
     parser.add_argument("--only", nargs="+", metavar="LABEL", help="competitors (all)")
     parser.add_argument("--entry", help="zoo entry to run, of the one network named")
     parser.add_argument("--calibration", help="pictures for INT8, RecordIO")
@@ -164,11 +203,14 @@ def main(argv=None):
     for name in args.network:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
-            reasons = prepare(name, folder, rows, args.entry, args.calibration)
+            if Path(name).is_dir():
+                reasons = prepare_export(name, folder, rows)
+            else:
+                reasons = prepare(name, folder, rows, args.entry, args.calibration)
             for batch in args.batch:
                 print(f"{name}, batch {batch}", flush=True)
                 result = run(name, batch, args, folder, reasons, rows)
-                print(write_result(f"deploy_{name}_batch{batch}", result, args.out))
+                print(write_result(f"deploy_{title(name)}_batch{batch}", result, args.out))
 
 
 if __name__ == "__main__":

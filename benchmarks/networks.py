@@ -1,5 +1,7 @@
 """The networks that the deployment benchmarks run, as folders: a zoo entry, its arrays, exports.
 
+They are registered ones by name, or any network by the path of its exported folder.
+
 Speed does not depend on what a network has learnt, but untrained statistics let the units' triple
 products overflow: random weights are settled on a batch first.
 """
@@ -13,7 +15,9 @@ import numpy as np
 
 from gluon_glore import get_spec
 from gluon_glore.data.image import Preprocess
+from gluon_glore.export.files import read_files
 from gluon_glore.utils.errors import InputError
+from gluon_glore.weights.golden import noise, noise_pictures
 
 MEAN = 120.0  # of the pixels in the pictures for calibration
 ARRAYS = "arrays.npz"  # the entry's, for readers without MXNet
@@ -40,6 +44,31 @@ def pixels(spec, batch):
     """A batch of prepared pixels, the same at every call: float32 `(batch, C, H, W)`."""
     shape = (batch, spec.in_channels, *spec.input_size)
     return np.random.RandomState(0).normal(size=shape).astype("float32")
+
+
+def exported_pixels(folder, batch):
+    """A batch of an exported folder's input, the same at every call; sizes that vary as trained."""
+    files = read_files(folder)
+    draw = noise_pictures if files.manifest.deployment.takes_pictures else noise
+    return draw((batch, *files.sample_shape[1:]))
+
+
+def make_block(name, batch):
+    """(a block, a batch of its input) of a registered network with random weights.
+
+    Or of an exported folder, where `name` is a path.
+    """
+    import mxnet as mx
+
+    from gluon_glore import Network
+    from gluon_glore.export import import_model
+
+    if Path(name).is_dir():
+        x = exported_pixels(name, batch)
+        return import_model(name)[0], mx.nd.array(x, dtype=x.dtype)
+    net = Network(network(name))
+    net.initialize()
+    return net, mx.nd.array(pixels(net.spec, batch))
 
 
 def write_entry(spec, folder):

@@ -1,15 +1,17 @@
 """A network's inference as Gluon runs it, optimised, and with oneDNN's fused operators.
 
-    python -m benchmarks.optimized [--model resnet50_glore_2_3] [--batch 8]
+    python -m benchmarks.optimized [--model NAME or FOLDER] [--batch 8]
 
 Four processes take turns: the hybridised block (static memory); the symbol that
 `gluon_glore.export.optimize` makes of it; and both with `fuse_for_cpu`. Ratios are to the block's
-seconds.
+seconds. FOLDER is any network, exported with --plain.
 """
 
 import argparse
 import json
+from pathlib import Path
 
+from .networks import make_block
 from .paired import add_options, machine, measure, median_of, serve, write_result
 
 COMPETITORS = {
@@ -24,13 +26,10 @@ def work(model, batch, smaller, fused):
     """Serve one pass over random pixels."""
     import mxnet as mx
 
-    from gluon_glore import get_model
     from gluon_glore.export.optimize import as_block, fuse_for_cpu, optimize
     from gluon_glore.weights import named_arrays
 
-    net = get_model(model)
-    net.initialize()
-    x = mx.nd.random.normal(shape=(batch, net.spec.in_channels, *net.spec.input_size))
+    net, x = make_block(model, batch)
     if smaller or fused:
         symbol, arrays = net(mx.sym.var("data")), named_arrays(net)
         if smaller:
@@ -72,7 +71,7 @@ def main():
     for name, row in rows.items():
         print(f"{name:17} {row['seconds']:.3f} s, {row['share']:.3f} of Gluon's")
     result = {**options, "rounds": args.rounds, "machine": machine(args.threads), "passes": rows}
-    print(write_result(f"optimized_{args.model}", result))
+    print(write_result(f"optimized_{Path(args.model).name}", result))
 
 
 if __name__ == "__main__":

@@ -1,42 +1,27 @@
 """Where a network's time goes, by operator.
 
-    python -m benchmarks.profile_operators [--model resnet50_glore_2_3] [--batch 8] [--train]
-        [--arrangement post]
+    python -m benchmarks.profile_operators [--model NAME or FOLDER] [--batch 8] [--train]
 
 Prints milliseconds a pass, calls and share of each operator of MXNet's, forward, or with `--train`
-forward and backward; `--arrangement` puts units of the other kind in their places. Operators run
-one by one here: together they may be faster.
+forward and backward. The network is a registered one, its units in the other arrangement
+(`NAME_post`), or an exported folder. Operators run one by one here: together they may be faster.
 With DNNL_VERBOSE=1 in the environment oneDNN prints its own operations, changes of layout too.
 """
 
 import argparse
-import dataclasses
 import json
 import os
 import shutil
 import tempfile
 import time
+from pathlib import Path
 
-from gluon_glore.plan.extra_units import ARRANGEMENTS
 from gluon_glore.utils.cpu import prepare_cpu
 
+from .networks import make_block
 from .paired import write_result
 
 WARMUP = 3
-
-
-def make_network(model, arrangement):
-    """A registered network, its GloRe units in the `arrangement` given, if any."""
-    from gluon_glore import Network, get_spec
-
-    spec = get_spec(model)
-    if arrangement:
-        extras = tuple(
-            dataclasses.replace(e, options=(*e.options, ("arrangement", arrangement)))
-            for e in spec.extras
-        )
-        spec = dataclasses.replace(spec, extras=extras)
-    return Network(spec)
 
 
 def profile(net, x, train, passes):
@@ -75,7 +60,6 @@ def profile(net, x, train, passes):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="resnet50_glore_2_3")
-    parser.add_argument("--arrangement", choices=ARRANGEMENTS, help="of its GloRe units")
     parser.add_argument("--batch", type=int, default=8, help="images at once (8)")
     parser.add_argument("--passes", type=int, default=5, help="(5)")
     parser.add_argument("--train", action="store_true", help="forward and backward")
@@ -83,12 +67,8 @@ def main():
     prepare_cpu()
     for which in ("INFERENCE", "TRAIN"):  # else operators are timed in bulk
         os.environ[f"MXNET_EXEC_BULK_EXEC_{which}"] = "0"
-    import mxnet as mx
-
-    net = make_network(args.model, args.arrangement)
-    net.initialize()
+    net, x = make_block(args.model, args.batch)
     net.hybridize(static_alloc=True, static_shape=True)
-    x = mx.nd.random.normal(shape=(args.batch, net.spec.in_channels, *net.spec.input_size))
     seconds, rows = profile(net, x, args.train, args.passes)
     rows = sorted(rows.items(), key=lambda row: -row[1][1])
     whole = sum(ms for _, (_, ms) in rows)
@@ -96,7 +76,7 @@ def main():
     for name, (calls, ms) in rows:
         print(f"{name:36.36} {calls:6.0f} calls {ms:9.2f} ms {ms / whole:6.1%}")
     shares = {name: {"calls": calls, "ms": ms} for name, (calls, ms) in rows}
-    name = f"profile_{args.model}{'_train' if args.train else ''}"
+    name = f"profile_{Path(args.model).name}{'_train' if args.train else ''}"
     print(write_result(name, {**vars(args), "seconds": seconds, "operators": shares}))
 
 

@@ -35,6 +35,11 @@ pass goes before those that count.
   already; *GloRe / it* is the seconds of the network with GloRe units in MXNet over those of the
   row, below 1 is faster.
 - *NAME_post* is the network with its units in the post-norm arrangement.
+
+`python -m benchmarks.deploy --network FOLDER` measures any exported folder in the runtimes that it
+has files for, also of a network that is none of this project's (`export` makes one of a symbol and
+its parameters); so do `benchmarks.optimized`, `benchmarks.profile_operators` and
+`benchmarks.serve_load`.
 """
 
 

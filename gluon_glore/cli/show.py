@@ -6,9 +6,10 @@ from .options import (
     add_max_pixels,
     add_model,
     add_pixels,
+    add_signature,
     add_weights,
+    described,
     limit_pixels,
-    pixels_of,
     refuse_missing,
     refuse_own_output,
 )
@@ -21,8 +22,8 @@ def add_commands(commands):
     add_model(
         command,
         "--model",
-        what="an exported folder, a training run's directory, a checkpoint's, a zoo entry's, or a "
-        "network's name",
+        what="an exported folder, a training run's directory, a checkpoint's, a zoo entry's, a "
+        "symbol file of any network, or a network's name",
     )
     command.add_argument("--out", required=True, metavar="DIR", help="folder for page and pictures")
     command.add_argument(
@@ -59,6 +60,7 @@ def add_commands(commands):
     add_weights(command)
     add_class_names(command)
     add_pixels(command)
+    add_signature(command)
     command.set_defaults(command=show)
 
 
@@ -89,7 +91,8 @@ def _load(args):
     from ..export.files import is_export
     from ..model_zoo.load import load_network
 
-    told = args.weights, args.class_names, pixels_of(args)
-    if is_export(args.model) and not any(told):
+    told = described(args)
+    given = args.weights, told.class_names, told.pixels, told.signature
+    if is_export(args.model) and not any(given):
         return import_model(args.model)
-    return load_network(args.model, *told)
+    return load_network(args.model, *given)

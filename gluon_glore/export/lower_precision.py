@@ -5,6 +5,7 @@ the `units` that it can lower and the `runtime` that shows the effect, and write
 some of them in float32; `choose_units` finds which those must be.
 """
 
+import math
 import os
 import sys
 
@@ -128,7 +129,11 @@ def lower(files, symbol, arrays, network, calibration, method, limit):
         def error_of(float32, way=way):
             way.write(float32)
             trial = files.with_deployment(float32={way.file: float32})
-            return typical_error(in_batches(start_runtime(trial, way.runtime), inputs), expected)
+            try:
+                logits = in_batches(start_runtime(trial, way.runtime), inputs)
+            except InputError:  # MXNet can't run each of its own operators of integers on another
+                return math.inf
+            return typical_error(logits, expected)
 
         choice = choose_float32(way.units, error_of, limit)
         way.write(choice.float32)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Optional, Tuple
 
 from ..networks.graph import INTEGERS
-from ..plan.units import GloReUnit
+from ..plan.extra_units import GloReUnit
 from ..utils.errors import InputError
 
 _CONVS = GloReUnit("unit", 1, 1, shared_projection=False)  # has the names of all convolutions

@@ -1,13 +1,19 @@
 """The deployment benchmark runs what is there, names what is not, and forms ratios in a round."""
 
 import json
+import tempfile
 
 import pytest
+from mxnet.gluon import nn
 
 from benchmarks import deploy, report, training_step
 from benchmarks.competitors import COMPETITORS, PEAK_SIZE
-from benchmarks.networks import network
+from benchmarks.networks import make_block, network
 from gluon_glore import InputError, get_spec
+from gluon_glore.data.image import Preprocess
+from gluon_glore.export import export_model
+from gluon_glore.export.describe import describe
+from tests.helpers.exports import exported
 
 NAME = "tiny_glore_0_1"
 # One thread: a team of them that shares its cores with other work is very slow.
@@ -29,6 +35,33 @@ def test_a_small_network_is_measured_in_every_runtime(tmp_path):
         assert 0 < row["latency_ms_p50"] <= row["latency_ms_p99"]
         assert row["images_per_second"] > 0 and row["share_of_peak"] > 0 and row["peak_mib"] > 10
     assert str(tmp_path) not in text
+
+
+def test_an_exported_folder_of_any_network_is_measured_in_its_own_precision(tmp_path):
+    net = nn.HybridSequential(prefix="small_")
+    with net.name_scope():
+        net.add(nn.Conv2D(4, 3, in_channels=3), nn.GlobalAvgPool2D(), nn.Dense(2, in_units=4))
+    net.initialize()
+    pixels = Preprocess((16, 16), 0)
+    manifest = describe(net, pixels, ("no", "yes"), name="small", size=(16, 16))
+    folder = export_model(net, tmp_path / "mine", manifest)
+    only = ["MXNet Gluon fp32", "MXNet exported fp32", "OpenVINO fp32"]
+    options = ["--batch", "2", "--rounds", "7", "--threads", "1", "--out", str(tmp_path)]
+    deploy.main(["--network", str(folder), *options, "--only", *only])
+    text = (tmp_path / "deploy_mine_batch2.json").read_text()
+    assert str(tmp_path) not in text and tempfile.gettempdir() not in text
+    result = json.loads(text)
+    assert list(result["competitors"]) == ["MXNet exported fp32"]
+    assert result["macs"] == 14 * 14 * 4 * 3 * 3 * 3 + 4 * 2
+    assert result["not_run"]["MXNet Gluon fp32"] == "the folder is exported in fp32"
+    assert "export with --onnx" in result["not_run"]["OpenVINO fp32"]
+
+
+def test_other_benchmarks_take_a_name_or_an_exported_folder(tmp_path):
+    exported(tmp_path / "out", NAME)
+    for name in (NAME, str(tmp_path / "out")):
+        block, x = make_block(name, 3)
+        assert block(x).shape == (3, 2)
 
 
 def test_a_training_step_is_measured(tmp_path):

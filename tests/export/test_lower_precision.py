@@ -21,7 +21,7 @@ from gluon_glore.utils.cpu import processor_flags
 from gluon_glore.weights import named_arrays
 from gluon_glore.weights.golden import read_golden, top1_agreement, typical_error
 from gluon_glore.weights.manifest import Manifest, read_manifest
-from tests.helpers.exports import by_module
+from tests.helpers.exports import by_module, integer_units
 from tests.helpers.families import small
 from train.digit_pairs import write_digits
 
@@ -73,21 +73,6 @@ def validation(shipped, tmp_path_factory):
 
 def lowered(folder):
     return read_manifest(folder).deployment
-
-
-def integer_units(folder):
-    """Units with a convolution that reads integers in the ONNX file."""
-    files = read_files(folder)
-    model = onnx.load(str(files.onnx))
-    makers = {node.output[0]: node.op_type for node in model.graph.node}
-    convs = [node for node in model.graph.node if node.op_type == "Conv"]
-    integer = [{makers.get(name) for name in node.input} == {"DequantizeLinear"} for node in convs]
-    named = zip((files.units.of(node.output[0]) for node in convs), integer)
-    found = {}
-    for unit, is_integer in named:
-        found.setdefault(unit, set()).add(is_integer)
-    assert all(len(kinds) == 1 for kinds in found.values())  # a unit is lowered as a whole
-    return {unit for unit, kinds in found.items() if kinds == {True}}
 
 
 def integer_operators(folder):

@@ -6,6 +6,7 @@ from benchmarks.networks import settle
 from gluon_glore import get_model
 from gluon_glore.data.image import Preprocess
 from gluon_glore.export import export_model
+from gluon_glore.export.files import read_files
 from gluon_glore.weights.manifest import (
     MANIFEST,
     Manifest,
@@ -45,3 +46,20 @@ def by_module(prefix, x):
     module.set_params(arguments, auxiliary)
     module.forward(mx.io.DataBatch([x]))
     return module.get_outputs()[0].asnumpy()
+
+
+def integer_units(folder):
+    """Units with a convolution that reads integers in the ONNX file."""
+    import onnx
+
+    files = read_files(folder)
+    model = onnx.load(str(files.onnx))
+    makers = {node.output[0]: node.op_type for node in model.graph.node}
+    convs = [node for node in model.graph.node if node.op_type == "Conv"]
+    integer = [{makers.get(name) for name in node.input} == {"DequantizeLinear"} for node in convs]
+    named = zip((files.units.of(node.output[0]) for node in convs), integer)
+    found = {}
+    for unit, is_integer in named:
+        found.setdefault(unit, set()).add(is_integer)
+    assert all(len(kinds) == 1 for kinds in found.values())  # a unit is lowered as a whole
+    return {unit for unit, kinds in found.items() if kinds == {True}}

@@ -120,6 +120,21 @@ def test_exports_are_shown_whether_they_are_optimized_for_inference_or_not(
     assert "holds its own weights and class names and pixels, give no others" in error
 
 
+def test_a_symbol_file_is_shown_as_its_network(pictures, tmp_path):
+    net = exported(tmp_path / "export", plain=True)
+    net.hybridize()
+    net(mx.nd.zeros((1, 1, 64, 64)))
+    net.export(str(tmp_path / "net"))
+    rest = ["--out", tmp_path / "own", "--model", tmp_path / "export"]
+    assert command(pictures / "a.png", *rest) == 0
+    symbol = ["--out", tmp_path / "out", "--model", tmp_path / "net-symbol.json"]
+    pixels = ["--input", "1x64x64", "--mean", "22", "--scale", "0.0167", "--resize", "0"]
+    assert command(pictures / "a.png", *symbol, *pixels) == 0
+    own, other = data_of(tmp_path / "own"), data_of(tmp_path / "out")
+    assert own["units"] == other["units"]
+    assert own["pictures"][0]["units"] == other["pictures"][0]["units"]
+
+
 def test_what_cannot_be_shown_is_refused_in_one_line_and_nothing_is_written(
     pictures, tmp_path, capsys
 ):
