@@ -106,7 +106,7 @@ def test_untrained_units_are_told_of_once(hybrid):
     with pytest.warns(UserWarning, match="^evaluated untrained: .* of conv4_B01_extra are unset"):
         backbone(mx.nd.array(X))
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         backbone(mx.nd.array(X))
 
 
