@@ -29,14 +29,23 @@ def walked(names):
 
 
 def with_units(row):
-    """The network with units that change its outputs, its shapes known; an input, the outputs."""
-    net = row.make()
-    for inserted in insert_units(net, row.after):
-        for name, param in inserted.block.collect_params().items():
-            if name.endswith("gamma") and not param.data().asnumpy().any():
-                param.set_data(mx.nd.ones_like(param.data()))  # the gate, shut at first
-    x = row.batch()
-    return net, x, first_output(net(x)).asnumpy()
+    """(network with units that change its outputs, an input, the outputs, those without units).
+
+    They change by at most a tenth: what an untrained unit makes of features that no norm has seen
+    is of any size, and drowns the network.
+    """
+    net, x = row.make(), row.batch()
+    units = [inserted.block for inserted in insert_units(net, row.after)]
+    parameters = [param for unit in units for param in unit.collect_params(".*gamma").values()]
+    gates = [gamma for gamma in parameters if not gamma.data().asnumpy().any()]
+    before = first_output(net(x)).asnumpy()
+    for size in 10.0 ** -np.arange(16):
+        for gamma in gates:
+            gamma.set_data(mx.nd.full(gamma.shape, size))
+        expected = first_output(net(x)).asnumpy()
+        if relative_error(expected, before) < 0.1:
+            break
+    return net, x, expected, before
 
 
 def exported(row, net, folder):
@@ -68,15 +77,17 @@ def ask(row, folder, place, capsys):
 @pytest.mark.parametrize("name", walked(NETWORKS))
 def test_a_network_with_units_runs_everywhere_and_answers(name, tmp_path, capsys):
     row, folder = NETWORKS[name], tmp_path / "out"
-    net, x, expected = with_units(row)
+    net, x, expected, before = with_units(row)
     manifest = exported(row, net, folder)
     assert set(manifest.deployment.checked) == set(RUNTIMES)
+    allowed = manifest.deployment.tolerance  # 1e-4, or more where rounding is magnified
+    assert relative_error(expected, before) > 4 * allowed
     for runtime in RUNTIMES:
-        assert relative_error(load_runtime(folder, runtime)(x.asnumpy()), expected) < 1e-5
+        assert relative_error(load_runtime(folder, runtime)(x.asnumpy()), expected) <= allowed
     block = mx.gluon.SymbolBlock.imports(
         f"{folder}/net-symbol.json", ["data"], f"{folder}/net-0000.params"
     )
-    assert relative_error(block(x).asnumpy(), expected) < 1e-5
+    assert relative_error(block(x).asnumpy(), expected) <= allowed
     assert any("_glore_" in parameter for parameter in block.collect_params())
     assert set(check(folder, apart=False)) == set(RUNTIMES)
     share = ask(row, folder, tmp_path, capsys)
