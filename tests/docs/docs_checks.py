@@ -5,13 +5,14 @@ from pathlib import Path
 import mxnet as mx
 import numpy as np
 
-from gluon_glore import look
+from gluon_glore import GloRe, look
 
 
 def readme(after):
-    unit, networks, weights, inflated, exported = after
+    unit, inserted, networks, weights, inflated, exported = after
     assert unit["y"].shape == (2, 512, 28, 28)
     assert np.isfinite(unit["y"].asnumpy()).all()
+    assert isinstance(inserted["net"].layer3[1].glore, GloRe)
     assert networks["symbol"].list_outputs() == ["classifier_output"]
     assert isinstance(networks["symbol"], mx.sym.Symbol)
     assert networks["traced"].list_arguments() == networks["symbol"].list_arguments()
