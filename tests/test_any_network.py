@@ -76,7 +76,7 @@ def ask(row, folder, place, capsys):
 
 @pytest.mark.parametrize("name", walked(NETWORKS))
 def test_a_network_with_units_runs_everywhere_and_answers(name, tmp_path, capsys):
-    row, folder = NETWORKS[name], tmp_path / "out"
+    row, folder, seen = NETWORKS[name], tmp_path / "out", tmp_path / "seen"
     net, x, expected, before = with_units(row)
     manifest = exported(row, net, folder)
     assert set(manifest.deployment.checked) == set(RUNTIMES)
@@ -92,3 +92,6 @@ def test_a_network_with_units_runs_everywhere_and_answers(name, tmp_path, capsys
     assert set(check(folder, apart=False)) == set(RUNTIMES)
     share = ask(row, folder, tmp_path, capsys)
     assert 1 / CLASSES <= share <= 1 and np.isfinite(share)
+    if row.task != "recognize":
+        assert main(["show", f"{tmp_path}/a.jpg", "--model", str(folder), "--out", str(seen)]) == 0
+        assert len(list(seen.glob("*_glore_adjacency.png"))) == len(row.places)

@@ -10,10 +10,12 @@ they train in a process whose MXNET_MKLDNN_ENABLED is 0.
 import os
 from dataclasses import dataclass
 from typing import Callable, Mapping, Sequence, Tuple, Union
+from unittest import mock
 
 import mxnet as mx
 import numpy as np
 from gluoncv import model_zoo
+from gluoncv.model_zoo import segbase
 from gluoncv.model_zoo.action_recognition.i3d_resnet import Bottleneck, I3D_ResNetV1
 from gluoncv.model_zoo.action_recognition.r2plus1d import BasicBlock, R2Plus1D
 from gluoncv.model_zoo.action_recognition.slowfast import SlowFast
@@ -21,6 +23,7 @@ from gluoncv.model_zoo.deeplabv3 import DeepLabV3
 from gluoncv.model_zoo.densenet import DenseNet
 from gluoncv.model_zoo.fcn import FCN
 from gluoncv.model_zoo.pspnet import PSPNet
+from gluoncv.model_zoo.resnetv1b import BottleneckV1b, ResNetV1b
 from gluoncv.model_zoo.resnext import ResNext
 
 from gluon_glore import insert_units
@@ -85,9 +88,15 @@ def _named(name):
     return lambda: model_zoo.get_model(name, classes=CLASSES, pretrained=False)
 
 
+def _shallow(_, pretrained, **options):
+    """The base of a network of pixels, of fewer blocks than a ResNet-50."""
+    return ResNetV1b(BottleneckV1b, [1, 1, 2, 1], deep_stem=True, stem_width=64, **options)
+
+
 def _pixels(kind, after, places):
     def construct():
-        return kind(CLASSES, crop_size=32, pretrained_base=False)
+        with mock.patch.object(segbase, "get_backbone", _shallow):
+            return kind(CLASSES, crop_size=32, pretrained_base=False)
 
     return GluonCVNetwork(construct, after, places, shape=(1, 3, 32, 32), task="segment")
 
@@ -136,7 +145,7 @@ NETWORKS = {
     ),
     "fcn": _pixels(FCN, "layer4", ("layer4",)),
     "psp": _pixels(PSPNet, "res5", ("layer4",)),
-    "deeplab": _pixels(DeepLabV3, {"res4": (6,), "res5": (3,)}, ("layer3.5", "layer4.2")),
+    "deeplab": _pixels(DeepLabV3, {"res4": (2,)}, ("layer3.1",)),
     "i3d": _video(
         lambda: SmallI3D(CLASSES, 50, pretrained_base=False, out_indices=(3,)),
         {"res3": (1,), "res4": (2,)},
