@@ -136,6 +136,8 @@ def load_own_network(model):
 
     Raises InputError as that does, and for any other network.
     """
+    if not Path(model).is_dir() and Path(model).name != str(model):  # a path, so no network's name
+        raise InputError(f"{model}: {absent(model, 'directory')}")
     net, manifest = load_network(model)
     if manifest.task:
         raise InputError(

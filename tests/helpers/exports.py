@@ -21,6 +21,7 @@ TINY = Preprocess(size=(64, 64), resize=0, mean=(22.0,), scale=0.0167)
 
 def exported(directory, name="tiny_glore_0_1", preprocess=TINY, classes=("no", "yes"), **how):
     net = get_model(name, classes=len(classes))
+    mx.random.seed(0)  # with other weights a network may magnify rounding beyond any tolerance
     initialize(net)
     settle(net, mx.nd.random.normal(shape=(16, preprocess.channels, *preprocess.size)))
     export_model(net, directory, Manifest(name, classes, preprocess), **how)
