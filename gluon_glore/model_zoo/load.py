@@ -99,6 +99,11 @@ def load_network(model, weights=None, class_names=None, preprocess=None, signatu
             manifest = read_manifest(folder)
         else:
             folder, manifest = newest_checkpoint(folder, lambda text: print(text, file=sys.stderr))
+        if manifest.task and manifest.deployment is None:
+            raise InputError(
+                f"{folder}: a checkpoint of {manifest.model}, which only its own code makes: "
+                f"load_weights(net, {params_of(folder, manifest).name!r}) and export_model(net, ...)"
+            )
         if manifest.task:
             return import_model(folder)
         found = Found(params_of(folder, manifest), manifest)

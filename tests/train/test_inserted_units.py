@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from gluon_glore import InputError, load_network
 from gluon_glore.weights import load_arrays
 from tests.helpers.places import ROOT
 from train import inserted_units
@@ -33,6 +34,8 @@ def test_a_run_trains_the_network_and_its_unit(train, tmp_path):
     arrays = load_arrays(tmp_path / "run/checkpoints/epoch-0001/weights.params")
     (gamma,) = (name for name in arrays if "glore" in name and name.endswith("gamma"))
     assert np.abs(arrays[gamma].asnumpy()).max() > 0  # it has left the identity
+    with pytest.raises(InputError, match="a checkpoint of cifar_resnet20_v1, which only its own"):
+        load_network(tmp_path / "run")
 
 
 @pytest.mark.parametrize("setting", ["model.pretrained=zoo", "optim.recompute=2"])
