@@ -101,8 +101,8 @@ def load_network(model, weights=None, class_names=None, preprocess=None, signatu
             folder, manifest = newest_checkpoint(folder, lambda text: print(text, file=sys.stderr))
         if manifest.task and manifest.deployment is None:
             raise InputError(
-                f"{folder}: a checkpoint of {manifest.model}, which only its own code makes: "
-                f"load_weights(net, {params_of(folder, manifest).name!r}) and export_model(net, ...)"
+                f"{params_of(folder, manifest)}: weights of {manifest.model}, a network that only "
+                "its own code makes: load_weights(net, FILE), then export_model(net, ...)"
             )
         if manifest.task:
             return import_model(folder)
