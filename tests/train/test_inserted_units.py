@@ -34,9 +34,7 @@ def test_a_run_trains_the_network_and_its_unit(train, tmp_path):
     arrays = load_arrays(tmp_path / "run/checkpoints/epoch-0001/weights.params")
     (gamma,) = (name for name in arrays if "glore" in name and name.endswith("gamma"))
     assert np.abs(arrays[gamma].asnumpy()).max() > 0  # it has left the identity
-    with pytest.raises(
-        InputError, match="weights of cifar_resnet20_v1, a network that only"
-    ):
+    with pytest.raises(InputError, match="weights of cifar_resnet20_v1, a network that only"):
         load_network(tmp_path / "run")
 
 
