@@ -136,6 +136,7 @@ folder of the Python package: `g++ -IMXNET/include net.cc MXNET/libmxnet.so -Wl,
 
 ```cpp
 #include <cstdint>  // before MXNet's header, which misses it
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -163,7 +164,9 @@ int main() {
     return 1;
   }
   for (float logit : logits) std::cout << logit << "\\n";
-  return MXPredFree(net);
+  MXPredFree(net);
+  std::cout.flush();
+  std::_Exit(0);  // MXNet's threads crash one program in fifty that ends otherwise
 }
 ```
 """

@@ -221,6 +221,7 @@ def run_programs(folder, tmp_path):
     command = ["g++", f"-I{place}/include", "net.cc", f"{place}/libmxnet.so", f"-Wl,-rpath,{place}"]
     subprocess.run([*command, "-o", "net"], check=True, cwd=tmp_path)
     done = subprocess.run([tmp_path / "net"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     blank = np.zeros(np.load(folder / "golden.npz")["input"].shape, "float32")
     expected = load_runtime(folder, "mxnet")(blank)
     assert relative_error(np.array(done.stdout.split(), float), expected.ravel()) < 1e-4
