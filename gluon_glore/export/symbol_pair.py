@@ -60,7 +60,16 @@ def load_pair(symbol_file, params_file, pixels, class_names, signature):
 
 
 def _from_input_to_logits(symbol, arrays, shape, output):
-    """(symbol from "data" to logits, name of the softmax that was left out) of a stored symbol."""
+    """(symbol from "data" to logits, name of the softmax that was left out) of a stored symbol.
+
+    Raises InputError where it computes nothing, or has two variables of one name.
+    """
+    names = symbol.list_inputs()
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise InputError(f"two of its variables are called {twice}")
+    if symbol.get_children() is None:
+        raise InputError("it computes nothing: its output reads no other array")
 
     def count_axes(logits):
         sizes = {name: array.shape for name, array in arrays.items()}

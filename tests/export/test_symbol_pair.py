@@ -109,6 +109,8 @@ def test_a_registered_name_is_that_network_whatever_lies_beside(tmp_path, monkey
         ({"model": "nothing-symbol.json"}, "no such symbol file"),
         ({"model": "broken-symbol.json", "weights": "net-0000.params"}, "not an MXNet symbol"),
         ({"model": "strange-symbol.json", "weights": "net-0000.params"}, "mxnet can't load it"),
+        ({"model": "empty-symbol.json", "weights": "net-0000.params"}, "it computes nothing"),
+        ({"model": "twice-symbol.json", "weights": "net-0000.params"}, "two .* are called data"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_line(tmp_path, how, message):
@@ -117,6 +119,8 @@ def test_what_does_not_fit_is_refused_in_a_line(tmp_path, how, message):
     (tmp_path / "broken-symbol.json").write_text("{}")
     text = (tmp_path / "net-symbol.json").read_text()
     (tmp_path / "strange-symbol.json").write_text(text.replace("Convolution", "Revolution"))
+    mx.sym.var("data").save(str(tmp_path / "empty-symbol.json"))
+    (mx.sym.var("data") + mx.sym.var("data")).save(str(tmp_path / "twice-symbol.json"))
     given = {"model": "net", "weights": None, "class_names": CLASSES, "preprocess": PIXELS, **how}
     given["model"] = tmp_path / given["model"]
     given["weights"] = given["weights"] and tmp_path / given["weights"]
