@@ -17,9 +17,8 @@ from ..utils.errors import InputError
 from ..weights.deployment import Deployment
 from ..weights.golden import BATCH
 from ..weights.manifest import Manifest
+from .files import LARGER
 from .traced import trace
-
-_OTHER = 32, 64  # pixels higher and wider: a size that a network of any size takes, too
 
 
 def describe(
@@ -111,7 +110,7 @@ def refuse_other_ends(traced, manifest):
 def refuse_one_size(traced, manifest):
     """Raise InputError where a network takes pictures of the manifest's size only."""
     shape = list(manifest.deployment.shape)
-    height, width = (n + more for n, more in zip(manifest.preprocess.size, _OTHER))
+    height, width = (n + more for n, more in zip(manifest.preprocess.size, LARGER))
     shape = (BATCH, manifest.preprocess.channels, *shape[2:-2], height, width)
     expected = (height, width) if manifest.task == "segment" else ()
     try:

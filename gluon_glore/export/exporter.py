@@ -241,12 +241,16 @@ def _write_folder(net, traced, files, options, calibration):
         """Float32 logits of a batch of the deployment's input."""
         return logits_of(_pixels(x, manifest))
 
+    def tolerance(x):
+        """The error that rounding allows on a batch."""
+        return max(FLOAT32_ERROR, ROUNDINGS * rounding_error(logits_of, _pixels(x, manifest)))
+
+    draw = noise_pictures if manifest.deployment.takes_pictures else noise
     if calibration:
         held_out_logits = in_batches(network, calibration.held_out)
         chosen = most_typical(held_out_logits, BATCH)
         x, expected = calibration.held_out[chosen], held_out_logits[chosen]
     else:
-        draw = noise_pictures if manifest.deployment.takes_pictures else noise
         x = draw(files.sample_shape)
         expected = network(x)
     refuse_probabilities(expected, manifest.model)
@@ -259,9 +263,12 @@ def _write_folder(net, traced, files, options, calibration):
     mx.nd.save(os.fspath(files.params), arrays)
     if options.onnx:
         write_onnx(files.onnx, symbol, arrays, manifest.deployment, files.sample_shape)
+    if options.any_size:  # pools at borders were seen to be right at one size alone
+        larger = draw(files.larger_shape)
+        in_float32 = files.with_deployment(precision="fp32", tolerance=tolerance(larger))
+        _run_golden(in_float32, larger, network(larger))
 
-    rounding = rounding_error(logits_of, _pixels(x, manifest))
-    exact = allowed = max(FLOAT32_ERROR, ROUNDINGS * rounding)
+    exact = allowed = tolerance(x)
     if options.precision != "fp32":
         allowed = max(exact, GOLDEN_SHARE * options.tolerance)
     files = files.with_deployment(tolerance=allowed)
@@ -312,7 +319,7 @@ def _with_pixels(symbol, arrays, manifest):
 
 
 def _run_golden(files, x, expected):
-    """`{runtime: {"error", "top1_agreement"}}` of the golden pair, for all that is installed.
+    """`{runtime: {"error", "top1_agreement"}}` of a golden pair, for all that is installed.
 
     Raises RuntimeError where a runtime's error is beyond the tolerance.
     """
@@ -322,8 +329,8 @@ def _run_golden(files, x, expected):
         error = relative_error(logits, expected)
         if error > files.manifest.deployment.tolerance:
             raise RuntimeError(
-                f"{name} does not give the network's outputs: they differ by {error:.1e} of the "
-                f"largest, allowed {files.manifest.deployment.tolerance:.1e}"
+                f"{name} does not give the network's outputs for {x.shape}: they differ by "
+                f"{error:.1e} of the largest, allowed {files.manifest.deployment.tolerance:.1e}"
             )
         figures[name] = {"error": error, "top1_agreement": top1_agreement(logits, expected)}
     return figures

@@ -11,6 +11,7 @@ from ..weights.golden import BATCH, GOLDEN, golden_classes
 from ..weights.manifest import MANIFEST, Manifest, labels_pixels, read_manifest, spec_of
 
 SYMBOL = "-symbol.json"  # how the names of MXNet's symbol files end
+LARGER = 32, 64  # pixels higher and wider: another size, which a network of any size takes, too
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,13 @@ class Files:
         own = dict(zip("WH", reversed(self.manifest.preprocess.size)))
         axes = zip(deployment.shape, deployment.layout)
         return tuple(n or own.get(axis, BATCH) for n, axis in axes)
+
+    @property
+    def larger_shape(self):
+        """`sample_shape` with what may vary of height and width larger."""
+        deployment, more = self.manifest.deployment, dict(zip("HW", LARGER))
+        axes = zip(self.sample_shape, deployment.shape, deployment.layout)
+        return tuple(size + more.get(axis, 0) * (n is None) for size, n, axis in axes)
 
     def output_shape(self, shape):
         """The shape of the logits of an input of `shape`: `(B, classes)`, of pixels with H, W."""

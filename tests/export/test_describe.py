@@ -155,6 +155,18 @@ def test_any_size_is_for_networks_that_take_it(tmp_path):
     assert not (tmp_path / "fixed").exists()
 
 
+def test_any_size_is_tried_at_another_size(tmp_path):
+    """Pools that go over the border are not every runtime's: this one is at 16x16 alone."""
+    pool = nn.AvgPool2D(3, strides=3, padding=1, ceil_mode=True)
+    net = nn.HybridSequential()
+    net.add(nn.Conv2D(4, 3, padding=1), pool, nn.GlobalAvgPool2D(), nn.Dense(3))
+    with_values(net, (3, 16, 16))
+    export_model(net, tmp_path / "one", described(net), onnx=True)
+    with pytest.raises(RuntimeError, match=r"not give the network's outputs for \(2, 3, 48, 80\)"):
+        export_model(net, tmp_path / "any", described(net), onnx=True, any_size=True)
+    assert not (tmp_path / "any").exists()
+
+
 def test_probabilities_are_not_taken_for_logits(tmp_path):
     """Also where the softmax is not the last operator, and so not found by name."""
     net = classifier(nn.HybridLambda(lambda F, x: F.softmax(x)), nn.Flatten())
