@@ -15,6 +15,7 @@ import mxnet as mx
 import numpy as np
 
 from ..networks.network import Network, dtype_name
+from ..networks.outputs import flat
 from ..networks.registry import unregistered
 from ..utils.errors import InputError
 from ..utils.files import is_taken, new_folder, write_text
@@ -43,7 +44,7 @@ from .readme import readme
 from .runtime import refusing
 from .runtimes import start_runtime, usable
 from .symbol_file import read_symbol_file
-from .traced import flat, trace
+from .traced import trace
 
 README = "README.md"
 # Factors of the tolerance that the manifest gives:

@@ -14,6 +14,7 @@ from typing import Dict, NamedTuple, Optional
 import mxnet as mx
 from mxnet.gluon import HybridBlock
 
+from ..networks.outputs import flat
 from ..utils.errors import InputError
 from ..weights import named_arrays
 from ..weights.names import without_kinds
@@ -97,13 +98,6 @@ def infer_output(symbol, **shapes):
     if not outputs or not outputs[0] or min(outputs[0]) < 1:
         raise InputError("the network's graph does not tell the shape of its output")
     return outputs[0]
-
-
-def flat(outputs):
-    """A network's outputs, which may be lists in lists, as one list."""
-    if isinstance(outputs, (list, tuple)):
-        return [output for part in outputs for output in flat(part)]
-    return [outputs]
 
 
 def _roots(net):

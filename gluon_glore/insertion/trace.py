@@ -9,6 +9,7 @@ from collections import defaultdict
 import mxnet as mx
 from mxnet.gluon import nn
 
+from ..networks.outputs import flat
 from ..plan.extra_units import EXTRA_UNITS
 from ..utils.errors import InputError
 from ..utils.kinds import listed, whole
@@ -68,7 +69,7 @@ class Trace:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of shapes that stay unknown: refused below
-                _, shapes, _ = mx.sym.Group(_flat(output)).infer_shape(data=shape)
+                _, shapes, _ = mx.sym.Group(flat(output)).infer_shape(data=shape)
             reason = "shapes stay unknown"
         except mx.MXNetError as error:
             shapes, reason = None, _last_line(error)
@@ -128,12 +129,3 @@ def _run(net, blocks):
 def _last_line(error):
     """What an error says at its end; MXNet's begin with lines of its own code."""
     return (str(error).strip().splitlines() or [type(error).__name__])[-1]
-
-
-def _flat(output):
-    """A block's output as a list of symbols of one array each."""
-    return [symbol for part in output for symbol in _flat(part)] if _several(output) else [output]
-
-
-def _several(output):
-    return isinstance(output, (list, tuple)) or len(output.list_outputs()) > 1

@@ -7,8 +7,10 @@ import mxnet as mx
 import numpy as np
 
 from ..export.optimize import as_block
+from ..export.runtime import reason
 from ..networks.network import Network
-from ..utils.errors import InputError, printable
+from ..networks.outputs import flat
+from ..utils.errors import InputError
 from ..weights import named_arrays
 from ..weights.names import without_kinds
 from .unit_graph import find_units
@@ -106,16 +108,7 @@ def _trace(net):
     """The symbol of a network, all its outputs in it."""
     if not isinstance(net, mx.gluon.HybridBlock):
         raise InputError(f"a Gluon HybridBlock is needed, given {type(net).__name__}")
-    return mx.sym.Group(list(_flattened(net(mx.sym.var("data")))))
-
-
-def _flattened(outputs):
-    """The symbols in a symbol, or in lists of lists of them."""
-    if isinstance(outputs, mx.sym.Symbol):
-        yield from outputs
-    else:
-        for part in outputs:
-            yield from _flattened(part)
+    return mx.sym.Group(flat(net(mx.sym.var("data"))))
 
 
 @contextlib.contextmanager
@@ -124,5 +117,4 @@ def _refusing(shape):
     try:
         yield
     except mx.MXNetError as error:
-        reason = printable(str(error).strip().splitlines()[-1].strip())
-        raise InputError(f"the network can't run on an input {shape}: {reason}") from None
+        raise InputError(f"the network can't run on an input {shape}: {reason(error)}") from None
