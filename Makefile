@@ -17,7 +17,7 @@ help:
 	@echo "make check   lint and the fast tests: three minutes"
 	@echo "make test    lint and all tests, with the share of lines they run (90 % or more)"
 	@echo "make audit   known advisories of the pinned versions that docs/security.md does not answer"
-	@echo "make bench   deployed speed and training steps beside PyTorch; docs/benchmarks.md (over an hour)"
+	@echo "make bench   speed beside PyTorch and others, docs/benchmarks.md; PHOTOS=FOLDER adds input (under an hour)"
 	@echo "make study   GloRe beside plain and non-local networks, its options; five seeds each (an hour and a half)"
 	@echo "make moving-digits   videos of two moving digits, a 3-D network with a unit trained on them"
 	@echo "make moving-study    the same plain, with a non-local block and with a unit, three seeds each"
@@ -74,14 +74,23 @@ audit: $(READY)
 	$(BIN)/python tools/audit.py $(VENV)/audit
 
 BENCH_PYTHON := $(BIN)/python
+BENCH := $(BENCH_PYTHON) -m benchmarks
+UNITS := resnet50_glore_2_3
+# A folder of class folders of photographs, for the benchmark of training input.
+PHOTOS :=
 
 bench: $(READY)
-	$(BENCH_PYTHON) -m benchmarks.deploy --rounds 7
-	$(BENCH_PYTHON) -m benchmarks.training_step --rounds 7
-	$(BENCH_PYTHON) -m benchmarks.segmentation_step
-	$(BENCH_PYTHON) -m benchmarks.video_forward --deployed
-	$(BENCH_PYTHON) -m benchmarks.video_forward --backward
-	$(BENCH_PYTHON) -m benchmarks.report
+	$(BENCH).deploy --network $(UNITS) --batch 1 8 --rounds 7
+	$(BENCH).deploy --network resnet50 --batch 8 --rounds 7
+	$(BENCH).training_step --network $(UNITS) --batch 8 16 --rounds 7
+	$(BENCH).segmentation_step
+	$(BENCH).video_forward --network resnet50_3d resnet101_3d --deployed --rounds 7
+	$(BENCH).video_forward --network resnet50_3d resnet101_3d --backward --rounds 7
+	$(BENCH).unit_share --rounds 7
+	$(BENCH).processes --rounds 7
+	$(BENCH).scaling
+	$(if $(PHOTOS),$(BENCH).loader $(PHOTOS) --rounds 7)
+	$(BENCH).report
 
 STUDIED := data/study
 

@@ -18,11 +18,13 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from gluon_glore.utils.cpu import prepare_cpu
+from gluon_glore.utils.cpu import prepare_cpu, processor_flags
 from gluon_glore.utils.errors import InputError
 
 RESULTS = Path(__file__).parent / "results"
 MIN_ROUNDS = 7
+# Linux's names of the instructions that multiply matrices of lower precision, the fastest first.
+MATRIX_FLAGS = ("amx_bf16", "amx_int8", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")
 NOT_RUN = "not run"  # key of the answer of a worker that can't
 
 
@@ -152,7 +154,10 @@ def median_of(function, *series):
 
 
 def machine(threads, packages=("mxnet",)):
-    """The machine of a figure: processor, cores, threads, versions of installed packages."""
+    """The machine of a figure: processor, its instructions for matrices, cores, threads, the day.
+
+    And the versions of those of the `packages` that are installed.
+    """
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
@@ -160,6 +165,8 @@ def machine(threads, packages=("mxnet",)):
         "processor": next(names, platform.machine()),
         "cores": os.cpu_count(),
         "threads": threads,
+        "instructions": next((f for f in MATRIX_FLAGS if f in processor_flags()), ""),
+        "day": time.strftime("%Y-%m-%d"),
         **_versions(packages),
     }
 

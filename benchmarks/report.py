@@ -1,4 +1,4 @@
-"""docs/benchmarks.md from the results of `deploy` and of the benchmarks of steps and of videos.
+"""docs/benchmarks.md: the claims, and the results of the benchmarks that `make bench` runs.
 
 python -m benchmarks.report
 """
@@ -6,6 +6,7 @@ python -m benchmarks.report
 import json
 from pathlib import Path
 
+from .claims import CLAIMS
 from .paired import RESULTS
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -14,10 +15,16 @@ HEAD = """# Benchmarks
 Written by `python -m benchmarks.report` from `benchmarks/results/`; `make bench` measures and
 writes it anew, with what is installed (PyTorch is optional: `make bench BENCH_PYTHON=...` takes
 another interpreter).
+"""
+NOTES = """## How it is measured
 
 Every competitor lives in a process of its own with the same weights, and in a round each has one
 turn. Figures are medians over the rounds, ratios are formed within a round first. In a turn one
 pass goes before those that count.
+
+Weights are random. BatchNorm's statistics are those of a batch, so that nothing overflows, and
+lower precision is used in every unit, whatever it does to these outputs: trained weights bear it,
+see [precision.md](precision.md).
 
 - **Deployed**: numpy pixels in, numpy logits out. p50 and p99 are over all passes of all rounds;
   with few of them p99 is the slowest. Memory is the most that the process ever held (VmHWM),
@@ -26,7 +33,8 @@ pass goes before those that count.
   may exceed it. *Over PyTorch* is images a second over those of PyTorch's best layout in float32
   and in bfloat16 (what its compiler makes of it is a row of its own), *over OpenVINO* over those of
   OpenVINO in float32; above 1 is faster.
-- **Training step**: forward, backward and SGD update on pixels that are there already.
+- **Training step**: forward, backward and SGD update on pixels that are there already. *s / fp32*
+  is the seconds over those of the same framework in float32, below 1 is faster.
 - **Segmentation step**: forward and backward of an FCN on crops that are there already, beside the
   same FCN without its GloRe unit; seconds of a step, *MiB* the most that the process held over all
   its turns, *MiB, one step* that of another that builds the network and takes one step; *ratio*:
@@ -46,7 +54,7 @@ its parameters); so do `benchmarks.optimized`, `benchmarks.profile_operators` an
 def load(pattern):
     """The results whose file name matches `pattern`, sorted by network and batch."""
     results = [json.loads(path.read_text()) for path in sorted(RESULTS.glob(pattern))]
-    return sorted(results, key=lambda result: (result["network"], result["batch"]))
+    return sorted(results, key=lambda result: (result.get("network", ""), result["batch"]))
 
 
 def table(columns, rows):
@@ -82,6 +90,8 @@ def training_table(result):
         ("images/s", "images_per_second", 2),
         ("MiB", "peak_mib", 0),
         ("over PyTorch fp32", "over_pytorch_fp32", 2),
+        ("over PyTorch bf16", "over_pytorch_bf16", 2),
+        ("s / fp32", "seconds_over_own_fp32", 2),
     )
     return _table(result["competitors"], fields)
 
@@ -123,9 +133,11 @@ def _table(competitors, fields):
 
 def section(result, make_table):
     """A result's heading, its command, its table by `make_table`, and what did not run."""
-    lines = [f"### {result['network']}, batch {result['batch']}", ""]
+    network = f"{result['network']}, " if "network" in result else ""
+    lines = [f"### {network}batch {result['batch']}", ""]
     passes = f" of {result['passes']} passes" if "passes" in result else ""
-    lines += [f"`{result['command']}`, {result['rounds']} rounds{passes}.", ""]
+    command = f"`{result['command']}`, " if "command" in result else ""
+    lines += [f"{command}{result['rounds']} rounds{passes}.", ""]
     lines += [make_table(result), ""]
     peak = result.get("peak", {})
     if peak.get("gflops"):
@@ -134,29 +146,88 @@ def section(result, make_table):
     for precision, kept in result.get("float32_units", {}).items():
         for file, units in kept.items():
             lines += [f"Left in float32, {precision}, {file}: {', '.join(units) or 'no unit'}.", ""]
-    lines += [f"Not run: {label} ({why})." for label, why in result["not_run"].items()]
+    lines += [f"Not run: {label} ({why})." for label, why in result.get("not_run", {}).items()]
     return "\n".join(lines).rstrip()
+
+
+def machine_text(fields):
+    """A machine in words, from a result's `machine`."""
+    fields = dict(fields)
+    place = f"{fields.pop('processor')}, {fields.pop('cores')} cores, "
+    place += f"{fields.pop('threads')} threads"
+    instructions, day = fields.pop("instructions", ""), fields.pop("day", "")
+    place += f", {instructions}" * bool(instructions) + f", {day}" * bool(day)
+    return f"{place}; " + ", ".join(f"{key} {value}" for key, value in fields.items())
 
 
 def machines(results):
     """A line for each machine that results were measured on, with its versions."""
-    rows = {}
-    for result in results:
-        fields = dict(result["machine"])
-        place = f"{fields.pop('processor')}, {fields.pop('cores')} cores, "
-        place += f"{fields.pop('threads')} threads"
-        rows[f"{place}; " + ", ".join(f"{key} {value}" for key, value in fields.items())] = None
+    rows = dict.fromkeys(machine_text(result["machine"]) for result in results)
     return "\n".join(f"Measured on: {row}." for row in rows)
+
+
+def claims_section():
+    """The claims with what was measured here and on other machines, and what those are."""
+    others = sorted(place for place in RESULTS.iterdir() if place.is_dir())
+    rows = []
+    for claim in CLAIMS:
+        figures = [claim.measured(folder) for folder in (RESULTS, *others)]
+        if any(figure is not None for figure in figures):
+            limit = f"{'at most' if claim.at_most else 'at least'} {claim.limit:g}"
+            rows.append([claim.text, limit, *(_figure(claim, figure) for figure in figures)])
+    if not rows:
+        return ""
+    names = ["this one", *(place.name for place in others)]
+    lines = ["## Claims", "", "Ratios, in bold where they miss the limit; a dash: not measured."]
+    for name, folder in zip(names, (RESULTS, *others)):
+        lines += ["", f"- {name}: {_machine_of(folder)}"]
+    return "\n".join([*lines, "", table(["", "limit", *names], rows)])
+
+
+def _figure(claim, figure):
+    """A figure as text, in bold where it misses the claim's limit."""
+    text = number(figure, 2)
+    return text if figure is None or claim.holds(figure) else f"**{text}**"
+
+
+def _machine_of(folder):
+    """The machine, in words, of the results for claims in a folder."""
+    files = (folder / f"{claim.file}.json" for claim in CLAIMS)
+    found = (json.loads(file.read_text())["machine"] for file in files if file.is_file())
+    return machine_text(next(found, {"processor": "none", "cores": 0, "threads": 0}))
+
+
+def unit_share_table(result):
+    """The result of `benchmarks.unit_share` as a Markdown table."""
+    fields = (
+        ("seconds", "network", 3),
+        ("without units", "backbone", 3),
+        ("share of the time", "share_of_time", 3),
+        ("over the share of the multiply-adds", "ratio", 2),
+    )
+    return _table({key: result[key] for key in ("forward", "forward + backward")}, fields)
+
+
+def speed_table(result):
+    """Images a second by competitor as a Markdown table: of input, of processes."""
+    speed = result["images_per_second"]
+    first = next(iter(speed.values()))
+    rows = {label: {"speed": own, "ratio": own / first} for label, own in speed.items()}
+    return _table(rows, (("images/s", "speed", 2), ("over the first", "ratio", 2)))
 
 
 def page():
     """The text of docs/benchmarks.md."""
-    parts = [HEAD.rstrip()]
+    parts = [HEAD.rstrip(), *filter(None, [claims_section()]), NOTES.rstrip()]
     groups = (
         ("Deployed", load("deploy_*.json"), deploy_table),
         ("Training step", load("training_step_*.json"), training_table),
         ("Segmentation step", load("segmentation_step.json"), segmentation_table),
-        ("3-D networks", load("video_forward_*.json"), video_table),
+        ("3-D networks, forward", load("video_forward_*.json"), video_table),
+        ("3-D networks, forward and backward", load("video_backward_*.json"), video_table),
+        ("The units' share", load("unit_share_*.json"), unit_share_table),
+        ("Processes", load("processes_*.json"), speed_table),
+        ("Training input", load("loader.json"), speed_table),
     )
     for title, results, make_table in groups:
         if results:

@@ -13,7 +13,7 @@ import json
 
 from .paired import add_options, machine, measure, median_of, serve_passes, write_result
 
-LIMIT = 1.15  # the claim: share of time / share of multiply-adds, at most
+LIMIT = 1.05  # the claim: share of time / share of multiply-adds, at most
 
 
 def make_network(model, plain):

@@ -1,6 +1,6 @@
 """Seconds of a pass of the 3-D networks: GloRe units, non-local blocks, neither; and in PyTorch.
 
-    python -m benchmarks.video_forward [--batch 1] [--backward] [--deployed]
+    python -m benchmarks.video_forward [--network resnet50_3d] [--backward] [--deployed]
 
 Clips of 8x224x224 pixels that are there already; the logits of each pass are waited for. Every
 competitor lives in a process of its own with the same random weights, and they take turns.
@@ -28,9 +28,8 @@ from .paired import add_options, machine, median_of, serve_passes_of, take_turns
 
 MODULE = "benchmarks.video_forward"
 PACKAGES = ("mxnet", "openvino", "onnxruntime", "torch", "numpy")
-PLAIN, GLORE, NONLOCAL = (
-    f"resnet50_3d_{units}kinetics400" for units in ("", "glore_2_3_", "nl_2_3_")
-)
+BACKBONES = ("resnet50_3d", "resnet101_3d")
+PLAIN, GLORE, NONLOCAL = (f"{{}}_{units}kinetics400" for units in ("", "glore_2_3_", "nl_2_3_"))
 LIMIT = 1.0  # the claim: seconds forward with GloRe units / with non-local blocks, at most
 
 
@@ -72,7 +71,10 @@ def pytorch_step(job, layout="contiguous_format"):
 
 @dataclass(frozen=True)
 class Row:
-    """A competitor forward and, where it trains, backward too; and the network that it runs."""
+    """A competitor forward and, where it trains, backward too; and the network that it runs.
+
+    `network` has a place for the name of the backbone.
+    """
 
     network: str
     forward: Competitor
@@ -110,24 +112,25 @@ COMPETITORS = {row.forward.label: row for row in ROWS}
 OURS, THEIRS = (row.forward.label for row in ROWS[:2])
 
 
-def work(label, folder, batch, threads, backward):
+def work(label, backbone, folder, batch, threads, backward):
     """Serve passes of a competitor."""
     row = COMPETITORS[label]
     make = row.backward if backward else row.forward.make
-    job = Job(row.network, Path(folder) / row.network, batch, threads)
+    name = row.network.format(backbone)
+    job = Job(name, Path(folder) / name, batch, threads)
     serve_passes_of(lambda: make(job))
 
 
-def prepare(folder, rows):
+def prepare(folder, rows, backbone):
     """Fill a folder a network with what the rows need; returns why some can't run."""
-    for name in {row.network for row in rows}:
+    for name in {row.network.format(backbone) for row in rows}:
         place = folder / name
         place.mkdir()
         write_entry(network(name), place / "entry")
         write_arrays(place / "entry", place / ARRAYS)
     lacks, failed = {row.forward.label: row.forward.lack for row in rows}, None
     if any(row.forward.exported for row in rows):
-        place = folder / GLORE
+        place = folder / GLORE.format(backbone)
         failed = export(place / "entry", place / PRECISIONS[0], PRECISIONS[0], None)
     for row in rows:
         if row.forward.exported and failed:
@@ -135,14 +138,14 @@ def prepare(folder, rows):
     return {label: reason for label, reason in lacks.items() if reason}
 
 
-def summarize(answers):
+def summarize(answers, backbone):
     """{label: figures} from `take_turns`'s answers; ratios are formed within a round."""
     seconds = {
         label: [median(turn["seconds"]) for turn in turns] for label, turns in answers.items()
     }
     return {
         label: {
-            "network": COMPETITORS[label].network,
+            "network": COMPETITORS[label].network.format(backbone),
             "seconds": median(own),
             "ours_over_it": median_of(_ratio, seconds[OURS], own),
             "peak_mib": max((turn["peak_mib"] or 0) for turn in answers[label]) or None,
@@ -156,8 +159,8 @@ def _ratio(ours, own):
     return ours / own
 
 
-def run(args, folder):
-    """Let all that can run take turns; returns the result.
+def run(args, backbone, folder):
+    """Let all that can run with a backbone take turns; returns the result.
 
     Raises RuntimeError where a worker dies, or the GloRe network can't run.
     """
@@ -168,8 +171,9 @@ def run(args, folder):
         and (row.backward or not args.backward)
         and (args.deployed or not row.forward.exported)
     ]
-    reasons = prepare(folder, wanted)
+    reasons = prepare(folder, wanted, backbone)
     fields = {
+        "backbone": backbone,
         "folder": str(folder),
         "batch": args.batch,
         "threads": args.threads,
@@ -187,7 +191,7 @@ def run(args, folder):
     if OURS not in answers:
         reason = {**reasons, **left_out}.get(OURS, "not among those to run")
         raise RuntimeError(f"{OURS}: {reason}")
-    rows = summarize(answers)
+    rows = summarize(answers, backbone)
     for label, row in rows.items():
         limit = f", limit {LIMIT}" if label == THEIRS and not args.backward else ""
         print(
@@ -200,8 +204,8 @@ def run(args, folder):
     if args.only != list(COMPETITORS):
         options += " --only " + " ".join(f'"{label}"' for label in args.only)
     return {
-        "command": f"python -m {MODULE} --batch {args.batch}{options}",
-        "network": GLORE,
+        "command": f"python -m {MODULE} --network {backbone} --batch {args.batch}{options}",
+        "network": GLORE.format(backbone),
         "batch": args.batch,
         "rounds": args.rounds,
         "machine": machine(args.threads, PACKAGES),
@@ -213,6 +217,7 @@ def run(args, folder):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--network", nargs="+", choices=BACKBONES, default=BACKBONES[:1])
     parser.add_argument("--backward", action="store_true", help="a training step, no update")
     parser.add_argument("--deployed", action="store_true", help="the export too, in each runtime")
     labels = list(COMPETITORS)
@@ -224,10 +229,13 @@ def main(argv=None):
         return work(**json.loads(args.worker))
 
     prepare_cpu()
-    with tempfile.TemporaryDirectory() as temporary:
-        result = run(args, Path(temporary))
-    name = "video_forward" + "_backward" * args.backward
-    print(write_result(f"{name}_batch{args.batch}", result, args.out))
+    kind = "backward" if args.backward else "forward"
+    for backbone in args.network:
+        print(f"{backbone}, {kind}", flush=True)
+        with tempfile.TemporaryDirectory() as temporary:
+            result = run(args, backbone, Path(temporary))
+        name = f"video_{kind}_{GLORE.format(backbone)}_batch{args.batch}"
+        print(write_result(name, result, args.out))
 
 
 if __name__ == "__main__":

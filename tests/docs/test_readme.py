@@ -9,7 +9,6 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks.unit_share import LIMIT
 from gluon_glore import list_models
 from gluon_glore.cli.tables import networks_table
 from tests.helpers.places import ROOT
@@ -38,62 +37,16 @@ def test_the_networks_in_the_readme_are_rows_of_that_table():
 
 def test_the_speed_figures_are_those_measured():
     results = ROOT / "benchmarks/results"
-    share = json.loads((results / "unit_share_resnet50_glore_2_3.json").read_text())
     order = json.loads((results / "projection_order.json").read_text())["first / last"]
-    forward, both = share["forward"], share["forward + backward"]
-    text = " ".join(NETWORKS.split())
-    assert f"medians of {share['rounds']} paired rounds" in text
-    assert (
-        f"{share['share_of_macs']:.1%} of its multiply-adds and take "
-        f"{forward['share_of_time']:.1%} of its time forward ({forward['ratio']:.2f} times their "
-        f"share), {both['share_of_time']:.1%} forward and backward ({both['ratio']:.2f} times)"
-    ).replace("%", " %") in text
     assert (
         f"{order['3-D Res3']['forward']:.2f} (Res3) and {order['3-D Res4']['forward']:.2f} (Res4)"
-    ) in text
-    assert max(forward["ratio"], both["ratio"]) <= LIMIT
-
-
-def test_the_figures_beside_pytorch_are_those_measured():
-    results = ROOT / "benchmarks/results"
-    name = "resnet50_glore_2_3_batch16.json"
-    rows = json.loads((results / f"deploy_{name}").read_text())["competitors"]
-    speed = {label: f"{row['images_per_second']:.1f}" for label, row in rows.items()}
-    assert (
-        f"OpenVINO int8 {speed['OpenVINO int8']}, bf16 {speed['OpenVINO bf16']}, "
-        f"fp32 {speed['OpenVINO fp32']}; ONNX Runtime fp32 {speed['ONNX Runtime fp32']}; "
-        f"MXNet fp32 {speed['MXNet exported fp32']}; "
-        f"PyTorch's best layout {speed['PyTorch channels-last fp32']}"
-    ) in IMAGENET
-    int8, fp32 = (rows[f"OpenVINO {kind}"]["images_per_second"] for kind in ("int8", "fp32"))
-    assert round(int8 / fp32) == 6
-    assert "in int8 takes a sixth of the time of float32 on OpenVINO" in " ".join(README.split())
-    steps = json.loads((results / f"training_step_{name}").read_text())["competitors"]
-    ours, theirs = (
-        steps[label]["seconds"] for label in ("MXNet Gluon fp32", "PyTorch channels-last fp32")
-    )
-    assert f"MXNet {ours:.2f} s, PyTorch's best layout {theirs:.2f} s" in IMAGENET
-
-
-def test_the_figures_of_input_processes_and_memory_are_those_measured():
-    results = ROOT / "benchmarks/results"
+    ) in " ".join(NETWORKS.split())
     read = {
         name: json.loads((results / f"{name}.json").read_text())
-        for name in ("loader", "processes_batch32", "processes_batch8", "memory_dpn131_glore_2_3")
+        for name in ("openblas", "memory_dpn131_glore_2_3")
     }
-    speed = read["loader"]["images_per_second"]
     text = " ".join(IMAGENET.split())
-    assert f"{speed['ours']:.0f} images/s; ImageRecordIter {speed['ImageRecordIter']:.0f}" in text
-    files, ratio = speed["ours, files"], read["loader"]["files_ratio"]
-    assert f"of files {files:.0f}, {ratio:.2f} of the first" in text
-    assert f"alone {speed['opencv']:.0f}; {read['loader']['ratio']:.2f} times" in text
-    for batch in ("32", "8"):
-        speed = read[f"processes_batch{batch}"]["images_per_second"]
-        one, two, half, groups = speed.values()
-        assert f"| {two:.2f} images/s, {two / one:.2f}" in text
-        assert f"{half / one:.2f}" in text and f"{groups / one:.2f}" in text
-    openblas = json.loads((results / "openblas.json").read_text())
-    assert f"matrix products ran {openblas['faster']:.2f} times faster" in text
+    assert f"matrix products ran {read['openblas']['faster']:.2f} times faster" in text
     kept, again = (
         read["memory_dpn131_glore_2_3"][name]["peak"] / 1024 for name in ("all kept", "recompute 1")
     )
@@ -120,12 +73,6 @@ def test_the_figures_of_segmentation_are_those_measured():
     for name, iou in plain["classes"].items():
         assert f"| {name} | {100 * iou:.1f} | {100 * unit['classes'][name]:.1f} |" in docs
 
-    steps = json.loads((ROOT / "benchmarks/results/segmentation_step.json").read_text())
-    step = steps["competitors"]["fcn_resnet50_glore_1_cityscapes"]
-    text = " ".join(docs.split())
-    assert f"take {step['seconds_ratio']:.2f} times the time" in text
-    assert f"and {step['peak_ratio']:.2f} times the memory" in text
-    assert f"({step['seconds']:.1f} s and {step['peak_mib'] / 1024:.1f} GiB on two cores" in text
     for line in docs.splitlines():
         if line.startswith("| Table "):
             _, name, *counts, _ = (cell.strip() for cell in line.strip("|").split("|"))
@@ -135,31 +82,6 @@ def test_the_figures_of_segmentation_are_those_measured():
 def test_the_figures_of_videos_are_those_measured():
     text = " ".join(KINETICS.split())
     results = ROOT / "benchmarks/results"
-    forward, both = (
-        json.loads((results / f"video_forward_{kind}batch1.json").read_text())["competitors"]
-        for kind in ("", "backward_")
-    )
-
-    def ratio(rows, *labels):
-        """To the best of the labels'."""
-        return f"{max(rows[label]['ours_over_it'] for label in labels):.2f}"
-
-    def seconds(*labels):
-        return f"{min(forward[label]['seconds'] for label in labels):.2f} s"
-
-    ours, twin = "GloRe, MXNet", "non-local, MXNet"
-    torch = ("GloRe, PyTorch NCTHW", "GloRe, PyTorch channels-last")
-    assert (
-        f"takes {ratio(forward, twin)} of the time of its non-local twin ({seconds(ours)}), "
-        f"forward and backward {ratio(both, twin)}."
-    ) in text
-    assert (
-        f"takes {ratio(forward, *torch)} times what PyTorch's best layout does (backward too "
-        f"{ratio(both, *torch)}); exported {seconds('GloRe, exported, MXNet')} in MXNet, "
-        f"{seconds('GloRe, exported, OpenVINO')} in OpenVINO, PyTorch {seconds(*torch)}"
-    ) in text
-    assert forward[twin]["ours_over_it"] <= 1 and both[twin]["ours_over_it"] <= 1
-
     loader = json.loads((results / "video_loader.json").read_text())
     speed = {name: f"{value:.1f}" for name, value in loader["clips_per_second"].items()}
     assert (
