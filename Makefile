@@ -81,6 +81,7 @@ bench: $(READY)
 	$(BENCH_PYTHON) -m benchmarks.segmentation_step
 	$(BENCH_PYTHON) -m benchmarks.video_forward --deployed
 	$(BENCH_PYTHON) -m benchmarks.video_forward --backward
+	$(BENCH_PYTHON) -m benchmarks.scaling
 	$(BENCH_PYTHON) -m benchmarks.report
 
 STUDIED := data/study
