@@ -3,8 +3,10 @@
     python -m benchmarks.processes [--model resnet50_glore_2_3] [--batch 32]
 
 Launches take turns; in each the trainer's own step is taken on random pictures at 224x224 and the
-median over its steps, the first two left out, is its figure. With two processes the gradients
-travel too: what compression to float16 and reducing them in groups change is measured beside.
+median over its steps, the first two left out, is its figure; speeds are compared within a round.
+Two processes that know nothing of each other are what exchanging gradients could reach at best.
+What Horovod's own cycle, cores that are not bound, compression to float16 and reducing in groups
+change is measured beside.
 """
 
 import argparse
@@ -15,23 +17,42 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gluon_glore.utils.cpu import prepare_cpu
 
-from .paired import machine, write_result
+from .paired import machine, median_of, write_result
 
-COMPETITORS = {  # processes, options of the config's section horovod
-    "one process": (1, {}),
-    "two processes": (2, {}),
-    "two, fp16": (2, {"compression": "fp16"}),
-    "two, in 4 groups": (2, {"groups": 4}),
+
+@dataclass(frozen=True)
+class Competitor:
+    """So many processes, of Horovod where not `alone`.
+
+    `horovod` are options of that section of the config, `environment` is theirs beside.
+    """
+
+    processes: int
+    alone: bool = False
+    horovod: dict = field(default_factory=dict)
+    environment: dict = field(default_factory=dict)
+
+
+ONE, TWO = "one process", "two processes"
+COMPETITORS = {
+    ONE: Competitor(1, alone=True),
+    "two, each alone": Competitor(2, alone=True),
+    TWO: Competitor(2),
+    "two, not bound to cores": Competitor(2, environment={"GLORE_PIN": "0"}),
+    "two, cycle of 1 ms": Competitor(2, horovod={"cycle_ms": 1.0}),
+    "two, fp16": Competitor(2, horovod={"compression": "fp16"}),
+    "two, in one group": Competitor(2, horovod={"groups": 1}),
 }
-TARGET = 0.95  # the claim at batch 32: images a second of two processes / of one
+TARGET = 0.97  # the claim at batch 32: images a second of two processes / of one
 WARMUP = 2
 
 
-def work(model, batch, steps, horovod):
+def work(model, share, steps, horovod):
     """Take steps as the trainer does; rank 0 prints the median seconds of one."""
     import mxnet as mx
 
@@ -48,7 +69,6 @@ def work(model, batch, steps, horovod):
     trainer = comm.trainer(net.collect_params(), make_optimizer(config.optim))
     net.hybridize(static_alloc=True, static_shape=True)
     take = make_step(config, net, comm)
-    share = batch // comm.size
     x = mx.nd.random.normal(shape=(share, net.spec.in_channels, *net.spec.input_size))
     y = mx.nd.zeros(share)
     seconds = []
@@ -62,54 +82,84 @@ def work(model, batch, steps, horovod):
     comm.shutdown()
 
 
-def launch(processes, options, threads):
-    """Median seconds of a step in one launch."""
+def launch(competitor, options, threads):
+    """Median seconds of a step in one launch, of the slowest of processes that are alone.
+
+    Raises RuntimeError where one fails.
+    """
+    count = competitor.processes
+    options = {**options, "share": options["batch"] // count, "horovod": competitor.horovod}
+    del options["batch"]
     command = [sys.executable, "-m", "benchmarks.processes", "--worker", json.dumps(options)]
-    if processes > 1:
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads // count)}
+    environment.update(competitor.environment)
+    if not competitor.alone:
         beside = Path(sys.executable).parent
         run = shutil.which("horovodrun", path=f"{beside}:{os.environ['PATH']}")
-        command = [run, "-np", str(processes), *command]
-    environment = dict(os.environ, OMP_NUM_THREADS=str(threads // processes))
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    lines = [line for line in done.stdout.splitlines() if "seconds" in line]
-    if done.returncode or not lines:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-    return float(lines[-1].split()[-1])
+        command = [run, "-np", str(count), *command]
+    own = [{}]
+    if competitor.alone and count > 1:  # bound to cores as Horovod's are, see `prepare_cpu`
+        local = {"OMPI_COMM_WORLD_LOCAL_SIZE": str(count)}
+        own = [{**local, "OMPI_COMM_WORLD_LOCAL_RANK": str(rank)} for rank in range(count)]
+    started = [
+        subprocess.Popen(
+            command,
+            env={**environment, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for variables in own
+    ]
+    seconds = []
+    for process in started:
+        out, errors = process.communicate()
+        lines = [line for line in out.splitlines() if "seconds" in line]
+        if process.returncode or not lines:
+            raise RuntimeError(f"{' '.join(command)} failed:\n{errors[-2000:]}")
+        seconds.append(float(lines[-1].split()[-1]))
+    return max(seconds)
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="resnet50_glore_2_3")
     parser.add_argument("--batch", type=int, default=32, help="of all processes together (32)")
     parser.add_argument("--steps", type=int, default=3, help="in a launch (3)")
-    parser.add_argument("--rounds", type=int, default=3, help="launches of each (3)")
+    parser.add_argument("--rounds", type=int, default=7, help="launches of each (7)")
     parser.add_argument("--threads", type=int, default=2, help="of all processes together (2)")
+    parser.add_argument(
+        "--only", nargs="+", choices=COMPETITORS, default=list(COMPETITORS), help="(all)"
+    )
+    parser.add_argument("--out", help="folder for the result (benchmarks/results)")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.worker:
         return work(**json.loads(args.worker))
 
     prepare_cpu()
-    seconds = {name: [] for name in COMPETITORS}
+    names = [ONE, *(name for name in args.only if name != ONE)]  # all are compared with it
+    options = {"model": args.model, "batch": args.batch, "steps": args.steps}
+    seconds = {name: [] for name in names}
     for _ in range(args.rounds):
-        for name, (processes, horovod) in COMPETITORS.items():
-            options = {
-                "model": args.model,
-                "batch": args.batch,
-                "steps": args.steps,
-                "horovod": horovod,
-            }
-            seconds[name].append(launch(processes, options, args.threads))
+        for name in names:
+            seconds[name].append(launch(COMPETITORS[name], options, args.threads))
     speed = {name: args.batch / statistics.median(values) for name, values in seconds.items()}
-    for name, value in speed.items():
-        share = value / speed["one process"]
-        print(f"{name:18} {value:6.2f} images/s  {share:.2f}")
+    shares = {
+        name: median_of(lambda one, own: one / own, seconds[ONE], seconds[name]) for name in names
+    }
+    for name in names:
+        print(f"{name:24} {speed[name]:6.2f} images/s  {shares[name]:.2f} (target {TARGET})")
     result = {
-        **{key: value for key, value in vars(args).items() if key != "worker"},
+        "model": args.model,
+        "batch": args.batch,
+        "steps": args.steps,
+        "rounds": args.rounds,
         "machine": machine(args.threads),
         "images_per_second": speed,
+        "over_one_process": shares,
     }
-    print(write_result(f"processes_batch{args.batch}", result))
+    print(write_result(f"processes_batch{args.batch}", result, args.out))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .claims import CLAIMS
 from .paired import RESULTS
+from .scaling_page import PICTURE, draw, scaling_section
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
@@ -233,12 +234,21 @@ def page():
         if results:
             sections = (section(result, make_table) for result in results)
             parts += [f"## {title}", machines(results), *sections]
+    parts += [scaling_section(result, table, machines([result])) for result in growth()]
     return "\n\n".join(parts) + "\n"
+
+
+def growth():
+    """The result of `benchmarks.scaling` in a list, which is empty where it was not measured."""
+    return [json.loads(path.read_text()) for path in RESULTS.glob("scaling.json")]
 
 
 def main():
     PAGE.write_text(page())
     print(PAGE.name)
+    for result in growth():
+        draw(result, PAGE.parent / PICTURE)
+        print(PICTURE)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from gluon_glore.utils.cpu import openblas_kernels, prepare_cpu, processor_flags
+from gluon_glore.utils import cpu
+from gluon_glore.utils.cpu import openblas_kernels, prepare_cpu, processor_flags, share_of
 
 CACHES = ("MXNET_MKLDNN_CACHE_NUM", "DNNL_PRIMITIVE_CACHE_CAPACITY")
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("OMP", "OPENBLAS"))}
@@ -14,17 +15,32 @@ from gluon_glore.utils.cpu import prepare_cpu
 prepare_cpu()
 print(os.environ["OMP_NUM_THREADS"], os.environ.get("OPENBLAS_CORETYPE"))
 """
+CORES = """
+import os
+from gluon_glore.utils.cpu import prepare_cpu
+prepare_cpu()
+prepare_cpu()  # as a program that imports the trainers does
+print(*sorted(os.sched_getaffinity(0)))
+"""
+FREE = os.sched_getaffinity(0) == os.sched_getaffinity(1) and len(os.sched_getaffinity(0)) > 1
+chooses = pytest.mark.skipif(not FREE, reason="one core, or somebody has chosen the cores")
 
 
-def prepared(**given):
+def prepared(script=SCRIPT, preexec_fn=None, **given):
     run = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
+        [sys.executable, "-c", script],
         env={**ENVIRONMENT, **given},
         capture_output=True,
         text=True,
         check=True,
+        preexec_fn=preexec_fn,
     )
     return run.stdout.split()
+
+
+def cores_of(rank, size, preexec_fn=None, **given):
+    local = {"HOROVOD_LOCAL_RANK": str(rank), "HOROVOD_LOCAL_SIZE": str(size)}
+    return set(map(int, prepared(CORES, preexec_fn, **local, **given)))
 
 
 def test_a_process_takes_its_cores_and_its_own_kernels():
@@ -34,6 +50,49 @@ def test_a_process_takes_its_cores_and_its_own_kernels():
     assert prepared(HOROVOD_LOCAL_SIZE=str(2 * cores)) == ["1", kernels]
     for no_number in ("two", "0"):
         assert prepared(HOROVOD_LOCAL_SIZE=no_number) == [str(cores), kernels]
+
+
+@chooses
+def test_processes_of_a_host_share_out_its_cores():
+    every = os.sched_getaffinity(0)
+    shares = [cores_of(rank, 2) for rank in (0, 1)]
+    assert all(shares) and shares[0] | shares[1] == every and not shares[0] & shares[1]
+    for rank in ("0", "1"):
+        local = {"OMPI_COMM_WORLD_LOCAL_RANK": rank, "OMPI_COMM_WORLD_LOCAL_SIZE": "2"}
+        assert set(map(int, prepared(CORES, **local))) == shares[int(rank)]
+
+
+@chooses
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"size": 1},
+        {"rank": "no number"},
+        {"rank": 2},
+        {"size": 2**20, "rank": 7},
+        {"GLORE_PIN": "0"},
+        {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))},
+        {"GOMP_CPU_AFFINITY": "0-1"},
+    ],
+)
+def test_cores_stay_as_they_are_where_somebody_has_chosen_or_nothing_is_to_share(given):
+    assert cores_of(**{"rank": 0, "size": 2, **given}) == os.sched_getaffinity(0)
+
+
+@chooses
+def test_cores_that_a_launcher_gave_a_process_stay():
+    last = max(os.sched_getaffinity(0))
+    assert cores_of(0, 2, lambda: os.sched_setaffinity(0, {last})) == {last}
+
+
+def test_every_core_has_one_process_and_shares_differ_by_one_at_most(monkeypatch):
+    monkeypatch.setattr(cpu, "_place", lambda core: (0, core % 4, core))  # two threads a core
+    assert [share_of(set(range(8)), rank, 2) for rank in (0, 1)] == [{0, 4, 1, 5}, {2, 6, 3, 7}]
+    for count, ranks in ((7, 3), (5, 5), (9, 2)):
+        shares = [share_of(set(range(count)), rank, ranks) for rank in range(ranks)]
+        assert sorted(core for share in shares for core in share) == list(range(count))
+        assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    assert share_of({0, 1}, None, 2) == share_of({0, 1}, 0, 3) == {0, 1}
 
 
 def test_what_the_user_has_set_stays():

@@ -263,15 +263,16 @@ class Horovod:
 
     `compression`: none, or fp16 to send them as float16. `groups` above 0 reduces the gradients in
     that many groups, each as a whole. Gradients that are ready within `cycle_ms` milliseconds
-    travel together, up to `fusion_mb` MiB; HOROVOD_CYCLE_TIME and HOROVOD_FUSION_THRESHOLD in the
-    environment go before. A process that has waited `stall_seconds` for the others ends with an
-    error, and `horovodrun` ends them; 0 waits for ever.
+    travel together, up to `fusion_mb` MiB; 0 milliseconds stand for 1 with GPUs and for 10 without.
+    HOROVOD_CYCLE_TIME and HOROVOD_FUSION_THRESHOLD in the environment go before. A process that has
+    waited `stall_seconds` for the others ends with an error, and `horovodrun` ends them; 0 waits
+    for ever.
     """
 
     compression: str = "none"
     groups: int = 0
     fusion_mb: float = 128.0
-    cycle_ms: float = 1.0
+    cycle_ms: float = 0.0
     stall_seconds: int = 600
 
     def check(self):

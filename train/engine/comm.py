@@ -17,6 +17,9 @@ from gluon_glore.utils.errors import InputError
 from ..config.sections import Horovod
 from .launchers import check_launchers, claims
 
+GPU_CYCLE, CPU_CYCLE = 1.0, 10.0  # milliseconds, where the configuration says none
+PIECE = 2**22  # numbers that are broadcast at once
+
 
 class LocalComm:
     """One process, alone."""
@@ -50,7 +53,7 @@ class HorovodComm:
 
     def __init__(self, options):
         # hvd.init() reads them; what the user or horovodrun has set takes precedence.
-        for name, value in environment(options).items():
+        for name, value in environment(options, mx.context.num_gpus()).items():
             os.environ.setdefault(name, value)
         import horovod.mxnet as hvd
 
@@ -72,10 +75,16 @@ class HorovodComm:
 
         As sums to which only rank 0 contributes: Horovod 0.28.1's own broadcast reads a name that
         another thread may have freed (EnqueueTensorBroadcast), and crashed one start in twenty.
+        Many arrays travel in one sum, which waits for Horovod's next cycle.
         """
-        for array in arrays:
-            mine = array.asnumpy() if self.rank == 0 else np.zeros(array.shape)
-            array[:] = self.sum(mine)  # exact: float64, and all other summands are zero
+        for piece in pieces(arrays, PIECE):
+            mine = np.zeros(sum(array.size for array in piece))
+            if self.rank == 0:
+                mine[:] = np.concatenate([array.asnumpy().ravel() for array in piece])
+            # Exact: float64, and all other summands are zero.
+            parts = np.split(self.sum(mine), np.cumsum([array.size for array in piece])[:-1])
+            for array, part in zip(piece, parts):
+                array[:] = part.reshape(array.shape)
 
     def sum(self, values, name="sum"):
         """Sum a float64 array over all ranks.
@@ -132,11 +141,29 @@ def _give_up(rank, seconds):
     os._exit(1)  # without cleaning up, which would wait for the others too
 
 
-def environment(options):
-    """The environment variables of a `Horovod` configuration section."""
+def pieces(arrays, size):
+    """Lists of arrays, in order, of at most `size` numbers each, or of one array that has more."""
+    piece, held = [], 0
+    for array in arrays:
+        if piece and held + array.size > size:
+            yield piece
+            piece, held = [], 0
+        piece.append(array)
+        held += array.size
+    if piece:
+        yield piece
+
+
+def environment(options, gpus):
+    """The environment variables of a `Horovod` configuration section, on a host of so many GPUs.
+
+    Horovod's thread wakes once a cycle to ask whether the others have gradients. With GPUs that is
+    each millisecond, its own default; on CPUs it takes the core from computing.
+    """
+    cycle = options.cycle_ms or (GPU_CYCLE if gpus else CPU_CYCLE)
     return {
         "HOROVOD_FUSION_THRESHOLD": str(int(options.fusion_mb * 2**20)),
-        "HOROVOD_CYCLE_TIME": str(options.cycle_ms),
+        "HOROVOD_CYCLE_TIME": str(cycle),
     }
 
 

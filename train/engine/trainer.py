@@ -83,7 +83,8 @@ def parse_args(task, argv):
         description=task.description,
         epilog="The directory of a run holds config.yaml, metrics.jsonl and checkpoints/, at its "
         "end summary.json and curves.png, and with `tensorboard: true` the folder tensorboard/. "
-        "`python -m train.report RUN...` compares runs.",
+        "`python -m train.report RUN...` compares runs. Without GPUs the processes of a host have "
+        "cores of their own; GLORE_PIN=0 in the environment leaves them free.",
     )
     parser.add_argument("--config", required=True, help="YAML file, see configs/")
     parser.add_argument("--out", required=True, help="directory of the run")

@@ -1,6 +1,7 @@
 """Two real Horovod processes against one."""
 
 import json
+import os
 import shutil
 import time
 
@@ -12,7 +13,14 @@ from gluon_glore.weights.run_folder import checkpoints
 from tests.helpers.horovod import horovodrun, needs_horovod, train_in_turn
 from tests.helpers.runs import CONFIG, options, rows
 from train.config.sections import Horovod
-from train.engine.comm import LocalComm, environment, make_comm
+from train.engine.comm import (
+    CPU_CYCLE,
+    GPU_CYCLE,
+    LocalComm,
+    environment,
+    make_comm,
+    pieces,
+)
 from train.imagenet import main
 
 
@@ -27,7 +35,7 @@ def test_one_process_needs_no_horovod():
 IN_TURN = """
 import os
 import train
-assert os.environ["OMP_NUM_THREADS"] == str(max(1, len(os.sched_getaffinity(0)) // 2))
+assert int(os.environ["OMP_NUM_THREADS"]) == max(1, len(os.sched_getaffinity(1)) // 2)
 import mxnet as mx
 import numpy as np
 from gluon_glore import InputError
@@ -40,10 +48,15 @@ def primitives():
     assert comm.size == 2 and comm.rank in (0, 1)
     assert comm.sum([1, 10.0 * comm.rank]).tolist() == [2, 10]
     arrays = [mx.nd.full((3, 2), comm.rank + 0.1), mx.nd.full((1,), comm.rank - 7, dtype="float64")]
+    arrays += [mx.nd.full((2**20, 3), comm.rank + number) for number in range(4)]  # several pieces
     for _ in range(50):
-        comm.broadcast(arrays)
+        comm.broadcast(arrays[:2])
+    comm.broadcast(iter(arrays))
     assert np.array_equal(arrays[0].asnumpy(), np.full((3, 2), 0.1, "float32"))
     assert arrays[1].asscalar() == -7
+    for number, array in enumerate(arrays[2:]):
+        assert array.shape == (2**20, 3) and (array == number).min().asscalar() == 1
+    print("cores", sorted(os.sched_getaffinity(0)))
     print("fine primitives", comm.rank)
 
 def gradients(key, value, tolerance):
@@ -219,8 +232,32 @@ def test_a_rank_that_the_others_wait_for_in_vain_ends_all():
     assert time.monotonic() - started < 90
 
 
+@needs_horovod
+def test_ranks_of_a_host_compute_on_cores_of_their_own(in_turn):
+    lines = [line for line in in_turn.stdout.splitlines() if "cores [" in line]
+    cores = [json.loads(line.split("cores")[1]) for line in lines]
+    assert len(cores) == 2, in_turn.stderr
+    if len(os.sched_getaffinity(1)) < 2 or os.sched_getaffinity(0) != os.sched_getaffinity(1):
+        pytest.skip("one core, or somebody has chosen the cores")
+    assert not set(cores[0]) & set(cores[1])
+    assert {*cores[0], *cores[1]} == os.sched_getaffinity(0)
+
+
 def test_the_configuration_is_what_horovod_reads():
-    assert environment(Horovod(fusion_mb=0.5, cycle_ms=2.5)) == {
+    assert environment(Horovod(fusion_mb=0.5, cycle_ms=2.5), gpus=0) == {
         "HOROVOD_FUSION_THRESHOLD": "524288",
         "HOROVOD_CYCLE_TIME": "2.5",
     }
+
+
+@pytest.mark.parametrize(("gpus", "cycle"), [(0, CPU_CYCLE), (8, GPU_CYCLE)])
+def test_horovods_cycle_is_long_where_it_takes_the_core_from_computing(gpus, cycle):
+    assert environment(Horovod(), gpus)["HOROVOD_CYCLE_TIME"] == str(cycle)
+    assert environment(Horovod(cycle_ms=3.0), gpus)["HOROVOD_CYCLE_TIME"] == "3.0"
+
+
+def test_pieces_are_whole_arrays_in_order():
+    arrays = [np.zeros(size) for size in (3, 4, 1, 9, 2, 2)]
+    cut = list(pieces(iter(arrays), 7))
+    assert [[array.size for array in piece] for piece in cut] == [[3, 4], [1], [9], [2, 2]]
+    assert not list(pieces([], 7))
