@@ -3,6 +3,7 @@
 Evaluation, export, inference and serving all prepare pictures with the `Preprocess` of this file.
 """
 
+import contextlib
 import functools
 import math
 import os
@@ -15,6 +16,7 @@ import numpy as np
 from ..utils import kinds
 from ..utils.errors import InputError, naming
 from ..utils.files import atomic_path, open_file
+from .jpeg_rows import first_rows
 from .picture_header import NOT_A_PICTURE, PEAK_BYTES, read_header
 from .pillow_decoder import decode_with_pillow
 
@@ -48,18 +50,37 @@ def refuse_depth(channels):
         )
 
 
-def decode_image(data, channels):
+def decode_image(data, channels, choose=None):
     """Decode a JPEG, PNG, WebP, BMP, TIFF, or a GIF's first frame to uint8 `(H, W, channels)`.
 
-    The pixels are RGB or grey, turned as the file's Exif orientation says. Decoding takes at most
-    `PEAK_BYTES` for each of `max_pixels()`. Raises InputError where `data` is no readable picture,
-    or one that has more pixels or takes more memory, and where there are other channels than 3 or
-    1.
+    The pixels are RGB or grey, turned as the file's Exif orientation says. With `choose` only the
+    part is returned that `choose(height, width)` says as (top, left, height, width): the same
+    pixels, for which less is decoded where that can be. Decoding takes at most `PEAK_BYTES` for
+    each of `max_pixels()`. Raises InputError where `data` is no readable picture, or one that has
+    more pixels or takes more memory, where there are other channels than 3 or 1, and what `choose`
+    raises.
     """
     refuse_depth(channels)
     if not isinstance(data, (bytes, bytearray)):
         data = bytes(data)
     header = read_header(data, max_pixels())
+    part = picture = None
+    if choose and header.rows:
+        part = choose(header.height, header.width)
+        shorter = first_rows(header, part[0] + part[2])
+        if shorter:
+            with contextlib.suppress(InputError):
+                picture = _decode(shorter, channels)
+    if picture is None:
+        picture = _decode(header, channels)
+    if choose:
+        top, left, height, width = part or choose(*picture.shape[:2])
+        picture = picture[top : top + height, left : left + width]
+    return picture
+
+
+def _decode(header, channels):
+    """The whole picture of a `Header`. Raises InputError where it can't be decoded."""
     if header.plugin:
         return decode_with_pillow(header, channels)
     flag = cv2.IMREAD_COLOR_RGB if channels == 3 else cv2.IMREAD_GRAYSCALE
@@ -91,7 +112,11 @@ def read_file(path):
     most = PEAK_BYTES * max_pixels()
     try:
         with open_file(path, most, pipe=True) as file:
-            data = file.read(most + 1)
+            # Asked for more than there is, Python makes room for all of it first.
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(size + 1)
+            if len(data) > size:  # of a pipe, or a file that grows
+                data += file.read(most + 1 - len(data))
     except InputError as error:
         raise InputError(str(error).removeprefix(f"{path}: ")) from None
     if len(data) > most:
@@ -254,10 +279,14 @@ def resize_short(picture, side):
 
 def center_crop(picture, size):
     """The middle `size` = (height, width) of a picture. Raises InputError where it is smaller."""
-    height, width = picture.shape[:2]
+    top, left, height, width = center_part(*picture.shape[:2], size)
+    return picture[top : top + height, left : left + width]
+
+
+def center_part(height, width, size):
+    """(top, left, *size) of the middle of a picture. Raises InputError where it is smaller."""
     if height < size[0] or width < size[1]:
         raise InputError(
             f"picture of {height}x{width} pixels, the network takes {size[0]}x{size[1]}"
         )
-    top, left = (height - size[0]) // 2, (width - size[1]) // 2
-    return picture[top : top + size[0], left : left + size[1]]
+    return (height - size[0]) // 2, (width - size[1]) // 2, *size

@@ -7,7 +7,7 @@ B. PNG: W3C, with APNG. GIF: version 89a. WebP: RFC 9649. TIFF: `tiff_header.py`
 
 import re
 import struct
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Tuple
 
 from ..utils.errors import InputError
 from .tiff_header import read_tiff, tiff_orientation
@@ -31,7 +31,9 @@ class Header(NamedTuple):
 
     `takes` is the bytes that decoding takes at its peak, without those of the file. `plugin` is the
     module of Pillow that decodes it, None for OpenCV. `data` is the file as the decoder is to see
-    it, `orientation` what the decoder leaves to be done, as Exif counts it from 1 to 8.
+    it, `orientation` what the decoder leaves to be done, as Exif counts it from 1 to 8. `rows` is,
+    of a JPEG that stores its rows as they are seen, from the top down in one piece, (where its
+    frame begins, where its pixels begin).
     """
 
     height: int
@@ -40,6 +42,7 @@ class Header(NamedTuple):
     data: bytes
     plugin: Optional[str] = None
     orientation: int = 1
+    rows: Optional[Tuple[int, int]] = None
 
 
 def read_header(data, max_pixels):
@@ -97,9 +100,9 @@ def _format(data):
 
 _SEGMENT = struct.Struct(">HH")
 _FRAME = struct.Struct(">BHHB")
-_SCAN, _EXIF = 0xFFDA, 0xFFE1
+_SCAN, _EXIF, _RESTARTS = 0xFFDA, 0xFFE1, 0xFFDD
 # Tables, comments and what applications write.
-_PASSED = frozenset((0xFFC4, 0xFFCC, 0xFFDB, 0xFFDD, *range(0xFFE0, 0xFFF0), 0xFFFE)) - {_EXIF}
+_PASSED = frozenset((0xFFC4, 0xFFCC, 0xFFDB, *range(0xFFE0, 0xFFF0), 0xFFFE)) - {_EXIF}
 # Beginnings of a frame that are decoded: baseline, extended, progressive. Others are arithmetic
 # coding, lossless and hierarchical ones.
 _FRAMES = frozenset((0xFFC0, 0xFFC1, 0xFFC2))
@@ -112,7 +115,8 @@ def _read_jpeg(data):
 
     Training decodes thousands of small pictures a second, so what all of them have is asked first.
     """
-    at, frame, exif, segment, passed = 2, None, None, _SEGMENT.unpack_from, _PASSED
+    at, frame, exif, restarts = 2, None, None, False
+    segment, passed = _SEGMENT.unpack_from, _PASSED
     for _ in range(_MAX_SEGMENTS):
         marker, length = segment(data, at)
         if marker in passed:
@@ -125,6 +129,8 @@ def _read_jpeg(data):
         elif marker == _EXIF:
             if exif is None and data[at + 4 : at + 10] == b"Exif\0\0":
                 exif = at + 10, at + 2 + length
+        elif marker == _RESTARTS:
+            restarts = True
         elif marker < 0xFF00 or marker == 0xFFFF or marker in _ALONE:
             # As libjpeg does: what is no marker is passed over, and 0xFF before one.
             at = data.find(b"\xff", at + (2 if marker in _ALONE else 1))
@@ -148,13 +154,15 @@ def _read_jpeg(data):
     if channels not in (1, 3, 4):
         raise InputError(NOT_A_PICTURE)
     takes = height * width * 3
-    if progressive or data[at + 4] < channels:  # several scans: all coefficients are kept
+    scans = progressive or data[at + 4] < channels
+    if scans:  # all coefficients are kept
         if data.count(b"\xff\xda", at) > _MAX_SCANS:
             raise InputError(f"JPEG of more than {_MAX_SCANS} scans: save it anew")
         takes += _coefficients(data, frame, height, width, channels)
-    if channels < 4:
-        return Header(height, width, max(takes, height * width * _OPENCV), data)
     turn = tiff_orientation(data[exif[0] : exif[1]]) if exif else 1
+    if channels < 4:
+        rows = None if scans or restarts or turn > 1 else (frame, at)
+        return Header(height, width, max(takes, height * width * _OPENCV), data, rows=rows)
     takes = max(takes + height * width, height * width * _PILLOW)
     return Header(height, width, takes, data, "JpegImagePlugin", turn)
 
