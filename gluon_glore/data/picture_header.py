@@ -7,7 +7,7 @@ B. PNG: W3C, with APNG. GIF: version 89a. WebP: RFC 9649. TIFF: `tiff_header.py`
 
 import re
 import struct
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional
 
 from ..utils.errors import InputError
 from .tiff_header import read_tiff, tiff_orientation
@@ -26,14 +26,25 @@ _PILLOW = 4 + 3  # bytes a pixel: its own four, and ours
 _WEBP = 18
 
 
+class Jpeg(NamedTuple):
+    """How a JPEG is stored that OpenCV decodes.
+
+    `frame` is where its frame's content begins, `scan` where its pixels begin. In `one_piece` are
+    those of one scan without restarts. `turn` is Exif's orientation, 1 to 8, which OpenCV follows.
+    """
+
+    frame: int
+    scan: int
+    one_piece: bool
+    turn: int
+
+
 class Header(NamedTuple):
     """A picture's `height` and `width` in pixels, and how it is decoded.
 
     `takes` is the bytes that decoding takes at its peak, without those of the file. `plugin` is the
     module of Pillow that decodes it, None for OpenCV. `data` is the file as the decoder is to see
-    it, `orientation` what the decoder leaves to be done, as Exif counts it from 1 to 8. `rows` is,
-    of a JPEG that stores its rows as they are seen, from the top down in one piece, (where its
-    frame begins, where its pixels begin).
+    it, `orientation` what the decoder leaves to be done, as Exif counts it from 1 to 8.
     """
 
     height: int
@@ -42,7 +53,13 @@ class Header(NamedTuple):
     data: bytes
     plugin: Optional[str] = None
     orientation: int = 1
-    rows: Optional[Tuple[int, int]] = None
+    jpeg: Optional[Jpeg] = None
+
+    @property
+    def seen(self):
+        """(height, width) of a picture that OpenCV decodes, as it is seen."""
+        size = self.height, self.width
+        return size[::-1] if self.jpeg and self.jpeg.turn > 4 else size
 
 
 def read_header(data, max_pixels):
@@ -161,8 +178,8 @@ def _read_jpeg(data):
         takes += _coefficients(data, frame, height, width, channels)
     turn = tiff_orientation(data[exif[0] : exif[1]]) if exif else 1
     if channels < 4:
-        rows = None if scans or restarts or turn > 1 else (frame, at)
-        return Header(height, width, max(takes, height * width * _OPENCV), data, rows=rows)
+        jpeg = Jpeg(frame, at, not (scans or restarts), turn)
+        return Header(height, width, max(takes, height * width * _OPENCV), data, jpeg=jpeg)
     takes = max(takes + height * width, height * width * _PILLOW)
     return Header(height, width, takes, data, "JpegImagePlugin", turn)
 

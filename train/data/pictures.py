@@ -21,13 +21,14 @@ def training_batches(dataset, bad, config, epoch, rank, ranks, start=0):
     Raises InputError where more records are bad than `bad` allows.
     """
     preprocess = make_preprocess(config.data)
-    size = preprocess.size
+    size, cfg = preprocess.size, config.augment
+    least = size if cfg.reduced else None
 
     def view(index, rng, out):
         data, label = dataset[index]
-        choose = functools.partial(choose_crop, size=size, cfg=config.augment, rng=rng)
-        crop = decode_image(data, preprocess.channels, choose)
-        preprocess.normalize(augment(crop, size, config.augment, rng), out)
+        choose = functools.partial(choose_crop, size=size, cfg=cfg, rng=rng)
+        crop = decode_image(data, preprocess.channels, choose, least)
+        preprocess.normalize(augment(crop, size, cfg, rng), out)
         return label
 
     shape = (preprocess.channels, *preprocess.size)

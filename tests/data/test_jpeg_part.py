@@ -4,7 +4,7 @@ import pytest
 
 from gluon_glore import InputError
 from gluon_glore.data.image import decode_image
-from gluon_glore.data.jpeg_rows import first_rows
+from gluon_glore.data.jpeg_part import first_rows, reduction
 from gluon_glore.data.picture_header import read_header
 from tests.helpers.encoded import exif, save, smooth
 
@@ -24,10 +24,12 @@ def sampled(name):
 
 
 def shortened(data, rows):
-    return first_rows(read_header(data, 2**30), rows)
+    header = read_header(data, 2**30)
+    shorter = first_rows(header, rows) if header.jpeg else header
+    return None if shorter is header else shorter
 
 
-def seen(data, channels, *place):
+def seen(data, channels, *place, least=None):
     """What `decode_image` shows of a place, and the sizes of which it was asked."""
     asked = []
 
@@ -35,7 +37,7 @@ def seen(data, channels, *place):
         asked.append(size)
         return place
 
-    return decode_image(data, channels, choose), asked
+    return decode_image(data, channels, choose, least), asked
 
 
 @pytest.mark.parametrize("channels", [3, 1])
@@ -113,5 +115,48 @@ def test_flat_pictures_of_a_few_bytes_are_right():
     for height, width in ((9, 1), (40, 2), (200, 3), (17, 17)):
         data = jpeg(np.full((height, width, 3), 77, np.uint8))
         for rows in range(1, height + 1):
-            part, _ = seen(data, 3, 0, 0, rows, width)
-            assert np.array_equal(part, decode_image(data, 3)[:rows])
+            part, asked = seen(data, 3, 0, 0, rows, width)
+            assert np.array_equal(part, decode_image(data, 3)[:rows]) and len(asked) == 1
+
+
+def test_a_reduced_part_is_no_smaller_than_asked_and_no_larger_than_needed():
+    for part, least, times in (
+        ((0, 0, 100, 100), None, 1),
+        ((0, 0, 99, 500), (50, 50), 1),
+        ((0, 0, 100, 500), (50, 50), 2),
+        ((0, 0, 399, 300), (50, 100), 2),
+        ((0, 0, 400, 400), (50, 100), 4),
+        ((0, 0, 9000, 9000), (50, 100), 8),
+        ((0, 0, 10, 10), (50, 100), 1),
+    ):
+        assert reduction(part, least) == times
+
+
+@pytest.mark.parametrize("channels", [3, 1])
+@pytest.mark.parametrize("turn", [1, 3, 6])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+# Of sides that are no multiple, a picture that is turned begins with a part of a pixel.
+@pytest.mark.parametrize(("sides", "within"), [((400, 504), 4), ((403, 507), 24)])
+def test_a_reduced_part_is_the_mean_of_the_pixels(sides, within, turn, options, channels):
+    data = save(smooth(*sides), "JPEG", quality=95, exif=exif(turn), **options)
+    whole = decode_image(data, channels)
+    size = whole.shape[:2]
+    for place, least, times in (
+        ((33, 41, 160, 320), (80, 160), 2),
+        ((30, 41, 320, 321), (80, 80), 4),
+        ((0, 0, *size), (50, 50), 8),
+        ((33, 41, 159, 320), (80, 160), 1),
+    ):
+        part, asked = seen(data, channels, *place, least=least)
+        assert asked == [size] and part.shape == (*(x // times for x in place[2:]), channels)
+        top, left, height, width = (x // times * times for x in place)
+        mean = whole[top : top + height, left : left + width].astype(float)
+        mean = mean.reshape(height // times, times, width // times, times, channels).mean((1, 3))
+        # A place falls on a whole pixel of the smaller picture, and colours are rounded once.
+        assert np.abs(part[:-1, :-1] - mean[:-1, :-1]).max() < within
+
+
+def test_other_pictures_are_not_reduced():
+    data = cv2.imencode(".png", NOISE)[1].tobytes()
+    part, _ = seen(data, 3, 0, 0, 80, 80, least=(10, 10))
+    assert np.array_equal(part, decode_image(data, 3)[:80, :80])
