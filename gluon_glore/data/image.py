@@ -3,6 +3,7 @@
 Evaluation, export, inference and serving all prepare pictures with the `Preprocess` of this file.
 """
 
+import contextlib
 import functools
 import math
 import os
@@ -15,6 +16,7 @@ import numpy as np
 from ..utils import kinds
 from ..utils.errors import InputError, naming
 from ..utils.files import atomic_path, open_file
+from .jpeg_part import first_rows, reduction
 from .picture_header import NOT_A_PICTURE, PEAK_BYTES, read_header
 from .pillow_decoder import decode_with_pillow
 
@@ -30,6 +32,17 @@ PREPROCESS_FIELDS = {
     "resize": kinds.whole(0, 2**20),
     "mean": kinds.listed(_COLOUR, 1, 1024),
     "scale": kinds.either(_FACTOR, kinds.listed(_FACTOR)),
+}
+# By channels, and how many times smaller a JPEG becomes. Without RGB, OpenCV gives BGR.
+_FLAGS = {
+    (3, 1): cv2.IMREAD_COLOR_RGB,
+    (3, 2): cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_COLOR_RGB,
+    (3, 4): cv2.IMREAD_REDUCED_COLOR_4 | cv2.IMREAD_COLOR_RGB,
+    (3, 8): cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_COLOR_RGB,
+    (1, 1): cv2.IMREAD_GRAYSCALE,
+    (1, 2): cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    (1, 4): cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    (1, 8): cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
 _MAX_ENLARGED = 2**24  # pixels that a narrow picture may grow to when its short side is resized
 
@@ -48,23 +61,56 @@ def refuse_depth(channels):
         )
 
 
-def decode_image(data, channels):
+def decode_image(data, channels, choose=None, least=None):
     """Decode a JPEG, PNG, WebP, BMP, TIFF, or a GIF's first frame to uint8 `(H, W, channels)`.
 
-    The pixels are RGB or grey, turned as the file's Exif orientation says. Decoding takes at most
-    `PEAK_BYTES` for each of `max_pixels()`. Raises InputError where `data` is no readable picture,
-    or one that has more pixels or takes more memory, and where there are other channels than 3 or
-    1.
+    The pixels are RGB or grey, turned as the file's Exif orientation says. With `choose` only the
+    part is returned that `choose(height, width)` says as (top, left, height, width): the same
+    pixels, of which a JPEG's below are not decoded. With `least`, (height, width), a JPEG is
+    decoded at a half, a quarter or an eighth of its size where the part has these sides then, and
+    the part is returned so. Decoding takes at most `PEAK_BYTES` for each of `max_pixels()`.
+
+    Raises InputError where `data` is no readable picture, or one that has more pixels or takes more
+    memory, where there are other channels than 3 or 1, and what `choose` raises.
     """
     refuse_depth(channels)
     if not isinstance(data, (bytes, bytearray)):
         data = bytes(data)
     header = read_header(data, max_pixels())
+    return _decode_part(header, channels, choose, least) if choose else _decode(header, channels)
+
+
+def _decode_part(header, channels, choose, least):
+    """The part of a `Header`'s picture, as `decode_image` says."""
+    part = None
+    if header.jpeg:
+        part = choose(*header.seen)
+        times, shorter = reduction(part, least), first_rows(header, part[0] + part[2])
+        with contextlib.suppress(InputError):
+            picture = _decode(shorter, channels, times)
+            if picture.shape[:2] == tuple(-(-side // times) for side in shorter.seen):
+                return _cut(picture, [place // times for place in part])
+    picture = _decode(header, channels)
+    if not part or picture.shape[:2] != header.seen:
+        part = choose(*picture.shape[:2])
+    return _cut(picture, part)
+
+
+def _cut(picture, part):
+    """The (top, left, height, width) of a picture."""
+    top, left, height, width = part
+    return picture[top : top + height, left : left + width]
+
+
+def _decode(header, channels, times=1):
+    """The whole picture of a `Header`; a JPEG's also 2, 4 or 8 `times` smaller.
+
+    Raises InputError where it can't be decoded.
+    """
     if header.plugin:
         return decode_with_pillow(header, channels)
-    flag = cv2.IMREAD_COLOR_RGB if channels == 3 else cv2.IMREAD_GRAYSCALE
     try:
-        picture = cv2.imdecode(np.frombuffer(header.data, np.uint8), flag)
+        picture = cv2.imdecode(np.frombuffer(header.data, np.uint8), _FLAGS[channels, times])
     except cv2.error as error:
         if error.func == "validateInputImageSize":  # a limit set before it was imported
             raise InputError(f"picture of more than {max_pixels()} pixels") from None
@@ -91,7 +137,11 @@ def read_file(path):
     most = PEAK_BYTES * max_pixels()
     try:
         with open_file(path, most, pipe=True) as file:
-            data = file.read(most + 1)
+            # Asked for more than there is, Python makes room for all of it first.
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(size + 1)
+            if len(data) > size:  # of a pipe, or a file that grows
+                data += file.read(most + 1 - len(data))
     except InputError as error:
         raise InputError(str(error).removeprefix(f"{path}: ")) from None
     if len(data) > most:
@@ -254,10 +304,13 @@ def resize_short(picture, side):
 
 def center_crop(picture, size):
     """The middle `size` = (height, width) of a picture. Raises InputError where it is smaller."""
-    height, width = picture.shape[:2]
+    return _cut(picture, center_part(*picture.shape[:2], size))
+
+
+def center_part(height, width, size):
+    """(top, left, *size) of the middle of a picture. Raises InputError where it is smaller."""
     if height < size[0] or width < size[1]:
         raise InputError(
             f"picture of {height}x{width} pixels, the network takes {size[0]}x{size[1]}"
         )
-    top, left = (height - size[0]) // 2, (width - size[1]) // 2
-    return picture[top : top + size[0], left : left + size[1]]
+    return (height - size[0]) // 2, (width - size[1]) // 2, *size

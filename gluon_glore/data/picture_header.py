@@ -26,6 +26,19 @@ _PILLOW = 4 + 3  # bytes a pixel: its own four, and ours
 _WEBP = 18
 
 
+class Jpeg(NamedTuple):
+    """How a JPEG is stored that OpenCV decodes.
+
+    `frame` is where its frame's content begins, `scan` where its pixels begin. In `one_piece` are
+    those of one scan without restarts. `turn` is Exif's orientation, 1 to 8, which OpenCV follows.
+    """
+
+    frame: int
+    scan: int
+    one_piece: bool
+    turn: int
+
+
 class Header(NamedTuple):
     """A picture's `height` and `width` in pixels, and how it is decoded.
 
@@ -40,6 +53,13 @@ class Header(NamedTuple):
     data: bytes
     plugin: Optional[str] = None
     orientation: int = 1
+    jpeg: Optional[Jpeg] = None
+
+    @property
+    def seen(self):
+        """(height, width) of a picture that OpenCV decodes, as it is seen."""
+        size = self.height, self.width
+        return size[::-1] if self.jpeg and self.jpeg.turn > 4 else size
 
 
 def read_header(data, max_pixels):
@@ -97,9 +117,9 @@ def _format(data):
 
 _SEGMENT = struct.Struct(">HH")
 _FRAME = struct.Struct(">BHHB")
-_SCAN, _EXIF = 0xFFDA, 0xFFE1
+_SCAN, _EXIF, _RESTARTS = 0xFFDA, 0xFFE1, 0xFFDD
 # Tables, comments and what applications write.
-_PASSED = frozenset((0xFFC4, 0xFFCC, 0xFFDB, 0xFFDD, *range(0xFFE0, 0xFFF0), 0xFFFE)) - {_EXIF}
+_PASSED = frozenset((0xFFC4, 0xFFCC, 0xFFDB, *range(0xFFE0, 0xFFF0), 0xFFFE)) - {_EXIF}
 # Beginnings of a frame that are decoded: baseline, extended, progressive. Others are arithmetic
 # coding, lossless and hierarchical ones.
 _FRAMES = frozenset((0xFFC0, 0xFFC1, 0xFFC2))
@@ -112,7 +132,8 @@ def _read_jpeg(data):
 
     Training decodes thousands of small pictures a second, so what all of them have is asked first.
     """
-    at, frame, exif, segment, passed = 2, None, None, _SEGMENT.unpack_from, _PASSED
+    at, frame, exif, restarts = 2, None, None, False
+    segment, passed = _SEGMENT.unpack_from, _PASSED
     for _ in range(_MAX_SEGMENTS):
         marker, length = segment(data, at)
         if marker in passed:
@@ -125,6 +146,8 @@ def _read_jpeg(data):
         elif marker == _EXIF:
             if exif is None and data[at + 4 : at + 10] == b"Exif\0\0":
                 exif = at + 10, at + 2 + length
+        elif marker == _RESTARTS:
+            restarts = True
         elif marker < 0xFF00 or marker == 0xFFFF or marker in _ALONE:
             # As libjpeg does: what is no marker is passed over, and 0xFF before one.
             at = data.find(b"\xff", at + (2 if marker in _ALONE else 1))
@@ -148,13 +171,15 @@ def _read_jpeg(data):
     if channels not in (1, 3, 4):
         raise InputError(NOT_A_PICTURE)
     takes = height * width * 3
-    if progressive or data[at + 4] < channels:  # several scans: all coefficients are kept
+    scans = progressive or data[at + 4] < channels
+    if scans:  # all coefficients are kept
         if data.count(b"\xff\xda", at) > _MAX_SCANS:
             raise InputError(f"JPEG of more than {_MAX_SCANS} scans: save it anew")
         takes += _coefficients(data, frame, height, width, channels)
-    if channels < 4:
-        return Header(height, width, max(takes, height * width * _OPENCV), data)
     turn = tiff_orientation(data[exif[0] : exif[1]]) if exif else 1
+    if channels < 4:
+        jpeg = Jpeg(frame, at, not (scans or restarts), turn)
+        return Header(height, width, max(takes, height * width * _OPENCV), data, jpeg=jpeg)
     takes = max(takes + height * width, height * width * _PILLOW)
     return Header(height, width, takes, data, "JpegImagePlugin", turn)
 

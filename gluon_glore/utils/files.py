@@ -68,11 +68,11 @@ def open_file(path, most=None, pipe=False):
     opener = lambda name, flags: os.open(name, flags | os.O_NONBLOCK)  # noqa: E731
     with naming(path), open(path, "rb", opener=opener) as file:
         status = os.fstat(file.fileno())
-        if pipe and os.path.basename(os.path.realpath(path)).startswith("pipe:["):
+        if not stat.S_ISREG(status.st_mode):
+            if not (pipe and os.path.basename(os.path.realpath(path)).startswith("pipe:[")):
+                what = _OTHERS.get(stat.S_IFMT(status.st_mode), "no file")
+                raise InputError(f"{path}: {what}, a file is needed")
             os.set_blocking(file.fileno(), True)
-        elif not stat.S_ISREG(status.st_mode):
-            what = _OTHERS.get(stat.S_IFMT(status.st_mode), "no file")
-            raise InputError(f"{path}: {what}, a file is needed")
         if most is not None and status.st_size > most:
             raise InputError(f"{path}: {status.st_size} bytes, at most {most} are read")
         yield file

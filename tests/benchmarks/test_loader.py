@@ -1,6 +1,7 @@
 import pytest
 
-from benchmarks.loader import CLASS_NAMES, COMPETITORS, FILES, pack
+from benchmarks.loader import CLASS_NAMES, COMPETITORS, FILES, REDUCED, pack
+from gluon_glore.data.image import decode_image
 from gluon_glore.data.labelled_pictures import PictureFiles, open_pictures
 from gluon_glore.data.records import RecordDataset
 from tests.helpers.class_folders import write_class_folders
@@ -8,22 +9,30 @@ from tests.helpers.class_folders import write_class_folders
 
 @pytest.fixture
 def packed(tmp_path):
-    """Eight pictures of three, packed and as files."""
+    """Eight pictures of three, packed and as files, and two of them enlarged."""
     photos = write_class_folders(tmp_path / "source", size=(230, 240), cat=2, dog=1)
-    pack(photos, tmp_path / "photos.rec", 8)
-    return {"ours": tmp_path / "photos.rec", FILES: tmp_path / "photos"}
+    pack(photos, tmp_path, 8)
+    return {name: tmp_path / source for name, (_, source) in COMPETITORS.items()}
 
 
 def test_files_and_records_have_the_same_pictures(packed):
-    records, files = (open_pictures(path, CLASS_NAMES) for path in packed.values())
+    records, files = (open_pictures(packed[name], CLASS_NAMES) for name in ("ours", FILES))
     assert (type(records), type(files)) == (RecordDataset, PictureFiles)
     one, other = ([pictures[i] for i in range(8)] for pictures in (records, files))
     assert one == other and one[0] == one[3] != one[2]
 
 
-@pytest.mark.parametrize(("name", "kind"), [("ours", RecordDataset), (FILES, PictureFiles)])
-def test_a_pass_reads_each_once(packed, monkeypatch, name, kind):
+def test_large_ones_are_enlarged(packed):
+    large = open_pictures(packed[REDUCED], CLASS_NAMES)
+    assert [decode_image(large[i][0], 3).shape for i in range(len(large))] == [(920, 960, 3)] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "count"),
+    [("ours", RecordDataset, 8), (FILES, PictureFiles, 8), (REDUCED, RecordDataset, 2)],
+)
+def test_a_pass_reads_each_once(packed, monkeypatch, name, kind, count):
     read, get = [], kind.__getitem__
     monkeypatch.setattr(kind, "__getitem__", lambda self, i: read.append(i) or get(self, i))
-    COMPETITORS[name](str(packed[name]), batch=4, threads=1)()
-    assert sorted(read) == list(range(8))
+    COMPETITORS[name][0](str(packed[name]), batch=2, threads=1)()
+    assert sorted(read) == list(range(count))

@@ -1,5 +1,6 @@
 """Pictures of every format that is read, of those that are not, and streams of pictures."""
 
+import contextlib
 import io
 import struct
 import zlib
@@ -210,8 +211,11 @@ def others():
 
 
 def decode(data, folder):
-    """Decode a picture to RGB or to grey."""
+    """Decode a picture to RGB or to grey, and a part of it."""
     channels = 1 if len(data) % 2 else 3
+    with contextlib.suppress(InputError):
+        part = decode_image(data, channels, lambda height, width: (0, 0, 1 + height // 2, width))
+        assert part.dtype == np.uint8 and part.shape[1:] == (part.shape[1], channels)
     pixels = decode_image(data, channels)
     assert pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == channels
     assert 0 < pixels.shape[0] * pixels.shape[1] <= max_pixels()

@@ -114,12 +114,15 @@ class Augment:
     `area`, the crop's share of the picture, and `aspect`, its width / height, are drawn between the
     two numbers; area (1, 1) takes the whole picture. `mirror`: left and right change places in half
     of the pictures. `hls`: largest shift of hue (degrees), lightness and saturation (of 255).
+    `reduced`: a JPEG is decoded at a half, a quarter or an eighth of its size where the crop is
+    that much larger than `data.size`; other pixels, for a fraction of the time of large pictures.
     """
 
     area: Tuple[float, float] = (0.08, 1.0)
     aspect: Tuple[float, float] = (0.75, 1.3333)
     mirror: bool = True
     hls: Tuple[int, int, int] = (20, 40, 50)
+    reduced: bool = False
 
     def check(self):
         """Raise InputError, naming the key, where a value makes no sense, alone or with others."""

@@ -20,7 +20,11 @@ from gluon_glore.data.records import BadRecord, WrongLabel
 from gluon_glore.utils.ahead import ordered_map
 from gluon_glore.utils.errors import InputError
 
+from .buffers import Buffers
+
 AHEAD = 3  # batches in the making while the network computes
+# One more is with the network, and one is half made.
+_BUFFERS = Buffers(keep=AHEAD + 2)
 
 cv2.setNumThreads(1)  # the parallelism is that of `data.threads`
 
@@ -152,7 +156,7 @@ def _load_ahead(fill, batches, shape, threads):
 
     def rows():
         for batch in batches:
-            pixels = np.empty((len(batch), *shape), np.float32)
+            pixels = _BUFFERS.take((len(batch), *shape))
             for row, item in enumerate(batch):
                 yield pixels, row, item
 

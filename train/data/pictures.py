@@ -1,12 +1,14 @@
 """Labelled pictures of a `RecordDataset`, prepared for a network, in `train.data.batches`."""
 
+import functools
+
 from gluon_glore.data.image import Preprocess, decode_image
 from gluon_glore.data.records import BadRecord
 from gluon_glore.utils.errors import InputError
 
 from . import batches
 from .missing_files import check_missing
-from .picture_augment import augment
+from .picture_augment import augment, choose_crop
 from .spot_check import spot_check, spread
 
 READ = 1000  # records of a set to check: a second on a disk, and only rank 0 reads them
@@ -19,11 +21,14 @@ def training_batches(dataset, bad, config, epoch, rank, ranks, start=0):
     Raises InputError where more records are bad than `bad` allows.
     """
     preprocess = make_preprocess(config.data)
+    size, cfg = preprocess.size, config.augment
+    least = size if cfg.reduced else None
 
     def view(index, rng, out):
         data, label = dataset[index]
-        picture = decode_image(data, preprocess.channels)
-        preprocess.normalize(augment(picture, preprocess.size, config.augment, rng), out)
+        choose = functools.partial(choose_crop, size=size, cfg=cfg, rng=rng)
+        crop = decode_image(data, preprocess.channels, choose, least)
+        preprocess.normalize(augment(crop, size, cfg, rng), out)
         return label
 
     shape = (preprocess.channels, *preprocess.size)

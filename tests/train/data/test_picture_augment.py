@@ -4,16 +4,25 @@ import pytest
 
 from gluon_glore import InputError
 from train.config.sections import Augment
-from train.data.picture_augment import augment, random_crop, shift_hls
+from train.data.picture_augment import augment, choose_crop, random_part, shift_hls
 
 PICTURE = np.random.RandomState(0).randint(0, 256, (60, 80, 3)).astype("uint8")
 RNG = np.random.default_rng(0)
 PLAIN = Augment(area=(1.0, 1.0), mirror=False, hls=(0, 0, 0))
 
 
+def view(picture, size, cfg, rng):
+    return augment(cut(picture, choose_crop(*picture.shape[:2], size, cfg, rng)), size, cfg, rng)
+
+
+def cut(picture, part):
+    top, left, height, width = part
+    return picture[top : top + height, left : left + width]
+
+
 def test_same_generator_same_view_and_the_size_asked_for():
     first, again, other = (
-        augment(PICTURE, (32, 48), Augment(), np.random.default_rng(seed)) for seed in (1, 1, 2)
+        view(PICTURE, (32, 48), Augment(), np.random.default_rng(seed)) for seed in (1, 1, 2)
     )
     assert first.shape == (32, 48, 3)
     assert np.array_equal(first, again)
@@ -22,15 +31,15 @@ def test_same_generator_same_view_and_the_size_asked_for():
 
 def test_whole_pictures_are_taken_as_they_are_or_refused():
     rng = np.random.default_rng(0)
-    assert np.array_equal(augment(PICTURE, (60, 80), PLAIN, rng), PICTURE)
+    assert np.array_equal(view(PICTURE, (60, 80), PLAIN, rng), PICTURE)
     with pytest.raises(InputError, match="picture of 60x80 pixels, the network takes 64x64"):
-        augment(PICTURE, (64, 64), PLAIN, rng)
+        view(PICTURE, (64, 64), PLAIN, rng)
 
 
 def test_mirror_flips_half_of_the_pictures():
     cfg = Augment(area=(1.0, 1.0), mirror=True, hls=(0, 0, 0))
     rng = np.random.default_rng(0)
-    views = [augment(PICTURE, (60, 80), cfg, rng) for _ in range(400)]
+    views = [view(PICTURE, (60, 80), cfg, rng) for _ in range(400)]
     flipped = sum(np.array_equal(v, PICTURE[:, ::-1]) for v in views)
     assert flipped + sum(np.array_equal(v, PICTURE) for v in views) == 400
     assert 150 < flipped < 250
@@ -40,7 +49,7 @@ def test_crops_keep_the_limits_of_area_and_aspect():
     rng = np.random.default_rng(0)
     areas, aspects = [], []
     for _ in range(500):
-        height, width = random_crop(PICTURE, (0.08, 1.0), (0.75, 1.3333), rng).shape[:2]
+        height, width = random_part(60, 80, (0.08, 1.0), (0.75, 1.3333), rng)[2:]
         areas.append(height * width / 4800)
         aspects.append(width / height)
     assert 0.07 < min(areas) < 0.12 and 0.8 < max(areas) <= 1
@@ -48,8 +57,7 @@ def test_crops_keep_the_limits_of_area_and_aspect():
 
 
 def test_impossible_crops_fall_back_to_the_middle():
-    crop = random_crop(np.zeros((10, 100, 3), np.uint8), (0.9, 1.0), (0.75, 1.3333), RNG)
-    assert crop.shape[:2] == (10, 13)
+    assert random_part(10, 100, (0.9, 1.0), (0.75, 1.3333), RNG) == (0, 43, 10, 13)
 
 
 def test_colour_shifts_hue_in_a_circle_and_clips_the_rest():
@@ -62,16 +70,26 @@ def test_colour_shifts_hue_in_a_circle_and_clips_the_rest():
     assert grey[..., 2].max() == 0
 
 
+@pytest.mark.parametrize("shift", [(20, 40, 50), (-20, -40, -50), (7, -9, 300), (-7, 9, -300)])
+def test_colour_is_the_sum_of_each_part_to_the_bit(shift):
+    hls = cv2.cvtColor(PICTURE, cv2.COLOR_RGB2HLS_FULL).astype(int)
+    hls += [round(shift[0] * 256 / 360), *shift[1:]]
+    hls = np.dstack([hls[..., 0] % 256, np.clip(hls[..., 1:], 0, 255)]).astype(np.uint8)
+    expected = cv2.cvtColor(hls, cv2.COLOR_HLS2RGB_FULL)
+    assert np.array_equal(shift_hls(PICTURE, shift), expected)
+
+
 def test_bicubic_down_to_half_the_size_and_averages_below():
     whole = Augment(area=(0.99, 1.0), aspect=(1.0, 1.0), mirror=False, hls=(0, 0, 0))
     picture = PICTURE[:, :60]
     for size, interpolation in ((40, cv2.INTER_CUBIC), (20, cv2.INTER_AREA)):
-        crop = random_crop(picture, whole.area, whole.aspect, np.random.default_rng(0))
-        view = augment(picture, (size, size), whole, np.random.default_rng(0))
-        assert np.array_equal(view, cv2.resize(crop, (size, size), interpolation=interpolation))
+        rng = np.random.default_rng(0)
+        crop = cut(picture, random_part(60, 60, whole.area, whole.aspect, rng))
+        seen = view(picture, (size, size), whole, np.random.default_rng(0))
+        assert np.array_equal(seen, cv2.resize(crop, (size, size), interpolation=interpolation))
 
 
 def test_grey_pictures_keep_their_axis():
     cfg = Augment(area=(1.0, 1.0), mirror=True)
-    views = [augment(PICTURE[:, :, :1], (60, 80), cfg, RNG) for _ in range(9)]
-    assert {view.shape for view in views} == {(60, 80, 1)}
+    views = [view(PICTURE[:, :, :1], (60, 80), cfg, RNG) for _ in range(9)]
+    assert {v.shape for v in views} == {(60, 80, 1)}

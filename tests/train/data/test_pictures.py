@@ -10,6 +10,7 @@ from gluon_glore.data.labelled_pictures import open_pictures
 from gluon_glore.data.records import BadRecord, RecordDataset, WrongLabel, write_records
 from tests.helpers.class_folders import write_class_folders
 from tests.helpers.damaged_records import break_heads, count_bad
+from tests.helpers.encoded import save, smooth
 from tests.helpers.places import ROOT
 from train.config.load import load_config
 from train.config.sections import Augment
@@ -231,3 +232,25 @@ def test_pictures_that_all_do_not_fit_are_refused_and_one_that_does_not_is_let_p
     many = records(tmp_path / "b.rec", [(b"broken", 0)] * 12)
     with pytest.raises(InputError, match=r"b\.rec record 0: not a readable picture"):
         check_records(many, decode, max_bad=0.01)
+
+
+def photographs(path, count, *size):
+    """JPEGs of soft colours, all different, as records of one class."""
+    data = [
+        save(smooth(*size, seed=i), "JPEG", quality=95, subsampling=i % 3) for i in range(count)
+    ]
+    return records(path, [(picture, 0) for picture in data], classes=1)
+
+
+def test_reduced_photographs_look_alike_and_others_stay_to_the_bit(settings, tmp_path):
+    config = load_config(ROOT / "configs/digit_pairs.yaml", [*settings, "optim.batch_size=8"])
+    data = dataclasses.replace(config.data, mean=(0.0,) * 3, scale=1.0)
+    augment = Augment(area=(0.2, 1.0), hls=(0, 0, 0))
+    plain = dataclasses.replace(config, data=data, augment=augment)
+    reduced = dataclasses.replace(plain, augment=dataclasses.replace(augment, reduced=True))
+    large = photographs(tmp_path / "large.rec", 16, 600, 700)
+    small = photographs(tmp_path / "small.rec", 16, 90, 100)
+    assert same(epoch(small, plain), epoch(small, reduced))
+    for (exact, _), (fast, _) in zip(epoch(large, plain), epoch(large, reduced)):
+        assert 0 < np.abs(exact - fast).mean() < 3
+        assert (exact != fast).any(axis=(1, 2, 3)).mean() > 0.7
