@@ -120,7 +120,10 @@ class SceneAugment:
 
 @dataclass(frozen=True)
 class SceneConfig:
-    """Everything a run depends on. `log_every` is in steps; `tensorboard` as in `Config`."""
+    """Everything a run depends on. `log_every` is in steps; `tensorboard` as in `Config`.
+
+    Horovod's cycle is short: `model.sync_norm` sums layer by layer, and each sum waits for one.
+    """
 
     model: SceneModel = field(default_factory=SceneModel)
     data: SceneData = field(default_factory=SceneData)
@@ -128,7 +131,7 @@ class SceneConfig:
     loss: Loss = field(default_factory=Loss)
     optim: Optim = field(default_factory=Optim)
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
-    horovod: Horovod = field(default_factory=Horovod)
+    horovod: Horovod = field(default_factory=lambda: Horovod(cycle_ms=1.0))
     seed: int = 0
     log_every: int = 20
     tensorboard: bool = False
