@@ -6,7 +6,9 @@ FOLDER holds class folders of photographs; they are packed as they are into a te
 and over until there are `--images`, and for "ours, files" written as so many files. A turn is one
 pass over it: decode, random crop 224x224, bicubic, mirror, HSL, normalise, hand over as NDArray.
 "opencv" only decodes and resizes, in threads: what the hardware gives before any augmentation. The
-"large" rows have a quarter as many, enlarged four times, as cameras make them.
+"large" rows have a quarter as many, enlarged four times, as cameras make them. Nothing computes in
+between, so OpenMP's threads, which MXNet copies a batch with, are told not to wait for more on the
+cores that decode (OMP_WAIT_POLICY=PASSIVE, for all).
 ImageRecordIter may take fewer threads than it is told, and says on stderr how many (one, on two
 cores).
 """
@@ -15,6 +17,7 @@ import argparse
 import functools
 import itertools
 import json
+import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -161,6 +164,7 @@ def main():
     if not args.folder or not images:
         parser.error(f"FOLDER is needed, and at least {whole} images")
 
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # the workers inherit it
     with tempfile.TemporaryDirectory() as directory:
         pack(args.folder, directory, images)
         options = {"batch": args.batch, "threads": args.threads}
