@@ -138,11 +138,15 @@ def pack(folder, directory, images):
         picture = cv2.resize(picture, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
         return cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, 92))[1].tobytes()
 
+    def write(name, data, count):
+        pictures = list(itertools.islice(itertools.cycle(data), count))
+        write_records(f"{directory}/{name}", ((picture, 0) for picture in pictures))
+        return pictures
+
     data = [Path(file).read_bytes() for file in labelled_files(folder, PICTURE).paths]
-    pictures = list(itertools.islice(itertools.cycle(data), images))
-    write_records(f"{directory}/photos.rec", ((picture, 0) for picture in pictures))
-    large = map(enlarge, pictures[: images // FEWER])
-    write_records(f"{directory}/large.rec", ((picture, 0) for picture in large))
+    pictures = write("photos.rec", data, images)
+    few = images // FEWER
+    write("large.rec", list(map(enlarge, data[:few])), few)
     place = Path(directory) / "photos" / CLASS_NAMES[0]
     place.mkdir(parents=True)
     for number, picture in enumerate(pictures):
@@ -153,7 +157,7 @@ def pack(folder, directory, images):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", help="class folders of photographs")
-    parser.add_argument("--images", type=int, default=384, help="in a turn (384)")
+    parser.add_argument("--images", type=int, default=1024, help="in a turn (1024)")
     add_options(parser, batch=32)
     args = parser.parse_args()
     if args.worker:
