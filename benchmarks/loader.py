@@ -6,7 +6,9 @@ FOLDER holds class folders of photographs; they are packed as they are into a te
 and over until there are `--images`, and for "ours, files" written as so many files. A turn is one
 pass over it: decode, random crop 224x224, bicubic, mirror, HSL, normalise, hand over as NDArray.
 "opencv" only decodes and resizes, in threads: what the hardware gives before any augmentation. The
-"large" rows have a quarter as many, enlarged four times, as cameras make them.
+"large" rows have a quarter as many, enlarged four times, as cameras make them. Nothing computes in
+between, so OpenMP's threads, which MXNet copies a batch with, are told not to wait for more on the
+cores that decode (OMP_WAIT_POLICY=PASSIVE, for all).
 ImageRecordIter may take fewer threads than it is told, and says on stderr how many (one, on two
 cores).
 """
@@ -15,6 +17,7 @@ import argparse
 import functools
 import itertools
 import json
+import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -135,11 +138,15 @@ def pack(folder, directory, images):
         picture = cv2.resize(picture, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
         return cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, 92))[1].tobytes()
 
+    def write(name, data, count):
+        pictures = list(itertools.islice(itertools.cycle(data), count))
+        write_records(f"{directory}/{name}", ((picture, 0) for picture in pictures))
+        return pictures
+
     data = [Path(file).read_bytes() for file in labelled_files(folder, PICTURE).paths]
-    pictures = list(itertools.islice(itertools.cycle(data), images))
-    write_records(f"{directory}/photos.rec", ((picture, 0) for picture in pictures))
-    large = map(enlarge, pictures[: images // FEWER])
-    write_records(f"{directory}/large.rec", ((picture, 0) for picture in large))
+    pictures = write("photos.rec", data, images)
+    few = images // FEWER
+    write("large.rec", list(map(enlarge, data[:few])), few)
     place = Path(directory) / "photos" / CLASS_NAMES[0]
     place.mkdir(parents=True)
     for number, picture in enumerate(pictures):
@@ -150,7 +157,7 @@ def pack(folder, directory, images):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", help="class folders of photographs")
-    parser.add_argument("--images", type=int, default=384, help="in a turn (384)")
+    parser.add_argument("--images", type=int, default=1024, help="in a turn (1024)")
     add_options(parser, batch=32)
     args = parser.parse_args()
     if args.worker:
@@ -161,6 +168,7 @@ def main():
     if not args.folder or not images:
         parser.error(f"FOLDER is needed, and at least {whole} images")
 
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # the workers inherit it
     with tempfile.TemporaryDirectory() as directory:
         pack(args.folder, directory, images)
         options = {"batch": args.batch, "threads": args.threads}

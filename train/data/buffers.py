@@ -13,37 +13,28 @@ class Buffers:
     """Arrays of one shape at a time, of which up to `keep` wait for their next use; thread-safe."""
 
     def __init__(self, keep):
-        self._shape, self._free = None, collections.deque(maxlen=keep)
+        self._free = collections.deque(maxlen=keep)
 
     def take(self, shape):
         """A float32 array of a shape, its values anything.
 
         Its memory is nobody else's until this array, and every view of it, is gone. Memory of
-        another shape than the one before is given up.
+        another shape that waits is given up.
         """
-        if shape != self._shape:
-            self._shape = shape
-            self._free.clear()
         try:
-            memory = self._free.pop()
+            while (memory := self._free.pop()).shape != shape:
+                pass
         except IndexError:
             memory = np.empty(shape, np.float32)
-        if memory.shape != shape:  # given back by a thread in between
-            memory = np.empty(shape, np.float32)
-        return np.asarray(_Lent(memory, self))
-
-    def give(self, memory):
-        """Take an array back."""
-        if memory.shape == self._shape:
-            self._free.append(memory)
+        return np.asarray(_Lent(memory, self._free))
 
 
 class _Lent:
     """The owner of lent memory in numpy's eyes: each array that looks at it keeps this alive."""
 
-    def __init__(self, memory, buffers):
+    def __init__(self, memory, free):
         self.__array_interface__ = memory.__array_interface__
-        self._memory, self._buffers = memory, buffers
+        self._memory, self._free = memory, free
 
     def __del__(self):
-        self._buffers.give(self._memory)
+        self._free.append(self._memory)
