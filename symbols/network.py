@@ -3,6 +3,7 @@
 import mxnet as mx
 
 import gluon_glore
+from gluon_glore.layers.frames import frames_to_batch
 from gluon_glore.layers.functional import flatten_locations, upsample
 from gluon_glore.plan.spec import INPUT_NORM
 from gluon_glore.plan.units import norm_of
@@ -54,19 +55,21 @@ def spell_network(spec, num_classes):
     data = x = mx.sym.var("data")
     if spec.ndim == 1:
         x = flatten_locations(mx.sym, x, axes=1)
+    if spec.clip_frames:
+        x = frames_to_batch(mx.sym, x, spec.clip_frames)
     if spec.stem.norm_input:
         x = norm(x, INPUT_NORM, spec.in_channels, spec.axes, relu=False, **norm_of(spec))
     x = convolution(x, spec.stem_conv, stem)
     x = norm(x, stem_norm, spec.stem.channels, spec.axes, **norm_of(spec))
     if spec.stem_pool:
-        x = max_pool(x, spec.stem_pool, "pool1")
+        x = max_pool(x, spec.stem_pool.of_last(spec.axes), "pool1")
     for unit in spec.plan():
         x = spell(x, unit)
     x = norm(x, tail, spec.feature_channels, spec.axes, **norm_of(spec))
     for unit in spec.head_plan():
         x = spell(x, unit)
     if not spec.head:
-        x = global_average_pool(x, "global-pool", spec.axes)
+        x = global_average_pool(x, "global-pool", spec.axes, spec.frames_at(1 + len(spec.stages)))
     if spec.dropout:
         x = mx.sym.Dropout(x, p=spec.dropout, name="dropout")
     if not spec.head:

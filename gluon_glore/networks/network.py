@@ -9,6 +9,7 @@ from mxnet.gluon import HybridBlock, nn
 from ..layers.basic import GlobalAveragePool, Norm, convolution, max_pool
 from ..layers.dual_path import DualPath, OnResidualPath
 from ..layers.fcn_head import AuxiliaryHead, ConvNorm
+from ..layers.frames import frames_to_batch
 from ..layers.functional import flatten_locations, upsample
 from ..layers.glore import GloRe, warn_of_unset_statistics
 from ..layers.non_local import NonLocal
@@ -104,7 +105,7 @@ class Network(HybridBlock):
         self.features.add(convolution(spec.stem_conv))
         self.features.add(Norm(stem_norm, spec.stem.channels, spec.axes, **norm_of(spec)))
         if spec.stem_pool:
-            self.features.add(max_pool(spec.stem_pool, "pool1"))
+            self.features.add(max_pool(spec.stem_pool.of_last(spec.axes), "pool1"))
         self.first_unit = len(self.features)  # place of the plan's first unit in `features`
         for unit in spec.plan():
             self.features.add(make_unit(unit))
@@ -112,7 +113,8 @@ class Network(HybridBlock):
         for unit in spec.head_plan():
             self.features.add(make_unit(unit))
         if not spec.head:
-            self.features.add(GlobalAveragePool(spec.axes, prefix="global-pool_"))
+            frames = spec.frames_at(1 + len(spec.stages))
+            self.features.add(GlobalAveragePool(spec.axes, frames, prefix="global-pool_"))
         if spec.dropout:
             self.features.add(nn.Dropout(spec.dropout, prefix="dropout_"))
         super().__setattr__("output", make_classifier(spec, classes) if classes else None)
@@ -153,6 +155,8 @@ class Network(HybridBlock):
         """`(B, C, *space) -> (B, classes)`, or with a head `(B, classes, H, W)`."""
         if self.spec.ndim == 1:
             x = flatten_locations(F, x, axes=1)
+        if self.spec.clip_frames:
+            x = frames_to_batch(F, x, self.spec.clip_frames)
         y = self.features(x)
         y = y if self.output is None else self.output(y)
         return upsample(F, y, x, self.spec.total_stride) if self.spec.head else y

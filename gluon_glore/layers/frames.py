@@ -1,0 +1,102 @@
+"""Clips with time in the batch axis, `(T·B, C, H, W)`: the first frame of every clip comes first.
+
+MXNet's CPU build is fast, and right, on four axes; arrays of five it has to copy at almost every
+layer. So networks of `NetSpec.clip_frames` compute on pictures, and a kernel that reaches over
+several frames adds up what it makes of each. T is known from the plan, B is not.
+
+F is `mx.nd` or `mx.sym`, as in `functional`.
+"""
+
+import functools
+
+
+def cut(F, x, count, axis, **options):
+    """x cut into `count` equal parts along an axis, a list."""
+    parts = F.split(x, num_outputs=count, axis=axis, **options)
+    return [parts] if count == 1 else list(parts)
+
+
+def frames_to_batch(F, x, frames):
+    """(B, C, T, H, W) -> (T·B, C, H, W)."""
+    return F.concat(*cut(F, x, frames, axis=2, squeeze_axis=True), dim=0)
+
+
+def batch_to_frames(F, x, frames):
+    """(T·B, C, H, W) -> (B, C, T, H, W)."""
+    return F.stack(*cut(F, x, frames, axis=0), axis=2)
+
+
+def sum_frames(F, x, frames):
+    """The sum over the frames of a clip: (T·B, ...) -> (B, ...)."""
+    return F.add_n(*cut(F, x, frames, axis=0))
+
+
+def largest_of_frames(F, x, frames):
+    """The maximum over the frames of a clip: (T·B, ...) -> (B, ...)."""
+    return functools.reduce(F.maximum, cut(F, x, frames, axis=0))
+
+
+def repeat_frames(F, x, frames, axes):
+    """The same in every frame: (B, ...) -> (T·B, ...), of so many `axes`."""
+    return F.tile(x, reps=(frames,) + (1,) * (axes - 1))
+
+
+def frames_to_locations(F, x, frames):
+    """(T·B, C, L) -> (B, C, T·L), the locations of the first frame first."""
+    return F.concat(*cut(F, x, frames, axis=0), dim=2)
+
+
+def locations_to_frames(F, x, frames):
+    """(B, C, T·L) -> (T·B, C, L)."""
+    return F.concat(*cut(F, x, frames, axis=2), dim=0)
+
+
+def convolve_frames(F, x, weight, bias, conv, **name):
+    """The convolution of a plan's `Conv` that has `frames`: (T·B, I, H, W) -> (T'·B, O, H', W').
+
+    `weight` is (O, I / groups, k, kh, kw), as for five axes; `bias` (O,) or None. Where k is above
+    1 there are no groups.
+    """
+    time, *kernel = conv.kernel
+    channels = conv.out_channels
+    offsets = [i * conv.dilation[0] - conv.pad[0] for i in range(time)]
+    see = functools.partial(
+        _see, F, frames=conv.frames, stride=conv.stride[0], count=conv.frames_out
+    )
+    if time == 1:
+        x = see(x, offset=0)
+        weight = F.reshape(weight, shape=(channels, conv.in_channels // conv.groups, *kernel))
+    elif conv.in_channels <= channels:  # the frames are joined before: these are fewer arrays
+        x = F.concat(*(see(x, offset=offset) for offset in offsets), dim=1)
+        weight = F.concat(*cut(F, weight, time, axis=2, squeeze_axis=True), dim=1)
+    else:
+        weight = F.concat(*cut(F, weight, time, axis=2, squeeze_axis=True), dim=0)
+        channels *= time
+    y = F.Convolution(
+        *(array for array in (x, weight, bias) if array is not None),
+        num_filter=channels,
+        kernel=tuple(kernel),
+        stride=conv.stride[1:],
+        pad=conv.pad[1:],
+        dilate=conv.dilation[1:],
+        num_group=conv.groups,
+        no_bias=bias is None,
+        **name,
+    )
+    if channels == conv.out_channels:
+        return y
+    parts = cut(F, y, time, axis=1)
+    return F.add_n(*(see(part, offset=offset) for part, offset in zip(parts, offsets)))
+
+
+def _see(F, x, frames, offset, stride, count):
+    """For each of `count` frames `stride` apart the one `offset` behind it, zeros outside the clip.
+
+    (T·B, C, H, W) -> (count·B, C, H, W).
+    """
+    if offset == 0 and stride == 1 and count == frames:
+        return x
+    parts = cut(F, x, frames, axis=0)
+    zeros = F.zeros_like(parts[0])
+    places = (i * stride + offset for i in range(count))
+    return F.concat(*(parts[i] if 0 <= i < frames else zeros for i in places), dim=0)
