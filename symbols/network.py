@@ -3,7 +3,6 @@
 import mxnet as mx
 
 import gluon_glore
-from gluon_glore.layers.frames import frames_to_batch
 from gluon_glore.layers.functional import flatten_locations, upsample
 from gluon_glore.plan.spec import INPUT_NORM
 from gluon_glore.plan.units import norm_of
@@ -55,10 +54,9 @@ def spell_network(spec, num_classes):
     data = x = mx.sym.var("data")
     if spec.ndim == 1:
         x = flatten_locations(mx.sym, x, axes=1)
-    if spec.clip_frames:
-        x = frames_to_batch(mx.sym, x, spec.clip_frames)
     if spec.stem.norm_input:
-        x = norm(x, INPUT_NORM, spec.in_channels, spec.axes, relu=False, **norm_of(spec))
+        axes = len(spec.stem_conv.kernel)  # of the clips that the stem reads, too
+        x = norm(x, INPUT_NORM, spec.in_channels, axes, relu=False, **norm_of(spec))
     x = convolution(x, spec.stem_conv, stem)
     x = norm(x, stem_norm, spec.stem.channels, spec.axes, **norm_of(spec))
     if spec.stem_pool:

@@ -19,14 +19,14 @@ MAX_POOLS = {2: nn.MaxPool2D, 3: nn.MaxPool3D}
 
 
 class FramesConv(nn.Conv3D):
-    """A 3-D convolution with time in the batch axis: see `frames.convolve_frames`."""
+    """A 3-D convolution with time in the batch axis, see `frames.convolve_frames`."""
 
     def __init__(self, conv: Conv, *args, **options):
         super().__init__(*args, **options)
         self._conv = conv
 
     def hybrid_forward(self, F, x, weight, bias=None):
-        """`(T·B, C, H, W) -> (T'·B, C', H', W')`."""
+        """`(T·B, C, H, W)`, or clips `(B, C, T, H, W)`, `-> (T'·B, C', H', W')`."""
         return convolve_frames(F, x, weight, bias, self._conv, name="fwd")
 
 

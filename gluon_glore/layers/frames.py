@@ -54,9 +54,13 @@ def locations_to_frames(F, x, frames):
 def convolve_frames(F, x, weight, bias, conv, **name):
     """The convolution of a plan's `Conv` that has `frames`: (T·B, I, H, W) -> (T'·B, O, H', W').
 
+    One of `clips` reads (B, I, T, H, W).
+
     `weight` is (O, I / groups, k, kh, kw), as for five axes; `bias` (O,) or None. Where k is above
     1 there are no groups.
     """
+    if conv.clips:
+        x = frames_to_batch(F, x, conv.frames)
     time, *kernel = conv.kernel
     channels = conv.out_channels
     offsets = [i * conv.dilation[0] - conv.pad[0] for i in range(time)]

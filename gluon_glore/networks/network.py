@@ -9,7 +9,6 @@ from mxnet.gluon import HybridBlock, nn
 from ..layers.basic import GlobalAveragePool, Norm, convolution, max_pool
 from ..layers.dual_path import DualPath, OnResidualPath
 from ..layers.fcn_head import AuxiliaryHead, ConvNorm
-from ..layers.frames import frames_to_batch
 from ..layers.functional import flatten_locations, upsample
 from ..layers.glore import GloRe, warn_of_unset_statistics
 from ..layers.non_local import NonLocal
@@ -100,7 +99,8 @@ class Network(HybridBlock):
         _, stem_norm, tail, _ = spec.names
         self.features = nn.HybridSequential(prefix="")
         if spec.stem.norm_input:
-            pixels = Norm(INPUT_NORM, spec.in_channels, spec.axes, relu=False, **norm_of(spec))
+            axes = len(spec.stem_conv.kernel)  # of the clips that the stem reads, too
+            pixels = Norm(INPUT_NORM, spec.in_channels, axes, relu=False, **norm_of(spec))
             self.features.add(pixels)
         self.features.add(convolution(spec.stem_conv))
         self.features.add(Norm(stem_norm, spec.stem.channels, spec.axes, **norm_of(spec)))
@@ -155,8 +155,6 @@ class Network(HybridBlock):
         """`(B, C, *space) -> (B, classes)`, or with a head `(B, classes, H, W)`."""
         if self.spec.ndim == 1:
             x = flatten_locations(F, x, axes=1)
-        if self.spec.clip_frames:
-            x = frames_to_batch(F, x, self.spec.clip_frames)
         y = self.features(x)
         y = y if self.output is None else self.output(y)
         return upsample(F, y, x, self.spec.total_stride) if self.spec.head else y

@@ -175,6 +175,7 @@ class NetSpec:
             stem.stride,
             self.ndim,
             frames=self.clip_frames,
+            clips=self.clip_frames > 0,
         )
 
     @property
@@ -273,9 +274,7 @@ class NetSpec:
             )
         shortcut = None
         if max(per_axis(stride, self.ndim)) > 1 or in_channels != out:
-            shortcut = make_conv(
-                "conv-w1", in_channels, out, 1, stride, self.ndim, frames=frames
-            )
+            shortcut = make_conv("conv-w1", in_channels, out, 1, stride, self.ndim, frames=frames)
         attention = None
         if self.squeeze_excite:
             hidden = out // self.squeeze_excite

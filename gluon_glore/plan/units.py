@@ -26,8 +26,9 @@ class Conv:
 
     `in_channels` None are as many as its first input has. `kernel`, `stride`, `pad` and `dilation`
     have one entry a spatial axis. `frames` above 0 is the T of clips with time in the batch axis:
-    `(T·B, in_channels, H, W) -> (T'·B, out_channels, H', W')`, T' `frames_out`. Raises InputError
-    where a number is below 1, or the groups do not divide the channels.
+    `(T·B, in_channels, H, W) -> (T'·B, out_channels, H', W')`, T' `frames_out`. The stem's reads
+    `clips`, `(B, in_channels, T, H, W)`. Raises InputError where a number is below 1, or the groups
+    do not divide the channels.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Conv:
     bias: bool = False
     dilation: Tuple[int, ...] = (1, 1)
     frames: int = 0
+    clips: bool = False
 
     def __post_init__(self):
         channels = [n for n in (self.in_channels, self.out_channels) if n is not None]
@@ -61,7 +63,7 @@ class Conv:
 
     @property
     def axes(self) -> int:
-        """The spatial axes of its arrays."""
+        """The spatial axes of what it gives."""
         return 2 if self.frames else len(self.kernel)
 
     @property
