@@ -36,9 +36,9 @@ def largest_of_frames(F, x, frames):
     return functools.reduce(F.maximum, cut(F, x, frames, axis=0))
 
 
-def repeat_frames(F, x, frames, axes):
-    """The same in every frame: (B, ...) -> (T·B, ...), of so many `axes`."""
-    return F.tile(x, reps=(frames,) + (1,) * (axes - 1))
+def repeat_frames(F, x, frames):
+    """The same in every frame: (B, ...) -> (T·B, ...)."""
+    return F.concat(*[x] * frames, dim=0)
 
 
 def frames_to_locations(F, x, frames):
@@ -57,7 +57,7 @@ def convolve_frames(F, x, weight, bias, conv, **name):
     One of `clips` reads (B, I, T, H, W).
 
     `weight` is (O, I / groups, k, kh, kw), as for five axes; `bias` (O,) or None. Where k is above
-    1 there are no groups.
+    1 there are neither groups nor a bias.
     """
     if conv.clips:
         x = frames_to_batch(F, x, conv.frames)
@@ -74,7 +74,7 @@ def convolve_frames(F, x, weight, bias, conv, **name):
         x = F.concat(*(see(x, offset=offset) for offset in offsets), dim=1)
         weight = F.concat(*cut(F, weight, time, axis=2, squeeze_axis=True), dim=1)
     else:
-        weight = F.concat(*cut(F, weight, time, axis=2, squeeze_axis=True), dim=0)
+        weight = _by_frame(F, weight, conv)
         channels *= time
     y = F.Convolution(
         *(array for array in (x, weight, bias) if array is not None),
@@ -91,6 +91,16 @@ def convolve_frames(F, x, weight, bias, conv, **name):
         return y
     parts = cut(F, y, time, axis=1)
     return F.add_n(*(see(part, offset=offset) for part, offset in zip(parts, offsets)))
+
+
+def _by_frame(F, weight, conv):
+    """(O, I, k, kh, kw) -> (k·O, I, kh, kw), the channels for the first frame first."""
+    time, *kernel = conv.kernel
+    if kernel != [1, 1]:
+        return F.concat(*cut(F, weight, time, axis=2, squeeze_axis=True), dim=0)
+    # The same, by what MXNet transposes fast.
+    weight = F.transpose(F.reshape(weight, shape=(-1, time)), axes=(1, 0))
+    return F.reshape(weight, shape=(time * conv.out_channels, conv.in_channels, *kernel))
 
 
 def _see(F, x, frames, offset, stride, count):

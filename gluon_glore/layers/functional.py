@@ -78,7 +78,7 @@ def broadcast_back(F, nodes, mask, frames=0):
     is of so many pictures of each clip, and the locations are, too.
     """
     if frames:
-        nodes = repeat_frames(F, nodes, frames, axes=4)
+        nodes = repeat_frames(F, nodes, frames)
     y = F.batch_dot(*(F.reshape(x, shape=(0, 0, -1)) for x in (nodes, mask)))
     return F.reshape_like(y, mask, lhs_begin=2, lhs_end=3, rhs_begin=2, rhs_end=4)
 
@@ -130,7 +130,7 @@ def scale_channels(F, x, weight, axes, frames=0):
     With `frames` x is so many pictures of each clip, (T·B, C, H, W), which have the same weights.
     """
     if frames:
-        weight = repeat_frames(F, weight, frames, axes=2)
+        weight = repeat_frames(F, weight, frames)
     weight = F.reshape(weight, shape=(0, 0) + (1,) * axes)
     return plain_copy(F, F.broadcast_mul(plain_copy(F, x, axes), weight), axes)
 
