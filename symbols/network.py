@@ -61,8 +61,8 @@ def spell_network(spec, num_classes):
     x = norm(x, stem_norm, spec.stem.channels, spec.axes, **norm_of(spec))
     if spec.stem_pool:
         x = max_pool(x, spec.stem_pool.of_last(spec.axes), "pool1")
-    for unit in spec.plan():
-        x = spell(x, unit)
+    for stage, unit in spec.plan_by_stage():
+        x = spell(x, unit, spec.frames_at(stage))
     x = norm(x, tail, spec.feature_channels, spec.axes, **norm_of(spec))
     for unit in spec.head_plan():
         x = spell(x, unit)

@@ -2,6 +2,7 @@
 
 import mxnet as mx
 
+from gluon_glore.layers.frames import batch_to_frames, frames_to_batch
 from gluon_glore.layers.functional import (
     attend,
     broadcast_back,
@@ -16,6 +17,7 @@ from gluon_glore.layers.functional import (
     split_channels,
     swap_nodes_and_states,
 )
+from gluon_glore.plan.extra_units import reads_clips
 from gluon_glore.plan.units import norm_of
 
 from .layers import convolution, global_average_pool, norm, preact_convolution
@@ -140,10 +142,20 @@ SPELL = {
 }
 
 
-def spell(x, unit):
-    """A unit of the plan; where channels pass it by, it sees the others only."""
+def spell(x, unit, frames=0):
+    """A unit of the plan; where channels pass it by, it sees the others only.
+
+    `frames` is what the spec says of its stage: see `NetSpec.frames_at`.
+    """
+
+    def whole(x):
+        if not (frames and reads_clips(unit)):
+            return SPELL[unit.kind](x, unit)
+        y = SPELL[unit.kind](batch_to_frames(mx.sym, x, frames), unit)
+        return frames_to_batch(mx.sym, y, frames)
+
     if not getattr(unit, "passing", 0):
-        return SPELL[unit.kind](x, unit)
+        return whole(x)
     path, dense = split_channels(mx.sym, x, unit.in_channels)
-    path = SPELL[unit.kind](path, unit)
+    path = whole(path)
     return concat_channels(mx.sym, path, dense, name=f"{unit.name}_path_join")

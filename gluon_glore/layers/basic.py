@@ -11,7 +11,13 @@ from mxnet.gluon import HybridBlock, nn
 
 from ..plan.stages import Pool
 from ..plan.units import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM, Conv
-from .frames import convolve_frames, largest_of_frames, sum_frames
+from .frames import (
+    batch_to_frames,
+    convolve_frames,
+    frames_to_batch,
+    largest_of_frames,
+    sum_frames,
+)
 from .functional import flatten_locations, plain_copy, rectify
 
 CONVOLUTIONS = {2: nn.Conv2D, 3: nn.Conv3D}
@@ -150,6 +156,20 @@ class PreActConv(HybridBlock):
     def hybrid_forward(self, F, x):
         """`(B, C, *space) -> (B, C', *space')`, smaller by the convolution's stride."""
         return self.conv(self.norm(x))
+
+
+class OnClips(HybridBlock):
+    """A unit that is given an axis for time in a network that has it in the batch axis."""
+
+    def __init__(self, unit, frames):
+        super().__init__(prefix=f"{unit.prefix}clips_")
+        self._frames = frames
+        self.unit = unit
+
+    def hybrid_forward(self, F, x):
+        """`(T·B, C, H, W) -> (T·B, C, H, W)`."""
+        y = self.unit(batch_to_frames(F, x, self._frames))
+        return frames_to_batch(F, y, self._frames)
 
 
 def max_pool(pool: Pool, name):

@@ -6,13 +6,14 @@ import mxnet as mx
 import numpy as np
 from mxnet.gluon import HybridBlock, nn
 
-from ..layers.basic import GlobalAveragePool, Norm, convolution, max_pool
+from ..layers.basic import GlobalAveragePool, Norm, OnClips, convolution, max_pool
 from ..layers.dual_path import DualPath, OnResidualPath
 from ..layers.fcn_head import AuxiliaryHead, ConvNorm
 from ..layers.functional import flatten_locations, upsample
 from ..layers.glore import GloRe, warn_of_unset_statistics
 from ..layers.non_local import NonLocal
 from ..layers.residual import Residual
+from ..plan.extra_units import reads_clips
 from ..plan.spec import INPUT_NORM, NetSpec
 from ..plan.units import norm_of
 from ..utils.errors import InputError
@@ -27,9 +28,14 @@ BLOCKS = {
 }
 
 
-def make_unit(unit):
-    """The block of a unit of the plan; where channels pass it by, it sees the others only."""
+def make_unit(unit, frames=0):
+    """The block of a unit of the plan; where channels pass it by, it sees the others only.
+
+    `frames` is what the spec says of its stage: see `NetSpec.frames_at`.
+    """
     block = BLOCKS[unit.kind](unit)
+    if frames and reads_clips(unit):
+        block = OnClips(block, frames)
     return OnResidualPath(block, unit.in_channels) if getattr(unit, "passing", 0) else block
 
 
@@ -107,8 +113,8 @@ class Network(HybridBlock):
         if spec.stem_pool:
             self.features.add(max_pool(spec.stem_pool.of_last(spec.axes), "pool1"))
         self.first_unit = len(self.features)  # place of the plan's first unit in `features`
-        for unit in spec.plan():
-            self.features.add(make_unit(unit))
+        for stage, unit in spec.plan_by_stage():
+            self.features.add(make_unit(unit, spec.frames_at(stage)))
         self.features.add(Norm(tail, spec.feature_channels, spec.axes, **norm_of(spec)))
         for unit in spec.head_plan():
             self.features.add(make_unit(unit))

@@ -285,5 +285,13 @@ class NonLocalUnit:
         return make_conv("nl-out", self.mid_channels, self.in_channels)
 
 
+def reads_clips(unit) -> bool:
+    """Whether a unit of a network with time in the batch axis is given an axis for it all the same.
+
+    So it is where its row has no `frames`.
+    """
+    return unit.kind in EXTRA_UNITS and not hasattr(unit, "frames")
+
+
 EXTRA_UNITS = {cls.kind: cls for cls in (GloReUnit, NonLocalUnit)}
 PlanUnit = Union[ResidualUnit, DualPathUnit, ConvUnit, GloReUnit, NonLocalUnit]

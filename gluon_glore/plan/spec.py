@@ -321,9 +321,9 @@ class NetSpec:
             paths = {"in_channels": width, "passing": channels - width}
         row = EXTRA_UNITS[extra.kind]
         fields = {field.name for field in dataclasses.fields(row)}
-        norm = {key: value for key, value in norm_of(self).items() if key in fields}
-        place = {"ndim": self.ndim, "frames": self.frames_at(extra.stage)}
-        unit = row(f"{after}_extra", **place, **paths, **norm, **options)
+        own = {"frames": self.frames_at(extra.stage), **norm_of(self)}
+        own = {key: value for key, value in own.items() if key in fields}
+        unit = row(f"{after}_extra", ndim=self.ndim, **paths, **own, **options)
         if extra.kind == "glore" and "extend_first" not in options:
             unit = unit.ordered_for(self.locations(extra.stage))
         return unit

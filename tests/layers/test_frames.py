@@ -1,17 +1,23 @@
 """Time in the batch axis gives the numbers of five axes."""
 
 import dataclasses
+from typing import ClassVar
 
 import mxnet as mx
 import numpy as np
 import pytest
+from mxnet.gluon import HybridBlock
 
 from gluon_glore import NetSpec, Network, Stage, Stem
 from gluon_glore.layers import frames
 from gluon_glore.layers.basic import convolution
+from gluon_glore.networks.network import BLOCKS
+from gluon_glore.plan.extra_units import EXTRA_UNITS
+from gluon_glore.plan.spec import MID_DIVISOR
 from gluon_glore.plan.units import make_conv
 from gluon_glore.weights import set_weights
 from symbols.network import spell_network
+from symbols.units import SPELL
 from tests.helpers.networks import initialize, open_gates, values
 from tests.helpers.small_video import small
 from tests.helpers.symbols import operators, shapes
@@ -126,7 +132,12 @@ def passed(net, x):
 
 @pytest.mark.parametrize("name", SPECS)
 def test_a_network_computes_what_it_does_with_an_axis_for_time(name, monkeypatch):
-    spec = dataclasses.replace(SPECS[name](), input_size=(T, 32, 32))
+    assert_alike(SPECS[name](), monkeypatch)
+
+
+def assert_alike(spec, monkeypatch):
+    """That a network computes the same where its spec says that time has an axis."""
+    spec = dataclasses.replace(spec, input_size=(T, 32, 32))
     assert spec.clip_frames == T and spec.axes == 2
     x = noise(2, 2, T, 32, 32).astype("float64")
     net = Network(spec)
@@ -134,13 +145,55 @@ def test_a_network_computes_what_it_does_with_an_axis_for_time(name, monkeypatch
     open_gates(net)
     weights = values(net)
     got = passed(net, x)
-    monkeypatch.setattr(NetSpec, "clip_frames", 0)
-    assert spec.axes == 3
-    other = Network(spec)
+    with monkeypatch.context() as patch:
+        patch.setattr(NetSpec, "clip_frames", 0)
+        assert spec.axes == 3
+        other = Network(spec)
     set_weights(other.collect_params(), {n: mx.nd.array(a) for n, a in weights.items()}, "itself")
     expected = passed(other, x)
     for a, b in zip(got, expected):
         assert np.allclose(a, b, rtol=1e-6, atol=1e-9 * max(1, np.abs(b).max()))
+
+
+@dataclasses.dataclass(frozen=True)
+class Whole:
+    """A unit of someone's own, which knows nothing of time in the batch axis."""
+
+    kind: ClassVar[str] = "whole"
+    name: str
+    in_channels: int
+    mid_channels: int
+    ndim: int = 2
+    passing: int = 0
+
+    @property
+    def out_channels(self):
+        return self.in_channels
+
+
+class WholeBlock(HybridBlock):
+    def __init__(self, unit):
+        super().__init__(prefix=f"{unit.name}_")
+
+    def hybrid_forward(self, F, x):
+        return whole(F, x)
+
+
+def whole(F, x):
+    """x and the mean over all locations of the clip, the first frame twice."""
+    first = F.slice_axis(x, axis=2, begin=0, end=1)
+    return F.broadcast_add(x, F.mean(x, axis=(2, 3, 4), keepdims=True)) + F.broadcast_like(first, x)
+
+
+@pytest.mark.parametrize("family", ["resnet", "dual paths"])
+def test_a_unit_that_knows_no_frames_is_given_clips(family, monkeypatch):
+    monkeypatch.setitem(EXTRA_UNITS, "whole", Whole)
+    monkeypatch.setitem(MID_DIVISOR, "whole", 2)
+    monkeypatch.setitem(BLOCKS, "whole", WholeBlock)
+    monkeypatch.setitem(SPELL, "whole", lambda x, unit: whole(mx.sym, x))
+    spec = (small() if family == "resnet" else dual_paths()).with_units("whole", res3=(1,))
+    assert_alike(spec, monkeypatch)
+    assert operators(spell_network(spec, 5)) == operators(Network(spec)(mx.sym.var("data")))
 
 
 @pytest.mark.parametrize("name", SPECS)
