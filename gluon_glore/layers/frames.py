@@ -54,28 +54,25 @@ def locations_to_frames(F, x, frames):
 def convolve_frames(F, x, weight, bias, conv, **name):
     """The convolution of a plan's `Conv` that has `frames`: (T·B, I, H, W) -> (T'·B, O, H', W').
 
-    One of `clips` reads (B, I, T, H, W).
-
-    `weight` is (O, I / groups, k, kh, kw), as for five axes; `bias` (O,) or None. Where k is above
-    1 there are neither groups nor a bias.
+    One of `clips` reads (B, I, T, H, W). `weight` is (O, I / groups, k, kh, kw), as for five axes;
+    `bias` (O,) or None. Where k is above 1 there are neither groups nor a bias.
     """
-    if conv.clips:
-        x = frames_to_batch(F, x, conv.frames)
     time, *kernel = conv.kernel
     channels = conv.out_channels
+    see = functools.partial(_see, F, stride=conv.stride[0], count=conv.frames_out)
     offsets = [i * conv.dilation[0] - conv.pad[0] for i in range(time)]
-    see = functools.partial(
-        _see, F, frames=conv.frames, stride=conv.stride[0], count=conv.frames_out
-    )
-    if time == 1:
-        x = see(x, offset=0)
-        weight = F.reshape(weight, shape=(channels, conv.in_channels // conv.groups, *kernel))
-    elif conv.in_channels <= channels:  # the frames are joined before: these are fewer arrays
-        x = F.concat(*(see(x, offset=offset) for offset in offsets), dim=1)
-        weight = F.concat(*cut(F, weight, time, axis=2, squeeze_axis=True), dim=1)
-    else:
+    behind = time > 1 and conv.in_channels > channels  # where the kernel's frames are added up
+    if behind:
+        x = frames_to_batch(F, x, conv.frames) if conv.clips else x
         weight = _by_frame(F, weight, conv)
         channels *= time
+    else:  # they are joined by channels before, as these are fewer
+        if conv.clips or time > 1 or conv.stride[0] > 1:
+            axis = 2 if conv.clips else 0
+            parts = cut(F, x, conv.frames, axis, squeeze_axis=conv.clips)
+            seen = [see(parts, offset) for offset in offsets]
+            x = F.concat(*seen, dim=1) if time > 1 else seen[0]
+        weight = _joined(F, weight, conv)
     y = F.Convolution(
         *(array for array in (x, weight, bias) if array is not None),
         num_filter=channels,
@@ -87,10 +84,20 @@ def convolve_frames(F, x, weight, bias, conv, **name):
         no_bias=bias is None,
         **name,
     )
-    if channels == conv.out_channels:
+    if not behind:
         return y
-    parts = cut(F, y, time, axis=1)
-    return F.add_n(*(see(part, offset=offset) for part, offset in zip(parts, offsets)))
+    parts = (cut(F, part, conv.frames, axis=0) for part in cut(F, y, time, axis=1))
+    return F.add_n(*(see(part, offset) for part, offset in zip(parts, offsets)))
+
+
+def _joined(F, weight, conv):
+    """(O, I, k, kh, kw) -> (O, k·I, kh, kw), the channels of the first frame first."""
+    time, *kernel = conv.kernel
+    if time == 1:
+        return F.reshape(
+            weight, shape=(conv.out_channels, conv.in_channels // conv.groups, *kernel)
+        )
+    return F.concat(*cut(F, weight, time, axis=2, squeeze_axis=True), dim=1)
 
 
 def _by_frame(F, weight, conv):
@@ -103,14 +110,11 @@ def _by_frame(F, weight, conv):
     return F.reshape(weight, shape=(time * conv.out_channels, conv.in_channels, *kernel))
 
 
-def _see(F, x, frames, offset, stride, count):
+def _see(F, parts, offset, stride, count):
     """For each of `count` frames `stride` apart the one `offset` behind it, zeros outside the clip.
 
-    (T·B, C, H, W) -> (count·B, C, H, W).
+    `parts` are the frames of a clip, `(B, C, H, W)` each -> (count·B, C, H, W).
     """
-    if offset == 0 and stride == 1 and count == frames:
-        return x
-    parts = cut(F, x, frames, axis=0)
     zeros = F.zeros_like(parts[0])
     places = (i * stride + offset for i in range(count))
-    return F.concat(*(parts[i] if 0 <= i < frames else zeros for i in places), dim=0)
+    return F.concat(*(parts[i] if 0 <= i < len(parts) else zeros for i in places), dim=0)
