@@ -5,6 +5,7 @@ A layer's `name` is its full one, with that of its unit, as "conv2_B01_conv-m1".
 
 import mxnet as mx
 
+from gluon_glore.layers.frames import convolve_frames, sum_frames
 from gluon_glore.layers.functional import flatten_locations, plain_copy, rectify
 from gluon_glore.plan.units import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM
 
@@ -43,6 +44,8 @@ def norm(
 
 def convolution(x, conv, name):
     """The convolution of a row of the plan: `(B, C, *space) -> (B, C', *space / stride)`."""
+    if conv.frames:
+        return _convolution_of_frames(x, conv, f"{name}__conv")
     return mx.sym.Convolution(
         x,
         num_filter=conv.out_channels,
@@ -56,9 +59,19 @@ def convolution(x, conv, name):
     )
 
 
+def _convolution_of_frames(x, conv, name):
+    """That of a clip with time in the batch axis: `(T·B, C, H, W) -> (T'·B, C', H', W')`."""
+    # Its shape can't be inferred: the convolution reads the weight in another one.
+    shape = (conv.out_channels, conv.in_channels // conv.groups, *conv.kernel)
+    weight = mx.sym.var(f"{name}_weight", shape=shape)
+    bias = mx.sym.var(f"{name}_bias") if conv.bias else None
+    with mx.name.Prefix(f"{name}_"):
+        return convolve_frames(mx.sym, x, weight, bias, conv)
+
+
 def preact_convolution(x, conv, name, eps=BATCH_NORM_EPS, momentum=BATCH_NORM_MOMENTUM):
     """BatchNorm, ReLU, convolution."""
-    x = norm(x, name, conv.in_channels, len(conv.kernel), eps=eps, momentum=momentum)
+    x = norm(x, name, conv.in_channels, conv.axes, eps=eps, momentum=momentum)
     return convolution(x, conv, name)
 
 
@@ -69,8 +82,11 @@ def max_pool(x, pool, name):
     )
 
 
-def global_average_pool(x, name, axes=2):
-    """The average over all locations: `(B, C, *space) -> (B, C)`."""
+def global_average_pool(x, name, axes=2, frames=0):
+    """The average over all locations: `(B, C, *space) -> (B, C)`.
+
+    With `frames` T also over those: `(T·B, C, H, W) -> (B, C)`.
+    """
     x = mx.sym.Pooling(
         flatten_locations(mx.sym, x, axes),
         global_pool=True,
@@ -78,4 +94,6 @@ def global_average_pool(x, name, axes=2):
         kernel=(1, 1),
         name=name,
     )
+    if frames:
+        x = sum_frames(mx.sym, x, frames) / frames
     return mx.sym.flatten(x)

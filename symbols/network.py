@@ -55,18 +55,19 @@ def spell_network(spec, num_classes):
     if spec.ndim == 1:
         x = flatten_locations(mx.sym, x, axes=1)
     if spec.stem.norm_input:
-        x = norm(x, INPUT_NORM, spec.in_channels, spec.axes, relu=False, **norm_of(spec))
+        axes = len(spec.stem_conv.kernel)  # of the clips that the stem reads, too
+        x = norm(x, INPUT_NORM, spec.in_channels, axes, relu=False, **norm_of(spec))
     x = convolution(x, spec.stem_conv, stem)
     x = norm(x, stem_norm, spec.stem.channels, spec.axes, **norm_of(spec))
     if spec.stem_pool:
-        x = max_pool(x, spec.stem_pool, "pool1")
-    for unit in spec.plan():
-        x = spell(x, unit)
+        x = max_pool(x, spec.stem_pool.of_last(spec.axes), "pool1")
+    for stage, unit in spec.plan_by_stage():
+        x = spell(x, unit, spec.frames_at(stage))
     x = norm(x, tail, spec.feature_channels, spec.axes, **norm_of(spec))
     for unit in spec.head_plan():
         x = spell(x, unit)
     if not spec.head:
-        x = global_average_pool(x, "global-pool", spec.axes)
+        x = global_average_pool(x, "global-pool", spec.axes, spec.frames_at(1 + len(spec.stages)))
     if spec.dropout:
         x = mx.sym.Dropout(x, p=spec.dropout, name="dropout")
     if not spec.head:

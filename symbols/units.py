@@ -2,6 +2,7 @@
 
 import mxnet as mx
 
+from gluon_glore.layers.frames import batch_to_frames, frames_to_batch
 from gluon_glore.layers.functional import (
     attend,
     broadcast_back,
@@ -16,6 +17,7 @@ from gluon_glore.layers.functional import (
     split_channels,
     swap_nodes_and_states,
 )
+from gluon_glore.plan.extra_units import reads_clips
 from gluon_glore.plan.units import norm_of
 
 from .layers import convolution, global_average_pool, norm, preact_convolution
@@ -34,7 +36,7 @@ def residual(x, unit):
     norms = norm_of(unit)
     read = x
     if unit.shared_norm:
-        read = norm(x, f"{unit.name}_{first.name}", first.in_channels, len(first.kernel), **norms)
+        read = norm(x, f"{unit.name}_{first.name}", first.in_channels, first.axes, **norms)
 
     def conv(row):
         name = f"{unit.name}_{row.name}"
@@ -51,11 +53,12 @@ def residual(x, unit):
 
 def channel_attention(x, row, name):
     """Squeeze-and-excitation (Hu et al. 2018): x times one weight a channel."""
-    weight = global_average_pool(x, f"{name}_se-pool", row.axes)
+    weight = global_average_pool(x, f"{name}_se-pool", row.axes, row.frames)
     weight = mx.sym.FullyConnected(weight, num_hidden=row.hidden, name=f"{name}_se-fc1")
     weight = rectify(mx.sym, weight, name=f"{name}_se-ac")
     weight = mx.sym.FullyConnected(weight, num_hidden=row.channels, name=f"{name}_se-fc2")
-    return scale_channels(mx.sym, x, mx.sym.sigmoid(weight, name=f"{name}_se-gate"), row.axes)
+    weight = mx.sym.sigmoid(weight, name=f"{name}_se-gate")
+    return scale_channels(mx.sym, x, weight, row.axes, row.frames)
 
 
 def dual_path(x, unit):
@@ -79,15 +82,18 @@ def glore(x, unit):
         paths = [conv(x, row) for row in unit.extensions]
         return paths[0] if len(paths) == 1 else concat_channels(mx.sym, *paths)
 
-    flat = flatten_locations(mx.sym, x, unit.ndim)
+    frames = unit.frames
+    flat = flatten_locations(mx.sym, x, unit.axes)
     mask = conv(flat, unit.projection)
-    way_in, pooled_mask = flat, mask
+    way_in, pooled_mask, pooled_frames = flat, mask, frames
     if unit.pool_stride > 1:
         stride = (unit.pool_stride,) * unit.ndim
-        way_in = pool_locations(mx.sym, flat, x, stride)
-        pooled_mask = pool_locations(mx.sym, mask, x, stride)
+        way_in = pool_locations(mx.sym, flat, x, stride, frames=frames)
+        pooled_mask = pool_locations(mx.sym, mask, x, stride, frames=frames)
+        pooled_frames = 0  # pooled over time, too, and flat
 
-    v = pool_to_nodes(mx.sym, conv(way_in, unit.state), pooled_mask, unit.normalize)
+    state = conv(way_in, unit.state)
+    v = pool_to_nodes(mx.sym, state, pooled_mask, unit.normalize, pooled_frames)
     for adjacency, update in unit.graph:
         related = conv(swap_nodes_and_states(mx.sym, v), adjacency)
         v = v + swap_nodes_and_states(mx.sym, related)
@@ -95,13 +101,13 @@ def glore(x, unit):
 
     mask = conv(flat, unit.reverse) if unit.reverse else mask
     if unit.extend_first:
-        y = broadcast_back(mx.sym, extend(v), mask)
+        y = broadcast_back(mx.sym, extend(v), mask, frames)
     else:
-        y = extend(broadcast_back(mx.sym, v, mask))
+        y = extend(broadcast_back(mx.sym, v, mask, frames))
     if post:
         name = f"{unit.name}_{unit.extensions[0].name}"
         y = norm(y, name, unit.in_channels, relu=False, **norm_of(unit))
-    y = restore_locations(mx.sym, y, x, unit.ndim)
+    y = restore_locations(mx.sym, y, x, unit.axes)
     return mx.sym.elemwise_add(x, y, name=f"{unit.name}_sum")
 
 
@@ -111,12 +117,14 @@ def nonlocal_block(x, unit):
     def conv(x, row):
         return convolution(x, row, f"{unit.name}_{row.name}")
 
-    flat = flatten_locations(mx.sym, x, unit.ndim)
+    flat = flatten_locations(mx.sym, x, unit.axes)
     seen = pool_locations(mx.sym, flat, x, unit.pool, "max") if unit.subsample > 1 else flat
-    y = attend(mx.sym, conv(flat, unit.theta), conv(seen, unit.phi), conv(seen, unit.value))
+    y = attend(
+        mx.sym, conv(flat, unit.theta), conv(seen, unit.phi), conv(seen, unit.value), unit.frames
+    )
     name = f"{unit.name}_{unit.extension.name}"
     y = norm(conv(y, unit.extension), name, unit.in_channels, relu=False, **norm_of(unit))
-    y = restore_locations(mx.sym, y, x, unit.ndim)
+    y = restore_locations(mx.sym, y, x, unit.axes)
     return mx.sym.elemwise_add(x, y, name=f"{unit.name}_sum")
 
 
@@ -134,10 +142,20 @@ SPELL = {
 }
 
 
-def spell(x, unit):
-    """A unit of the plan; where channels pass it by, it sees the others only."""
+def spell(x, unit, frames=0):
+    """A unit of the plan; where channels pass it by, it sees the others only.
+
+    `frames` is what the spec says of its stage: see `NetSpec.frames_at`.
+    """
+
+    def whole(x):
+        if not (frames and reads_clips(unit)):
+            return SPELL[unit.kind](x, unit)
+        y = SPELL[unit.kind](batch_to_frames(mx.sym, x, frames), unit)
+        return frames_to_batch(mx.sym, y, frames)
+
     if not getattr(unit, "passing", 0):
-        return SPELL[unit.kind](x, unit)
+        return whole(x)
     path, dense = split_channels(mx.sym, x, unit.in_channels)
-    path = SPELL[unit.kind](path, unit)
+    path = whole(path)
     return concat_channels(mx.sym, path, dense, name=f"{unit.name}_path_join")

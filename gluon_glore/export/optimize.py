@@ -11,27 +11,29 @@ import warnings
 import mxnet as mx
 import numpy as np
 
-from ..networks.graph import WIDTHS, Node
+from ..networks.graph import SPLITS, WIDTHS, Node
 from ..utils.errors import InputError
 from ..weights.names import without_kinds
-from .symbol_graph import Graph, arrays_of, read_symbol, redirected, write_symbol
+from .symbol_graph import PART, Graph, arrays_of, read_symbol, redirected, write_symbol
 
 RESHAPES = {"Reshape", "reshape", "reshape_like", "Flatten", "flatten"}
+LAYOUTS = {*RESHAPES, *SPLITS, PART, "Concat", "transpose", "SwapAxis", "expand_dims", "squeeze"}
 
 
 def optimize(symbol, arrays):
     """The same outputs for inference: (symbol, `{"arg:NAME" or "aux:NAME": NDArray}`).
 
-    Dropout and copies are left out; a BatchNorm that alone reads a convolution becomes part of it,
-    whose bias is then `<name>_bias`; the others take their running statistics in training, too.
-    What is given stays as it is. Raises InputError where an array is missing, and as `read_symbol`.
+    Dropout and copies are left out, and parameters laid out as they are read; a BatchNorm that
+    alone reads a convolution becomes part of it, whose bias is then `<name>_bias`; the others take
+    their running statistics in training, too. What is given stays as it is. Raises InputError where
+    an array is missing, and as `read_symbol`.
     """
     graph = read_symbol(symbol)
     arrays = {name: array.asnumpy() for name, array in without_kinds(arrays).items()}
     missing = set(symbol.list_inputs()) - set(arrays) - {"data"}
     if missing:
         raise InputError(f"no array for {', '.join(sorted(missing)[:5])} of the symbol")
-    for simplify in (drop_copies, fold_norms, freeze_norms):
+    for simplify in (drop_copies, lay_out, fold_norms, freeze_norms):
         graph, arrays = simplify(graph, arrays)
     symbol = write_symbol(graph)
     arrays = {name: mx.nd.array(a, dtype=a.dtype) for name, a in arrays.items()}
@@ -109,6 +111,45 @@ def drop_copies(graph, arrays):
         if _is_copy(node) and not (node.op == "slice_axis" and around & RESHAPES):
             source[name] = source.get(node.inputs[0], node.inputs[0])
     return redirected(graph, source), arrays
+
+
+def lay_out(graph, arrays):
+    """Parameters in the layout that convolutions read, without the operators that give it.
+
+    One that is made of a single parameter, which nothing else reads, has its name.
+    """
+    readers, sources = graph.readers(), {}
+    for name, node in graph.nodes.items():  # the parameters that each array is made of
+        if name in arrays:
+            sources[name] = {name}
+        elif node.op in LAYOUTS and all(source in sources for source in node.inputs):
+            sources[name] = set().union(*(sources[source] for source in node.inputs))
+    made = [
+        name
+        for name in sources
+        if name not in arrays
+        and (name in graph.heads or any(reader not in sources for reader in readers[name]))
+    ]
+    if not made:
+        return graph, arrays
+    symbol = write_symbol(Graph(graph.nodes, tuple(made)))
+    given = {
+        name: mx.nd.array(arrays[name], dtype=arrays[name].dtype) for name in symbol.list_inputs()
+    }
+    values = dict(zip(made, symbol.eval(mx.cpu(), **given)))
+    left = {n: node for n, node in graph.nodes.items() if n not in sources or n in arrays}
+    arrays, variables, renamed = dict(arrays), {}, {}
+    for name, value in values.items():
+        alone = sum(len(sources[name] & sources[other]) for other in made) == 1
+        (parameter, *_) = sources[name]
+        if alone and all(reader in sources for reader in readers[parameter]):
+            renamed[name] = parameter
+        called = renamed.get(name, name)
+        arrays[called] = value.asnumpy()
+        variables[called] = Node(called, "null", {}, ())
+    # A parameter's own node has the shape that it had.
+    left = {name: node for name, node in left.items() if name not in variables}
+    return redirected(Graph({**variables, **left}, graph.heads), renamed), arrays
 
 
 def fold_norms(graph, arrays):

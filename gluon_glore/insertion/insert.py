@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from mxnet.gluon import HybridBlock, SymbolBlock
 
+from ..layers.basic import FramesConv
 from ..networks.network import Network, make_unit
 from ..plan.checks import check_extra
 from ..plan.extra_units import EXTRA_UNITS
@@ -61,6 +62,7 @@ def insert_units(net, after, kind="glore", *, input_shape=None, **options):
     _check_network(net)
     check_extra(kind, options)
     traced = Trace(net, input_shape)
+    _check_time(traced)
     places = find_places(after, traced)
     units = [_make(traced, path, kind, options) for path in places]
     for path, unit in zip(places, units):
@@ -82,6 +84,14 @@ def _check_network(net):
         )
     if not isinstance(net, HybridBlock):
         raise InputError(f"units go into a HybridBlock, given {type(net).__name__}")
+
+
+def _check_time(traced):
+    if any(isinstance(block, FramesConv) for block in traced.blocks.values()):
+        raise InputError(
+            f"{traced.name} has one of this package's 3-D networks in it, whose blocks have time "
+            "in the batch axis: get_spec(...).with_units(...) is that network with units"
+        )
 
 
 def _make(traced, path, kind, options):

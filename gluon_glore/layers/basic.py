@@ -4,20 +4,44 @@ Parameters have the names of the released files. They are relative: a unit creat
 its `name_scope()`, and they take on its prefix.
 """
 
+import functools
+
 from mxnet import init
 from mxnet.gluon import HybridBlock, nn
 
 from ..plan.stages import Pool
 from ..plan.units import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM, Conv
+from .frames import (
+    batch_to_frames,
+    convolve_frames,
+    frames_to_batch,
+    largest_of_frames,
+    sum_frames,
+)
 from .functional import flatten_locations, plain_copy, rectify
 
 CONVOLUTIONS = {2: nn.Conv2D, 3: nn.Conv3D}
 MAX_POOLS = {2: nn.MaxPool2D, 3: nn.MaxPool3D}
 
 
+class FramesConv(nn.Conv3D):
+    """A 3-D convolution with time in the batch axis, see `frames.convolve_frames`."""
+
+    def __init__(self, conv: Conv, *args, **options):
+        super().__init__(*args, **options)
+        self._conv = conv
+
+    def hybrid_forward(self, F, x, weight, bias=None):
+        """`(T·B, C, H, W)`, or clips `(B, C, T, H, W)`, `-> (T'·B, C', H', W')`."""
+        return convolve_frames(F, x, weight, bias, self._conv, name="fwd")
+
+
 def convolution(conv: Conv):
     """The Gluon layer of a `Conv`: parameters `<name>__conv_{weight,bias}`, He-normal weights."""
-    return CONVOLUTIONS[len(conv.kernel)](
+    make = CONVOLUTIONS[len(conv.kernel)]
+    if conv.frames:
+        make = functools.partial(FramesConv, conv)
+    return make(
         conv.out_channels,
         conv.kernel,
         strides=conv.stride,
@@ -126,13 +150,26 @@ class PreActConv(HybridBlock):
 
     def __init__(self, conv: Conv, eps=BATCH_NORM_EPS, momentum=BATCH_NORM_MOMENTUM):
         super().__init__(prefix=f"{conv.name}_")
-        axes = len(conv.kernel)
-        self.norm = Norm(conv.name, conv.in_channels, axes, eps=eps, momentum=momentum)
+        self.norm = Norm(conv.name, conv.in_channels, conv.axes, eps=eps, momentum=momentum)
         self.conv = convolution(conv)
 
     def hybrid_forward(self, F, x):
         """`(B, C, *space) -> (B, C', *space')`, smaller by the convolution's stride."""
         return self.conv(self.norm(x))
+
+
+class OnClips(HybridBlock):
+    """A unit that is given an axis for time in a network that has it in the batch axis."""
+
+    def __init__(self, unit, frames):
+        super().__init__(prefix=f"{unit.prefix}clips_")
+        self._frames = frames
+        self.unit = unit
+
+    def hybrid_forward(self, F, x):
+        """`(T·B, C, H, W) -> (T·B, C, H, W)`."""
+        y = self.unit(batch_to_frames(F, x, self._frames))
+        return frames_to_batch(F, y, self._frames)
 
 
 def max_pool(pool: Pool, name):
@@ -146,20 +183,26 @@ class GlobalAveragePool(HybridBlock):
     """Average over all locations: `(B, C, *space) -> (B, C)`.
 
     With `mean_max` set it is the mean of average and maximum, see `pool_mean_max`. Three spatial
-    `axes` are flattened, because a hybridised GlobalAvgPool3D fails on MXNet's CPU build.
+    `axes` are flattened, because a hybridised GlobalAvgPool3D fails on MXNet's CPU build. With
+    `frames` T it is also the average over those: `(T·B, C, H, W) -> (B, C)`.
     """
 
-    def __init__(self, axes=2, prefix=None):
+    def __init__(self, axes=2, frames=0, prefix=None):
         super().__init__(prefix=prefix)
         self.mean_max = False
         self._axes = axes
+        self._frames = frames
 
     def hybrid_forward(self, F, x):
         """`(B, C, *space) -> (B, C)`."""
         flat = flatten_locations(F, x, self._axes)
         pooled = F.Pooling(flat, global_pool=True, pool_type="avg", kernel=(1, 1))
+        if self._frames:
+            pooled = sum_frames(F, pooled, self._frames) / self._frames
         if self.mean_max:
             largest = F.Pooling(flat, global_pool=True, pool_type="max", kernel=(1, 1))
+            if self._frames:
+                largest = largest_of_frames(F, largest, self._frames)
             pooled = (pooled + largest) / 2
         return F.flatten(pooled)
 

@@ -5,6 +5,14 @@ code. Arrays keep four axes, (B, C, L, 1) where the input has not two dimensions
 of three or five axes do not train on MXNet's CPU (oneDNN) build.
 """
 
+from .frames import (
+    batch_to_frames,
+    frames_to_locations,
+    locations_to_frames,
+    repeat_frames,
+    sum_frames,
+)
+
 
 def plain_copy(F, x, axes=3, **name):
     """x, and in backward its gradient, copied to fresh memory in row-major layout.
@@ -40,10 +48,11 @@ def restore_locations(F, y, like, axes):
     return plain_copy(F, y)
 
 
-def pool_to_nodes(F, state, mask, normalize):
+def pool_to_nodes(F, state, mask, normalize, frames=0):
     """Project state features onto nodes: (B, S, H, W), (B, N, H, W) -> (B, S, N, 1).
 
     V = state · maskᵀ, divided by the number of locations where `normalize` (paper, equation 3).
+    With `frames` the locations of a clip are in so many pictures, (T·B, ...) as in `frames`.
     """
     state, mask = (F.reshape(x, shape=(0, 0, -1)) for x in (state, mask))
     v = F.batch_dot(state, mask, transpose_b=True)
@@ -51,6 +60,9 @@ def pool_to_nodes(F, state, mask, normalize):
         # L is not known to the static graph, so it is counted: a sum of ones, (B, 1, 1).
         ones = F.ones_like(F.slice_axis(mask, axis=1, begin=0, end=1))
         v = F.broadcast_div(v, F.sum(ones, axis=2, keepdims=True))
+    if frames:
+        v = sum_frames(F, v, frames)
+        v = v / frames if normalize else v  # of equally many locations in each
     return F.expand_dims(v, axis=3)
 
 
@@ -59,23 +71,29 @@ def swap_nodes_and_states(F, v):
     return F.transpose(v, axes=(0, 2, 1, 3))
 
 
-def broadcast_back(F, nodes, mask):
+def broadcast_back(F, nodes, mask, frames=0):
     """Give every location its share of the nodes: (B, S, N, 1), (B, N, H, W) -> (B, S, H, W).
 
-    Y = Z · mask (paper, section 3.4); flattened locations are H = L, W = 1.
+    Y = Z · mask (paper, section 3.4); flattened locations are H = L, W = 1. With `frames` the mask
+    is of so many pictures of each clip, and the locations are, too.
     """
+    if frames:
+        nodes = repeat_frames(F, nodes, frames)
     y = F.batch_dot(*(F.reshape(x, shape=(0, 0, -1)) for x in (nodes, mask)))
     return F.reshape_like(y, mask, lhs_begin=2, lhs_end=3, rhs_begin=2, rhs_end=4)
 
 
-def pool_locations(F, x, like, stride, kind="avg"):
+def pool_locations(F, x, like, stride, kind="avg", frames=0):
     """Average or maximum of flattened x, (B, C, L, 1), over `stride` locations a dimension.
 
     `like`, (B, ?, *space), has the space that x was flattened from. A last window that reaches over
-    the border takes only the locations inside.
+    the border takes only the locations inside. Of pictures, (T·B, C, H, W), `frames` of a clip are
+    pooled together where `stride` has an entry for time: then the result is flat, (B, C, L', 1).
     """
     axes = len(stride)
-    if axes == 1:  # flat (B, C, L, 1) is all the space there is
+    if frames and axes == 3:
+        x = batch_to_frames(F, x, frames)
+    elif axes == 1:  # flat (B, C, L, 1) is all the space there is
         stride = (*stride, 1)
     else:
         x = restore_locations(F, x, like, axes)
@@ -90,19 +108,29 @@ def pool_locations(F, x, like, stride, kind="avg"):
     return pooled if axes == 1 else flatten_locations(F, pooled, axes)
 
 
-def attend(F, queries, keys, values):
+def attend(F, queries, keys, values, frames=0):
     """Embedded-Gaussian attention: (B, M, H, W), keys and values may be pooled -> (B, M, H, W).
 
-    y_i = sum over j of softmax_j(queries_i · keys_j) values_j (Wang et al. 2018, equation 4).
+    y_i = sum over j of softmax_j(queries_i · keys_j) values_j (Wang et al. 2018, equation 4). With
+    `frames` the locations of a clip are in so many pictures, (T·B, M, H, W) as in `frames`.
     """
     q, k, v = (F.reshape(x, shape=(0, 0, -1)) for x in (queries, keys, values))
+    if frames:
+        q, k, v = (frames_to_locations(F, x, frames) for x in (q, k, v))
     weights = F.softmax(F.batch_dot(q, k, transpose_a=True), axis=2)  # (B, L, L)
     y = F.batch_dot(v, weights, transpose_b=True)
+    if frames:
+        y = locations_to_frames(F, y, frames)
     return F.reshape_like(y, queries, lhs_begin=2, lhs_end=3, rhs_begin=2, rhs_end=4)
 
 
-def scale_channels(F, x, weight, axes):
-    """x times one weight a channel: (B, C, *space), (B, C) -> (B, C, *space)."""
+def scale_channels(F, x, weight, axes, frames=0):
+    """x times one weight a channel: (B, C, *space), (B, C) -> (B, C, *space).
+
+    With `frames` x is so many pictures of each clip, (T·B, C, H, W), which have the same weights.
+    """
+    if frames:
+        weight = repeat_frames(F, weight, frames)
     weight = F.reshape(weight, shape=(0, 0) + (1,) * axes)
     return plain_copy(F, F.broadcast_mul(plain_copy(F, x, axes), weight), axes)
 

@@ -165,24 +165,26 @@ class GloRe(UnitBlock):
     def hybrid_forward(self, F, x):
         """`(B, C, *space) -> (B, C, *space)`."""
         unit = self._unit
-        flat = flatten_locations(F, x, unit.ndim)
+        frames = unit.frames
+        flat = flatten_locations(F, x, unit.axes)
         mask = self.projection(flat)
-        way_in, pooled_mask = flat, mask
+        way_in, pooled_mask, pooled_frames = flat, mask, frames
         if unit.pool_stride > 1:
             stride = (unit.pool_stride,) * unit.ndim
-            way_in = pool_locations(F, flat, x, stride)
-            pooled_mask = pool_locations(F, mask, x, stride)
-        v = pool_to_nodes(F, self.state(way_in), pooled_mask, unit.normalize)
+            way_in = pool_locations(F, flat, x, stride, frames=frames)
+            pooled_mask = pool_locations(F, mask, x, stride, frames=frames)
+            pooled_frames = 0  # pooled over time, too, and flat
+        v = pool_to_nodes(F, self.state(way_in), pooled_mask, unit.normalize, pooled_frames)
         z = self.graph(v)
         if self.reverse is not None:
             mask = self.reverse(flat)
         if unit.extend_first:
-            y = broadcast_back(F, self.extension(z), mask)
+            y = broadcast_back(F, self.extension(z), mask, frames)
         else:
-            y = self.extension(broadcast_back(F, z, mask))
+            y = self.extension(broadcast_back(F, z, mask, frames))
         if self.norm is not None:
             y = self.norm(y)
-        return F.elemwise_add(x, restore_locations(F, y, x, unit.ndim), name="sum")
+        return F.elemwise_add(x, restore_locations(F, y, x, unit.axes), name="sum")
 
 
 def warn_of_unset_statistics(block):

@@ -66,8 +66,8 @@ class NonLocal(UnitBlock):
     def hybrid_forward(self, F, x):
         """`(B, C, *space) -> (B, C, *space)`."""
         unit = self._unit
-        flat = flatten_locations(F, x, unit.ndim)
+        flat = flatten_locations(F, x, unit.axes)
         seen = pool_locations(F, flat, x, unit.pool, "max") if unit.subsample > 1 else flat
-        y = attend(F, self.theta(flat), self.phi(seen), self.value(seen))
+        y = attend(F, self.theta(flat), self.phi(seen), self.value(seen), unit.frames)
         y = self.norm(self.extension(y))
-        return F.elemwise_add(x, restore_locations(F, y, x, unit.ndim), name="sum")
+        return F.elemwise_add(x, restore_locations(F, y, x, unit.axes), name="sum")

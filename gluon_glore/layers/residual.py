@@ -20,7 +20,7 @@ class Residual(HybridBlock):
         with self.name_scope():
             self.norm = None
             if unit.shared_norm:
-                self.norm = Norm(first.name, first.in_channels, len(first.kernel), **norm_of(unit))
+                self.norm = Norm(first.name, first.in_channels, first.axes, **norm_of(unit))
             self.body = nn.HybridSequential(prefix="body_")
             self.body.add(self._conv(first, unit))
             for conv in others:

@@ -13,12 +13,12 @@ class ChannelAttention(HybridBlock):
     def __init__(self, row: SqueezeExcite):
         super().__init__(prefix="se_")
         # Not inside this block's name_scope(): <unit>_se-fc1_weight has one level below the unit.
-        self._axes = row.axes
-        self.pool = GlobalAveragePool(row.axes, prefix="se-pool_")
+        self._axes, self._frames = row.axes, row.frames
+        self.pool = GlobalAveragePool(row.axes, row.frames, prefix="se-pool_")
         self.fc1 = nn.Dense(row.hidden, in_units=row.channels, prefix="se-fc1_")
         self.fc2 = nn.Dense(row.channels, in_units=row.hidden, prefix="se-fc2_")
 
     def hybrid_forward(self, F, x):
         """`(B, C, *space) -> (B, C, *space)`."""
         weight = F.sigmoid(self.fc2(rectify(F, self.fc1(self.pool(x)))))
-        return scale_channels(F, x, weight, self._axes)
+        return scale_channels(F, x, weight, self._axes, self._frames)

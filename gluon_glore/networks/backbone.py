@@ -2,6 +2,7 @@
 
 from mxnet.gluon import HybridBlock, nn
 
+from ..layers.frames import batch_to_frames
 from ..layers.functional import flatten_locations, plain_copy
 from ..utils.errors import InputError, shown
 from .network import Network, check_array
@@ -54,17 +55,21 @@ class Backbone(HybridBlock):
 
     def hybrid_forward(self, F, x):
         """`(B, C, *space) ->` a list of `(B, channels, *space / strides)`."""
-        flat = self.spec.ndim == 1
-        if flat:
+        if self.spec.ndim == 1:
             x = flatten_locations(F, x, axes=1)
         found = {}
         for end, layer in enumerate(self.features, start=1):
             x = layer(x)
-            if end in self._ends:
-                # Whatever reads a map of five axes may take it for plain memory.
-                y = plain_copy(F, x, self.spec.axes)
-                found[end] = F.reshape(y, shape=(0, 0, -1)) if flat else y
-        return [found[end] for end in self._ends]
+            found[end] = x
+        return [self._map(F, found[end], row) for end, row in zip(self._ends, self.maps)]
+
+    def _map(self, F, x, row):
+        """What a layer gives, as the `FeatureMap` of `row`, with the input's dimensions."""
+        if row.frames:
+            return batch_to_frames(F, x, row.frames)
+        # Whatever reads a map of five axes may take it for plain memory.
+        y = plain_copy(F, x, self.spec.axes)
+        return F.reshape(y, shape=(0, 0, -1)) if self.spec.ndim == 1 else y
 
 
 def _chosen(spec, features):

@@ -41,7 +41,8 @@ def count(symbol, input_shape):
     """A list of `OperatorCount`: the operators of a symbol that have parameters or multiply-adds.
 
     `input_shape` is `(channels, *pixels)`. A parameter that several operators read counts at the
-    first one. BatchNorm's running statistics are no parameters.
+    first one; those that only lay it out for another do not read it. BatchNorm's running statistics
+    are no parameters.
     """
     data = {"data": (1, *input_shape)}
     internals = symbol.get_internals()
@@ -56,12 +57,16 @@ def count(symbol, input_shape):
             return shape_of[name]
         return shape_of.get(f"{name}_output") or shape_of[f"{name}_output{entry[1]}"]
 
-    counted, seen = [], set()
+    counted, seen, made_of = [], set(), {}
     for index, node in enumerate(nodes):
         if node["op"] == "null":
+            if node["name"] in parameters:
+                made_of[index] = {node["name"]}
             continue
         inputs = [shape(entry) for entry in node["inputs"]]
-        read = {nodes[entry[0]]["name"] for entry in node["inputs"]} & parameters - seen
+        read = set().union(*(made_of.get(entry[0], ()) for entry in node["inputs"])) - seen
+        if all(entry[0] in made_of for entry in node["inputs"]):
+            made_of[index], read = read, set()  # of parameters alone: its reader's
         seen |= read
         size = sum(int(np.prod(shape_of[name])) for name in read)
         macs = _macs(node, inputs, lambda index=index: shape((index, 0)))

@@ -143,7 +143,13 @@ def parse_nodes(nodes, quantized=False, splits=False) -> Tuple[Node, ...]:
         for source, output, *_ in node["inputs"]:
             read = parsed[source]
             if output and not (read.op in several and output in range(_count_outputs(read))):
-                raise InputError(f"{parsed[-1].name} reads a second output of an operator")
+                what = f"{parsed[-1].name} reads a second output of an operator"
+                if read.op in SPLITS:
+                    what += (
+                        f", of {read.name}, which cuts an array as networks of clips do: only "
+                        "networks of 2 dimensions are read"
+                    )
+                raise InputError(what)
     return tuple(parsed)
 
 

@@ -6,13 +6,14 @@ import mxnet as mx
 import numpy as np
 from mxnet.gluon import HybridBlock, nn
 
-from ..layers.basic import GlobalAveragePool, Norm, convolution, max_pool
+from ..layers.basic import GlobalAveragePool, Norm, OnClips, convolution, max_pool
 from ..layers.dual_path import DualPath, OnResidualPath
 from ..layers.fcn_head import AuxiliaryHead, ConvNorm
 from ..layers.functional import flatten_locations, upsample
 from ..layers.glore import GloRe, warn_of_unset_statistics
 from ..layers.non_local import NonLocal
 from ..layers.residual import Residual
+from ..plan.extra_units import reads_clips
 from ..plan.spec import INPUT_NORM, NetSpec
 from ..plan.units import norm_of
 from ..utils.errors import InputError
@@ -27,9 +28,14 @@ BLOCKS = {
 }
 
 
-def make_unit(unit):
-    """The block of a unit of the plan; where channels pass it by, it sees the others only."""
+def make_unit(unit, frames=0):
+    """The block of a unit of the plan; where channels pass it by, it sees the others only.
+
+    `frames` is what the spec says of its stage: see `NetSpec.frames_at`.
+    """
     block = BLOCKS[unit.kind](unit)
+    if frames and reads_clips(unit):
+        block = OnClips(block, frames)
     return OnResidualPath(block, unit.in_channels) if getattr(unit, "passing", 0) else block
 
 
@@ -99,20 +105,22 @@ class Network(HybridBlock):
         _, stem_norm, tail, _ = spec.names
         self.features = nn.HybridSequential(prefix="")
         if spec.stem.norm_input:
-            pixels = Norm(INPUT_NORM, spec.in_channels, spec.axes, relu=False, **norm_of(spec))
+            axes = len(spec.stem_conv.kernel)  # of the clips that the stem reads, too
+            pixels = Norm(INPUT_NORM, spec.in_channels, axes, relu=False, **norm_of(spec))
             self.features.add(pixels)
         self.features.add(convolution(spec.stem_conv))
         self.features.add(Norm(stem_norm, spec.stem.channels, spec.axes, **norm_of(spec)))
         if spec.stem_pool:
-            self.features.add(max_pool(spec.stem_pool, "pool1"))
+            self.features.add(max_pool(spec.stem_pool.of_last(spec.axes), "pool1"))
         self.first_unit = len(self.features)  # place of the plan's first unit in `features`
-        for unit in spec.plan():
-            self.features.add(make_unit(unit))
+        for stage, unit in spec.plan_by_stage():
+            self.features.add(make_unit(unit, spec.frames_at(stage)))
         self.features.add(Norm(tail, spec.feature_channels, spec.axes, **norm_of(spec)))
         for unit in spec.head_plan():
             self.features.add(make_unit(unit))
         if not spec.head:
-            self.features.add(GlobalAveragePool(spec.axes, prefix="global-pool_"))
+            frames = spec.frames_at(1 + len(spec.stages))
+            self.features.add(GlobalAveragePool(spec.axes, frames, prefix="global-pool_"))
         if spec.dropout:
             self.features.add(nn.Dropout(spec.dropout, prefix="dropout_"))
         super().__setattr__("output", make_classifier(spec, classes) if classes else None)

@@ -81,7 +81,16 @@ def check_extra(kind, options, both_paths=False):
     """
     check_kind(kind)
     known = {f.name for f in dataclasses.fields(EXTRA_UNITS[kind])}
-    allowed = known - {"name", "in_channels", "ndim", "passing", "residual", "eps", "momentum"}
+    allowed = known - {
+        "name",
+        "in_channels",
+        "ndim",
+        "passing",
+        "residual",
+        "frames",
+        "eps",
+        "momentum",
+    }
     if kind == "glore" and both_paths:
         allowed.add("both_paths")
     for option in options:

@@ -79,6 +79,7 @@ class GloReUnit:
     - `residual` ("pre" only) is for a unit that reads both paths of a dual-path network: one
       convolution extends to the first `residual` channels, another to the others, as in the
       released dual-path networks.
+    - `frames` is as in `Conv`, for a network with time in the batch axis.
     - `eps` and `momentum` are BatchNorm's.
 
     Raises InputError on a value of another type, or an impossible one.
@@ -98,6 +99,7 @@ class GloReUnit:
     zero_gamma: bool = True
     passing: int = 0
     residual: int = 0
+    frames: int = 0
     eps: float = BATCH_NORM_EPS
     momentum: float = BATCH_NORM_MOMENTUM
 
@@ -147,6 +149,11 @@ class GloReUnit:
         first, last = (self.macs_back(locations, extend_first) for extend_first in (True, False))
         faster = self.ndim == 3 and 3 * first <= 2 * last
         return replace(self, extend_first=self.arrangement == "post" and faster)
+
+    @property
+    def axes(self) -> int:
+        """The spatial axes of its input."""
+        return 2 if self.frames else self.ndim
 
     @property
     def out_channels(self) -> int:
@@ -217,8 +224,8 @@ class NonLocalUnit:
     `mid_channels` is its inner width, by default half the input's. Its convolutions have biases,
     and BatchNorm with zero-initialised gamma stands behind the last one. `subsample` > 1 max-pools
     the input of keys and values over that many pixels a spatial dimension, not over time (their
-    section 3.3). `zero_gamma`, `passing`, `eps` and `momentum` are as in `GloReUnit`. Raises
-    InputError on an impossible value.
+    section 3.3). `zero_gamma`, `passing`, `frames`, `eps` and `momentum` are as in `GloReUnit`.
+    Raises InputError on an impossible value.
     """
 
     kind: ClassVar[str] = "nonlocal"
@@ -229,6 +236,7 @@ class NonLocalUnit:
     subsample: int = 1
     zero_gamma: bool = True
     passing: int = 0
+    frames: int = 0
     eps: float = BATCH_NORM_EPS
     momentum: float = BATCH_NORM_MOMENTUM
 
@@ -238,9 +246,14 @@ class NonLocalUnit:
         _check_ndim(self)
 
     @property
+    def axes(self) -> int:
+        """The spatial axes of its input."""
+        return 2 if self.frames else self.ndim
+
+    @property
     def pool(self) -> Tuple[int, ...]:
-        """Kernel and stride of the pool before keys and values, one entry a dimension."""
-        return (1,) * (self.ndim == 3) + (self.subsample,) * min(self.ndim, 2)
+        """Kernel and stride of the pool before keys and values, one entry an axis."""
+        return (1,) * (self.axes == 3) + (self.subsample,) * min(self.axes, 2)
 
     @property
     def out_channels(self) -> int:
@@ -270,6 +283,14 @@ class NonLocalUnit:
     def extension(self) -> Conv:
         """W_z: back to the input's width, (B, M, L, 1) -> (B, C, L, 1)."""
         return make_conv("nl-out", self.mid_channels, self.in_channels)
+
+
+def reads_clips(unit) -> bool:
+    """Whether a unit of a network with time in the batch axis is given an axis for it all the same.
+
+    So it is where its row has no `frames`.
+    """
+    return unit.kind in EXTRA_UNITS and not hasattr(unit, "frames")
 
 
 EXTRA_UNITS = {cls.kind: cls for cls in (GloReUnit, NonLocalUnit)}

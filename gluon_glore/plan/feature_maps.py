@@ -18,6 +18,8 @@ class FeatureMap:
     them, but for that of the last stage (`normalized`), which has those that the classifier's
     features have, the tail's. `place` counts the layers up to it, from the plan's first unit on.
     `output` is its name in a symbol, as `symbol.get_internals()[output]`, traced or hand-spelled.
+    There it has time in the batch axis where `frames` T is above 0: `(T·B, channels, H, W)`, the
+    first frame of every clip first.
     """
 
     name: str
@@ -26,6 +28,7 @@ class FeatureMap:
     normalized: bool
     place: int
     output: str
+    frames: int = 0
 
 
 def feature_maps(spec) -> Dict[str, FeatureMap]:
@@ -41,6 +44,7 @@ def feature_maps(spec) -> Dict[str, FeatureMap]:
             stage == last,
             place + (stage == last),
             f"{spec.names[2]}__ac_output" if stage == last else f"{_result(unit)}_output",
+            spec.frames_at(stage),
         )
         for stage, (place, unit) in ends.items()
     )

@@ -123,8 +123,24 @@ class NetSpec:
 
     @property
     def axes(self) -> int:
-        """Spatial axes inside the network: two for one dimension, else `ndim`."""
-        return len(self.stem_conv.kernel)
+        """Spatial axes inside the network: two for one dimension or `clip_frames`, else `ndim`."""
+        return self.stem_conv.axes
+
+    @property
+    def clip_frames(self) -> int:
+        """Frames of a clip where the network computes with time in the batch axis, else 0.
+
+        It does where their number is fixed, and no kernel but those of the stem's convolution and
+        of `temporal` reaches over several.
+        """
+        pooled = self.stem_pool.kernel[0] if self.stem_pool else 1
+        temporal = all(stage.temporal is not None for stage in self.stages)
+        return self.frames if temporal and pooled == 1 else 0
+
+    def frames_at(self, stage) -> int:
+        """Frames of a clip behind stage `stage`, 1 for the stem, of `clip_frames`; else 0."""
+        strides = (per_axis(row.stride, self.ndim)[0] for row in self.stages[: stage - 1])
+        return math.ceil(self.stem_conv.frames_out / math.prod(strides)) if self.clip_frames else 0
 
     @property
     def total_stride(self) -> Tuple[int, ...]:
@@ -152,7 +168,14 @@ class NetSpec:
         """The first convolution."""
         stem = self.stem
         return make_conv(
-            self.names[0], self.in_channels, stem.channels, stem.kernel, stem.stride, self.ndim
+            self.names[0],
+            self.in_channels,
+            stem.channels,
+            stem.kernel,
+            stem.stride,
+            self.ndim,
+            frames=self.clip_frames,
+            clips=self.clip_frames > 0,
         )
 
     @property
@@ -206,8 +229,10 @@ class NetSpec:
                 if (number, block) in extras:
                     yield number, self._extra(extras[number, block], unit.name, channels, stage)
 
-    def _bottleneck(self, stage, block, in_channels, out_channels, names, stride):
+    def _bottleneck(self, number, block, in_channels, out_channels, names, stride):
         """The three convolutions of a bottleneck."""
+        stage = self.stages[number - 2]
+        frames, frames_out = self._frames_around(number, block)
         mid = stage.mid_channels or stage.out_channels // 4
         dilation = stage.dilations[block - 1]
         first, second, third = names
@@ -215,17 +240,32 @@ class NetSpec:
         if stage.temporal is not None:
             opening, kernel = (3, 1, 1) if block in stage.temporal else 1, (1, 3, 3)
         return (
-            make_conv(first, in_channels, mid, opening, 1, self.ndim),
-            make_conv(second, mid, mid, kernel, stride, self.ndim, dilation, groups=stage.groups),
-            make_conv(third, mid, out_channels, 1, 1, self.ndim),
+            make_conv(first, in_channels, mid, opening, 1, self.ndim, frames=frames),
+            make_conv(
+                second,
+                mid,
+                mid,
+                kernel,
+                stride,
+                self.ndim,
+                dilation,
+                groups=stage.groups,
+                frames=frames,
+            ),
+            make_conv(third, mid, out_channels, 1, 1, self.ndim, frames=frames_out),
         )
+
+    def _frames_around(self, number, block):
+        """`frames_at` before and behind unit `block` (from 1) of stage `number` (from 2)."""
+        return self.frames_at(number - (block == 1)), self.frames_at(number)
 
     def _residual(self, number, stage, block, in_channels) -> ResidualUnit:
         """Residual unit `block` (from 1) of stage `number` (from 2)."""
         out, stride = stage.out_channels, stage.stride if block == 1 else 1
+        frames, frames_out = self._frames_around(number, block)
         if self.bottleneck:
             names = ("conv-m1", "conv-m2", "conv-m3")
-            convs = self._bottleneck(stage, block, in_channels, out, names, stride)
+            convs = self._bottleneck(number, block, in_channels, out, names, stride)
         else:
             dilation = stage.dilations[block - 1]
             convs = (
@@ -234,10 +274,11 @@ class NetSpec:
             )
         shortcut = None
         if max(per_axis(stride, self.ndim)) > 1 or in_channels != out:
-            shortcut = make_conv("conv-w1", in_channels, out, 1, stride, self.ndim)
+            shortcut = make_conv("conv-w1", in_channels, out, 1, stride, self.ndim, frames=frames)
         attention = None
         if self.squeeze_excite:
-            attention = SqueezeExcite(out, out // self.squeeze_excite, self.axes)
+            hidden = out // self.squeeze_excite
+            attention = SqueezeExcite(out, hidden, self.axes, frames_out)
         return ResidualUnit(
             f"conv{number}_B{block:02d}",
             convs,
@@ -252,7 +293,7 @@ class NetSpec:
         residual, stride = stage.out_channels, stage.stride if block == 1 else 1
         out = residual + stage.growth
         names = ("c1x1-a", "c3x3-b", "c1x1-c")
-        convs = self._bottleneck(stage, block, in_channels, out, names, stride)
+        convs = self._bottleneck(number, block, in_channels, out, names, stride)
         projection = None
         if block == 1:
             across = per_axis(stride, self.ndim)[self.ndim - 1]  # 3-D names are those of 2-D
@@ -263,6 +304,7 @@ class NetSpec:
                 1,
                 stride,
                 self.ndim,
+                frames=self._frames_around(number, block)[0],
             )
         return DualPathUnit(
             f"conv{number}_x__{block}", residual, convs, projection, **norm_of(self)
@@ -279,8 +321,9 @@ class NetSpec:
             paths = {"in_channels": width, "passing": channels - width}
         row = EXTRA_UNITS[extra.kind]
         fields = {field.name for field in dataclasses.fields(row)}
-        norm = {key: value for key, value in norm_of(self).items() if key in fields}
-        unit = row(f"{after}_extra", ndim=self.ndim, **paths, **norm, **options)
+        own = {"frames": self.frames_at(extra.stage), **norm_of(self)}
+        own = {key: value for key, value in own.items() if key in fields}
+        unit = row(f"{after}_extra", ndim=self.ndim, **paths, **own, **options)
         if extra.kind == "glore" and "extend_first" not in options:
             unit = unit.ordered_for(self.locations(extra.stage))
         return unit

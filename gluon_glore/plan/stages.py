@@ -21,6 +21,10 @@ class Pool:
     stride: Tuple[int, ...]
     pad: Tuple[int, ...]
 
+    def of_last(self, axes) -> Pool:
+        """The pool of the last `axes` axes: that of each frame, where it pools no time."""
+        return Pool(*(entries[-axes:] for entries in (self.kernel, self.stride, self.pad)))
+
 
 @dataclass(frozen=True)
 class Stem:

@@ -25,8 +25,10 @@ class Conv:
     """One convolution: `(B, in_channels, *space) -> (B, out_channels, *space / stride)`.
 
     `in_channels` None are as many as its first input has. `kernel`, `stride`, `pad` and `dilation`
-    have one entry a spatial axis. Raises InputError where a number is below 1, or the groups do not
-    divide the channels.
+    have one entry a spatial axis. `frames` above 0 is the T of clips with time in the batch axis:
+    `(T·B, in_channels, H, W) -> (T'·B, out_channels, H', W')`, T' `frames_out`. The stem's reads
+    `clips`, `(B, in_channels, T, H, W)`. Raises InputError where a number is below 1, or the groups
+    do not divide the channels.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Conv:
     groups: int = 1
     bias: bool = False
     dilation: Tuple[int, ...] = (1, 1)
+    frames: int = 0
+    clips: bool = False
 
     def __post_init__(self):
         channels = [n for n in (self.in_channels, self.out_channels) if n is not None]
@@ -56,6 +60,17 @@ class Conv:
                 f"{self.name}: {self.groups} groups do not divide "
                 f"{self.in_channels} -> {self.out_channels} channels"
             )
+
+    @property
+    def axes(self) -> int:
+        """The spatial axes of what it gives."""
+        return 2 if self.frames else len(self.kernel)
+
+    @property
+    def frames_out(self) -> int:
+        """The frames that it makes of `frames`."""
+        reach = self.dilation[0] * (self.kernel[0] - 1) + 1
+        return (self.frames + 2 * self.pad[0] - reach) // self.stride[0] + 1
 
 
 def make_conv(
@@ -89,13 +104,14 @@ def per_axis(value, ndim):
 class SqueezeExcite:
     """Channel attention: two dense layers with bias (Hu et al. 2018), `<unit>_se-fc{1,2}_*`.
 
-    `hidden` is the width between them, `axes` the number of the input's spatial axes. Raises
-    InputError where `hidden` is below 1.
+    `hidden` is the width between them, `axes` the number of the input's spatial axes, `frames` is
+    as in `Conv`. Raises InputError where `hidden` is below 1.
     """
 
     channels: int
     hidden: int
     axes: int = 2
+    frames: int = 0
 
     def __post_init__(self):
         if self.hidden < 1:

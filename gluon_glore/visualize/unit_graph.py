@@ -23,8 +23,9 @@ class UnitOutputs:
     """What holds the numbers of one unit: names of outputs in the graph's `get_internals()`.
 
     `maps` and `reverse` are projections `(B, N, h, w)`, in one and three dimensions of flattened
-    locations `(B, N, L, 1)`; `located` is an array that has the locations' own axes behind its
-    first two. `features` and `states` are the nodes before and after their graph, `(B, S, N, 1)`.
+    locations `(B, N, L, 1)`, with time in the batch axis `(T·B, N, h, w)`; `located` is an array
+    that has the locations' own axes behind its first two. `features` and `states` are the nodes
+    before and after their graph, `(B, S, N, 1)`.
     `adjacency` has the parameter of each graph layer, `(N, N, 1, 1)`.
     """
 

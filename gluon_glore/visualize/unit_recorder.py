@@ -80,24 +80,28 @@ class UnitRecorder:
             output = output.asnumpy()
         arrays = iter(arrays)
         views = {
-            name: self._view(name, x.ndim, {part: next(arrays) for part in unit.recorded})
+            name: self._view(name, x.shape, {part: next(arrays) for part in unit.recorded})
             for name, unit in self._units.items()
         }
         return output, views
 
-    def _view(self, name, axes, arrays):
-        """The `UnitView` of a unit's `arrays`, of an input of so many `axes`.
+    def _view(self, name, shape, arrays):
+        """The `UnitView` of a unit's `arrays`, of an input of that `shape`.
 
         Raises InputError where a number is not finite.
         """
         space = arrays.pop("located").shape[2:]
-        if axes == 3:  # a network of one dimension runs on (B, C, L, 1)
+        if len(shape) == 3:  # a network of one dimension runs on (B, C, L, 1)
             space = space[:1]
+        pictures = len(shape) == 5 and len(space) == 2  # (T·B, N, h, w): time in the batch axis
         arrays = {part: array.asnumpy() for part, array in arrays.items()}
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise InputError(f"{name}: its numbers are not finite: the weights are no good")
         for part in {"maps", "reverse"} & arrays.keys():
-            arrays[part] = arrays[part].reshape(*arrays[part].shape[:2], *space)
+            maps = arrays[part].reshape(*arrays[part].shape[:2], *space)
+            if pictures:
+                maps = maps.reshape(-1, shape[0], *maps.shape[1:]).transpose(1, 2, 0, 3, 4)
+            arrays[part] = maps
         for part in ("features", "states"):
             arrays[part] = arrays[part][..., 0].swapaxes(1, 2)
         weights = [self._arrays[name].asnumpy() for name in self._units[name].adjacency]

@@ -12,6 +12,7 @@ from gluon_glore.export.optimize import as_block, fuse_for_cpu, optimize
 from gluon_glore.weights import named_arrays
 from tests.helpers.any_networks import with_values
 from tests.helpers.networks import execute, initialize, relative_error, small_size
+from tests.helpers.small_video import small
 
 SPECS = {
     "resnet50": get_spec("resnet50"),
@@ -30,6 +31,9 @@ SPECS = {
     "3-D, non-local": get_spec("resnet50_3d_nl_2_3_kinetics400"),
     "3-D, post, pooled": get_spec("resnet50_3d_kinetics400").with_units(
         "glore", res3=(1,), arrangement="post", extend_first=False, pool_stride=2
+    ),
+    "3-D, an axis for time": small(temporal=None).with_units(
+        "glore", res3=(1,), arrangement="post"
     ),
 }
 
@@ -61,6 +65,12 @@ def trained_like(spec, classes=5):
     return net, arrays, batch[:2]
 
 
+def temporal(net):
+    """How many convolutions of a network reach over several frames, but for the stem's."""
+    convs = (conv for unit in net.spec.plan() for conv in getattr(unit, "convs", ()))
+    return sum(conv.kernel[0] > 1 for conv in convs)
+
+
 def operators(symbol):
     return Counter(node["op"] for node in json.loads(symbol.tojson())["nodes"])
 
@@ -76,8 +86,14 @@ def test_the_outputs_stay_with_fewer_operators(name):
     assert set(after) <= set(before)  # standard ones
     assert after["BatchNorm"] < 0.7 * before["BatchNorm"]
     assert after["Dropout"] == 0
-    if net.spec.ndim == 3:
+    if net.spec.axes == 3:
         assert after["slice_axis"] < 0.2 * before["slice_axis"]
+    if net.spec.clip_frames:  # weights have the shape that convolutions read
+        assert not after["transpose"] or after["transpose"] == before["transpose"] - temporal(net)
+        assert {a.ndim for name, a in fewer.items() if "__conv_weight" in name} == {4}
+        assert {n[4:] for n in fewer if "__conv_weight" in n} == {
+            name for name in net.collect_params() if "__conv_weight" in name
+        }
 
     if mx.runtime.Features().is_enabled("MKLDNN"):
         fused, fused_arrays = fuse_for_cpu(smaller, fewer, x.shape)
@@ -87,10 +103,29 @@ def test_the_outputs_stay_with_fewer_operators(name):
             assert relative_error(got, expected[: len(batch)]) < 1e-4
         left = operators(fused)
         assert left["Convolution"] == 0
-        if net.spec.ndim == 2:
+        if net.spec.axes == 2:
             assert left["BatchNorm"] + left["_contrib_BatchNormWithReLU"] == after["BatchNorm"]
             assert left["BatchNorm"] <= 1  # the one behind a product, without a ReLU
         assert operators(smaller) == after
+
+
+def test_parameters_are_laid_out_as_they_are_read():
+    x, weight, other = (mx.sym.var(name) for name in ("data", "weight", "other"))
+    parts = mx.sym.split(mx.sym.reshape(weight, shape=(4, 3)), num_outputs=2, axis=0)
+    swapped = mx.sym.transpose(other, axes=(1, 0), name="swapped")
+    y = mx.sym.FullyConnected(x, swapped, num_hidden=4, no_bias=True)
+    y = y + mx.sym.FullyConnected(x, mx.sym.concat(*parts, dim=0), num_hidden=4, no_bias=True)
+    y = mx.sym.broadcast_add(y, mx.sym.sum(other))  # which keeps its shape for this
+    rng = np.random.RandomState(0)
+    shapes = {"weight": (12,), "other": (3, 4)}
+    arrays = {f"arg:{n}": mx.nd.array(rng.normal(size=shape)) for n, shape in shapes.items()}
+    data = mx.nd.array(rng.normal(size=(2, 3)))
+    smaller, fewer = optimize(y, arrays)
+    given = {name: array.shape for name, array in fewer.items()}
+    assert given == {"arg:weight": (4, 3), "arg:other": (3, 4), "arg:swapped": (4, 3)}
+    assert not operators(smaller).keys() & {"Reshape", "SliceChannel", "Concat", "transpose"}
+    expected = execute(y, arrays, data)
+    assert relative_error(execute(smaller, fewer, data), expected) < 1e-6
 
 
 def test_only_a_norm_that_nothing_else_shares_is_folded():

@@ -5,8 +5,10 @@ from gluoncv import model_zoo
 from mxnet.gluon import HybridBlock, nn
 
 from gluon_glore import (
+    Backbone,
     GloRe,
     InputError,
+    Network,
     NonLocal,
     get_model,
     insert_units,
@@ -14,6 +16,7 @@ from gluon_glore import (
     save_weights,
 )
 from tests.helpers.networks import open_gates, relative_error
+from tests.helpers.small_video import small as small_video
 
 
 class Small(HybridBlock):
@@ -276,6 +279,12 @@ def channels_last():
             r"flat gives an array of shape \(1, 512\)",
         ),
         (Halves, "x", {}, "Halves runs no convolution"),
+        (
+            lambda: Backbone(Network(small_video()), ("res2",)),
+            "features.4",
+            {"input_shape": (1, 2, 9, 32, 32)},
+            r"Backbone has .*3-D networks in it, .* time in the batch axis: get_spec",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_a_line(make, after, options, message):

@@ -7,11 +7,12 @@ from mxnet import autograd
 from mxnet.gluon import SymbolBlock, Trainer
 
 from benchmarks.networks import settle
-from gluon_glore import Backbone, InputError, get_model
+from gluon_glore import Backbone, InputError, Network, get_model
 from gluon_glore.weights import named_arrays
 from symbols.network import spell_network
 from tests.helpers.families import FAMILIES, SPACES, small
 from tests.helpers.networks import execute, initialize, open_gates, relative_error
+from tests.helpers.small_video import small as small_video
 
 X = np.random.RandomState(0).normal(size=(2, 1, 64, 64)).astype("float32")
 
@@ -46,6 +47,24 @@ def test_maps_are_what_the_spelled_symbol_computes(unfused, ndim, family, units)
         assert y.shape == (4, row.channels, *(-(-n // stride) for n, stride in sizes))
         assert relative_error(y, expected) < 1e-5
         assert relative_error(hybrid.asnumpy(), expected) < 1e-5
+
+
+def test_maps_of_clips_have_their_axis_for_time(unfused):
+    net = Network(small_video().with_units("glore", res2=(2,), arrangement="post"))
+    initialize(net)
+    open_gates(net)
+    x = mx.nd.random.normal(shape=(2, 2, 9, 32, 32))
+    settle(net, x)
+    weights = named_arrays(net)
+    backbone = Backbone(net, ("res2", "res3"))
+    assert [row.frames for row in backbone.maps] == [9, 5]
+    internals = spell_network(net.spec, 5).get_internals()
+    for row, y in zip(backbone.maps, backbone(x)):
+        size = (row.frames, 32 // row.strides[1], 32 // row.strides[2])
+        assert y.shape == (2, row.channels, *size)
+        pictures = execute(internals[row.output], weights, x)  # the first frames come first
+        expected = pictures.reshape(row.frames, 2, row.channels, *size[1:])
+        assert relative_error(y.asnumpy(), expected.transpose(1, 2, 0, 3, 4)) < 1e-5
 
 
 def test_the_layers_are_the_networks_own():

@@ -4,17 +4,29 @@ import pytest
 from gluoncv.model_zoo import resnet18_v1b
 
 from benchmarks.networks import settle
-from gluon_glore import GloRe, InputError, Network, export_model, get_model, get_spec, import_model
+from gluon_glore import (
+    GloRe,
+    InputError,
+    NetSpec,
+    Network,
+    export_model,
+    get_model,
+    get_spec,
+    import_model,
+)
 from gluon_glore.convert.pytorch_names import our_name
 from gluon_glore.export.optimize import as_block
 from gluon_glore.layers.functional import broadcast_back, pool_locations, pool_to_nodes
 from gluon_glore.visualize.unit_recorder import UnitRecorder
+from gluon_glore.weights import named_arrays, set_weights
 from gluon_glore.weights.manifest import Manifest
+from gluon_glore.weights.names import without_kinds
 from symbols import get_symbol
 from tests.helpers.exports import TINY
 from tests.helpers.families import small
 from tests.helpers.networks import initialize, open_gates, relative_error
 from tests.helpers.places import GOLDEN
+from tests.helpers.small_video import small as small_video
 from tests.helpers.units import OPTIONS, SPACES
 
 
@@ -123,6 +135,22 @@ def test_maps_of_networks_of_sequences_and_of_videos_have_their_axes():
         outputs, [view] = record(net, *x.asnumpy())
         assert relative_error(outputs, net(x).asnumpy()) < 1e-5
         assert view.maps.ndim == 2 + axes and view.maps.shape[:2] == (2, view.nodes)
+
+
+def test_maps_of_clips_with_time_in_the_batch_axis_are_those_of_an_axis_for_time(monkeypatch):
+    options = {"arrangement": "post", "shared_projection": False}
+    net = Network(small_video().with_units("glore", res3=(1,), **options))
+    net.initialize(mx.init.Normal(0.2))
+    x = mx.nd.random.normal(shape=(3, 2, 9, 32, 32))
+    settle(net, x)
+    _, [view] = record(net, *x.asnumpy())
+    monkeypatch.setattr(NetSpec, "clip_frames", 0)
+    other = Network(net.spec)
+    set_weights(other.collect_params(), without_kinds(named_arrays(net)), "itself")
+    _, [same] = record(other, *x.asnumpy())
+    assert view.maps.shape == (3, 8, 5, 4, 4)
+    for part in ("maps", "reverse", "features", "states", "adjacency"):
+        assert relative_error(getattr(view, part), getattr(same, part)) < 1e-4
 
 
 def test_a_unit_on_one_of_two_paths_is_seen():
