@@ -38,9 +38,8 @@ RESHAPES = {"Flatten", "Reshape", "reshape_like"}
 
 # What the values of an operator are.
 RAW = "raw"  # float32, no convolution before it: pixels, and parameters
-BEFORE = "before"  # float32, bfloat16 from the next convolution on
 LOW = "low"  # bfloat16
-NODES = "nodes"  # float32, convolutions too: between the two products of a unit
+FULL = "full"  # float32, bfloat16 from the next convolution on
 
 
 class Bfloat16(HybridBlock):
@@ -54,7 +53,7 @@ class Bfloat16(HybridBlock):
 
     def __init__(self, block, pixels=True):
         super().__init__(prefix="")
-        self._input = RAW if pixels else BEFORE
+        self._input = RAW if pixels else FULL
         self._block = (block,)  # not as a child, which hybridize() and cast() would reach
         self._added = frozenset()
         self.hybridize(static_alloc=True, static_shape=True)  # all that custom operators stand
@@ -117,19 +116,15 @@ def lowered(symbol, given=None, added=()):
 
 def _values_of(node, given, readers):
     """What the values of an operator are, from those of its inputs and the nodes that read it."""
-    read = set(given[: DATA.get(node.op)])
     if node.op == PART:
         return given[0]
+    read = set(given[: DATA.get(node.op)])
     if read <= {RAW}:
-        return BEFORE if node.op == "Convolution" else RAW
-    if node.op == "batch_dot":
-        return NODES
-    if NODES in read and LOW not in read:
-        return BEFORE if node.op == "reshape_like" else NODES
+        return FULL if node.op == "Convolution" else RAW
     # A reshaped array is still in oneDNN's blocks, and a cast of it fails.
     cast = node.op in RESHAPES and not all(map(_is_lowered, readers))
     lowers = LOW in read or node.op == "Convolution"
-    return LOW if lowers and _is_lowered(node) and not cast else BEFORE
+    return LOW if lowers and _is_lowered(node) and not cast else FULL
 
 
 def _is_lowered(node):
