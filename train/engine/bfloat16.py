@@ -27,10 +27,12 @@ LOWERED = {
     "Flatten": {},
     "Pooling": {"pool_type": (None, "max", "avg")},
     "Reshape": {},
-    "SliceChannel": {"axis": ("0",)},
+    "SliceChannel": {"axis": ("0", "1", None)},
+    "add_n": {},
     "elemwise_add": {},
     "reshape_like": {},
     "slice_axis": {},
+    "zeros_like": {},
 }
 # How many inputs say what an operator's values are: others are parameters, or give a shape.
 DATA = {"Convolution": 1, "BatchNorm": 1, "reshape_like": 1}
@@ -47,8 +49,9 @@ class Bfloat16(HybridBlock):
 
     Takes and returns what `block` does, float32, with the very parameters of `block` and none of
     its own: they stay float32, and so do their gradients and BatchNorm's statistics. `block` itself
-    is not changed: evaluate and export that. The first convolution of `pixels` stays float32: of
-    three channels it leaves oneDNN's blocks in bfloat16, and the layers behind it are slow.
+    is not changed: evaluate and export that. The first convolution stays float32: of three channels
+    it leaves oneDNN's blocks in bfloat16, and the layers behind it are slow. With `pixels` False
+    the block is a later part of a network, and its first convolution is bfloat16 as any other.
     """
 
     def __init__(self, block, pixels=True):
@@ -56,7 +59,7 @@ class Bfloat16(HybridBlock):
         self._input = RAW if pixels else FULL
         self._block = (block,)  # not as a child, which hybridize() and cast() would reach
         self._added = frozenset()
-        self.hybridize(static_alloc=True, static_shape=True)  # all that custom operators stand
+        self.hybridize(static_alloc=True, static_shape=True)  # custom operators fail else
 
     def collect_params(self, select=None):
         """The parameters of the block."""

@@ -41,6 +41,19 @@ def shifted(x, copies):
     return S.Concat(*parts[1:], parts[0], dim=0)
 
 
+def over_frames(x, c):
+    """A kernel over three frames in the batch: a convolution's parts, shifted and added."""
+    before, here, behind = S.split(conv(x, "frames", 3 * c, 1), num_outputs=3, axis=1)
+    first, *_, last = S.split(x, num_outputs=BATCH, axis=0)
+    before = S.Concat(
+        S.zeros_like(first), *list(S.split(before, num_outputs=BATCH, axis=0))[:-1], dim=0
+    )
+    behind = S.Concat(
+        *list(S.split(behind, num_outputs=BATCH, axis=0))[1:], S.zeros_like(last), dim=0
+    )
+    return S.add_n(before, here, behind)
+
+
 def flat_and_back(x, c):
     y = conv(S.Reshape(x, shape=(0, 0, -1, 1)), "flat", c, 1)
     ends = {"lhs_begin": 2, "lhs_end": None, "rhs_begin": 2, "rhs_end": None}
@@ -99,6 +112,9 @@ CASES = {
     "four readers": ("elemwise_add", read_by_four, ROUNDING),
     "concat": ("Concat", lambda x, c: S.Concat(x, conv(x, "own", 8), dim=1), ROUNDING),
     "parts": ("SliceChannel", lambda x, c: shifted(x, 4), ROUNDING),
+    "channels": ("SliceChannel", over_frames, ROUNDING),
+    "sum of many": ("add_n", over_frames, ROUNDING),
+    "zeros": ("zeros_like", over_frames, ROUNDING),
     "copy": ("slice_axis", lambda x, c: S.slice_axis(x, axis=0, begin=0, end=None), ROUNDING),
     "slice": (
         "slice_axis",
@@ -204,7 +220,7 @@ def test_each_operator_that_is_lowered_has_a_case():
         lambda x: S.Activation(x, act_type="sigmoid"),
         lambda x: S.BatchNorm(x, axis=2),
         lambda x: S.Pooling(x, kernel=(2, 2), pool_type="sum"),
-        lambda x: S.Concat(*S.split(x, num_outputs=2, axis=1), dim=1),
+        lambda x: S.Concat(*S.split(x, num_outputs=3, axis=2), dim=2),
         lambda x: S.transpose(x, axes=(0, 2, 1, 3)),
         lambda x: S.broadcast_mul(x, S.var("w", shape=(1, 8, 1, 1))),
         lambda x: S.Dropout(x),
