@@ -24,16 +24,20 @@ from .paired import add_options, machine, median_of, serve_passes_of, take_turns
 RATE, MOMENTUM, DECAY = 1e-4, 0.9, 2e-4
 
 
-def gluon(job):
-    """A step with Gluon's Trainer, network and loss hybridised."""
+def gluon(job, precision="float32"):
+    """A step with Gluon's Trainer, network and loss hybridised, as the trainers take it."""
     import mxnet as mx
     from mxnet import autograd, gluon
 
     from gluon_glore.model_zoo.load import load_network
+    from train.engine.bfloat16 import Bfloat16
+    from train.engine.precision import check_precision
 
+    check_precision(precision)
     net, _ = load_network(job.entry)
+    graph = Bfloat16(net) if precision == "bfloat16" else net
     loss = gluon.loss.SoftmaxCrossEntropyLoss()
-    for block in (net, loss):
+    for block in (graph, loss):
         block.hybridize(static_alloc=True, static_shape=True)
     options = {"learning_rate": RATE, "momentum": MOMENTUM, "wd": DECAY}
     trainer = gluon.Trainer(net.collect_params(), "sgd", options, kvstore=None)
@@ -41,7 +45,7 @@ def gluon(job):
 
     def step():
         with autograd.record():
-            losses = loss(net(x), y)
+            losses = loss(graph(x), y)
         losses.backward()
         trainer.step(job.batch)
         mx.nd.waitall()
@@ -76,6 +80,7 @@ _LAST = {"layout": "channels_last"}
 BASELINE = "pytorch_fp32"
 ROWS = (
     Competitor("MXNet Gluon fp32", gluon, "mxnet"),
+    Competitor("MXNet Gluon bf16", partial(gluon, precision="bfloat16"), "mxnet", "bf16"),
     Competitor("PyTorch NCHW fp32", pytorch, "torch", baseline=BASELINE),
     Competitor("PyTorch channels-last fp32", partial(pytorch, **_LAST), "torch", baseline=BASELINE),
     Competitor("PyTorch compiled fp32", partial(pytorch, compiled=True, **_LAST), "torch"),
@@ -83,6 +88,11 @@ ROWS = (
 )
 COMPETITORS = {row.label: row for row in ROWS}
 OURS = ROWS[0].label
+# A row in bfloat16, and the same library's row in float32.
+IN_FP32 = {
+    "MXNet Gluon bf16": "MXNet Gluon fp32",
+    "PyTorch autocast bf16": "PyTorch channels-last fp32",
+}
 
 
 def work(label, name, folder, batch, threads):
@@ -103,9 +113,16 @@ def summarize(answers, batch):
             "images_per_second": batch / median(own),
             "peak_mib": max((turn["peak_mib"] or 0) for turn in answers[label]) or None,
             **({"over_pytorch_fp32": median_of(_ratio, seconds[best], own)} if best else {}),
+            **_over_own_fp32(seconds, label),
         }
         for label, own in seconds.items()
     }
+
+
+def _over_own_fp32(seconds, label):
+    """How many times as fast a competitor in bfloat16 is as its own library's in float32."""
+    other = seconds.get(IN_FP32.get(label))
+    return {"over_own_fp32": median_of(_ratio, other, seconds[label])} if other else {}
 
 
 def _ratio(theirs, own):

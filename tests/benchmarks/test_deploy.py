@@ -70,6 +70,17 @@ def test_a_training_step_is_measured(tmp_path):
     assert result["competitors"]["MXNet Gluon fp32"]["seconds"] > 0
 
 
+def test_a_step_in_bfloat16_is_compared_with_its_own_librarys_in_float32_within_a_round():
+    answers = {
+        "MXNet Gluon fp32": [turn(1.0), turn(3.0), turn(2.0)],
+        "MXNet Gluon bf16": [turn(0.5), turn(2.0), turn(1.0)],
+        "PyTorch autocast bf16": [turn(1.0), turn(1.0), turn(1.0)],  # its own did not run
+    }
+    rows = training_step.summarize(answers, batch=8)
+    ratios = {label: row.get("over_own_fp32") for label, row in rows.items()}
+    assert list(ratios.values()) == [None, 2.0, None]
+
+
 def test_what_is_not_installed_is_left_out_with_its_reason(tmp_path, monkeypatch):
     import importlib.util
 

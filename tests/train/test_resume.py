@@ -14,6 +14,7 @@ import pytest
 from gluon_glore.data.records import write_records
 from gluon_glore.model_zoo.load import load_network
 from gluon_glore.weights.run_folder import checkpoints, newest_checkpoint
+from tests.helpers.bfloat16 import needs_bfloat16
 from tests.helpers.horovod import HOROVODRUN, needs_horovod
 from tests.helpers.places import ROOT
 from tests.helpers.runs import (
@@ -47,16 +48,18 @@ def small(settings, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("step", "saved"),
+    ("step", "saved", "precision"),
     [
-        (2, "epoch-0000-step-000003"),
-        (5, "epoch-0000-step-000006"),  # the boundary: trained, not yet evaluated
-        (8, "epoch-0001-step-000003"),
+        (2, "epoch-0000-step-000003", "float32"),
+        (5, "epoch-0000-step-000006", "float32"),  # the boundary: trained, not yet evaluated
+        (8, "epoch-0001-step-000003", "float32"),
+        pytest.param(8, "epoch-0001-step-000003", "bfloat16", marks=needs_bfloat16),
     ],
 )
 def test_a_run_stopped_after_any_step_goes_on_bit_equal(
-    tmp_path, small, step, saved, monkeypatch, capsys
+    tmp_path, small, step, saved, precision, monkeypatch, capsys
 ):
+    small = [*small, f"optim.precision={precision}"]
     assert train(tmp_path / "whole", small) == 0
     with monkeypatch.context() as patch:
         patch.setattr(Reporter, "train", call_at(step, ask))

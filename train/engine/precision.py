@@ -1,4 +1,4 @@
-"""Mixed precision: convolutions and matrix products in 16 bits, everything that adds up in 32.
+"""Which precisions train here, float16 on GPUs, and a scale of the loss where gradients are small.
 
 Micikevicius et al., Mixed Precision Training, 2018 (https://arxiv.org/abs/1710.03740).
 """
@@ -9,7 +9,7 @@ from mxnet.contrib import amp
 from gluon_glore.utils.cpu import processor_flags
 from gluon_glore.utils.errors import InputError
 
-_FLAGS = {"avx512_bf16", "amx_bf16"}  # either multiplies bfloat16 by itself
+FLAGS = {"avx512_bf16", "amx_bf16"}  # either multiplies bfloat16 by itself
 FIRST_SCALE = {"float16": 65536.0}
 DOUBLE_AFTER = 2000  # steps without an overflow
 
@@ -23,9 +23,9 @@ def check_precision(precision, flags=None, gpus=None):
     if precision == "bfloat16":
         if gpus:
             raise InputError("optim.precision bfloat16 is for processors, on a GPU use float16")
-        if not _FLAGS & (processor_flags() if flags is None else flags):
+        if not FLAGS & (processor_flags() if flags is None else flags):
             raise InputError(
-                f"optim.precision bfloat16 needs a processor with {' or '.join(sorted(_FLAGS))}, "
+                f"optim.precision bfloat16 needs a processor with {' or '.join(sorted(FLAGS))}, "
                 "use float32"
             )
     if precision == "float16" and not gpus:
@@ -35,13 +35,14 @@ def check_precision(precision, flags=None, gpus=None):
 
 
 def set_precision(precision):
-    """Let MXNet cast what goes into convolutions and products, before any network has run.
+    """Get ready for training in `precision`, before any network has run.
 
-    The parameters stay float32, and so are their gradients: there is no second copy of them. Holds
-    for the whole process and can't be taken back. Raises InputError where the machine can't.
+    For float16 MXNet casts what goes into convolutions and products: the parameters stay float32,
+    and so are their gradients. This holds for the whole process and can't be taken back. bfloat16
+    is a graph of its own, see `train.engine.bfloat16`. Raises InputError where the machine can't.
     """
     check_precision(precision)
-    if precision != "float32":
+    if precision == "float16":
         amp.init(precision)
 
 

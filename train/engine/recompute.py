@@ -7,15 +7,17 @@ MXNet's own MXNET_BACKWARD_DO_MIRROR changes nothing for hybridised networks of 
 from mxnet import autograd
 from mxnet.gluon import nn
 
+from .bfloat16 import Bfloat16
+
 
 class Segments:
     """A network in segments of `units` units each, of which only the inputs are kept.
 
     The last segment, with the classifier and a dropout before it, is computed only once, so that no
-    dropout mask has to be repeated.
+    dropout mask has to be repeated. With `bfloat16` each computes in it, from and to float32.
     """
 
-    def __init__(self, net, units):
+    def __init__(self, net, units, bfloat16=False):
         layers = list(net.features)
         plan = list(net.spec.plan())
         first = net.first_unit
@@ -24,6 +26,8 @@ class Segments:
         self._net = net
         self._runs = [_run(layers[start:end]) for start, end in zip(starts, ends)]
         self._runs[-1].add(net.output)
+        if bfloat16:
+            self._runs = [Bfloat16(run, run is self._runs[0]) for run in self._runs]
         for run in self._runs:
             run.hybridize()  # not static_alloc: that keeps its memory between two calls
 

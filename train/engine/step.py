@@ -6,6 +6,7 @@ from mxnet import autograd, gluon
 
 from gluon_glore.utils.errors import InputError
 
+from .bfloat16 import Bfloat16
 from .precision import make_loss_scale
 from .recompute import Segments
 
@@ -112,11 +113,14 @@ def make_step(config, net, comm, loss=None, graph=None):
         loss = smoothed_loss(optim.label_smoothing)
     if optim.accumulate > 1:
         add_gradients(net.collect_params())
+    low = optim.precision == "bfloat16"
+    if low and not optim.recompute:
+        graph = Bfloat16(net if graph is None else graph)
     return Step(
         loss=loss,
         accumulate=optim.accumulate,
         scale=make_loss_scale(optim, config.horovod),
-        segments=Segments(net, optim.recompute) if optim.recompute else None,
+        segments=Segments(net, optim.recompute, low) if optim.recompute else None,
         seed=(config.seed, comm.rank) if _has_dropout(net) else None,
         graph=graph,
     )

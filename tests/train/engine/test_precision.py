@@ -1,16 +1,12 @@
-import os
-import subprocess
-import sys
-
 import mxnet as mx
 import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.utils.cpu import processor_flags
 from gluon_glore.weights import load_arrays
-from tests.helpers.places import ROOT
-from tests.helpers.runs import CONFIG, options, rows
+from gluon_glore.weights.run_folder import checkpoints
+from tests.helpers.bfloat16 import needs_bfloat16
+from tests.helpers.runs import rows, train
 from train.engine.checkpoint import UPDATES
 from train.engine.precision import all_finite, check_precision
 
@@ -41,22 +37,15 @@ def test_what_the_machine_can_train_in_is_allowed(precision, flags, gpus):
     check_precision(precision, flags, gpus)
 
 
-@pytest.mark.skipif(
-    not {"avx512_bf16", "amx_bf16"} & processor_flags(), reason="a processor without bfloat16"
-)
+@needs_bfloat16
 def test_bfloat16_trains_like_float32_and_leaves_float32_weights(tmp_path, settings):
-    """In processes of their own: MXNet can't go back from mixed precision."""
     losses = {}
     for precision in ("float32", "bfloat16"):
         out = tmp_path / precision
-        command = [sys.executable, "-m", "train.imagenet", "--config", CONFIG, "--out", str(out)]
-        more = (f"optim.precision={precision}", "optim.epochs=1")
-        subprocess.run(
-            [*command, *options(settings, *more)], cwd=ROOT, env=os.environ, check=True, timeout=300
-        )
+        assert train(out, settings, "--set", f"optim.precision={precision}") == 0
         losses[precision] = [row["loss"] for row in rows(out) if row["kind"] == "train"]
         for file in ("weights.params", "momentum.params"):
-            arrays = load_arrays(out / "checkpoints/epoch-0001" / file)
+            arrays = load_arrays(checkpoints(out)[-1] / file)
             arrays.pop(UPDATES, None)  # a count, not a state
             assert {array.dtype.__name__ for array in arrays.values()} == {"float32"}
     assert losses["bfloat16"] != losses["float32"]  # it is another arithmetic

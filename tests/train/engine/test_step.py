@@ -9,6 +9,7 @@ from mxnet.gluon import HybridBlock
 from benchmarks.networks import settle
 from gluon_glore import InputError, NetSpec, Network, Stage, Stem
 from gluon_glore.layers.basic import freeze_norm
+from tests.helpers.bfloat16 import needs_bfloat16
 from tests.helpers.networks import relative_error
 from train.config.sections import Config, Horovod, Optim
 from train.engine.comm import LocalComm
@@ -97,6 +98,28 @@ def test_recomputation_changes_no_weight_statistic_or_mask(units, accumulate):
     kept = run(plain(accumulate=accumulate))
     again = run(plain(accumulate=accumulate, recompute=units))
     assert worst(again, kept) < 1e-6
+
+
+@needs_bfloat16
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"accumulate": 2}, {"recompute": 1}, {"recompute": 2, "accumulate": 2}],
+    ids=str,
+)
+def test_bfloat16_takes_the_steps_of_float32(options):
+    """But for roundings, which rectifiers behind each other make larger."""
+    before = weights(start(plain())[0])
+    runs = run(plain(**options)), run(plain(precision="bfloat16", **options))
+    for exact, low in zip(*(told for _, told in runs)):
+        assert 1e-5 < relative_error(low, exact) < 0.05
+    for name in before:
+        if "running" in name:
+            assert relative_error(runs[1][0][name], runs[0][0][name]) < 0.05, name
+    trained = [name for name in before if "running" not in name]
+    exact, low = (
+        np.concatenate([(now[name] - before[name]).ravel() for name in trained]) for now, _ in runs
+    )
+    assert np.linalg.norm(low - exact) < 0.2 * np.linalg.norm(exact)
 
 
 def test_dropout_is_a_function_of_seed_step_and_rank():
