@@ -134,8 +134,10 @@ class NonLocal(nn.Module):
             behind = row.name == self.names[-1]
             row = across(row, unit.ndim)
             self.add_module(row.name, Layer(row, unit.eps, before=False, behind=behind))
-        pooled = max(unit.pool) > 1
-        self.pool = MAX_POOLS[unit.ndim](unit.pool, ceil_mode=True) if pooled else nn.Identity()
+        self.pool = nn.Identity()
+        if unit.subsample > 1:  # space alone, not time
+            pool = (unit.subsample,) * unit.ndim if unit.ndim < 3 else (1, *(unit.subsample,) * 2)
+            self.pool = MAX_POOLS[unit.ndim](pool, ceil_mode=True)
 
     def forward(self, x):
         """`(B, C, *space) -> (B, C, *space)`."""
