@@ -167,7 +167,7 @@ class OnClips(HybridBlock):
         self.unit = unit
 
     def hybrid_forward(self, F, x):
-        """`(T·B, C, H, W) -> (T·B, C, H, W)`."""
+        """`(T·B, C, H, W)` in and out; for the unit `(B, C, T, H, W) -> (B, C, T, H, W)`."""
         y = self.unit(batch_to_frames(F, x, self._frames))
         return frames_to_batch(F, y, self._frames)
 

@@ -5,6 +5,7 @@ batch_dot, as the paper's GFLOPs count them (Table 2); normalisation, activation
 not counted.
 """
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,6 +16,7 @@ import numpy as np
 from ..plan.extra_units import EXTRA_UNITS
 from ..plan.unit_names import UnitNames
 from ..utils.errors import InputError
+from .network import Network
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,14 @@ def _macs(node, inputs, output):
 
 
 def count_network(net, input_size=None):
-    """The operators of a `Network` at `input_size` pixels (default: its spec's), as of `count`."""
+    """The operators of a `Network` at `input_size` pixels (default: its spec's), as of `count`.
+
+    At another number of frames than its own, which it refuses to compute on, they are those of the
+    network of a spec with that size. Raises InputError where there is none.
+    """
     size = input_size or net.spec.input_size
+    if net.spec.clip_frames not in (0, size[0]):
+        net = Network(dataclasses.replace(net.spec, input_size=tuple(size)), net.classes)
     return count(net(mx.sym.var("data")), (net.spec.in_channels, *size))
 
 
