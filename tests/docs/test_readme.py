@@ -46,24 +46,7 @@ def test_the_speed_figures_are_those_measured():
         for name in ("openblas", "memory_dpn131_glore_2_3")
     }
     text = " ".join(IMAGENET.split())
-<<<<<<< HEAD
     assert f"matrix products ran {read['openblas']['faster']:.2f} times faster" in text
-=======
-    assert f"{speed['ours']:.0f} images/s; ImageRecordIter {speed['ImageRecordIter']:.0f}" in text
-    files, ratio = speed["ours, files"], read["loader"]["files_ratio"]
-    assert f"of files {files:.0f}, {ratio:.2f} of the first" in text
-    assert f"alone {speed['opencv']:.0f}; {read['loader']['ratio']:.2f} times" in text
-    for batch in ("32", "8"):
-        result = read[f"processes_batch{batch}"]
-        speed, two = result["images_per_second"], "two processes"
-        shares = {name: value / speed["one process"] for name, value in speed.items()}
-        shares = result.get("over_one_process", shares)  # within a round, where it was measured so
-        assert f"| {speed[two]:.2f} images/s, {shares[two]:.2f}" in text
-        for name in set(shares) - {"one process", two}:
-            assert f"{shares[name]:.2f}" in text
-    openblas = json.loads((results / "openblas.json").read_text())
-    assert f"matrix products ran {openblas['faster']:.2f} times faster" in text
->>>>>>> t6-hosts
     kept, again = (
         read["memory_dpn131_glore_2_3"][name]["peak"] / 1024 for name in ("all kept", "recompute 1")
     )
