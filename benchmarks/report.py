@@ -34,8 +34,8 @@ see [precision.md](precision.md).
   may exceed it. *Over PyTorch* is images a second over those of PyTorch's best layout in float32
   and in bfloat16 (what its compiler makes of it is a row of its own), *over OpenVINO* over those of
   OpenVINO in float32; above 1 is faster.
-- **Training step**: forward, backward and SGD update on pixels that are there already. *s / fp32*
-  is the seconds over those of the same framework in float32, below 1 is faster.
+- **Training step**: forward, backward and SGD update on pixels that are there already; *over its
+  fp32* is images a second over those of the same library in float32.
 - **Segmentation step**: forward and backward of an FCN on crops that are there already, beside the
   same FCN without its GloRe unit; seconds of a step, *MiB* the most that the process held over all
   its turns, *MiB, one step* that of another that builds the network and takes one step; *ratio*:
@@ -92,7 +92,7 @@ def training_table(result):
         ("MiB", "peak_mib", 0),
         ("over PyTorch fp32", "over_pytorch_fp32", 2),
         ("over PyTorch bf16", "over_pytorch_bf16", 2),
-        ("s / fp32", "seconds_over_own_fp32", 2),
+        ("over its fp32", "over_own_fp32", 2),
     )
     return _table(result["competitors"], fields)
 

@@ -84,7 +84,13 @@ ROWS = (
     Competitor("PyTorch NCHW fp32", pytorch, "torch", baseline=BASELINE),
     Competitor("PyTorch channels-last fp32", partial(pytorch, **_LAST), "torch", baseline=BASELINE),
     Competitor("PyTorch compiled fp32", partial(pytorch, compiled=True, **_LAST), "torch"),
-    Competitor("PyTorch autocast bf16", partial(pytorch, autocast=True, **_LAST), "torch", "bf16"),
+    Competitor(
+        "PyTorch autocast bf16",
+        partial(pytorch, autocast=True, **_LAST),
+        "torch",
+        "bf16",
+        baseline="pytorch_bf16",
+    ),
 )
 COMPETITORS = {row.label: row for row in ROWS}
 OURS = ROWS[0].label
@@ -105,14 +111,17 @@ def summarize(answers, batch):
     seconds = {
         label: [median(turn["seconds"]) for turn in turns] for label, turns in answers.items()
     }
-    best = fastest_baselines(seconds, COMPETITORS).get(BASELINE)
+    baselines = fastest_baselines(seconds, COMPETITORS)
     return {
         label: {
             "precision": COMPETITORS[label].precision,
             "seconds": median(own),
             "images_per_second": batch / median(own),
             "peak_mib": max((turn["peak_mib"] or 0) for turn in answers[label]) or None,
-            **({"over_pytorch_fp32": median_of(_ratio, seconds[best], own)} if best else {}),
+            **{
+                f"over_{key}": median_of(_ratio, seconds[best], own)
+                for key, best in baselines.items()
+            },
             **_over_own_fp32(seconds, label),
         }
         for label, own in seconds.items()
