@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.loader import CLASS_NAMES, COMPETITORS, FILES, REDUCED, pack
+from benchmarks.loader import CLASS_NAMES, COMPETITORS, FILES, REDUCED, pack, reduction_changes
 from gluon_glore.data.image import decode_image
 from gluon_glore.data.labelled_pictures import PictureFiles, open_pictures
 from gluon_glore.data.records import RecordDataset
@@ -36,3 +36,15 @@ def test_a_pass_reads_each_once(packed, monkeypatch, name, kind, count):
     monkeypatch.setattr(kind, "__getitem__", lambda self, i: read.append(i) or get(self, i))
     COMPETITORS[name][0](str(packed[name]), batch=2, threads=1)()
     assert sorted(read) == list(range(count))
+
+
+def test_what_a_reduction_changes_is_none_of_pictures_that_are_no_jpegs(packed, tmp_path):
+    jpegs = tmp_path / "jpegs"
+    large = open_pictures(packed[REDUCED], CLASS_NAMES)
+    for i in range(2):
+        (jpegs / str(i)).mkdir(parents=True)
+        (jpegs / f"{i}/photo.jpg").write_bytes(large[i][0])
+    share, difference = reduction_changes(jpegs, 64)
+    assert share > 0.5 and difference > 0
+    assert reduction_changes(jpegs, 900) == (0, 0)
+    assert reduction_changes(tmp_path / "source", 16) == (0, 0)

@@ -1,7 +1,7 @@
 """Memory that batches are written to, used again once nobody holds its batch.
 
 Fresh memory costs more than what is written to it: the kernel clears every page of it first. For a
-batch of photographs that was a seventh of all work of the training input.
+batch of photographs that was a tenth of all work of the training input.
 """
 
 import collections
