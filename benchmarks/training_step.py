@@ -25,18 +25,20 @@ RATE, MOMENTUM, DECAY = 1e-4, 0.9, 2e-4
 
 
 def gluon(job):
-    """A step with Gluon's Trainer, network and loss hybridised."""
+    """A step with Gluon's Trainer and the trainers' SGD, network and loss hybridised."""
     import mxnet as mx
     from mxnet import autograd, gluon
 
     from gluon_glore.model_zoo.load import load_network
+    from train.config.sections import Optim
+    from train.engine.optimizer import make_optimizer
 
     net, _ = load_network(job.entry)
     loss = gluon.loss.SoftmaxCrossEntropyLoss()
     for block in (net, loss):
         block.hybridize(static_alloc=True, static_shape=True)
-    options = {"learning_rate": RATE, "momentum": MOMENTUM, "wd": DECAY}
-    trainer = gluon.Trainer(net.collect_params(), "sgd", options, kvstore=None)
+    optim = Optim(lr=RATE, momentum=MOMENTUM, weight_decay=DECAY)
+    trainer = gluon.Trainer(net.collect_params(), make_optimizer(optim), kvstore=None)
     x, y = mx.nd.array(job.pixels), mx.nd.arange(job.batch) % net.classes
 
     def step():
