@@ -25,12 +25,14 @@ RATE, MOMENTUM, DECAY = 1e-4, 0.9, 2e-4
 
 
 def gluon(job, precision="float32"):
-    """A step with Gluon's Trainer, network and loss hybridised, as the trainers take it."""
+    """A step as the trainers take it, with their SGD, network and loss hybridised."""
     import mxnet as mx
     from mxnet import autograd, gluon
 
     from gluon_glore.model_zoo.load import load_network
+    from train.config.sections import Optim
     from train.engine.bfloat16 import Bfloat16
+    from train.engine.optimizer import make_optimizer
     from train.engine.precision import check_precision
 
     check_precision(precision)
@@ -39,8 +41,8 @@ def gluon(job, precision="float32"):
     loss = gluon.loss.SoftmaxCrossEntropyLoss()
     for block in (graph, loss):
         block.hybridize(static_alloc=True, static_shape=True)
-    options = {"learning_rate": RATE, "momentum": MOMENTUM, "wd": DECAY}
-    trainer = gluon.Trainer(net.collect_params(), "sgd", options, kvstore=None)
+    optim = Optim(lr=RATE, momentum=MOMENTUM, weight_decay=DECAY)
+    trainer = gluon.Trainer(net.collect_params(), make_optimizer(optim), kvstore=None)
     x, y = mx.nd.array(job.pixels), mx.nd.arange(job.batch) % net.classes
 
     def step():

@@ -6,7 +6,8 @@ MXNet reads the environment when it is imported: `prepare_cpu` comes before that
 import os
 from pathlib import Path
 
-# Kernels for OpenBLAS, best first, and the processor flags they need.
+# Kernels for OpenBLAS, best first, and the processor flags they need. The OpenBLAS of MXNet's
+# wheel takes the second for the first, which it lacks; NumPy's and SciPy's read the name too.
 _KERNELS = {
     "SkylakeX": {"avx512f", "avx512dq", "avx512bw", "avx512vl"},
     "Haswell": {"avx2", "fma"},

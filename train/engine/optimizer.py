@@ -27,7 +27,12 @@ class Nesterov(mx.optimizer.NAG):
 def make_optimizer(optim):
     """SGD with momentum, Nesterov's with `optim.nesterov`; the loop sets each step's rate."""
     make = Nesterov if optim.nesterov else mx.optimizer.SGD
-    return make(momentum=optim.momentum, wd=optim.weight_decay, learning_rate=optim.lr)
+    optimizer = make(momentum=optim.momentum, wd=optim.weight_decay, learning_rate=optim.lr)
+    if not (optim.nesterov or mx.context.num_gpus()):
+        # By itself it updates four arrays with an operator that goes from one to the other at each
+        # number: on processors that takes longer than one after the other, to the same bit.
+        optimizer.aggregate_num = 1
+    return optimizer
 
 
 def set_multipliers(params, optim, new=()):

@@ -39,6 +39,31 @@ def test_momentum_and_weight_decay_follow_their_formula(nesterov):
     assert moves(optim, gradients) == pytest.approx(expected, rel=1e-5)
 
 
+def test_an_array_at_a_time_moves_as_mxnets_sgd_to_the_bit():
+    def trained(optimizer):
+        rng = np.random.RandomState(0)
+        params = {}
+        for i, shape in enumerate([(5, 3), (70,), (1,), (16, 8, 3, 3), (2, 2), (9,)]):
+            params[f"a{i}_weight"] = param = mx.gluon.Parameter(f"a{i}_weight", shape=shape)
+            param.initialize()
+            param.set_data(mx.nd.array(rng.normal(size=shape)))
+            param.lr_mult, param.wd_mult = 1 + i % 2, i % 3
+        trainer = LocalComm().trainer(params, optimizer)
+        for _ in range(4):
+            for param in params.values():
+                param.grad()[:] = mx.nd.array(rng.normal(size=param.shape))
+            trainer.update(3, ignore_stale_grad=True)
+        return [param.data().asnumpy() for param in params.values()]
+
+    optim = Optim(lr=0.1, momentum=0.9, weight_decay=1e-2)
+    ours = make_optimizer(optim)
+    theirs = mx.optimizer.SGD(momentum=0.9, wd=1e-2, learning_rate=0.1)
+    if not mx.context.num_gpus():
+        assert ours.aggregate_num == 1 < theirs.aggregate_num
+    for a, b in zip(trained(ours), trained(theirs)):
+        assert np.array_equal(a, b)
+
+
 def step(optim, name="tiny_glore_0_1"):
     """Weights before and after one step whose gradients are all 0: what is left is decay."""
     net = get_model(name, classes=2)
