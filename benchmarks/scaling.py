@@ -23,7 +23,7 @@ from pathlib import Path
 
 from gluon_glore.utils.cpu import prepare_cpu
 
-from .paired import machine, peak_memory, write_result
+from .paired import RESULTS, machine, peak_memory, write_result
 
 CHANNELS, NODES, INNER = 512, 128, 256  # of units and blocks in Res3 of a ResNet-50
 BASE = (14, 14)  # here the convolution has a unit's multiply-adds
@@ -232,9 +232,13 @@ def exponents(series, points, key):
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--only", nargs="+", choices=SERIES, default=list(SERIES), help="series (all)"
+        "--only",
+        nargs="+",
+        choices=SERIES,
+        default=list(SERIES),
+        help="series (all); others of the same machine stay in the result",
     )
-    parser.add_argument("--most-gib", type=float, default=6, help="memory for attention, GiB (6)")
+    parser.add_argument("--most-gib", type=float, default=6.0, help="memory for attention, GiB (6)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(all cores)")
     parser.add_argument("--out", help="folder for the result (benchmarks/results)")
     parser.add_argument("--worker", help=argparse.SUPPRESS)  # the options of a worker's process
@@ -257,9 +261,17 @@ def main(argv=None):
         "command": "python -m benchmarks.scaling",
         "machine": machine(args.threads, ("mxnet", "numpy")),
         "most_gib": args.most_gib,
-        "series": rows,
     }
+    rows = {**kept(result, args.out), **rows}
+    result["series"] = {title: rows[title] for title in SERIES if title in rows}
     print(write_result("scaling", result, args.out))
+
+
+def kept(result, folder):
+    """The series of an older result of the same machine and options: `--only` measures others."""
+    path = Path(folder or RESULTS) / "scaling.json"
+    before = json.loads(path.read_text()) if path.is_file() else {}
+    return before["series"] if all(before.get(key) == result[key] for key in result) else {}
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@ from train.reporting.curves import pyplot, save
 ABOUT = """Time and memory of a pass at batch 1 as the input grows, each figure from a process of
 its own: the median of its passes, and the most memory that it held less what it held before
 (weights, input, libraries). The unit and the blocks are those of Res3 (512 channels; 128 nodes, 256
-inner channels), the convolution has the unit's multiply-adds at 14x14, the whole network's
-non-local block stands behind Res3, as wide as the head with the unit and on as many locations.
-*Power* is the slope of a straight line through the logarithms of figure and locations, by least
-squares, from the place that the row names on: 1 is linear, 2 quadratic."""
+inner channels), the convolution (3x3x3 in videos) has the unit's multiply-adds at 14x14, the whole
+network's non-local block stands behind Res3, as wide as the head with the unit and on as many
+locations. *Power* is the slope of a straight line through the logarithms of figure and locations,
+by least squares, from the place that the row names on: 1 is linear, 2 quadratic."""
 PICTURE = "scaling.png"  # beside the page
 LOST = "what attention alone would need"
 

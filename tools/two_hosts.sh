@@ -16,7 +16,7 @@ cleanup() {
 }
 trap cleanup EXIT
 
-half=$(($(nproc) / 2))
+half=$(($(env -u OMP_NUM_THREADS nproc) / 2)) # nproc would count the user's threads
 cores=("0-$((half - 1))" "$half-$((2 * half - 1))")
 for i in 0 1; do
     ip netns add "${names[i]}"

@@ -122,6 +122,28 @@ def test_what_linux_does_not_tell_is_a_dash():
     assert "| power, from 1x1 | – | – | – | – |" in text
 
 
+def test_series_that_were_measured_before_stay_where_the_machine_is_the_same(tmp_path, monkeypatch):
+    one = replace(SMALL, competitors=(UNIT,))
+    monkeypatch.setattr(scaling, "SERIES", {"first": one, "second": one})
+    measured = {
+        "name": UNIT,
+        "place": "4x4",
+        "locations": 16,
+        "macs": 1,
+        "seconds": 1.0,
+        "mib": 1.0,
+    }
+    monkeypatch.setattr(scaling, "measure", lambda *_: [measured])
+
+    def titles(title, *more):
+        scaling.main(["--only", title, "--out", str(tmp_path), *more])
+        return list(json.loads((tmp_path / "scaling.json").read_text())["series"])
+
+    assert titles("second") == ["second"]
+    assert titles("first") == ["first", "second"]
+    assert titles("first", "--most-gib", "1") == ["first"]
+
+
 @pytest.mark.parametrize("title", SERIES)
 def test_every_series_names_what_can_be_built(title):
     series = SERIES[title]

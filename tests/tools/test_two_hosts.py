@@ -38,9 +38,10 @@ def can_make_namespaces():
     """Whether this user may make network namespaces, and has what the script calls."""
     if not all(map(shutil.which, ("ip", "unshare", "taskset", "hostname"))) or os.cpu_count() < 2:
         return False
-    made = subprocess.run(["ip", "netns", "add", "glore-try"], capture_output=True).returncode == 0
+    name = f"glore-try-{os.getpid()}"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode == 0
     if made:
-        subprocess.run(["ip", "netns", "del", "glore-try"], check=True)
+        subprocess.run(["ip", "netns", "del", name], check=True)
     return made
 
 
