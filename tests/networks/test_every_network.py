@@ -61,8 +61,12 @@ def test_hand_spelled_and_traced_symbols_agree(made, name):
     for row in net.spec.feature_maps.values():
         for graph in (traced, spelled):
             _, (shape,), _ = graph.get_internals()[row.output].infer_shape(data=batch.shape)
-            sizes = zip(batch.shape[2:], row.strides)
-            assert shape == (BATCH, row.channels, *(-(-n // stride) for n, stride in sizes))
+            sizes = [-(-n // stride) for n, stride in zip(batch.shape[2:], row.strides)]
+            if net.spec.clip_frames:  # time is in the batch axis
+                assert row.frames == sizes[0]
+                assert shape == (row.frames * BATCH, row.channels, *sizes[1:])
+            else:
+                assert not row.frames and shape == (BATCH, row.channels, *sizes)
     x = batch[:2]  # what the statistics have seen: others may overflow in untrained units
     assert shapes(spelled, data=x.shape) == shapes(traced, data=x.shape)
     assert operators(spelled) == operators(traced)
