@@ -16,6 +16,7 @@ from mxnet.gluon import HybridBlock
 
 from ..networks.network import Network
 from ..networks.outputs import flat
+from ..plan.time_axis import with_time_axis
 from ..utils.errors import InputError
 from ..weights import named_arrays
 from ..weights.names import without_kinds
@@ -93,7 +94,7 @@ def _with_time_axis(net):
     """
     if not isinstance(net, Network) or not net.spec.clip_frames:
         return net
-    twin = Network(net.spec.with_time_axis(), net.classes)
+    twin = Network(with_time_axis(net.spec), net.classes)
     return twin if _structure(twin.features) == _structure(net.features) else net
 
 

@@ -137,11 +137,6 @@ class NetSpec:
         temporal = all(stage.temporal is not None for stage in self.stages)
         return self.frames if temporal and pooled == 1 else 0
 
-    def with_time_axis(self) -> TimeAxisSpec:
-        """The spec of the same network with an axis for time inside, whatever its kernels."""
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return TimeAxisSpec(**fields)
-
     def frames_at(self, stage) -> int:
         """Frames of a clip behind stage `stage`, 1 for the stem, of `clip_frames`; else 0."""
         strides = (per_axis(row.stride, self.ndim)[0] for row in self.stages[: stage - 1])
@@ -391,13 +386,3 @@ class NetSpec:
 def _without_time(value: PerAxis) -> PerAxis:
     """A tuple without its first entry; a number, which stands for all axes, as it is."""
     return value[1:] if isinstance(value, tuple) else value
-
-
-@dataclass(frozen=True)
-class TimeAxisSpec(NetSpec):
-    """A network that computes on five axes: names, shapes and numbers of one of `clip_frames`."""
-
-    @property
-    def clip_frames(self) -> int:
-        """0: time has an axis."""
-        return 0
