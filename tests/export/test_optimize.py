@@ -66,9 +66,9 @@ def trained_like(spec, classes=5):
 
 
 def temporal(net):
-    """How many convolutions of a network reach over several frames, but for the stem's."""
+    """How many convolutions of a network add up frames behind them, whose weights are transposed."""
     convs = (conv for unit in net.spec.plan() for conv in getattr(unit, "convs", ()))
-    return sum(conv.kernel[0] > 1 for conv in convs)
+    return sum(conv.kernel[0] > 1 and conv.in_channels > conv.out_channels for conv in convs)
 
 
 def operators(symbol):
