@@ -66,7 +66,7 @@ def trained_like(spec, classes=5):
 
 
 def temporal(net):
-    """How many convolutions of a network add up frames behind them, whose weights are transposed."""
+    """How many convolutions add up frames behind them, for which weights are transposed."""
     convs = (conv for unit in net.spec.plan() for conv in getattr(unit, "convs", ()))
     return sum(conv.kernel[0] > 1 and conv.in_channels > conv.out_channels for conv in convs)
 
@@ -105,7 +105,8 @@ def test_the_outputs_stay_with_fewer_operators(name):
         assert left["Convolution"] == 0
         if net.spec.axes == 2:
             assert left["BatchNorm"] + left["_contrib_BatchNormWithReLU"] == after["BatchNorm"]
-            assert left["BatchNorm"] <= 1  # the one behind a product, without a ReLU
+            products = sum(getattr(unit, "extend_first", False) for unit in net.spec.plan())
+            assert left["BatchNorm"] <= max(1, products)  # those behind one, without a ReLU
         assert operators(smaller) == after
 
 
