@@ -87,7 +87,7 @@ bench: $(READY)
 	$(BENCH).video_forward --network resnet50_3d resnet101_3d --deployed --rounds 7
 	$(BENCH).video_forward --network resnet50_3d resnet101_3d --backward --rounds 7
 	$(BENCH).unit_share --rounds 7
-	$(BENCH).processes --steps 2 --rounds 7 --only "one process" "two, each alone" "two processes" "two, in one group"
+	$(BENCH).processes --steps 2 --rounds 7 --only "one process" "two, each alone" "two processes"
 	$(BENCH).scaling
 	$(if $(PHOTOS),$(BENCH).loader $(PHOTOS) --rounds 7)
 	$(BENCH).report

@@ -265,8 +265,9 @@ class Horovod:
     """How the processes exchange gradients.
 
     `compression`: none, or fp16 to send them as float16. `groups` above 0 reduces the gradients in
-    that many groups, each as a whole. Gradients that are ready within `cycle_ms` milliseconds
-    travel together, up to `fusion_mb` MiB; 0 milliseconds stand for 1 with GPUs and for 10 without.
+    that many groups, each as a whole; 0 stands for one without GPUs, and with GPUs each travels as
+    it is ready. Gradients that are ready within `cycle_ms` milliseconds travel together, up to
+    `fusion_mb` MiB; 0 milliseconds stand for 1 with GPUs and for 10 without.
     HOROVOD_CYCLE_TIME and HOROVOD_FUSION_THRESHOLD in the environment go before. A process that has
     waited `stall_seconds` for the others ends with an error, and `horovodrun` ends them; 0 waits
     for ever.

@@ -67,7 +67,7 @@ class HorovodComm:
             params,
             optimizer,
             compression=getattr(self._hvd.Compression, self._options.compression),
-            num_groups=self._options.groups,
+            num_groups=groups(self._options, mx.context.num_gpus()),
         )
 
     def broadcast(self, arrays):
@@ -165,6 +165,15 @@ def environment(options, gpus):
         "HOROVOD_FUSION_THRESHOLD": str(int(options.fusion_mb * 2**20)),
         "HOROVOD_CYCLE_TIME": str(cycle),
     }
+
+
+def groups(options, gpus):
+    """In how many groups gradients travel, 0 for each as it is ready, on a host of so many GPUs.
+
+    With GPUs they travel while others are computed. A CPU's core either computes or sends, and one
+    group is the least work.
+    """
+    return options.groups or (0 if gpus else 1)
 
 
 def make_comm(options=None):

@@ -18,6 +18,7 @@ from train.engine.comm import (
     GPU_CYCLE,
     LocalComm,
     environment,
+    groups,
     make_comm,
     pieces,
 )
@@ -254,6 +255,12 @@ def test_the_configuration_is_what_horovod_reads():
 def test_horovods_cycle_is_long_where_it_takes_the_core_from_computing(gpus, cycle):
     assert environment(Horovod(), gpus)["HOROVOD_CYCLE_TIME"] == str(cycle)
     assert environment(Horovod(cycle_ms=3.0), gpus)["HOROVOD_CYCLE_TIME"] == "3.0"
+
+
+@pytest.mark.parametrize(("gpus", "count"), [(0, 1), (8, 0)])
+def test_gradients_are_one_group_where_the_core_that_computes_sends_them(gpus, count):
+    assert groups(Horovod(), gpus) == count
+    assert groups(Horovod(groups=3), gpus) == 3
 
 
 def test_pieces_are_whole_arrays_in_order():
