@@ -187,7 +187,7 @@ def claims_section():
 
 def _figure(claim, figure):
     """A figure as text, in bold where it misses the claim's limit."""
-    text = number(figure, 2)
+    text = number(figure, 3)
     return text if figure is None or claim.holds(figure) else f"**{text}**"
 
 

@@ -30,8 +30,8 @@ def test_a_row_has_each_machines_figure_in_bold_where_it_misses(results):
     (row,) = (line for line in report.page().splitlines() if line.startswith("| training input"))
     assert [cell.strip() for cell in row.strip("|").split("|")][1:] == [
         "at least 3",
-        "**2.50**",
-        "3.25",
+        "**2.500**",
+        "3.250",
     ]
 
 
@@ -48,7 +48,7 @@ def test_what_was_not_measured_is_a_dash_and_without_any_there_is_no_table(resul
     assert "## Claims" not in report.page()
     write(results / "other", ratio=3.25)
     (row,) = (line for line in report.page().splitlines() if line.startswith("| training input"))
-    assert row.endswith("| at least 3 | – | 3.25 |")
+    assert row.endswith("| at least 3 | – | 3.250 |")
 
 
 def test_a_competitor_that_did_not_run_is_no_figure(tmp_path):
