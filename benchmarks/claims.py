@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-UNITS_3D = "{}_glore_2_3_kinetics400"
+from . import loader, processes, segmentation_step, unit_share, video_forward
+
 PYTORCH_3D = ("GloRe, PyTorch NCTHW", "GloRe, PyTorch channels-last")
 
 
@@ -48,14 +49,15 @@ def _over_best(result):
 
 def _over_non_local(result):
     """Seconds of the 3-D network over those of its twin with non-local blocks."""
-    return result["competitors"]["non-local, MXNet"]["ours_over_it"]
+    return result["competitors"][video_forward.THEIRS]["ours_over_it"]
 
 
 def _two_over_one(result):
     """Images a second of two processes over those of one; older results have no ratio a round."""
     speed = result["images_per_second"]
     ratios = result.get("over_one_process")
-    return ratios["two processes"] if ratios else speed["two processes"] / speed["one process"]
+    one, two = processes.ONE, processes.TWO
+    return ratios[two] if ratios else speed[two] / speed[one]
 
 
 def _step(label, key):
@@ -65,19 +67,19 @@ def _step(label, key):
 
 def _rows():
     """The claims in the order of the page."""
-    for base, name in (("resnet50_3d", "ResNet-50"), ("resnet101_3d", "ResNet-101")):
-        network = UNITS_3D.format(base)
+    for base, name in zip(video_forward.BACKBONES, ("ResNet-50", "ResNet-101")):
+        network = video_forward.GLORE.format(base)
         of = f"3-D {name} with units, batch 1"
         best = "seconds over those of PyTorch's best layout"
         forward, backward = (f"video_{kind}_{network}_batch1" for kind in ("forward", "backward"))
         yield Claim(f"{of}, forward: {best}", forward, _over_best, 0.95)
         yield Claim(f"{of}, forward and backward: {best}", backward, _over_best, 1.0)
-    network = UNITS_3D.format("resnet50_3d")
+    network = video_forward.GLORE.format(video_forward.BACKBONES[0])
     yield Claim(
         "3-D ResNet-50, forward: seconds with GloRe units over those with non-local blocks",
         f"video_forward_{network}_batch1",
         _over_non_local,
-        1.0,
+        video_forward.LIMIT,
     )
     for batch in (8, 16):
         file, of = f"training_step_resnet50_glore_2_3_batch{batch}", f"training step, batch {batch}"
@@ -106,28 +108,28 @@ def _rows():
             f"{key}: the units' share of the time over that of the multiply-adds",
             "unit_share_resnet50_glore_2_3",
             lambda result, key=key: result[key]["ratio"],
-            1.05,
+            unit_share.LIMIT,
         )
     yield Claim(
         "two processes of one thread: images a second over those of one process of two, batch 32",
         "processes_batch32",
         _two_over_one,
-        0.97,
+        processes.TARGET,
         at_most=False,
     )
     yield Claim(
         "training input: images a second over those of ImageRecordIter",
         "loader",
         lambda result: result["ratio"],
-        3.0,
+        loader.TARGET,
         at_most=False,
     )
     for key, of in (("seconds_ratio", "time"), ("peak_ratio", "memory")):
         yield Claim(
             f"segmentation step at 768x768: {of} with the unit over that without",
             "segmentation_step",
-            lambda result, key=key: result["competitors"]["fcn_resnet50_glore_1_cityscapes"][key],
-            1.1,
+            lambda result, key=key: result["competitors"][segmentation_step.WITH][key],
+            segmentation_step.LIMIT,
         )
 
 

@@ -38,22 +38,23 @@ def serve(step):
 
 def serve_passes(block, x, backward):
     """Serve passes of a Gluon block over x: forward, and with `backward` also backward."""
+    block.initialize()
+    block.hybridize(static_alloc=True, static_shape=True)
+    serve(lambda: run_pass(block, x, backward))
+
+
+def run_pass(block, x, backward):
+    """Pass over x, forward, and with `backward` also backward, and wait for its end."""
     import mxnet as mx
     from mxnet import autograd
 
-    block.initialize()
-    block.hybridize(static_alloc=True, static_shape=True)
-
-    def step():
-        if backward:
-            with autograd.record():
-                y = block(x)
-            y.backward()
-        else:
-            block(x)
-        mx.nd.waitall()
-
-    serve(step)
+    if backward:
+        with autograd.record():
+            y = block(x)
+        y.backward()
+    else:
+        block(x)
+    mx.nd.waitall()
 
 
 class NotRun(Exception):

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from gluon_glore.utils.cpu import prepare_cpu
 
-from .paired import RESULTS, machine, peak_memory, write_result
+from .paired import RESULTS, machine, peak_memory, run_pass, write_result
 
 CHANNELS, NODES, INNER = 512, 128, 256  # of units and blocks in Res3 of a ResNet-50
 BASE = (14, 14)  # here the convolution has a unit's multiply-adds
@@ -123,7 +123,6 @@ def attention_bytes(name, space, backward):
 def work(name, space, backward):
     """Print the figures of a competitor at an input: JSON, in a process that ends then."""
     import mxnet as mx
-    from mxnet import autograd
 
     block, channels = make(name, 2 if name in NETWORKS else len(space))
     macs = macs_of(block, channels, space)
@@ -133,29 +132,20 @@ def work(name, space, backward):
             parameter.set_data(mx.nd.ones(parameter.shape))
     block.hybridize(static_alloc=True, static_shape=True)
 
-    def run(x):
-        if backward:
-            with autograd.record():
-                y = block(x)
-            y.backward()
-        else:
-            block(x)
-        mx.nd.waitall()
-
     sizes = (WARM[name in NETWORKS][-len(space) :], space)
     inputs = [mx.nd.random.normal(shape=(1, channels, *size)) for size in sizes]
     for x in inputs:
         x.attach_grad()
-    run(inputs[0])
+    run_pass(block, inputs[0], backward)
     held = forget_peak()
     start = time.perf_counter()
-    run(inputs[1])
+    run_pass(block, inputs[1], backward)
     first = time.perf_counter() - start
     passes = 3 if first > SLOW else min(100, max(7, round(0.5 / first)))
     seconds = []
     for _ in range(passes):
         start = time.perf_counter()
-        run(inputs[1])
+        run_pass(block, inputs[1], backward)
         seconds.append(time.perf_counter() - start)
     figures = {"macs": macs, "passes": passes, "seconds": statistics.median(seconds)}
     print(json.dumps({**figures, "mib": None if held is None else peak_memory() - held}))
