@@ -7,7 +7,6 @@ and the digest of every file that was ever downloaded.
 
 import contextlib
 import datetime
-import glob
 import os
 import shutil
 from dataclasses import dataclass
@@ -60,8 +59,8 @@ def installed(name=None, root=None):
     Of all networks by default. Only the manifests are read, no other file is checked.
     """
     root = Path(root or default_root()).expanduser()
-    pattern = f"{glob.escape(name)}-*" if name else "*-*"
-    folders = [path for path in root.glob(pattern) if (path / MANIFEST).is_file()]
+    named = (path for path in root.glob("*-*") if path.name.startswith(f"{name}-" if name else ""))
+    folders = [path for path in named if (path / MANIFEST).is_file()]
     found = []
     for folder in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True):
         with contextlib.suppress(InputError):

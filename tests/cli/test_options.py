@@ -67,3 +67,18 @@ def test_missing_pictures_are_named_before_weights_are_downloaded(
     monkeypatch.setattr("gluon_glore.model_zoo.catalogue.download", unreachable)
     assert main([*command, there]) == 2  # what is there is not the reason
     assert capsys.readouterr().err.startswith("error: asked; give a local file (--weights FILE")
+
+
+@pytest.mark.parametrize("command", ["predict", "show"])
+def test_a_picture_and_a_model_that_are_both_missing_are_an_error_of_a_line(
+    command, tmp_path, capsys
+):
+    model, picture = str(tmp_path / "none"), tmp_path / "there.png"
+    words = [command, "--model", model, str(picture)]
+    words += ["--out", str(tmp_path / "out")] if command == "show" else []
+    assert main(words) == 2
+    assert capsys.readouterr().err == f"error: {picture}: No such file or directory\n"
+    picture.touch()
+    assert main(words) == 2
+    assert capsys.readouterr().err.startswith(f"error: {model}: no such directory")
+    assert not (tmp_path / "out").exists()
