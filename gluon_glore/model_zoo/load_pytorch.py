@@ -80,7 +80,7 @@ def make_network(filling, device=None) -> Network:
     return net.to(device)
 
 
-def as_function(net):
+def numpy_function(net):
     """A network in evaluation mode as a function: a float32 batch -> logits, numpy both."""
     net.eval()
     device = next(net.parameters()).device
