@@ -215,4 +215,4 @@ def _notes(state, spec):
 
 
 def _by(sizes):
-    return "x".join(map(str, sizes))
+    return "x".join(map(str, sizes)) if isinstance(sizes, tuple) else str(sizes)
