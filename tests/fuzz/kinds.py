@@ -10,7 +10,7 @@ MODULES = {
     "texts": ("manifest", "config", "catalogue", "class-names", "scene-classes"),
     "lists": ("list",),
     "forms": ("form",),
-    "weights": ("parameters", "golden", "records", "checkpoint", "run"),
+    "weights": ("parameters", "safetensors", "golden", "records", "checkpoint", "run"),
     "graphs": ("symbol", "release"),
     "archives": ("archive", "pytorch"),
     "exports": ("mxnet", "onnxruntime", "openvino"),

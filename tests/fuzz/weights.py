@@ -15,9 +15,12 @@ from gluon_glore.data.records import BadRecord, RecordDataset, WrongLabel, write
 from gluon_glore.utils.errors import InputError
 from gluon_glore.weights import load_arrays, load_weights, save_arrays
 from gluon_glore.weights.golden import GOLDEN, read_golden, write_golden, write_seeded_golden
-from gluon_glore.weights.manifest import MANIFEST, WEIGHTS, Manifest
+from gluon_glore.weights.manifest import MANIFEST, WEIGHTS, Manifest, manifest_text
+from gluon_glore.weights.network_file import read_arrays
 from gluon_glore.weights.params_file import read_params
 from gluon_glore.weights.run_folder import checkpoints, data_section, validation_set
+from gluon_glore.weights.safetensors_file import write_safetensors
+from gluon_glore.weights.state_file import own_manifest
 from train.config.load import to_dict
 from train.config.sections import Config
 from train.engine.checkpoint import MOMENTUM, restore_newest, save_checkpoint
@@ -74,6 +77,29 @@ def read_parameters(data, folder):
         layer = mx.gluon.nn.Dense(2)  # how many numbers it takes, the file says
         load_weights(layer, path)
         layer(mx.nd.ones((1, arrays["weight"].shape[1]))).wait_to_read()
+
+
+def safetensors_files():
+    """Files of a layer, of 16 bits, and with a manifest in the metadata."""
+    one = np.linspace(-1, 1, 12).astype("float32").reshape(3, 4)
+    manifest = Manifest("tiny", ("a", "b"), SMALL)
+    metadata = {"gluon_glore": manifest_text(manifest, {}, "a")}
+    return [
+        contents(lambda path: write_safetensors(path, {"conv1.conv.weight": one}), "a.safetensors"),
+        contents(lambda path: write_safetensors(path, {"a": one.astype("float16")}), "a.s"),
+        contents(lambda path: write_safetensors(path, {"a": one}, metadata), "a.safetensors"),
+    ]
+
+
+def read_safetensors_file(data, folder):
+    """Read a file of safetensors, by names and for what it says of itself."""
+    path = Path(folder) / "a.safetensors"
+    path.write_bytes(data)
+    own_manifest(path)
+    arrays = read_arrays(path)
+    assert sum(array.nbytes for array in arrays.values()) <= 2 * len(data)
+    assert all(np.isfinite(array).all() for array in arrays.values())
+    assert len(load_arrays(path, tiny())) <= len(arrays)
 
 
 @functools.cache
@@ -244,6 +270,7 @@ def go_on(readers, files, folder):
 METRICS = ("{}", '{"kind": "train"}', '{"kind": [1]}', "[]", "7", "[" * 3000)
 ROWS = {
     "parameters": Kind(parameter_files, mutate_bytes, read_parameters),
+    "safetensors": Kind(safetensors_files, mutate_bytes, read_safetensors_file),
     "golden": Kind(golden_files, mutate_bytes, read_golden_numbers),
     "records": Kind(
         record_files, one_file({RECORDS: mutate_bytes, INDEX: mutate_bytes}), read_records

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from gluon_glore.data.image import Preprocess, encode_png
+from gluon_glore.model_zoo.catalogue import FILE, read_catalogue
+from gluon_glore.networks.registry import get_spec
+from gluon_glore.utils.errors import InputError
+from gluon_glore.weights.card import Card
+from gluon_glore.weights.manifest import read_manifest
+from gluon_glore.weights.params_file import read_params
+
+torch = pytest.importorskip("torch", reason="needs torch")
+from gluon_glore.model_zoo.entry import check_golden  # noqa: E402
+from gluon_glore.pytorch import Network, get_model, publish  # noqa: E402
+
+GREY = Preprocess((64, 64), 0, (22.0,), 0.0167)
+
+
+@pytest.fixture
+def net():
+    torch.manual_seed(0)
+    net = Network(get_spec("tiny"), 3)
+    net.preprocess = GREY
+    return net
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("a", "b", "c"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for i in range(4):
+            data = encode_png(rng.integers(0, 256, (64, 64), dtype=np.uint8))
+            (tmp_path / "pictures" / name / f"{i}.png").write_bytes(data)
+    return tmp_path / "pictures"
+
+
+def test_an_entry_has_the_network_and_says_all_of_it(net, pictures, tmp_path):
+    card = Card("here", licence="MIT")
+    entry = publish(net, tmp_path / "zoo", "mine", ("a", "b", "c"), pictures, card)
+    manifest = read_manifest(entry)
+    assert (manifest.model, manifest.class_names) == ("mine", ("a", "b", "c"))
+    assert (manifest.preprocess, manifest.card.licence) == (GREY, "MIT")
+    assert manifest.card.measured["samples"] == 12
+    (row,) = read_catalogue(tmp_path / "zoo" / FILE, base=str(tmp_path / "zoo"))
+    assert (row.name, row.packaged) == ("mine", entry)
+    assert check_golden(entry) < 1e-5
+    ours, theirs = get_model("mine", pretrained=entry).state_dict(), net.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_half_of_it_and_unmeasured(net, tmp_path):
+    entry = publish(net, tmp_path / "zoo", half=True)
+    manifest = read_manifest(entry)
+    assert manifest.class_names == ("0", "1", "2")
+    assert manifest.card.measured_text == "not measured"
+    params = read_params(entry / "tiny-0000.params").values()
+    assert {array.dtype for array in params} == {np.dtype("float16")}
+    with pytest.raises(InputError, match="published already"):
+        publish(net, tmp_path / "zoo", half=True)
+
+
+@pytest.mark.parametrize(
+    "change, options, message",
+    [
+        (lambda net: setattr(net, "preprocess", None), {}, "nothing says how its pixels"),
+        (lambda net: net.reset_classifier(0), {}, "it has no classifier"),
+        (lambda net: None, {"class_names": ("a",)}, "tiny: 3 classes, given 1 names"),
+        (lambda net: None, {"name": "resnet50"}, "resnet50 is another network than tiny"),
+        (lambda net: None, {"name": "../x"}, "a network's name has letters"),
+        (lambda net: net.conv1.conv.weight.fill_(float("nan")), {}, "not finite"),
+    ],
+)
+def test_what_cannot_be_published_leaves_no_zoo(net, tmp_path, change, options, message):
+    with torch.no_grad():
+        change(net)
+    with pytest.raises(InputError, match=message) as caught:
+        publish(net, tmp_path / "zoo", **options)
+    assert len(str(caught.value).splitlines()) == 1
+    assert not (tmp_path / "zoo").exists()
+
+
+def test_networks_of_pixels_are_no_entries(tmp_path):
+    net = Network(get_spec("fcn_small_cityscapes"))
+    net.preprocess = Preprocess((64, 128), 0)
+    with pytest.raises(InputError, match="labels pixels"):
+        publish(net, tmp_path / "zoo")
