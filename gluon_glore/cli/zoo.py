@@ -8,7 +8,8 @@ def add_commands(commands):
     """Add `import`, `publish` and `verify` to the parser's commands."""
     command = commands.add_parser("import", help="make a zoo entry of somebody's weights")
     command.add_argument(
-        "file", help="released archive (.tar), its folder, .params beside its symbol, or .pth"
+        "file",
+        help="released archive (.tar), its folder, .params beside its symbol, .pth or .safetensors",
     )
     command.add_argument("--out", required=True, help="directory to write")
     command.add_argument("--name", help="of the network (as registered, found by its layers)")
