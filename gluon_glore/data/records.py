@@ -4,22 +4,26 @@ import contextlib
 import errno
 import math
 import os
-import struct
 from pathlib import Path
 
-import mxnet as mx
+import numpy as np
 
-from gluon_glore.utils.errors import InputError
-
+from ..utils.errors import InputError
+from ..utils.extras import require
 from .class_names import names_beside, read_names
 from .record_chunks import ChunkedRecords, spread_over
+from .recordio import LABEL
 
 
 def write_records(path, samples):
     """Write `(encoded picture, label)` pairs to `path` and its index; both whole or neither.
 
-    Keys count from 0 in the order given. Raises OSError where they can't be written.
+    Keys count from 0 in the order given. Raises OSError where they can't be written, and InputError
+    where MXNet is missing.
     """
+    require("mxnet", "cpu", "writing records")
+    import mxnet as mx
+
     path = Path(path)
     index = path.with_suffix(".idx")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +50,21 @@ def write_records(path, samples):
         for file in temporary:
             with contextlib.suppress(FileNotFoundError):
                 file.unlink()
+
+
+def unpack(record):
+    """The labels of a record's bytes, floats, and the bytes of its picture.
+
+    Raises InputError where these are too few for the labels.
+    """
+    if len(record) < LABEL.size:
+        raise InputError("damaged record")
+    several, label, _, _ = LABEL.unpack_from(record)
+    first = LABEL.size + 4 * several
+    if len(record) < first:
+        raise InputError("damaged record")
+    labels = np.frombuffer(record, "<f4", several, LABEL.size) if several else (label,)
+    return labels, record[first:]
 
 
 class BadRecord(InputError):
@@ -106,12 +125,12 @@ class RecordDataset:
 
     def __getitem__(self, i):
         try:
-            header, picture = mx.recordio.unpack(self._records.record(i).whole())
-        except (InputError, struct.error, ValueError):  # ours, or of bytes that are too few
+            labels, picture = unpack(self._records.record(i).whole())
+        except InputError:
             raise BadRecord(f"{self.name(i)}: damaged record") from None
-        label = header.label
-        if getattr(label, "size", 1) != 1:
-            raise BadRecord(f"{self.name(i)}: one label expected, given {label.size}")
+        if len(labels) != 1:
+            raise BadRecord(f"{self.name(i)}: one label expected, given {len(labels)}")
+        (label,) = labels
         try:
             return picture, check_label(label, self._classes)
         except WrongLabel as error:

@@ -42,8 +42,8 @@ def count_spec(spec, classes=None, input_size=None):
     `classes` defaults to the spec's; with 0 there is no classifier. `input_size` in pixels defaults
     to the spec's; at another number of frames it is that of the spec with this size. A parameter
     counts where it is read; BatchNorm's running statistics and the auxiliary head, which only
-    training reads, are not counted. Raises InputError on a size that does not fit, and where `UNITS`
-    does not say how a unit is counted.
+    training reads, are not counted. Raises InputError on a size that does not fit, and on a unit
+    that `UNITS` does not count.
     """
     classes = spec.classes if classes is None else classes
     size = tuple(input_size or spec.input_size)
@@ -66,7 +66,7 @@ def count_spec(spec, classes=None, input_size=None):
 
 
 class Counter:
-    """The operators `found` so far, and the `space` of what the last one gives, an entry an axis."""
+    """The operators `found` so far, and the `space` that the last one gives, an entry an axis."""
 
     def __init__(self, space):
         self.space, self.found = space, []
@@ -224,8 +224,7 @@ def _non_local(counter, unit):
     counter.norm(f"{unit.name}_{unit.extension.name}", unit.in_channels)
 
 
-# How a unit is counted, by its kind: a function of a `Counter` and the unit's row. A unit of yours has
-# one, too.
+# How a unit is counted, by its kind: a function of a `Counter` and the unit's row.
 UNITS = {
     "residual": _residual,
     "dual_path": _dual_path,

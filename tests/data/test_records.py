@@ -9,6 +9,7 @@ from gluon_glore.data.records import (
     BadRecord,
     RecordDataset,
     WrongLabel,
+    unpack,
     write_records,
 )
 from tests.helpers.disks import small_disk
@@ -148,3 +149,13 @@ def test_on_a_full_disk_the_file_is_whole_or_there_is_an_error(tmp_path):
                 assert [dataset[i] for i in range(len(dataset))] == samples
                 outcomes.add("whole")
     assert outcomes == {"error", "whole"}
+
+
+def test_a_record_is_unpacked_as_mxnet_does():
+    header = mx.recordio.IRHeader(0, 2.5, 7, 1)
+    assert unpack(mx.recordio.pack(header, b"x")) == ((2.5,), b"x")
+    labels, picture = unpack(mx.recordio.pack(header._replace(label=[1.0, 2.0]), b"yz"))
+    assert (labels.tolist(), picture) == ([1.0, 2.0], b"yz")
+    for short in (b"x" * 23, mx.recordio.pack(header._replace(label=[1.0, 2.0]), b"")[:-1]):
+        with pytest.raises(InputError, match="damaged record"):
+            unpack(short)
