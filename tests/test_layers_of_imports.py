@@ -12,7 +12,7 @@ LIBRARY = (
     ("model_zoo",),
     ("export", "convert"),
     ("weights",),
-    ("insertion",),
+    ("insertion", "pytorch"),
     ("networks",),
     ("layers",),
     ("plan", "data"),

@@ -11,11 +11,12 @@ from typing import Dict, Tuple
 import numpy as np
 
 from ..networks.paper import get_spec
+from ..plan.parameters import parameter_shapes
 from ..plan.spec import MID_DIVISOR, NetSpec
 from ..plan.stages import Placement, Stage
+from ..pytorch.names import our_name, their_name
 from ..utils.errors import InputError, listed
 from ..weights.parameters import fit_as_is
-from .pytorch_names import NORM_LEAVES, our_name, their_name
 from .recognized import Recognized
 
 # The authors' networks that give what a file doesn't tell, by the axes of the first kernel.
@@ -133,37 +134,6 @@ def _shape(shapes, name, *axes):
             f"{their_name(name)} is {shapes[name]}, must have {allowed} axes of at least 1"
         )
     return shapes[name]
-
-
-def parameter_shapes(spec: NetSpec) -> Dict[str, Tuple[int, ...]]:
-    """`{our name: shape}` of a residual network with "post" units or none, from its plan."""
-    shapes = {}
-
-    def conv(name, row):
-        kernel = (row.in_channels // row.groups, *row.kernel)
-        shapes[f"{name}__conv_weight"] = (row.out_channels, *kernel)
-        if row.bias:
-            shapes[f"{name}__conv_bias"] = (row.out_channels,)
-
-    def norm(name, channels):
-        shapes.update({f"{name}__bn_{leaf}": (channels,) for leaf in NORM_LEAVES.values()})
-
-    stem, stem_norm, tail, classifier = spec.names
-    conv(stem, spec.stem_conv)
-    norm(stem_norm, spec.stem.channels)
-    for unit in spec.plan():
-        if unit.kind == "glore":
-            for row in (unit.state, unit.projection, *unit.graph[0], *unit.extensions):
-                conv(f"{unit.name}_{row.name}", row)
-            norm(f"{unit.name}_{unit.extensions[0].name}", unit.in_channels)
-            continue
-        for row in filter(None, (*unit.convs, unit.shortcut)):
-            conv(f"{unit.name}_{row.name}", row)
-            norm(f"{unit.name}_{row.name}", row.in_channels)
-    norm(tail, spec.feature_channels)
-    shapes[f"{classifier}_weight"] = (spec.classes, spec.feature_channels)
-    shapes[f"{classifier}_bias"] = (spec.classes,)
-    return shapes
 
 
 def _fit(arrays, shapes):

@@ -4,7 +4,7 @@ from mxnet.gluon import HybridBlock, nn
 
 from ..layers.frames import batch_to_frames
 from ..layers.functional import flatten_locations, plain_copy
-from ..utils.errors import InputError, shown
+from ..plan.feature_maps import chosen_maps
 from .network import Network, check_array
 
 
@@ -28,7 +28,7 @@ class Backbone(HybridBlock):
         self.spec = net.spec
         self.preprocess = net.preprocess
         self._looked_at = False  # by `check_array`
-        self.maps = _chosen(net.spec, features)
+        self.maps = chosen_maps(net.spec, features)
         # The stem's layers stand before the first unit.
         self._ends = [net.first_unit + row.place for row in self.maps]
         self.features = nn.HybridSequential(prefix="")
@@ -70,16 +70,3 @@ class Backbone(HybridBlock):
         # Whatever reads a map of five axes may take it for plain memory.
         y = plain_copy(F, x, self.spec.axes)
         return F.reshape(y, shape=(0, 0, -1)) if self.spec.ndim == 1 else y
-
-
-def _chosen(spec, features):
-    """The `FeatureMap` of each name. Raises InputError where it is of no stage, or given twice."""
-    known = spec.feature_maps
-    names = tuple(features) if isinstance(features, (list, tuple)) else ()
-    others = [name for name in names if name not in list(known)]
-    if not names or others or len(set(names)) < len(names):
-        raise InputError(
-            f"features of {spec.name} are one or more of {', '.join(known)}, each once, as "
-            f'("{list(known)[-1]}",); given {shown(features)}'
-        )
-    return tuple(known[name] for name in names)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, Tuple
 
+from ..utils.errors import InputError, shown
+
 # How every spelling calls the operator that gives the result of a unit, by its kind.
 RESULTS = {"residual": "sum", "dual_path": "join", "glore": "sum", "nonlocal": "sum"}
 
@@ -56,3 +58,19 @@ def _result(unit):
     if getattr(unit, "passing", 0):  # its channels and those that pass it by, joined
         return f"{unit.name}_path_join"
     return f"{unit.name}_{RESULTS[unit.kind]}"
+
+
+def chosen_maps(spec, features) -> Tuple[FeatureMap, ...]:
+    """The `FeatureMap` of each of the names `features`.
+
+    Raises InputError where there are none, or one is of no stage or given twice.
+    """
+    known = spec.feature_maps
+    names = tuple(features) if isinstance(features, (list, tuple)) else ()
+    others = [name for name in names if name not in list(known)]
+    if not names or others or len(set(names)) < len(names):
+        raise InputError(
+            f"features of {spec.name} are one or more of {', '.join(known)}, each once, as "
+            f'("{list(known)[-1]}",); given {shown(features)}'
+        )
+    return tuple(known[name] for name in names)

@@ -14,8 +14,9 @@ import pytest
 
 from gluon_glore import InputError, Network, get_spec
 from gluon_glore.convert.pytorch import read_pytorch, recognize
-from gluon_glore.convert.pytorch_names import their_name
-from gluon_glore.convert.pytorch_network import LIKE, parameter_shapes
+from gluon_glore.convert.pytorch_network import LIKE
+from gluon_glore.plan.parameters import parameter_shapes
+from gluon_glore.pytorch.names import their_name
 from gluon_glore.weights import set_weights
 from tests.helpers.networks import synthetic
 from tests.helpers.places import GOLDEN

@@ -4,9 +4,9 @@ import pytest
 from mxnet import autograd
 
 from gluon_glore import GloRe, GloReUnit, InputError, Network, NonLocal, get_spec
-from gluon_glore.convert.pytorch_names import our_name
 from gluon_glore.plan.extra_units import NonLocalUnit
 from gluon_glore.plan.fields import spec_from_fields, spec_to_fields
+from gluon_glore.pytorch.names import our_name
 from tests.helpers.networks import open_gates, relative_error
 from tests.helpers.places import GOLDEN
 from tests.helpers.units import OPTIONS, SPACES

@@ -14,7 +14,7 @@ from gluon_glore import (
     load_weights,
     save_weights,
 )
-from gluon_glore.convert.pytorch_names import their_name
+from gluon_glore.pytorch.names import their_name
 from gluon_glore.weights import named_arrays
 from symbols.network import spell_network
 from tests.helpers.families import FAMILIES, SPACES, small

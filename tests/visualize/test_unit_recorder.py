@@ -14,9 +14,9 @@ from gluon_glore import (
     get_spec,
     import_model,
 )
-from gluon_glore.convert.pytorch_names import our_name
 from gluon_glore.export.optimize import as_block
 from gluon_glore.layers.functional import broadcast_back, pool_locations, pool_to_nodes
+from gluon_glore.pytorch.names import our_name
 from gluon_glore.visualize.unit_recorder import UnitRecorder
 from gluon_glore.weights import named_arrays, set_weights
 from gluon_glore.weights.manifest import Manifest

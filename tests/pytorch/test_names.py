@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError, get_model
-from gluon_glore.convert.pytorch_names import our_name, their_name
+from gluon_glore.pytorch.names import our_name, their_name
 from tests.helpers.places import GOLDEN
 
 
