@@ -1,7 +1,8 @@
-"""Files of the authors' PyTorch release, read without executing code in them.
+"""Files of PyTorch's networks, read without executing code in them.
 
-Files of https://github.com/facebookresearch/GloRe: 3-D networks for Kinetics and their 2-D
-backbones, in the format of PyTorch 0.5 or today's. PyTorch is imported where a file is read.
+State dicts in the format of PyTorch 0.5 or today's, as those of the authors' release
+(https://github.com/facebookresearch/GloRe), and safetensors. PyTorch is imported where a file of
+its own is read.
 """
 
 import warnings
@@ -10,9 +11,11 @@ from pathlib import Path
 
 from ..utils.errors import InputError, naming
 from ..utils.extras import require
+from ..weights.safetensors_file import SUFFIX, read_safetensors
 from .pytorch_network import FLOATS, recognize
 from .recognized import Recognized
 
+ENDINGS = (".pth", ".pt", SUFFIX)
 # What a file starts with: a zip, or, in the format of before PyTorch 1.6, a pickled number.
 _ZIP = b"PK\x03\x04"
 _LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -20,13 +23,24 @@ _LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _OLDEST_TORCH = (2, 10)
 
 
-def read_pytorch(path) -> Recognized:
-    """The network in a PyTorch file: a state dict, or `{"state_dict": ...}`, from any device.
+def read_pytorch(path, name=None) -> Recognized:
+    """The network in a PyTorch file: of a registered `name` where one is given, else found out.
 
-    Raises InputError where PyTorch is missing or too old, where the file is damaged or holds more
-    than tensors and plain values, and as `recognize` does.
+    Raises InputError as `read_state` and `recognize` do.
+    """
+    return recognize(read_state(path), path, name)
+
+
+def read_state(path):
+    """`{PyTorch's name: numpy array}` of a file: a state dict, or `{"state_dict": ...}`.
+
+    It may be from any device, or safetensors. Raises InputError where the file is damaged or holds
+    more than tensors and plain values, and for all but safetensors where PyTorch is missing or too
+    old.
     """
     path = Path(path)
+    if path.suffix == SUFFIX:
+        return read_safetensors(path)[0]
     _check_container(path)
     state = _load(path)
     if isinstance(state, dict) and "state_dict" in state:
@@ -37,7 +51,7 @@ def read_pytorch(path) -> Recognized:
     # A tensor of stride 0 may claim any shape for one number.
     if sum(array.nbytes for array in arrays.values()) > path.stat().st_size:
         raise InputError(f"{path}: its tensors claim more numbers than the file has")
-    return recognize(arrays, path)
+    return arrays
 
 
 def _check_container(path):

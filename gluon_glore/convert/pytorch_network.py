@@ -1,7 +1,7 @@
-"""The authors' PyTorch networks, recognised from the names and shapes of their parameters.
+"""PyTorch's networks, recognised from the names and shapes of their parameters.
 
-What names and shapes don't tell, as strides, is taken from the authors' networks. This file does
-not import PyTorch.
+They are registered networks, or others like those of the authors' release, whose strides and what
+else names and shapes don't tell are taken for granted. This file does not import PyTorch.
 """
 
 import re
@@ -10,13 +10,14 @@ from typing import Dict, Tuple
 
 import numpy as np
 
-from ..networks.paper import get_spec
+from ..networks.paper import get_spec, list_models
 from ..plan.parameters import parameter_shapes
 from ..plan.spec import MID_DIVISOR, NetSpec
 from ..plan.stages import Placement, Stage
 from ..pytorch.names import our_name, their_name
 from ..utils.errors import InputError, listed
-from ..weights.parameters import fit_as_is
+from ..weights.fit import fit_as_is
+from ..weights.network_file import from_pytorch
 from .recognized import Recognized
 
 # The authors' networks that give what a file doesn't tell, by the axes of the first kernel.
@@ -26,12 +27,54 @@ _BLOCK = re.compile(r"(conv\d_B)\d+_(?!extra_)")
 _UNIT = re.compile(r"conv([2-5])_B([0-9]{2,3})_extra_conv-proj__conv_weight")
 
 
-def recognize(state: Dict[str, np.ndarray], path) -> Recognized:
-    """The network whose parameters `state`, from the file `path`, holds by the authors' names.
+def recognize(state: Dict[str, np.ndarray], path, name=None) -> Recognized:
+    """The network whose parameters `state`, from the file `path`, holds by PyTorch's names.
 
-    Names may start with `module.`; units' 1x1 kernels may have 1 to 3 spatial axes. Raises
-    InputError naming the first parameters that are missing, of another shape or of no layer.
+    `name` is its own where that is known: of a registered network the file must have exactly the
+    parameters, but for the number of classes, or be one of the authors'. Names may start with
+    `module.`; units' 1x1 kernels may have 1 to 3 spatial axes. Raises InputError naming the first
+    parameters that are missing, of another shape or of no layer, or the several registered networks
+    that have them.
     """
+    names = [name] if name in list_models() else list_models()
+    fitting = _registered(state, names)
+    if len(fitting) > 1:
+        raise InputError(
+            f"{path}: parameters of {' and of '.join(fitting)}, which only differ in what no "
+            "file says: name one (--name)"
+        )
+    for spec, arrays in fitting.values():
+        return Recognized(replace(spec, name="", source=""), arrays, tuple(_notes(state, spec)))
+    return _like_authors(state, path)
+
+
+def _registered(state, names):
+    """`{name: (spec, arrays)}` of the registered networks, of these names, that `state` is of."""
+    try:
+        given = from_pytorch(state)
+    except InputError:
+        return {}
+    if any(array.dtype.name not in FLOATS for array in given.values()):
+        return {}
+    found = {}
+    for name in names:
+        spec = get_spec(name)
+        classifier = given.get(f"{spec.names[-1]}_weight")
+        if classifier is None or not classifier.size:
+            continue
+        spec = replace(spec, classes=len(classifier))
+        shapes = parameter_shapes(spec)
+        if shapes.keys() != given.keys():
+            continue
+        fitted = {key: fit_as_is(given[key], shape) for key, shape in shapes.items()}
+        if all(array is not None for array in fitted.values()):
+            arrays = {key: np.ascontiguousarray(a, np.float32) for key, a in fitted.items()}
+            found[name] = spec, arrays
+    return found
+
+
+def _like_authors(state, path):
+    """The network of the authors' kind. Raises InputError as `recognize` does."""
     arrays, problems = _by_our_names(state)
     try:
         spec = _spec({name: array.shape for name, array in arrays.items()})
@@ -163,10 +206,12 @@ def _notes(state, spec):
     stages = enumerate(spec.stages, start=2)
     strides = {"stem": spec.stem_conv.stride} | {f"Res{n}": stage.stride for n, stage in stages}
     told = ", ".join(f"{place} {_by(stride)}" for place, stride in strides.items())
+    like = f"the registered {spec.name}" if spec.name else "the authors' networks"
+    pool = f"max pool {_by(spec.stem_pool.kernel)}" if spec.stem_pool else "no pool"
     yield (
-        f"not in the file, so as in the authors' networks: strides ({told}), max pool "
-        f"{_by(spec.stem_pool.kernel)}, input {_by(spec.input_size)}, dropout {spec.dropout:g}"
-        + (", units without normalize" if spec.extras else "")
+        f"not in the file, so as in {like}: strides ({told}), {pool}, input "
+        f"{_by(spec.input_size)}, dropout {spec.dropout:g}"
+        + (", units without normalize" if spec.extras and not spec.name else "")
     )
 
 

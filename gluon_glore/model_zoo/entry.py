@@ -8,13 +8,11 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-import mxnet as mx
 import numpy as np
 
 from ..data.accuracy import measure_accuracy
 from ..data.labelled_pictures import PictureSource, is_packed, pictures_for
 from ..data.record_chunks import record_files
-from ..networks.network import Network
 from ..networks.registry import check_name
 from ..utils.errors import InputError, naming
 from ..utils.files import is_taken, new_folder, sha256, write_text
@@ -27,10 +25,10 @@ from ..weights.golden import (
     write_seeded_golden,
 )
 from ..weights.manifest import MANIFEST, params_of, parse_manifest, read_manifest, write_manifest
-from ..weights.parameters import load_weights, save_arrays, with_kinds
-from .readme import readme
-
-CARD = "README.md"
+from ..weights.names import with_kinds
+from ..weights.params_file import write_params
+from .readme import CARD, readme
+from .run_network import network_function
 
 
 def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
@@ -51,8 +49,8 @@ def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
         raise InputError(f"{directory}: not an empty folder")
     with new_folder(directory) as folder:
         params = f"{manifest.model}-0000.params"
-        arrays = {name: mx.nd.array(array, dtype=dtype) for name, array in arrays.items()}
-        save_arrays(folder / params, with_kinds(arrays))
+        arrays = {name: np.asarray(array, dtype) for name, array in arrays.items()}
+        write_params(folder / params, with_kinds(arrays))
         _write_golden(folder, spec, folder / params)
         for file in extra_files:
             shutil.copy(file, folder)
@@ -70,9 +68,7 @@ def golden_input(spec):
 def _write_golden(folder, spec, params):
     """Write the golden numbers of saved parameters. Raises InputError where one is not finite."""
     x = golden_input(spec)
-    net = Network(spec)
-    load_weights(net, params)
-    logits = _logits(net, x)
+    logits = network_function(spec, spec.classes, params)(x)
     if not np.isfinite(logits).all():
         raise InputError(f"{spec.name}: with these weights its logits are not finite")
     write_seeded_golden(folder, x.shape, logits)
@@ -88,13 +84,14 @@ def check_golden(folder):
     if manifest.spec is None or GOLDEN not in manifest.sha256:
         raise InputError(f"{folder}: no golden numbers in it")
     x, expected = read_golden(folder)
-    net = Network(manifest.spec, len(manifest.class_names))
-    load_weights(net, params_of(folder, manifest))
-    return compare_logits(_logits(net, x), expected, folder)
+    network = _network_of(folder, manifest)
+    return compare_logits(network(x), expected, folder)
 
 
-def _logits(net, x):
-    return net(mx.nd.array(x)).asnumpy()
+def _network_of(folder, manifest, fast=False):
+    """The network of a folder as `network_function` gives it."""
+    params, classes = params_of(folder, manifest), len(manifest.class_names)
+    return network_function(manifest.spec, classes, params, fast)
 
 
 def measure(folder, data, batch=32, threads=2):
@@ -112,14 +109,11 @@ def measure(folder, data, batch=32, threads=2):
     if spec.head:
         raise InputError(f"{manifest.model} labels pixels, {source.path} is of labelled pictures")
     spec.check_input(size)
-    net = Network(spec, len(manifest.class_names))
-    ctx = mx.gpu() if mx.context.num_gpus() else mx.cpu()
-    load_weights(net, params_of(folder, manifest), ctx)
-    net.hybridize(static_alloc=True, static_shape=True)
+    network = _network_of(folder, manifest, fast=True)
     with naming(source.path):
         records = pictures_for(folder, manifest.class_names, source)
         accuracy = measure_accuracy(
-            lambda x: net(mx.nd.array(x, ctx=ctx)).asnumpy(),
+            network,
             records,
             manifest.preprocess,
             batch=batch,

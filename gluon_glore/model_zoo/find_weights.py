@@ -33,10 +33,8 @@ from .cache import (
 )
 from .catalogue import DIGEST, NAME, SMALL, Row, find_row, mirror_address, releases, rows, shipped
 from .download import LIMIT, download
-from .entry import CARD
-from .import_weights import import_weights
 from .reach import Unreachable
-from .readme import readme
+from .readme import CARD, readme
 
 _HASH = re.compile(r"[0-9a-f]{8,64}")
 _URL = re.compile(r"\w+://")
@@ -211,6 +209,8 @@ def _download_release(row, root, temporary):
     try:
         _refuse_change(row, digest, root)
         card = Card(row.source, digest, row.origin, row.licence, row.claimed)
+        from .import_weights import import_weights  # readers that most calls have no use for
+
         entry = import_weights(
             file, temporary / "entry", _import_name(row.name), card, row.preprocess, compare=False
         )
@@ -228,6 +228,8 @@ def _import_file(name, path, root, preprocess):
         with locked_folder(root) as temporary:
             folder = _imported_from(digest, root)  # another process may have been first
             if folder is None:
+                from .import_weights import import_weights
+
                 card = Card(str(path), digest)
                 entry = import_weights(
                     path, temporary / "entry", _import_name(name), card, preprocess, compare=False

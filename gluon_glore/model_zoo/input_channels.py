@@ -7,21 +7,20 @@ where all channels are normalised alike.
 
 from dataclasses import replace
 
-import mxnet as mx
+import numpy as np
 
 from ..utils.errors import InputError
 
 ADAPTED = (1, 3)  # channels of weights that are adapted: what others mean is not known
 
 
-def adapt_stem(arrays, net, params):
-    """`arrays` by full name, whose first convolution takes the channels of a `Network`.
+def adapt_stem(arrays, spec, params):
+    """numpy's `arrays` by name, whose first convolution takes the channels of a `NetSpec`.
 
     Raises InputError, calling them `params`, where they can't: weights of other channels than
     `ADAPTED`, or behind a BatchNorm of the pixels, which has statistics of each channel.
     """
-    spec = net.spec
-    name = f"{net.prefix}{spec.stem_conv.name}__conv_weight"
+    name = f"{spec.stem_conv.name}__conv_weight"
     if name not in arrays or arrays[name].shape[1] == spec.in_channels:
         return arrays
     weight, channels = arrays[name], spec.in_channels
@@ -40,8 +39,8 @@ def adapt_stem(arrays, net, params):
     if channels == 1:
         adapted = weight.sum(axis=1, keepdims=True)
     else:
-        turns = mx.nd.array([place % theirs for place in range(channels)])
-        adapted = weight.take(turns, axis=1) * (theirs / channels)
+        turns = [place % theirs for place in range(channels)]
+        adapted = weight[:, turns] * np.float32(theirs / channels)
     return {**arrays, name: adapted}
 
 

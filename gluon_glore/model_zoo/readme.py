@@ -1,5 +1,7 @@
 """The README of a zoo entry: its model card as Markdown, and how to load it."""
 
+CARD = "README.md"
+
 
 def readme(manifest) -> str:
     """The text for an entry of a `Manifest` that has a spec and a card."""

@@ -5,16 +5,13 @@ A backbone is taken over under a new head; a 2-D network's kernels are inflated 
 
 from pathlib import Path
 
-import mxnet as mx
 from mxnet.gluon import Block
 
 from ..networks.network import Network
 from ..networks.paper import list_models
-from ..plan.spec import NAMES
 from ..utils.errors import InputError
 from ..weights import (
     by_name,
-    fit_as_is,
     is_initialized,
     load_arrays,
     named_arrays,
@@ -23,8 +20,7 @@ from ..weights import (
     set_weights,
 )
 from .find_weights import find_weights
-
-CLASSIFIER = {f"{names[-1]}_{leaf}" for names in NAMES.values() for leaf in ("weight", "bias")}
+from .network_weights import CLASSIFIER, inflate
 
 
 def transfer_weights(block, source, *, allow_missing=False, skip_classifier=False, fresh=()):
@@ -100,7 +96,7 @@ def fill(block, title, place, arrays, allow_missing, skip_classifier, fresh=()):
         if not is_initialized(params[name]):
             raise InputError(f"{name} is to keep its values but has none: initialize the network")
     filled = {name: param for name, param in params.items() if name not in own}
-    set_weights(filled, arrays, title, place, fit=_inflate)
+    set_weights(filled, arrays, title, place, fit=inflate)
     return kept
 
 
@@ -129,13 +125,3 @@ def _title(block):
     if not isinstance(block, Network):
         return f"a {type(block).__name__}"
     return f"{block.spec.name or 'a Network'} of {block.spec.ndim} dimensions"
-
-
-def _inflate(array, shape):
-    """`array` as a parameter of `shape`, a 2-D kernel repeated in time; None where it can't be."""
-    if shape is None or len(shape) != 5 or array.ndim == 5:
-        return fit_as_is(array, shape)
-    frame = fit_as_is(array, shape[:2] + shape[3:])
-    if frame is None:
-        return None
-    return mx.nd.broadcast_axis(frame.expand_dims(axis=2), axis=2, size=shape[2]) / shape[2]

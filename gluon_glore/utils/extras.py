@@ -5,14 +5,19 @@ import importlib.util
 from .errors import InputError
 
 
+def installed(module):
+    """Whether a package that has `module` is installed; it is not imported."""
+    found = importlib.util.find_spec(module)
+    return found is not None and found.origin is not None  # without it is a folder of that name
+
+
 def require(module, extra, purpose=None):
     """Raise InputError where the package that has `module` is not installed.
 
     In one line it names the `extra` that brings the package and, if given, the `purpose` it is
     needed for. The package is not imported: that may take a second.
     """
-    found = importlib.util.find_spec(module)
-    if found is None or found.origin is None:  # without origin it is a folder of that name
+    if not installed(module):
         need = f"{purpose} needs the package {module}" if purpose else f"{module} is not installed"
         raise InputError(f"{need}: {how_to_install(extra)}")
 

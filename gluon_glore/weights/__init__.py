@@ -7,7 +7,6 @@ imported on first use: manifests and model cards are read without MXNet.
 from ..utils.lazy import lazily
 
 _NAMES = (
-    "fit_as_is",
     "is_initialized",
     "load_arrays",
     "load_weights",
@@ -17,7 +16,10 @@ _NAMES = (
     "save_arrays",
     "save_weights",
     "set_weights",
-    "with_kinds",
 )
-_HOMES = {**dict.fromkeys(_NAMES, "parameters"), "by_name": "names", "plain_names": "names"}
+_HOMES = {
+    **dict.fromkeys(_NAMES, "parameters"),
+    **dict.fromkeys(("by_name", "plain_names", "with_kinds"), "names"),
+    "fit_as_is": "fit",
+}
 __getattr__, __dir__, __all__ = lazily(__name__, _HOMES)

@@ -22,7 +22,7 @@ def looks_like(head):
     if not head:
         return "an empty file"
     if head[8:10] == b'{"':
-        return "a safetensors file"
+        return "a safetensors file, which is read under the ending .safetensors"
     if head[257:262] == b"ustar":
         return "a tar archive, give it under its own ending"
     found = (text for start, inside, text in _KINDS if head.startswith(start) and inside in head)

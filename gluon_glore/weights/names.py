@@ -1,6 +1,6 @@
 """The names of a network's parameters, however a file spells them.
 
-`by_name` is the one reader of names. It knows:
+`by_name` reads names for a block, `by_name_of` for a spec, without MXNet. They know:
 
     conv1__conv_weight          a parameter's own name, as in `save_weights`' and the released files
     arg:conv1__conv_weight      the same in `net.export`'s and Module's, statistics `aux:...`
@@ -15,13 +15,14 @@ import itertools
 import os
 from dataclasses import replace
 
-from ..networks.classifier import make_classifier
-from ..networks.network import Network
+from ..plan.parameters import parameter_shapes
 from ..utils.errors import InputError
+from ..utils.extras import require
 
 # The constants of pixels in an export that takes pictures; its manifest says them, too.
 PIXELS = ("preprocess_mean", "preprocess_scale")
 _OUTPUT = {"output.weight", "output.bias"}
+_STATISTICS = ("running_mean", "running_var")
 
 
 def plain_names(arrays):
@@ -47,6 +48,14 @@ def _spelled(name):
     return name.replace("_moving_", "_running_")
 
 
+def with_kinds(arrays):
+    """Arrays by full name as MXNet's files call them: `arg:name`, statistics `aux:name`."""
+    return {
+        f"{'aux' if name.endswith(_STATISTICS) else 'arg'}:{name}": array
+        for name, array in arrays.items()
+    }
+
+
 def without_kinds(arrays):
     """`arrays` without the `arg:` and `aux:` that `with_kinds` puts before their names."""
     return {without_kind(name): array for name, array in arrays.items()}
@@ -66,24 +75,53 @@ def by_name(arrays, block):
     is left out but `PIXELS`, where the block has none, so that who fills it sees what did not fit.
     Raises InputError where two arrays have one name.
     """
+    from ..networks.network import Network
+
     names = list(block.collect_params())
     arrays = plain_names(arrays)
     arrays = {k: array for k, array in arrays.items() if k not in PIXELS or k in names}
     behind = block.prefix if all(name.startswith(block.prefix) for name in names) else ""
     own = {_spelled(name[len(behind) :]): name[len(behind) :] for name in names}
-    full = _renamed(arrays, own)
     if isinstance(block, Network):
-        if own.keys().isdisjoint(full):
-            by_place = all("." in name for name in arrays)
-            full = _from_places(arrays, block, behind) if by_place else None
+        full = _of_network(arrays, own, block.spec, lambda: _from_places(arrays, block, behind))
         if full is None:
             return arrays
-        full = _with_own_classifier(full, own, block)
     else:
+        full = _renamed(arrays, own)
         placed = _renamed(arrays, _places(block, behind))
         full = max(full, placed, key=lambda found: len(found.keys() & own.values()))
     names = set(own.values())
     return _distinct((f"{behind}{n}" if n in names else n, array) for n, array in full.items())
+
+
+def by_name_of(arrays, spec, classes=None):
+    """`arrays` as `by_name` gives them for the `Network` of a spec, without making it.
+
+    Raises InputError where two arrays have one name, and where they are called by places in Gluon's
+    blocks but MXNet is not installed.
+    """
+
+    def from_places():
+        require("mxnet", "cpu", "a file of Gluon's save_parameters, which names places in blocks,")
+        from ..networks.network import Network
+
+        return _from_places(arrays, Network(spec, classes), "")
+
+    arrays = {k: array for k, array in plain_names(arrays).items() if k not in PIXELS}
+    own = {_spelled(name): name for name in parameter_shapes(spec, classes)}
+    full = _of_network(arrays, own, spec, from_places)
+    return arrays if full is None else full
+
+
+def _of_network(arrays, own, spec, from_places):
+    """`arrays` by the names `own` of a spec's network, `from_places()` where they are places.
+
+    None where those are of no network.
+    """
+    full = _renamed(arrays, own)
+    if own.keys().isdisjoint(full):
+        full = from_places() if all("." in name for name in arrays) else None
+    return None if full is None else _with_own_classifier(full, own, spec)
 
 
 def _renamed(arrays, known):
@@ -133,6 +171,8 @@ def _from_places(arrays, block, behind):
 
 def _like(block):
     """A `Network`, and others that a file which fills it may be of."""
+    from ..networks.network import Network
+
     yield block
     seen = [block.spec] if block.output is not None else []
     for flat, plain, headless in itertools.product((False, True), repeat=3):
@@ -148,24 +188,24 @@ def _like(block):
             yield Network(spec)
 
 
-def _with_own_classifier(arrays, own, block):
+def _with_own_classifier(arrays, own, spec):
     """`arrays` with the parameters of a classifier of the user's under the network's names.
 
     It is one where the network's classifier is missing, and of all names the network lacks only
     those of one layer, which takes the features that the classifier takes.
     """
-    classifier = block.spec.names[-1]
+    classifier = spec.names[-1]
     renamed = {f"{classifier}_{leaf}" for leaf in ("weight", "bias")}
     foreign = sorted(name for name in arrays if name not in own)  # bias before weight
     if not renamed.isdisjoint(arrays) or len(foreign) != 2:
         return arrays
     bias, weight = foreign
     layer = weight[: -len("weight")]
-    output = block.output or make_classifier(block.spec, 1)
+    features = parameter_shapes(spec, 1)[f"{classifier}_weight"][1:]
     fits = (
         weight.endswith(("_weight", ".weight"))
         and bias == f"{layer}bias"
-        and arrays[weight].shape[1:] == output.weight.shape[1:]
+        and arrays[weight].shape[1:] == features
         and arrays[bias].shape == arrays[weight].shape[:1]
     )
     if not fits:

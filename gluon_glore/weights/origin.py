@@ -8,10 +8,11 @@ family, and the number of convolutions the depth of a ResNet. Nobody vouches for
 import re
 from collections import Counter
 
-from ..networks.network import Network
 from ..networks.paper import get_spec, list_models
 from ..plan.extra_units import EXTRA_UNITS
+from ..plan.parameters import parameter_shapes
 from ..plan.spec import NAMES
+from ..utils.extras import installed
 
 # Convolutions of a ResNet by its depth, those of the shortcuts with them.
 DEPTHS = {20: 18, 36: 34, 53: 50, 104: 101, 155: 152}
@@ -103,10 +104,19 @@ def _kernel(conv):
 
 
 def _is_of(name, shapes, by_place):
-    """Whether arrays of these shapes are a registered network's, of any number of classes."""
-    network = Network(get_spec(name))
-    params = network._collect_params_with_prefix() if by_place else network.collect_params()
-    own = {key: tuple(param.shape) for key, param in params.items()}
+    """Whether arrays of these shapes are a registered network's, of any number of classes.
+
+    Places in its blocks are known where MXNet is installed.
+    """
+    if not by_place:
+        own = parameter_shapes(get_spec(name))
+    elif installed("mxnet"):
+        from ..networks.network import Network
+
+        params = Network(get_spec(name))._collect_params_with_prefix()
+        own = {key: tuple(param.shape) for key, param in params.items()}
+    else:
+        return False
     return _without_classifier(own) == _without_classifier(shapes)
 
 

@@ -6,30 +6,24 @@ saved by their layers' places, as Gluon does: their full names may count on from
 next. `names` reads all spellings.
 """
 
-import os
-import shutil
-from pathlib import Path
-
 import mxnet as mx
 
 from ..networks.network import Network, dtype_name
 from ..utils.errors import InputError
-from ..utils.files import atomic_path
-from .names import by_name, plain_names
-from .origin import origin_of
-from .params_file import read_params
-
-_STATISTICS = ("running_mean", "running_var")
+from .fit import fit_all, fit_as_is
+from .names import by_name, plain_names, with_kinds
+from .network_file import read_arrays
+from .params_file import write_params
 
 
 def load_arrays(path, block=None):
-    """The arrays of a .params file by full name, without `arg:` and `aux:`.
+    """The arrays of a .params or .safetensors file by full name, without `arg:` and `aux:`.
 
     With a `block` they are by the full names of its parameters, however the file spells them: see
-    `names.by_name`. Raises InputError as `read_params` does, which reads it: MXNet's own loader can
+    `names.by_name`. Raises InputError as `read_arrays` does, which reads it: MXNet's own loader can
     die of a file; and where two arrays have one name.
     """
-    arrays = {name: mx.nd.array(a, dtype=a.dtype) for name, a in read_params(path).items()}
+    arrays = {name: mx.nd.array(a, dtype=a.dtype) for name, a in read_arrays(path).items()}
     try:
         return plain_names(arrays) if block is None else by_name(arrays, block)
     except InputError as error:
@@ -58,54 +52,20 @@ def refuse_unknown(fresh, net):
         raise InputError(f"no parameter is called {unknown[0]!r}, which is to keep its values")
 
 
-def fit_as_is(array, shape):
-    """`array` reshaped to a parameter's `shape`, or None where it does not fit.
-
-    Axes of size 1 at the end don't count: the released graph convolutions are 1-D, (N, N, 1). An
-    entry 0 (numpy's semantics: -1), or the whole shape None, waits for an input and takes any size.
-    """
-    if shape is None:
-        return array
-    longest = max(array.ndim, len(shape))
-    ours, theirs = (tuple(s) + (1,) * (longest - len(s)) for s in (shape, array.shape))
-    fits = all(known in (0, -1, given) for known, given in zip(ours, theirs))
-    return array.reshape(theirs[: len(shape)]) if fits else None
-
-
 def set_weights(params, arrays, source, place="the file", fit=fit_as_is, ctx=None):
-    """Give each of `params` its array by name, all of them or none.
+    """Give each of `params` its array by name, NDArray or numpy's, all of them or none.
 
     `fit(array, shape)` is the array as that parameter takes it, or None. Raises InputError
-    naming the parameters that differ; its message calls the arrays' origin `source` and `place`.
+    as `fit_all` does.
     """
-    problems = [f"{name} is missing in {place}" for name in params if name not in arrays]
-    problems += [f"{name} is not in the network" for name in arrays if name not in params]
-    fitted = {name: fit(arrays[name], params[name].shape) for name in params if name in arrays}
-    problems += [
-        f"{name} is {params[name].shape} in the network, {arrays[name].shape} in {place}"
-        for name, array in fitted.items()
-        if array is None
-    ]
-    if problems:
-        raise InputError(
-            f"{source}: weights of another network{_difference(params, arrays, problems)}"
-        )
+    shapes = {name: param.shape for name, param in params.items()}
+    fitted = fit_all(shapes, arrays, source, place, fit)
     for name, param in params.items():
         contexts = param.list_ctx() if ctx is None and is_initialized(param) else ctx
         param.shape = fitted[name].shape
         # New arrays: MXNet's CPU build can't overwrite a Conv3D's after an inference.
         param.initialize(init=mx.init.Zero(), ctx=contexts, force_reinit=True)
         param.set_data(fitted[name].astype(param.dtype, copy=False))
-
-
-def _difference(params, arrays, problems):
-    """What arrays that don't fit look like, and where they differ from a network of like names."""
-    origin = "" if params.keys() == arrays.keys() else origin_of(arrays)
-    looks = f"it looks like {origin}"
-    if origin and params.keys().isdisjoint(arrays):
-        return f", {looks}"
-    shown = "; ".join(problems[:3]) + ("; ..." if len(problems) > 3 else "")
-    return f", {len(problems)} parameters differ: {shown}{f'; {looks}' if origin else ''}"
 
 
 def is_initialized(param):
@@ -166,14 +126,6 @@ def _copy(param):
     return mx.nd.array(data.asnumpy(), dtype=data.dtype)
 
 
-def with_kinds(arrays):
-    """Arrays by full name as MXNet's files call them: `arg:name`, statistics `aux:name`."""
-    return {
-        f"{'aux' if name.endswith(_STATISTICS) else 'arg'}:{name}": array
-        for name, array in arrays.items()
-    }
-
-
 def save_weights(net, path):
     """Write the network's parameters, the whole file or none.
 
@@ -187,16 +139,6 @@ def save_weights(net, path):
 def save_arrays(path, arrays):
     """Write `{name: NDArray}` to a .params file, the whole file or none.
 
-    Raises InputError where the disk does not take it.
+    Raises InputError as `write_params` does.
     """
-    path = Path(path)
-    with atomic_path(path) as temporary:
-        try:
-            mx.nd.save(os.fspath(temporary), arrays)
-            # On a full disk MXNet may lose the last block and say nothing: read it back.
-            whole = len(mx.nd.load(os.fspath(temporary))) == len(arrays)
-        except mx.MXNetError:
-            whole = False
-        if not whole:
-            free = shutil.disk_usage(path.parent).free / 2**20
-            raise InputError(f"{path}: could not be written, {free:.1f} MiB are free there")
+    write_params(path, {name: array.asnumpy() for name, array in arrays.items()})

@@ -1,4 +1,4 @@
-"""Reader of MXNet's .params files that trusts no byte of them, without MXNet.
+"""MXNet's .params files without MXNet: a reader that trusts no byte of them, and a writer.
 
 By hand, for the only other reader is MXNet's own, and that believes the lengths in a file: a
 damaged one can end the process, or load silently. The layout is that of `NDArray::Save` and
@@ -13,17 +13,20 @@ damaged one can end the process, or load silently. The layout is that of `NDArra
     V1 0xF993FAC8   uint32 magic                        uint32 ndim, int64 dims
     V2 0xF993FAC9   uint32 magic, int32 storage         int32 ndim, int64 dims
     V3 0xF993FACA   as V2; no dims are one value, in V2 they are an array without any
+
+V2 is what MXNet 1.9.1 writes, and what is written here: the same bytes.
 """
 
 import math
 import os
+import shutil
 import struct
 from pathlib import Path
 
 import numpy as np
 
 from ..utils.errors import InputError, naming
-from ..utils.files import absent
+from ..utils.files import absent, atomic_path
 from .first_bytes import HEAD, looks_like
 
 MAGIC = struct.pack("<Q", 0x112)
@@ -70,6 +73,44 @@ def read_params(path) -> dict:
         if not np.isfinite(array).all():
             raise InputError(f"{path}: {name} has values that are not finite")
     return arrays
+
+
+def write_params(path, arrays):
+    """Write `{name: numpy array}` to a .params file, the whole file or none.
+
+    Raises InputError where the disk does not take it, or an array is of a type that no such file
+    has, or has no axes.
+    """
+    path = Path(path)
+    with atomic_path(path) as temporary:
+        try:
+            with open(temporary, "wb") as file:
+                file.write(MAGIC + struct.pack("<QQ", 0, len(arrays)))
+                for name, array in arrays.items():
+                    _write_array(file, name, array)
+                file.write(struct.pack("<Q", len(arrays)))
+                for name in map(str.encode, arrays):
+                    file.write(struct.pack("<Q", len(name)) + name)
+        except OSError as error:
+            free = shutil.disk_usage(path.parent).free / 2**20
+            raise InputError(
+                f"{path}: could not be written ({error.strerror}), {free:.1f} MiB are free there"
+            ) from None
+
+
+def _write_array(file, name, array):
+    """Write one array as the second generation has it, of a CPU."""
+    types = [np.dtype(known) for known in _TYPES]
+    if array.dtype not in types or not array.ndim:
+        known = ", ".join(dtype.name for dtype in types)
+        raise InputError(
+            f"{name} is {array.dtype} of {array.ndim} axes, written are {known} of some"
+        )
+    shape = struct.pack(f"<{array.ndim}q", *array.shape)
+    kind = types.index(array.dtype)
+    file.write(struct.pack("<Iii", _V2, 0, array.ndim) + shape)
+    file.write(struct.pack("<iii", _DEVICES[0], 0, kind))
+    file.write(memoryview(np.ascontiguousarray(array, types[kind])).cast("B"))
 
 
 class _Bytes:

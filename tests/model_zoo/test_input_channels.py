@@ -92,7 +92,7 @@ def test_a_norm_of_the_pixels_is_not_adapted():
     stem = Stem(channels=4, norm_input=True)
     net = Network(NetSpec((Stage(1, 8),), stem, bottleneck=False, in_channels=1), 2)
     with pytest.raises(InputError, match="^FILE: a BatchNorm of its 3 channels stands before"):
-        adapt_stem({STEM: mx.nd.zeros((4, 3, 7, 7))}, net, "FILE")
+        adapt_stem({STEM: np.zeros((4, 3, 7, 7))}, net.spec, "FILE")
 
 
 @pytest.mark.parametrize("channels", [0, -1, 2000, 1.5, "1", True])

@@ -16,8 +16,8 @@ import numpy as np
 from gluon_glore.data.image import Preprocess
 from gluon_glore.model_zoo.cache import Found, installed
 from gluon_glore.model_zoo.find_weights import find_weights
-from gluon_glore.model_zoo.load import found_spec
-from gluon_glore.model_zoo.transfer import CLASSIFIER, fill
+from gluon_glore.model_zoo.network_weights import CLASSIFIER, found_spec
+from gluon_glore.model_zoo.transfer import fill
 from gluon_glore.networks.paper import list_models
 from gluon_glore.plan.extra_units import EXTRA_UNITS
 from gluon_glore.plan.unit_names import HEADS

@@ -1,0 +1,44 @@
+"""A network as a function of numpy arrays, on MXNet where that is installed, else on PyTorch."""
+
+from ..plan.parameters import parameter_shapes
+from ..utils.extras import installed, require
+from ..weights.fit import fit_all
+from ..weights.names import by_name_of
+from ..weights.network_file import read_arrays
+from .network_weights import Filling
+
+
+def network_function(spec, classes, params, fast=False):
+    """The network of a spec with the parameters of a file: a float32 batch -> logits, numpy both.
+
+    `fast` is for many batches: hybridised, and on a GPU where there is one. Raises InputError where
+    the file is damaged or another network's, or neither MXNet nor PyTorch is installed.
+    """
+    arrays = by_name_of(read_arrays(params), spec)
+    arrays = fit_all(parameter_shapes(spec, classes), arrays, params)
+    filling = Filling(spec, classes, arrays, source=params)
+    if installed("mxnet"):
+        return _on_mxnet(filling, fast)
+    require("torch", "pytorch", "running a network without MXNet")
+    return _on_pytorch(filling, fast)
+
+
+def _on_mxnet(filling, fast):
+    import mxnet as mx
+
+    from .load import make_network
+
+    ctx = mx.gpu() if fast and mx.context.num_gpus() else mx.cpu()
+    net = make_network(filling, ctx)
+    if fast:
+        net.hybridize(static_alloc=True, static_shape=True)
+    return lambda x: net(mx.nd.array(x, ctx=ctx)).asnumpy()
+
+
+def _on_pytorch(filling, fast):
+    import torch
+
+    from .load_pytorch import as_function, make_network
+
+    device = "cuda" if fast and torch.cuda.is_available() else "cpu"
+    return as_function(make_network(filling, device))
