@@ -26,15 +26,12 @@ def parts(data):
     begin = struct.pack("<I", _BEGIN)
     start, at = 0, data.find(begin)
     while at >= 0:
-        if at % 4:  # the reader looks at every fourth byte
-            at = data.find(begin, at + 1)
-            continue
-        yield from (
-            _PART.pack(_BEGIN, (_MIDDLE if start else _FIRST) << 29 | at - start),
-            data[start:at],
-        )
-        start = at + 4
-        at = data.find(begin, start)
+        step = 1
+        if at % 4 == 0:  # readers look at every fourth byte
+            kind, step = _MIDDLE if start else _FIRST, 4
+            yield from (_PART.pack(_BEGIN, kind << 29 | at - start), data[start:at])
+            start = at + step
+        at = data.find(begin, at + step)
     kind = _LAST if start else _WHOLE
     yield from (_PART.pack(_BEGIN, kind << 29 | len(data) - start), data[start:])
     yield bytes(-len(data) % 4)
