@@ -15,7 +15,7 @@ from ..weights.safetensors_file import SUFFIX, read_safetensors
 from .pytorch_network import FLOATS, recognize
 from .recognized import Recognized
 
-ENDINGS = (".pth", ".pt", SUFFIX)
+PYTORCH = (".pth", ".pt")  # endings of its own files
 # What a file starts with: a zip, or, in the format of before PyTorch 1.6, a pickled number.
 _ZIP = b"PK\x03\x04"
 _LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -23,12 +23,12 @@ _LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _OLDEST_TORCH = (2, 10)
 
 
-def read_pytorch(path, name=None) -> Recognized:
-    """The network in a PyTorch file: of a registered `name` where one is given, else found out.
+def read_pytorch(path, name=None, spec=None) -> Recognized:
+    """The network in a PyTorch file: of a `spec` or registered `name` if given, else found out.
 
     Raises InputError as `read_state` and `recognize` do.
     """
-    return recognize(read_state(path), path, name)
+    return recognize(read_state(path), path, name, spec)
 
 
 def read_state(path):
@@ -40,7 +40,7 @@ def read_state(path):
     """
     path = Path(path)
     if path.suffix == SUFFIX:
-        return read_safetensors(path)[0]
+        return read_safetensors(path)
     _check_container(path)
     state = _load(path)
     if isinstance(state, dict) and "state_dict" in state:

@@ -27,17 +27,17 @@ _BLOCK = re.compile(r"(conv\d_B)\d+_(?!extra_)")
 _UNIT = re.compile(r"conv([2-5])_B([0-9]{2,3})_extra_conv-proj__conv_weight")
 
 
-def recognize(state: Dict[str, np.ndarray], path, name=None) -> Recognized:
+def recognize(state: Dict[str, np.ndarray], path, name=None, spec=None) -> Recognized:
     """The network whose parameters `state`, from the file `path`, holds by PyTorch's names.
 
-    `name` is its own where that is known: of a registered network the file must have exactly the
+    `spec` or `name` is its own where that is known: of that network the file must have exactly the
     parameters, but for the number of classes, or be one of the authors'. Names may start with
     `module.`; units' 1x1 kernels may have 1 to 3 spatial axes. Raises InputError naming the first
     parameters that are missing, of another shape or of no layer, or the several registered networks
     that have them.
     """
     names = [name] if name in list_models() else list_models()
-    fitting = _registered(state, names)
+    fitting = _fitting(state, [spec] if spec else map(get_spec, names))
     if len(fitting) > 1:
         raise InputError(
             f"{path}: parameters of {' and of '.join(fitting)}, which only differ in what no "
@@ -48,8 +48,8 @@ def recognize(state: Dict[str, np.ndarray], path, name=None) -> Recognized:
     return _like_authors(state, path)
 
 
-def _registered(state, names):
-    """`{name: (spec, arrays)}` of the registered networks, of these names, that `state` is of."""
+def _fitting(state, specs):
+    """`{name: (spec, arrays)}` of the networks, of these specs, that `state` is of."""
     try:
         given = from_pytorch(state)
     except InputError:
@@ -57,8 +57,7 @@ def _registered(state, names):
     if any(array.dtype.name not in FLOATS for array in given.values()):
         return {}
     found = {}
-    for name in names:
-        spec = get_spec(name)
+    for spec in specs:
         classifier = given.get(f"{spec.names[-1]}_weight")
         if classifier is None or not classifier.size:
             continue
@@ -69,7 +68,7 @@ def _registered(state, names):
         fitted = {key: fit_as_is(given[key], shape) for key, shape in shapes.items()}
         if all(array is not None for array in fitted.values()):
             arrays = {key: np.ascontiguousarray(a, np.float32) for key, a in fitted.items()}
-            found[name] = spec, arrays
+            found[spec.name] = spec, arrays
     return found
 
 
@@ -216,4 +215,4 @@ def _notes(state, spec):
 
 
 def _by(sizes):
-    return "x".join(map(str, sizes))
+    return "x".join(map(str, sizes)) if isinstance(sizes, tuple) else str(sizes)

@@ -12,6 +12,7 @@ from ..export.runtime import refusing
 from ..export.runtimes import start_runtime
 from ..utils.cpu import bound_caches
 from ..utils.errors import InputError
+from ..utils.extras import installed, require
 from ..weights.manifest import Manifest, clip_of, labels_pixels
 
 
@@ -76,8 +77,8 @@ def load_predictor(
     """Load an exported folder, or whatever `load_network` takes. Raises InputError where it can't.
 
     `signature` says of a symbol file what `preprocess` does not. `runtime` is what an exported
-    folder runs on (default: the fastest that is installed). What is not exported runs on MXNet, in
-    its current context; only then MXNet is imported.
+    folder runs on (default: the fastest that is installed). What is not exported runs on "mxnet",
+    in its current context, or where that is not installed on "pytorch", on a GPU if there is one.
     """
     if Path(model).is_dir() and is_export(model):
         if weights or class_names or preprocess or signature:
@@ -87,20 +88,46 @@ def load_predictor(
         files = read_files(model)
         network = start_runtime(files, runtime)
         return Predictor(network, files.manifest, network.name)
-    if runtime not in (None, "mxnet"):
+    runtime = runtime or ("mxnet" if installed("mxnet") else "pytorch")
+    if runtime not in _STARTS:
         raise InputError(f"{model} runs on mxnet, not on {runtime}: export it first")
+    package, extra, start = _STARTS[runtime]
+    require(package, extra, f"running {model}")
+    network, manifest = start(model, weights, class_names, preprocess, signature)
+    return Predictor(network, manifest, runtime)
+
+
+def _on_mxnet(*given):
+    """(network, manifest) of what `load_network` is given, on MXNet."""
     bound_caches()
     import mxnet as mx
 
     from ..model_zoo.load import load_network
     from ..networks.shared_block import SharedBlock
 
-    net, manifest = load_network(model, weights, class_names, preprocess, signature)
+    net, manifest = load_network(*given)
     device = mx.context.current_context()
     if device.device_type != "cpu":
         net.collect_params().reset_ctx(device)
     net.hybridize(static_alloc=True, static_shape=True)
-    return Predictor(_refusing(SharedBlock(net), manifest), manifest)
+    return _refusing(SharedBlock(net), manifest), manifest
+
+
+def _on_pytorch(model, weights, class_names, preprocess, signature):
+    """(network, manifest) of what `load_network` is given, on PyTorch."""
+    import torch
+
+    from ..model_zoo.load_pytorch import load_network, numpy_function
+
+    if signature:
+        raise InputError(f"{model}: symbol files, which take a signature, run on mxnet alone")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    net, manifest = load_network(model, weights, class_names, preprocess, device)
+    return numpy_function(net), manifest
+
+
+# What runs networks that are not exported: its package, the extra that brings that, its start.
+_STARTS = {"mxnet": ("mxnet", "cpu", _on_mxnet), "pytorch": ("torch", "pytorch", _on_pytorch)}
 
 
 def _refusing(network, manifest):

@@ -20,6 +20,7 @@ from ..utils.errors import InputError, naming
 from ..utils.files import write_text
 from ..utils.yaml_file import read_yaml
 from ..weights.manifest import MANIFEST, Manifest, check_sum, params_of, parse_manifest
+from ..weights.state_file import own_manifest
 from .catalogue import DIGEST
 
 SOURCES = "sources.yaml"
@@ -43,14 +44,15 @@ def default_root() -> Path:
 def with_manifest(params) -> Found:
     """A parameter file, and the manifest beside it where there is one that lists the file.
 
-    Raises InputError where the file is missing or has not the manifest's checksum.
+    Else that in it, as `save_weights` of `gluon_glore.pytorch` writes one. Raises InputError where
+    the file is missing, or has not the manifest's checksum.
     """
     params = Path(params)
     if params.is_file() and (params.parent / MANIFEST).is_file():
         manifest = parse_manifest(params.parent / MANIFEST)
         if params.name in manifest.sha256:
             return _checked(params, manifest)
-    return Found(params)
+    return Found(params, own_manifest(params))
 
 
 def installed(name=None, root=None):

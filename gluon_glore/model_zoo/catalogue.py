@@ -85,6 +85,15 @@ def releases():
     return read_catalogue(HERE / FILE, mirror=mirror_address())
 
 
+def catalogued(path, name) -> Optional[Row]:
+    """The release's row of a file so called, with the network `name`; None where it has none.
+
+    Folders have no row: many are called as a network, whoever trained it.
+    """
+    named = (row for row in releases() if row.name == name and path.is_file())
+    return next((row for row in named if row.source.endswith(f"/{path.name}")), None)
+
+
 def _mirrored():
     """The rows of the mirror's own catalogue, a list; empty where there is none."""
     mirror = mirror_address()

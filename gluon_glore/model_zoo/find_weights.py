@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from ..convert.pytorch import PYTORCH
 from ..data.pixels import HOW
 from ..networks.paper import list_models
 from ..networks.registry import check_name, get_spec
@@ -17,6 +18,7 @@ from ..utils.errors import InputError
 from ..utils.files import sha256, write_text
 from ..weights.card import Card
 from ..weights.manifest import MANIFEST, parse_manifest, read_manifest
+from ..weights.safetensors_file import SUFFIX
 from .cache import (
     SOURCES,
     Found,
@@ -31,7 +33,18 @@ from .cache import (
     verified_entry,
     with_manifest,
 )
-from .catalogue import DIGEST, NAME, SMALL, Row, find_row, mirror_address, releases, rows, shipped
+from .catalogue import (
+    DIGEST,
+    NAME,
+    SMALL,
+    Row,
+    catalogued,
+    find_row,
+    mirror_address,
+    releases,
+    rows,
+    shipped,
+)
 from .download import LIMIT, download
 from .reach import Unreachable
 from .readme import CARD, readme
@@ -44,11 +57,12 @@ def find_weights(name, pretrained=True, root=None, preprocess=None) -> Found:
     """The weights of the network `name`, verified; downloaded where they are not here yet.
 
     `pretrained` is True (what the catalogue has), the first 8 or more digits of the parameters'
-    sha256, an address (https, http, file), or a path: of a parameter file, of a zoo entry, export
-    or checkpoint, or of a released archive or PyTorch file. Files that the catalogue has not, and
-    parameter files of a network that is not registered, are imported with `preprocess`, a
-    `Preprocess` or `Pixels`. Of several processes one downloads, the others wait. Raises InputError
-    where there are none, they are damaged or changed, or no server answers within seconds.
+    sha256, an address (https, http, file), or a path: of a parameter file of MXNet's, safetensors'
+    or PyTorch's, of a zoo entry, export or checkpoint, or of a released archive. Files that the
+    catalogue has not, and parameter files of a network that is not registered, are imported with
+    `preprocess`, a `Preprocess` or `Pixels`; without, a file of PyTorch's is read as it is. Of
+    several processes one downloads, the others wait. Raises InputError where there are none, they
+    are damaged or changed, or no server answers within seconds.
     """
     try:
         return _find(name, pretrained, Path(root or default_root()).expanduser(), preprocess)
@@ -78,7 +92,10 @@ def _find(name, pretrained, root, preprocess):
         return _by_hash(name, text, root)
     if path.is_dir():
         return verified(path)
-    if path.suffix == ".params" or not path.is_file():
+    direct = path.suffix in (".params", SUFFIX)
+    if path.suffix in PYTORCH and preprocess is None:  # an entry needs pixels
+        direct = catalogued(path, name) is None
+    if direct or not path.is_file():
         found = with_manifest(path)
         # What is not registered is read off the file, or a symbol beside it.
         if found.manifest or name in list_models() or not path.is_file():

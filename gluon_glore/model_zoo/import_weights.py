@@ -9,40 +9,39 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-import mxnet as mx
-
 from ..convert.archive import extract_release, find_release
 from ..convert.compare import released_logits
-from ..convert.gluon_zoo import write_release
-from ..convert.mxnet_release import read_release
 from ..convert.pytorch import read_pytorch
 from ..convert.tar_members import BZIP2, GZIP, XZ
 from ..data.pixels import HOW
-from ..networks.network import Network
 from ..networks.paper import list_models
 from ..networks.registry import get_spec
 from ..plan.spec import NetSpec
 from ..utils.errors import InputError, naming
+from ..utils.extras import require
 from ..utils.files import absent, sha256
 from ..weights.card import Card
 from ..weights.golden import compare_logits
 from ..weights.manifest import MANIFEST, Manifest, parse_manifest
-from ..weights.parameters import set_weights
 from ..weights.params_file import MAGIC
-from .catalogue import releases
+from ..weights.safetensors_file import SUFFIX
+from ..weights.state_file import own_manifest
+from .catalogue import catalogued
 from .entry import golden_input, write_entry
+from .network_weights import Filling
 
 
 def import_weights(path, directory, name=None, card=None, preprocess=None, compare=True):
     """Import somebody else's weights as the zoo entry `directory`; returns its folder.
 
     `path` is an MXNet archive (.tar), its unpacked folder or its .params file beside its symbol,
-    the .params file alone of a pre-activation ResNet of MXNet's or GluonCV's zoo, or a PyTorch file
-    (.pth), told apart by content. The network is read off the file; `name`
-    (default: the registered one of the same layers, or of the same units elsewhere or with another
-    BatchNorm eps) is what the entry is called. `card` says where the file is from (default: what
-    the catalogue says of a file so called with that network), `preprocess` how its input is made (a
-    `Preprocess` or `Pixels`; default: what the manifest in the folder says, else the catalogue).
+    the .params file alone of a pre-activation ResNet of MXNet's or GluonCV's zoo, a PyTorch file
+    (.pth), told apart by content, or a .safetensors file. MXNet's need MXNet to be read. The
+    network is read off the file; `name` (default: what the file says, else the registered one of
+    the same layers, or of the same units elsewhere or with another BatchNorm eps) is what the entry
+    is called. `card` says where the file is from (default: what the catalogue says of a file so
+    called with that network), `preprocess` how its input is made (a `Preprocess` or `Pixels`;
+    default: what the manifest in the folder or file says, else the catalogue).
     With `compare` the released symbol itself runs once on MXNet's plain operators, and the logits
     must agree. Raises InputError where the file is damaged or hostile, or of no network here,
     naming the parameters that have no counterpart, or where nobody says its pixels.
@@ -50,10 +49,13 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
     path = Path(path)
     with tempfile.TemporaryDirectory() as temporary, _as_of(path, temporary):
         release, assumed = _release_files(path, temporary)
-        found = read_release(*release) if release else read_pytorch(path)
-        name = _check_name(name, found.spec, path) if name else find_name(found.spec)
-        spec = _named(found, name)
-        row, beside = _catalogued(path, name), _manifest_in(path)
+        beside = _manifest_in(path)
+        own = beside if beside and not release else None
+        name = name or (own and own.model)
+        found = _read_release(release) if release else read_pytorch(path, name, own and own.spec)
+        name = name or find_name(found.spec)
+        spec = _named(found, _check_name(name, found.spec, path))
+        row = catalogued(path, name)
         size = spec.input_size[-2:]
         preprocess = preprocess or _known_pixels(path, size, row, beside)
         preprocess = preprocess.fitted(spec.in_channels, size, spec.head is not None)
@@ -72,18 +74,19 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
         return write_entry(directory, manifest, found.arrays)
 
 
-def _catalogued(path, name):
-    """The catalogue's row of a file so called, with that network; None where it has none.
+def _read_release(files):
+    """The network in MXNet's files. Raises InputError where they, or MXNet, can't be used."""
+    require("mxnet", "cpu", "reading a network of MXNet's")
+    from ..convert.mxnet_release import read_release
 
-    Folders have no row: many are called as a network, whoever trained it.
-    """
-    named = (row for row in releases() if row.name == name and path.is_file())
-    return next((row for row in named if row.source.endswith(f"/{path.name}")), None)
+    return read_release(*files)
 
 
 def _manifest_in(path):
-    """The manifest in the folder `path`, as exports have one; None where there is none."""
-    return parse_manifest(path / MANIFEST) if (path / MANIFEST).is_file() else None
+    """The manifest in the folder or file `path`, as exports have one; None where there is none."""
+    if (path / MANIFEST).is_file():
+        return parse_manifest(path / MANIFEST)
+    return own_manifest(path)
 
 
 def _known_pixels(path, size, row, beside):
@@ -132,9 +135,12 @@ def _release_files(path, temporary):
         symbol = path.with_name(f"{prefix}-symbol.json")
         if symbol.is_file():
             return (symbol, path), ()
+        require("mxnet", "cpu", f"{path}: reading a network of MXNet's")
+        from ..convert.gluon_zoo import write_release
+
         *release, assumed = write_release(path, temporary, symbol.name)
         return release, (assumed,)
-    if zipfile.is_zipfile(path) or head[:1] == pickle.PROTO:
+    if path.suffix == SUFFIX or zipfile.is_zipfile(path) or head[:1] == pickle.PROTO:
         return None, ()
     if head[257:262] == b"ustar" or head.startswith((GZIP, BZIP2, XZ)):
         return extract_release(path, Path(temporary)), ()
@@ -191,11 +197,10 @@ def _named(found, name):
 
 def _compare(spec, arrays, release):
     """Run the released symbol and ours on one picture; returns what to write on the card."""
+    from .run_network import as_function
+
     x = golden_input(spec)[:1]
-    net = Network(spec)
-    arrays = {name: mx.nd.array(array) for name, array in arrays.items()}
-    set_weights(net.collect_params(), arrays, release[1])
-    actual = net(mx.nd.array(x)).asnumpy()
+    actual = as_function(Filling(spec, spec.classes, arrays, source=release[1]))(x)
     expected = released_logits(*release, x)
     difference = compare_logits(actual, expected, release[0])
     return (

@@ -1,6 +1,5 @@
 """Networks with weights, by name, from a folder (run, checkpoint, zoo entry) or a symbol file."""
 
-import sys
 from pathlib import Path
 from typing import Union
 
@@ -19,6 +18,7 @@ from .open_network import (
     open_model,
     open_named,
     refuse_extras,
+    refuse_others,
     refuse_path,
 )
 
@@ -84,7 +84,7 @@ def load_network(model, weights=None, class_names=None, preprocess=None, signatu
     folder = Path(model)
     if folder.is_dir():
         refuse_extras(model, weights, class_names, preprocess, signature)
-        folder, manifest = manifest_in(folder, lambda text: print(text, file=sys.stderr))
+        folder, manifest = manifest_in(folder)
         if manifest.task:
             return import_model(folder)
         opened = open_folder(folder, manifest)
@@ -111,11 +111,7 @@ def load_own_network(model):
     if not Path(model).is_dir():
         refuse_path(model)
     net, manifest = load_network(model)
-    if manifest.task:
-        raise InputError(
-            f"{manifest.model} is no network of this project: export, check, predict and serve "
-            "take it"
-        )
+    refuse_others(manifest)
     return net, manifest
 
 

@@ -1,12 +1,12 @@
 """The zoo's networks in PyTorch: `get_model` and `load_network` as in `load.py`, without MXNet."""
 
-import sys
 from pathlib import Path
 from typing import Union
 
-import numpy as np
 import torch
 
+from ..export.files import symbol_of
+from ..networks.paper import list_models
 from ..pytorch.arrays import from_mxnet
 from ..pytorch.backbone import Backbone
 from ..pytorch.names import their_name
@@ -55,11 +55,14 @@ def load_network(model, weights=None, class_names=None, preprocess=None, device=
     folder = Path(model)
     if folder.is_dir():
         refuse_extras(model, weights, class_names, preprocess)
-        folder, manifest = manifest_in(folder, lambda text: print(text, file=sys.stderr))
+        folder, manifest = manifest_in(folder)
         if manifest.task:
             raise InputError(f"{model} is no network of this project: only MXNet runs it")
         opened = open_folder(folder, manifest)
     else:
+        symbol = None if str(model) in list_models() else symbol_of(model)
+        if symbol:
+            raise InputError(f"{symbol}: a symbol, which only MXNet runs")
         refuse_path(model)
         opened = open_named(model, weights, class_names, preprocess)
     net = make_network(opened.filling, device)
@@ -80,13 +83,13 @@ def make_network(filling, device=None) -> Network:
     return net.to(device)
 
 
-def as_function(net):
+def numpy_function(net):
     """A network in evaluation mode as a function: a float32 batch -> logits, numpy both."""
     net.eval()
     device = next(net.parameters()).device
 
     def run(x):
         with torch.inference_mode():
-            return net(torch.from_numpy(np.ascontiguousarray(x)).to(device)).cpu().numpy()
+            return net(torch.tensor(x, device=device)).cpu().numpy()
 
     return run

@@ -1,5 +1,6 @@
 """What `get_model` and `load_network` are asked for, before a spelling makes the network of it."""
 
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Tuple
@@ -36,6 +37,11 @@ def open_model(name, classes, pretrained, root, preprocess, in_channels, feature
     return fill_network(spec, found, classes, in_channels), told
 
 
+def _warn(text):
+    """Print a line on stderr."""
+    print(text, file=sys.stderr)
+
+
 @dataclass(frozen=True)
 class Opened:
     """A network of this project with its weights: what fills it, and its manifest."""
@@ -44,7 +50,7 @@ class Opened:
     manifest: Manifest
 
 
-def manifest_in(folder, warn) -> Tuple[Path, Manifest]:
+def manifest_in(folder) -> Tuple[Path, Manifest]:
     """(folder, manifest) of a folder with weights, or of a run's newest checkpoint.
 
     Raises InputError where they are damaged, or of a network that only its own code makes.
@@ -52,7 +58,7 @@ def manifest_in(folder, warn) -> Tuple[Path, Manifest]:
     if (folder / MANIFEST).is_file():
         manifest = read_manifest(folder)
     else:
-        folder, manifest = newest_checkpoint(folder, warn)
+        folder, manifest = newest_checkpoint(folder, _warn)
     if manifest.task and manifest.deployment is None:
         raise InputError(
             f"{params_of(folder, manifest)}: weights of {manifest.model}, a network that only "
@@ -90,6 +96,29 @@ def open_named(model, weights=None, class_names=None, preprocess=None) -> Opened
         manifest = replace(manifest, class_names=tuple(map(str, range(filling.classes))))
     _refuse_other_classes(filling, manifest, found.params)
     return Opened(filling, manifest)
+
+
+def open_own(model) -> Opened:
+    """What `load_network` opens of a network of this project alone: a folder, or a name.
+
+    Raises InputError as that does, and for any other network.
+    """
+    folder = Path(model)
+    if not folder.is_dir():
+        refuse_path(model)
+        return open_named(model)
+    folder, manifest = manifest_in(folder)
+    refuse_others(manifest)
+    return open_folder(folder, manifest)
+
+
+def refuse_others(manifest):
+    """Raise InputError for the manifest of a network that is none of this project's."""
+    if manifest.task:
+        raise InputError(
+            f"{manifest.model} is no network of this project: export, check, predict and serve "
+            "take it"
+        )
 
 
 def refuse_path(model, also=""):

@@ -14,7 +14,7 @@ from ..weights.manifest import MANIFEST, Manifest, parse_manifest
 from ..weights.run_folder import validation_set
 from .catalogue import FILE, NAME, add_to_catalogue, read_catalogue
 from .entry import add_measurement, measure, write_entry
-from .load import load_own_network
+from .open_network import open_own
 
 SOURCE = "a training run, see config.yaml and metrics.jsonl"
 KEPT = ("config.yaml", "metrics.jsonl")  # of a run
@@ -30,19 +30,25 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
     validation set. Raises InputError where anything is missing, damaged or can't be written; the
     zoo is then as it was.
     """
-    zoo, run = Path(zoo), _run_of(Path(checkpoint))
-    net, manifest = load_own_network(checkpoint)
-    if net.spec.head:
-        raise InputError(
-            f"{manifest.model} labels pixels: entries of a zoo are measured by their top-1 accuracy"
-        )
-    name = _check_name(name or manifest.model, manifest.model)
+    run = _run_of(Path(checkpoint))
+    opened = open_own(checkpoint)
+    spec, manifest = opened.filling.spec, opened.manifest
+    name = check_entry_name(name or manifest.model, manifest.model, spec)
     entry = Manifest(
-        name, manifest.class_names, manifest.preprocess, spec=net.spec, card=card or Card(SOURCE)
+        name, manifest.class_names, manifest.preprocess, spec=spec, card=card or Card(SOURCE)
     )
-    arrays = {key: param.data().asnumpy() for key, param in net.collect_params().items()}
     data = data or validation_set(run)
     files = [run / file for file in KEPT if (run / file).is_file()]
+    return add_entry(zoo, entry, opened.filling.arrays, data, files, half)
+
+
+def add_entry(zoo, entry, arrays, data=None, files=(), half=False):
+    """Put an entry of a `Manifest` and `arrays` into the folder `zoo`, measured on `data` if given.
+
+    Returns its folder. Raises InputError where anything is missing, damaged or can't be written;
+    the zoo is then as it was.
+    """
+    zoo, name = Path(zoo), entry.model
     if (zoo / FILE).is_file():
         read_catalogue(zoo / FILE)  # refuses a damaged one before the work is done
     with naming(zoo), _temporary_folder(zoo) as temporary:
@@ -52,7 +58,8 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
         place = zoo / f"{name}-{digest[:8]}"
         if place.exists():
             raise InputError(f"{place}: published already; delete it to publish it anew")
-        add_measurement(folder, measure(folder, data))
+        if data is not None:
+            add_measurement(folder, measure(folder, data))
         whole = parse_manifest(folder / MANIFEST)
         os.replace(folder, place)
         try:
@@ -63,8 +70,15 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
     return place
 
 
-def _check_name(name, model):
-    """`name`; raises InputError where it can't be a folder's, or is that of another network."""
+def check_entry_name(name, model, spec):
+    """`name`; raises InputError where it can't be a folder's, or is that of another network.
+
+    Also where no entry can be made of the network `model` of that spec: it labels pixels.
+    """
+    if spec.head:
+        raise InputError(
+            f"{model} labels pixels: entries of a zoo are measured by their top-1 accuracy"
+        )
     check_name(name, NAME)
     if name != model and name in list_models():
         raise InputError(f"{name} is another network than {model}, give it a name of its own")

@@ -16,7 +16,11 @@ def network_function(spec, classes, params, fast=False):
     """
     arrays = by_name_of(read_arrays(params), spec)
     arrays = fit_all(parameter_shapes(spec, classes), arrays, params)
-    filling = Filling(spec, classes, arrays, source=params)
+    return as_function(Filling(spec, classes, arrays, source=params), fast)
+
+
+def as_function(filling, fast=False):
+    """The network that a `Filling` fills, as `network_function` says. Raises InputError as that."""
     if installed("mxnet"):
         return _on_mxnet(filling, fast)
     require("torch", "pytorch", "running a network without MXNet")
@@ -38,7 +42,7 @@ def _on_mxnet(filling, fast):
 def _on_pytorch(filling, fast):
     import torch
 
-    from .load_pytorch import as_function, make_network
+    from .load_pytorch import make_network, numpy_function
 
     device = "cuda" if fast and torch.cuda.is_available() else "cpu"
-    return as_function(make_network(filling, device))
+    return numpy_function(make_network(filling, device))

@@ -100,6 +100,16 @@ def write_manifest(folder, manifest, files):
 
     Raises InputError where a field has a value that no manifest may have.
     """
+    path = Path(folder) / MANIFEST
+    digests = {name: sha256(Path(folder) / name) for name in files}
+    write_text(path, manifest_text(manifest, digests, path))
+
+
+def manifest_text(manifest, digests, title) -> str:
+    """A manifest in YAML, with the checksums `{file: sha256}`.
+
+    Raises InputError, calling it `title`, where a field has a value that no manifest may have.
+    """
     fields = {
         "model": manifest.model,
         "epoch": manifest.epoch,
@@ -117,7 +127,7 @@ def write_manifest(folder, manifest, files):
         },
         "output": "logits",
         "class_names": list(manifest.class_names),
-        "sha256": {name: sha256(Path(folder) / name) for name in files},
+        "sha256": digests,
         "versions": {"gluon_glore": __version__, **_versions()},
     }
     spec = manifest.spec or _told_apart(manifest.model)
@@ -131,9 +141,9 @@ def write_manifest(folder, manifest, files):
         fields["card"] = manifest.card.fields()
     if manifest.deployment:
         fields["input"], fields["deployment"] = manifest.deployment.fields()
-    with _named(Path(folder) / MANIFEST):
+    with _named(title):
         FIELDS.check(fields, "")
-    write_text(Path(folder) / MANIFEST, yaml.safe_dump(fields, sort_keys=False))
+    return yaml.safe_dump(fields, sort_keys=False)
 
 
 def _versions():
@@ -170,7 +180,14 @@ def parse_manifest(path) -> Manifest:
 
     Raises InputError where it is missing or damaged, naming the field.
     """
-    text = read_text(path)
+    return parse_text(read_text(path), path)
+
+
+def parse_text(text, path) -> Manifest:
+    """The manifest that `manifest_text` made a text of, from the file `path`.
+
+    Raises InputError where it is damaged, naming the field.
+    """
     with _named(path):
         fields = parse_yaml(text, aliases=False)  # none are written
         for score in ("score", "top1"):

@@ -19,7 +19,7 @@ def read_arrays(path):
     """
     if Path(path).suffix != SUFFIX:
         return read_params(path)
-    arrays, _ = read_safetensors(path)
+    arrays = read_safetensors(path)
     try:
         return from_pytorch(arrays)
     except InputError as error:

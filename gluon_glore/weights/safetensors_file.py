@@ -8,7 +8,7 @@ import numpy as np
 import safetensors
 
 from ..utils.errors import InputError
-from ..utils.files import atomic_path, open_file
+from ..utils.files import LARGEST_TEXT, atomic_path, open_file
 from ..utils.json_text import parse_json
 
 SUFFIX = ".safetensors"
@@ -22,7 +22,7 @@ _TYPES = {
 
 
 def read_safetensors(path):
-    """({name: numpy array}, {key: text}) of a file: its tensors and its metadata.
+    """`{name: numpy array}` of a file.
 
     Tensors of bfloat16, which numpy has not, become float32, which has all their values. Raises
     InputError where the file is missing, damaged, or has values that are not finite.
@@ -34,7 +34,6 @@ def read_safetensors(path):
         raise InputError(f"{path}: not a safetensors file, or one that was cut")
     try:
         tensors = safetensors.deserialize(data)
-        metadata = parse_json(data[8 : 8 + size].decode()).get("__metadata__") or {}
         arrays = {name: _array(name, tensor) for name, tensor in tensors}
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -45,7 +44,26 @@ def read_safetensors(path):
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise InputError(f"{path}: {name} has values that are not finite")
-    return arrays, metadata
+    return arrays
+
+
+def read_metadata(path, key):
+    """The text that a file's metadata has under a key, "" where it has none.
+
+    No tensor is read. Raises InputError where the file is missing or damaged.
+    """
+    with open_file(path, LARGEST) as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = file.read(min(size, _LARGEST_HEADER + 1))
+    try:
+        if len(header) != size:
+            raise ValueError("cut, or too large")
+        text = (parse_json(header.decode()).get("__metadata__") or {}).get(key, "")
+        if not isinstance(text, str) or len(text) > LARGEST_TEXT:
+            raise TypeError("no text")
+        return text
+    except (InputError, ValueError, TypeError, AttributeError):
+        raise InputError(f"{path}: a damaged safetensors file") from None
 
 
 def _array(name, tensor):

@@ -373,3 +373,32 @@ def refuse(path, message):
         read_pytorch(path)
     assert str(error.value).startswith(f"{path}: ")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["tiny_glore_0_1", "dpn92_glore_2_3", "resnet50", "se_resnet50"])
+def test_every_registered_network_is_recognised(name):
+    spec = replace(get_spec(name), classes=3)
+    state = release(spec, lambda _, shape: np.broadcast_to(np.float32(0), shape))
+    for given in (None, name):
+        found = recognize(state, "x.pth", given)
+        assert found.spec == replace(spec, name="", source="")
+        shapes = {name: array.shape for name, array in found.arrays.items()}
+        assert shapes == parameter_shapes(spec)
+        assert found.notes[-1].startswith(f"not in the file, so as in the registered {name}: ")
+
+
+def test_of_networks_with_the_same_parameters_one_is_to_be_named():
+    names = ["fcn_resnet50_cityscapes", "fcn_resnet50_multigrid_cityscapes"]
+    zeros = lambda _, shape: np.broadcast_to(np.float32(0), shape)  # noqa: E731
+    state = release(get_spec(names[0]), zeros)
+    with pytest.raises(InputError, match=f"parameters of {names[0]} and of {names[1]}, .*--name"):
+        recognize(state, "x.pth")
+    for name in names:
+        assert recognize(state, "x.pth", name).spec == replace(get_spec(name), name="", source="")
+
+
+def test_a_spec_that_is_known_goes_before_the_registered_ones():
+    spec = replace(get_spec("tiny"), eps=0.5, name="mine")
+    state = release(spec, lambda _, shape: np.broadcast_to(np.float32(0), shape))
+    assert recognize(state, "x.safetensors", "mine", spec).spec.eps == 0.5
+    assert recognize(state, "x.safetensors").spec.eps == get_spec("tiny").eps

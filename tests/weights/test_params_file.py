@@ -6,7 +6,7 @@ import pytest
 
 from gluon_glore import InputError
 from gluon_glore.weights import load_arrays
-from gluon_glore.weights.params_file import read_params
+from gluon_glore.weights.params_file import read_params, write_params
 
 TYPES = ["float32", "float64", "float16", "uint8", "int32", "int8", "int64"]
 CPU = struct.pack("<ii", 1, 0)
@@ -228,3 +228,27 @@ def test_what_is_no_file_is_refused(tmp_path):
         read_params(tmp_path / "page.params")
     with pytest.raises(InputError, match="File name too long"):
         read_params(tmp_path / ("n" * 300))
+
+
+def test_what_is_written_has_the_bytes_that_mxnet_writes(tmp_path):
+    rng = np.random.RandomState(0)
+    shapes = [(3,), (2, 5), (4, 3, 1, 1), (2, 1, 3, 3, 2)]
+    arrays = {
+        f"arg:{dtype}_{len(shape)} é": (100 * rng.normal(size=shape)).astype(dtype)
+        for dtype in TYPES
+        for shape in shapes
+    }
+    arrays["turned"] = np.arange(6, dtype="float32").reshape(2, 3).T
+    ours, theirs = tmp_path / "ours.params", str(tmp_path / "theirs.params")
+    write_params(ours, arrays)
+    mx.nd.save(theirs, {name: mx.nd.array(a, dtype=a.dtype) for name, a in arrays.items()})
+    with open(theirs, "rb") as file:
+        assert ours.read_bytes() == file.read()
+    assert_same(read_params(ours), arrays)
+
+
+@pytest.mark.parametrize("array", [np.zeros(2, bool), np.float32(1), np.zeros(2, "complex64")])
+def test_an_array_that_no_file_has_is_refused_and_none_is_left(tmp_path, array):
+    with pytest.raises(InputError, match="^odd is "):
+        write_params(tmp_path / "w.params", {"first": np.ones(2, "float32"), "odd": array})
+    assert not list(tmp_path.iterdir())
