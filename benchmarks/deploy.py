@@ -72,16 +72,17 @@ def prepare_export(given, folder, rows):
 
 def count_macs(name):
     """Multiply-adds at batch 1 of a registered network or an exported folder, None of integers."""
-    import mxnet as mx
-
-    from gluon_glore import Network
-    from gluon_glore.networks.complexity import count, count_network, totals
+    from gluon_glore.plan.complexity import count_spec, totals
 
     if not Path(name).is_dir():
-        return totals(count_network(Network(network(name))))[1]
+        return totals(count_spec(network(name)))[1]
     files = read_files(name)
     if files.manifest.deployment.precision == "int8":
         return None
+    import mxnet as mx
+
+    from gluon_glore.networks.complexity import count
+
     return totals(count(mx.sym.load(os.fspath(files.symbol)), files.sample_shape[1:]))[1]
 
 

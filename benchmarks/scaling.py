@@ -104,7 +104,8 @@ def macs_of(block, channels, space):
     """Multiply-adds of a block for one input."""
     import mxnet as mx
 
-    from gluon_glore.networks.complexity import count, totals
+    from gluon_glore.networks.complexity import count
+    from gluon_glore.plan.complexity import totals
 
     return totals(count(block(mx.sym.var("data")), (channels, *space)))[1]
 

@@ -77,7 +77,8 @@ def work(name, size, batch):
 
 def counts(size):
     """{name: its parameters and multiply-adds at batch 1} of Table 3's rows. Raises InputError."""
-    from gluon_glore.networks.complexity import count_network, totals
+    from gluon_glore.networks.complexity import count_network
+    from gluon_glore.plan.complexity import totals
 
     rows = {}
     for name in COUNTED:

@@ -35,7 +35,8 @@ def work(model, plain, batch, backward):
 
 def share_of_macs(model):
     """The extra units' share of the multiply-adds."""
-    from gluon_glore.networks.complexity import count_network, totals
+    from gluon_glore.networks.complexity import count_network
+    from gluon_glore.plan.complexity import totals
 
     whole, backbone = (
         totals(count_network(make_network(model, plain)))[1] for plain in (False, True)

@@ -12,7 +12,9 @@ processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
 os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // processes)))
 prepare_cpu()
 
-pytest_plugins = ["tests.helpers.patches", "tests.helpers.trained", "tests.helpers.zoo"]
+pytest_plugins = [
+    f"tests.helpers.{name}" for name in ("patches", "trained", "without_mxnet", "zoo")
+]
 pytest.register_assert_rewrite("tests.helpers")
 
 

@@ -39,21 +39,20 @@ def list_networks(args):
 
 def info(args):
     """Print a network's input, stages and source; its units too where asked for."""
-    from ..model_zoo.load import get_model
-    from ..networks.complexity import by_stage, by_unit, count_network
+    from ..networks.paper import get_spec
+    from ..plan.complexity import by_stage, by_unit, count_spec
     from .tables import format_size, stages_table
 
-    net = get_model(args.name, classes=args.classes)
-    spec = net.spec
-    nodes = count_network(net)
+    spec = get_spec(args.name)
+    counts = count_spec(spec, args.classes)
     print(f"{spec.name}: {spec.source}")
     print(f"input     {format_size(spec.input_size)}")
     print(f"channels  {spec.in_channels}")
-    print(f"classes   {net.classes}")
+    print(f"classes   {args.classes or spec.classes}")
     print(f"units     {spec.placement}")
     print()
-    print(stages_table(by_stage(net, nodes)))
+    print(stages_table(by_stage(spec, counts)))
     if args.units:
         print()
-        for name, (size, cost) in by_unit(net, nodes).items():
+        for name, (size, cost) in by_unit(spec, counts).items():
             print(f"  {name:24} {size / 1e6:8.3f} M {cost / 1e6:10.1f} M multiply-adds")

@@ -6,9 +6,8 @@ import re
 from ..model_zoo.cache import default_root, installed
 from ..model_zoo.catalogue import find_row, releases, rows, shipped
 from ..model_zoo.find_weights import cached
-from ..model_zoo.load import get_model
-from ..networks.complexity import StageCount, count_network, totals
-from ..networks.paper import list_models
+from ..networks.paper import get_spec, list_models
+from ..plan.complexity import StageCount, count_spec, totals
 from ..utils.errors import InputError
 
 
@@ -18,7 +17,7 @@ def format_size(size):
 
 
 def stages_table(rows):
-    """Lines of text for the rows of `complexity.by_stage`, the network's sum the last one.
+    """Lines of text for the rows of `plan.complexity.by_stage`, the network's sum the last one.
 
     Where there are extra units, what they have of each row, and that as a share of the network's
     multiply-adds.
@@ -48,7 +47,7 @@ def networks_table(names):
     """The named networks as Markdown: a sentence that says what is counted, and the table.
 
     Each is counted with the classes `get_model` gives it, at its own input size. The column paper
-    has the place in the paper that the row's docstring names. Only shapes are computed.
+    has the place in the paper that the row's docstring names.
     """
     lines = [
         "Counted at batch 1, with input size and classes as in the row: the network's defaults.",
@@ -59,14 +58,13 @@ def networks_table(names):
         "|---|---|---:|---:|---:|---|---|",
     ]
     for name in names:
-        net = get_model(name)
-        spec = net.spec
-        parameters, macs = totals(count_network(net))
+        spec = get_spec(name)
+        parameters, macs = totals(count_spec(spec))
         place = re.search(r"paper,\s+((?:Table|Figure|section)\s\d+(?:\.\d+)?)", spec.source)
         cells = (
             f"`{name}`",
             format_size(spec.input_size),
-            str(net.classes),
+            str(spec.classes),
             f"{parameters / 1e6:.2f}",
             f"{macs / 1e9:.3f}",  # `tiny` has hundredths of a G
             spec.placement.replace("none", "–"),

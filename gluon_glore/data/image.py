@@ -33,12 +33,13 @@ PREPROCESS_FIELDS = {
     "mean": kinds.listed(_COLOUR, 1, 1024),
     "scale": kinds.either(_FACTOR, kinds.listed(_FACTOR)),
 }
-# By channels, and how many times smaller a JPEG becomes. Without RGB, OpenCV gives BGR.
+# By channels, and how many times smaller a JPEG becomes. Without RGB, OpenCV gives BGR. The flags
+# REDUCED_COLOR have BGR in them, which since 4.12 can't stand beside RGB.
 _FLAGS = {
     (3, 1): cv2.IMREAD_COLOR_RGB,
-    (3, 2): cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_COLOR_RGB,
-    (3, 4): cv2.IMREAD_REDUCED_COLOR_4 | cv2.IMREAD_COLOR_RGB,
-    (3, 8): cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_COLOR_RGB,
+    (3, 2): cv2.IMREAD_REDUCED_GRAYSCALE_2 | cv2.IMREAD_COLOR_RGB,
+    (3, 4): cv2.IMREAD_REDUCED_GRAYSCALE_4 | cv2.IMREAD_COLOR_RGB,
+    (3, 8): cv2.IMREAD_REDUCED_GRAYSCALE_8 | cv2.IMREAD_COLOR_RGB,
     (1, 1): cv2.IMREAD_GRAYSCALE,
     (1, 2): cv2.IMREAD_REDUCED_GRAYSCALE_2,
     (1, 4): cv2.IMREAD_REDUCED_GRAYSCALE_4,

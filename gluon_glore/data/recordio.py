@@ -16,6 +16,27 @@ _BEGIN = 0xCED7230A
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
 
 
+def parts(data):
+    """Yield the bytes that a record of `data` is in a file: it is split at each magic number.
+
+    Raises InputError where it is too long for a record.
+    """
+    if len(data) > MOST:
+        raise InputError(f"a record of {len(data)} bytes, at most {MOST} fit")
+    begin = struct.pack("<I", _BEGIN)
+    start, at = 0, data.find(begin)
+    while at >= 0:
+        step = 1
+        if at % 4 == 0:  # readers look at every fourth byte
+            kind, step = _MIDDLE if start else _FIRST, 4
+            yield from (_PART.pack(_BEGIN, kind << 29 | at - start), data[start:at])
+            start = at + step
+        at = data.find(begin, at + step)
+    kind = _LAST if start else _WHOLE
+    yield from (_PART.pack(_BEGIN, kind << 29 | len(data) - start), data[start:])
+    yield bytes(-len(data) % 4)
+
+
 class Record:
     """The bytes of a record, read where they are asked for. Raises InputError where damaged."""
 

@@ -1,51 +1,62 @@
 """Labelled pictures in indexed RecordIO, MXNet's own container: `NAME.rec` beside `NAME.idx`."""
 
 import contextlib
-import errno
 import math
 import os
-import struct
 from pathlib import Path
 
-import mxnet as mx
+import numpy as np
 
-from gluon_glore.utils.errors import InputError
-
+from ..utils.errors import InputError
 from .class_names import names_beside, read_names
 from .record_chunks import ChunkedRecords, spread_over
+from .recordio import LABEL, parts
 
 
 def write_records(path, samples):
     """Write `(encoded picture, label)` pairs to `path` and its index; both whole or neither.
 
-    Keys count from 0 in the order given. Raises OSError where they can't be written.
+    Keys count from 0 in the order given. Raises OSError where they can't be written, InputError on
+    a picture that is too large for a record.
     """
     path = Path(path)
     index = path.with_suffix(".idx")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = [file.with_name(f".{file.name}.{os.getpid()}") for file in (index, path)]
     try:
-        writer = mx.recordio.MXIndexedRecordIO(*map(os.fspath, temporary), "w")
-        for key, (picture, label) in enumerate(samples):
-            header = mx.recordio.IRHeader(0, float(label), key, 0)
-            try:
-                writer.write_idx(key, mx.recordio.pack(header, picture))
-            except mx.MXNetError:
-                raise OSError(errno.EIO, "can't be written, is the disk full?") from None
-        size = writer.tell()
-        writer.close()
-        if os.path.getsize(temporary[1]) != size:  # closing flushes, and does not say it can't
-            raise OSError(errno.EIO, "can't be written whole, is the disk full?")
-        for file in temporary:
-            with open(file, "rb") as whole:
+        with open(temporary[0], "w") as listing, open(temporary[1], "wb") as file:
+            for key, (picture, label) in enumerate(samples):
+                listing.write(f"{key}\t{file.tell()}\n")
+                file.writelines(parts(LABEL.pack(0, float(label), key, 0) + picture))
+            for whole in (listing, file):
+                whole.flush()
                 os.fsync(whole.fileno())
         # The .rec comes last: where it is, its index is.
         for file, place in zip(temporary, (index, path)):
             os.replace(file, place)
+    except OSError as error:
+        if error.filename:  # of what could not be opened
+            raise
+        raise OSError(error.errno, f"can't be written: {error.strerror}") from None
     finally:
         for file in temporary:
             with contextlib.suppress(FileNotFoundError):
                 file.unlink()
+
+
+def unpack(record):
+    """The labels of a record's bytes, floats, and the bytes of its picture.
+
+    Raises InputError where these are too few for the labels.
+    """
+    if len(record) < LABEL.size:
+        raise InputError("damaged record")
+    several, label, _, _ = LABEL.unpack_from(record)
+    first = LABEL.size + 4 * several
+    if len(record) < first:
+        raise InputError("damaged record")
+    labels = np.frombuffer(record, "<f4", several, LABEL.size) if several else (label,)
+    return labels, record[first:]
 
 
 class BadRecord(InputError):
@@ -106,12 +117,12 @@ class RecordDataset:
 
     def __getitem__(self, i):
         try:
-            header, picture = mx.recordio.unpack(self._records.record(i).whole())
-        except (InputError, struct.error, ValueError):  # ours, or of bytes that are too few
+            labels, picture = unpack(self._records.record(i).whole())
+        except InputError:
             raise BadRecord(f"{self.name(i)}: damaged record") from None
-        label = header.label
-        if getattr(label, "size", 1) != 1:
-            raise BadRecord(f"{self.name(i)}: one label expected, given {label.size}")
+        if len(labels) != 1:
+            raise BadRecord(f"{self.name(i)}: one label expected, given {len(labels)}")
+        (label,) = labels
         try:
             return picture, check_label(label, self._classes)
         except WrongLabel as error:

@@ -1,42 +1,16 @@
-"""Parameters and multiply-adds of a network, counted on its static graph.
+"""Parameters and multiply-adds of a network, counted on its static graph, whoever made it.
 
-A multiply-add is one multiplication and one addition in a convolution, a dense layer or a
-batch_dot, as the paper's GFLOPs count them (Table 2); normalisation, activation and pooling are
-not counted.
+What counts as a multiply-add says `plan/complexity.py`, which counts the networks of a spec.
 """
 
 import dataclasses
 import json
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import mxnet as mx
 import numpy as np
 
-from ..plan.extra_units import EXTRA_UNITS
-from ..plan.unit_names import UnitNames
-from ..utils.errors import InputError
+from ..plan.complexity import OperatorCount
 from .network import Network
-
-
-@dataclass(frozen=True)
-class OperatorCount:
-    """An operator of the graph, the number of `parameters` it reads, its `macs` at batch 1."""
-
-    name: str
-    op: str
-    parameters: int
-    macs: int
-
-
-class StageCount(NamedTuple):
-    """A stage with all its units, and the share that its extra units (GloRe, non-local) have."""
-
-    stage: str
-    parameters: int
-    macs: int
-    extra_parameters: int = 0
-    extra_macs: int = 0
 
 
 def count(symbol, input_shape):
@@ -99,47 +73,3 @@ def count_network(net, input_size=None):
     if net.spec.clip_frames not in (0, size[0]):
         net = Network(dataclasses.replace(net.spec, input_size=tuple(size)), net.classes)
     return count(net(mx.sym.var("data")), (net.spec.in_channels, *size))
-
-
-def totals(nodes):
-    """(parameters, multiply-adds) of a list of `OperatorCount` together."""
-    return sum(n.parameters for n in nodes), sum(n.macs for n in nodes)
-
-
-def by_unit(net, nodes):
-    """`{unit name: (parameters, macs)}` in the plan's order, "stem" first and "head" last.
-
-    `nodes` are `count_network(net)`. Raises InputError on an operator of another network.
-    """
-    names = UnitNames(net.spec)
-    groups = {name: [] for name in names}
-    for node in nodes:
-        owner = names.of(node.name)
-        if owner is None:
-            raise InputError(f"operator {node.name} is of no unit of {net.spec.name}")
-        groups[owner].append(node)
-    return {name: totals(group) for name, group in groups.items()}
-
-
-def by_stage(net, nodes):
-    """A list of `StageCount` in order: "stem", "Res2" and on, "head".
-
-    `nodes` are `count_network(net)`. Extra units are counted in their stage, and once more as its
-    extra share.
-    """
-    costs = by_unit(net, nodes)
-    stages = {}
-    for number, unit in net.spec.plan_by_stage():
-        stages.setdefault(f"Res{number}", []).append(unit)
-    rows = [StageCount("stem", *costs["stem"])]
-    for stage, units in stages.items():
-        extras = [unit for unit in units if unit.kind in EXTRA_UNITS]
-        rows.append(StageCount(stage, *_sum(costs, units), *_sum(costs, extras)))
-    extras = [unit for unit in net.spec.head_plan() if unit.kind in EXTRA_UNITS]
-    head = (a + b for a, b in zip(costs["head"], _sum(costs, extras)))
-    return [*rows, StageCount("head", *head, *_sum(costs, extras))]
-
-
-def _sum(costs, units):
-    """(parameters, macs) of some units together, (0, 0) of none."""
-    return tuple(sum(costs[unit.name][i] for unit in units) for i in (0, 1))

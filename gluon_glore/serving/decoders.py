@@ -36,8 +36,11 @@ class Decoders:
         call = [function, args]
         job = self._threads.submit(_do, call)
         job.add_done_callback(end)
+        done = asyncio.wrap_future(job)
+        # What it raises is taken here, for Python 3.13 logs it where nobody waits for it any more.
+        done.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            return await asyncio.shield(asyncio.wrap_future(job))
+            return await asyncio.shield(done)
         except asyncio.CancelledError:
             if not job.running():
                 call.clear()  # its place stays taken until a thread has passed over it

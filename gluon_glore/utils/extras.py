@@ -1,8 +1,11 @@
 """Optional packages, which pyproject.toml lists as extras of this one."""
 
 import importlib.util
+import sys
 
 from .errors import InputError
+
+MXNET_PYTHON = (3, 11)  # the last that it has a numpy for
 
 
 def installed(module):
@@ -22,6 +25,8 @@ def require(module, extra, purpose=None):
         raise InputError(f"{need}: {how_to_install(extra)}")
 
 
-def how_to_install(extra):
-    """The end of a message: the command that brings an extra."""
-    return f"pip install '.[{extra}]' from a checkout of gluon-glore"
+def how_to_install(extra, python=sys.version_info):
+    """The end of a message: the command that brings an extra, and where MXNet can't be had."""
+    command = f"pip install '.[{extra}]' from a checkout of gluon-glore"
+    late = "cpu" in extra.split(",") and python[:2] > MXNET_PYTHON
+    return f"{command}, with Python {'.'.join(map(str, MXNET_PYTHON))}" if late else command

@@ -3,6 +3,7 @@
 They hold words, numbers, lists, and keys with values; no dates, no objects. A date is a word.
 """
 
+import contextlib
 import re
 
 import yaml
@@ -53,6 +54,9 @@ def parse_yaml(text, aliases=True):
         return None if node is None else _Values(loader).of(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
+        if mark and "nesting depth" in str(error):  # libyaml's own limit: ours is before it
+            with contextlib.suppress(yaml.YAMLError):
+                _check_events(text[: mark.index], aliases)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
         raise _refusal(f"not YAML: {' '.join(str(problem).split())}", mark) from None
 

@@ -5,6 +5,7 @@ from gluon_glore.data.image import decode_image
 from gluon_glore.data.labelled_pictures import PictureFiles, open_pictures
 from gluon_glore.data.records import RecordDataset
 from tests.helpers.class_folders import write_class_folders
+from tests.helpers.without_mxnet import needs_mxnet
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def test_large_ones_are_enlarged(packed):
     assert [decode_image(large[i][0], 3).shape for i in range(len(large))] == [(920, 960, 3)] * 2
 
 
+@needs_mxnet
 @pytest.mark.parametrize(
     ("name", "kind", "count"),
     [("ours", RecordDataset, 8), (FILES, PictureFiles, 8), (REDUCED, RecordDataset, 2)],

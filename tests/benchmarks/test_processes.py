@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import processes
 from benchmarks.processes import COMPETITORS, ONE, TWO, launch
+from tests.helpers.without_mxnet import needs_mxnet
 
 SECONDS = {ONE: [4.0, 8.0, 2.0], TWO: [2.0, 8.0, 4.0]}
 
@@ -30,11 +31,13 @@ def test_launches_take_turns_and_are_compared_within_a_round(tmp_path, monkeypat
     assert TWO in capsys.readouterr().out
 
 
+@needs_mxnet
 @pytest.mark.parametrize("name", [ONE, "two, each alone"])
 def test_processes_that_are_alone_take_the_trainers_step(name):
     assert launch(COMPETITORS[name], {"model": "tiny", "batch": 8, "steps": 1}, 2) > 0
 
 
+@needs_mxnet
 def test_a_launch_that_fails_says_so():
     with pytest.raises(RuntimeError, match="unknown network 'none'"):
         launch(COMPETITORS[ONE], {"model": "none", "batch": 8, "steps": 1}, 2)

@@ -26,6 +26,7 @@ from benchmarks.scaling import (
     make,
 )
 from benchmarks.scaling_page import PICTURE, scaling_section
+from tests.helpers.without_mxnet import needs_mxnet
 
 MEASURED = RESULTS / "scaling.json"
 SMALL = Series((UNIT, NON_LOCAL), {"4x4": (4, 4), "8x8": (8, 8), "16x16": (16, 16)}, "4x4")
@@ -68,6 +69,7 @@ def test_powers_are_slopes_of_logarithms_from_the_place_named():
     assert exponents(series, points, "mib") == {UNIT: None, CONV: None}
 
 
+@needs_mxnet
 @pytest.mark.parametrize("backward", [False, True])
 def test_points_are_measured_and_what_needs_too_much_is_left_out_and_shown(
     tmp_path, monkeypatch, backward

@@ -8,12 +8,14 @@ import pytest
 from benchmarks import report, segmentation_step
 from benchmarks.segmentation_step import TIMED, WITH, WITHOUT, make_network
 from gluon_glore import InputError
+from tests.helpers.without_mxnet import needs_mxnet
 
 
 def turn(seconds, mib):
     return {"seconds": [seconds], "peak_mib": mib}
 
 
+@needs_mxnet
 def test_both_are_measured_and_the_page_shows_all_rows(tmp_path, monkeypatch):
     # Small networks in the place of Table 3's, which another test steps through.
     small = ("fcn_small_cityscapes", "fcn_small_glore_1_cityscapes")
@@ -77,6 +79,7 @@ def test_memory_that_is_not_known_is_a_dash():
     assert report.number(row["peak_ratio"], 2) == "–"
 
 
+@needs_mxnet
 def test_too_small_a_crop_is_refused_before_anything_runs():
     with pytest.raises(InputError, match="4x4 is too small"):
         segmentation_step.main(["--size", "4"])

@@ -11,6 +11,7 @@ from benchmarks.video_forward import COMPETITORS, GLORE, LIMIT, OURS, THEIRS, su
 from gluon_glore import get_spec
 from gluon_glore.plan.stages import Stage
 from tests.helpers.networks import relative_error
+from tests.helpers.without_mxnet import needs_mxnet
 
 BACKBONE = video_forward.BACKBONES[0]
 
@@ -76,6 +77,7 @@ def test_the_export_gives_the_same_logits_in_every_runtime(tmp_path, monkeypatch
         assert relative_error(COMPETITORS[label].forward.make(job(tmp_path, label))(), ours) < 1e-4
 
 
+@needs_mxnet
 def test_an_export_that_fails_is_a_reason_not_an_end(tmp_path, monkeypatch, small):
     monkeypatch.setattr(video_forward, "export", lambda *_: "no fp32 export: full")
     label = "GloRe, exported, MXNet"

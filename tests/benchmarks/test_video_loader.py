@@ -9,10 +9,12 @@ from benchmarks import video_loader
 from benchmarks.video_loader import COMPETITORS, write_list
 from gluon_glore.utils.errors import InputError
 from tests.helpers.videos import moving, write_video
+from tests.helpers.without_mxnet import needs_mxnet
 
 pytest.importorskip("av", reason="PyAV is not installed")
 
 
+@needs_mxnet
 def test_all_read_as_many_clips_and_who_is_not_installed_is_named(tmp_path):
     for name in ("a.mp4", "b.avi"):
         write_video(tmp_path / name, moving(12), codec="mpeg4")

@@ -4,7 +4,7 @@ from gluon_glore import NetSpec, Stage, get_model, list_models, save_weights
 from gluon_glore.cli.tables import networks_table, stages_table, weights_table
 from gluon_glore.model_zoo.catalogue import FILE
 from gluon_glore.networks import registry
-from gluon_glore.networks.complexity import StageCount
+from gluon_glore.plan.complexity import StageCount
 from tests.helpers.exports import TINY
 from tests.helpers.zoo import ENTRY, TAR, write_published
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.data.accuracy import measure_accuracy, read_input
+from gluon_glore.data.accuracy import measure_accuracy, places, read_input
 from gluon_glore.data.image import Preprocess, encode_png
 from gluon_glore.data.records import BadRecord, RecordDataset, WrongLabel, write_records
 from tests.helpers.damaged_records import BAD, SAMPLES, TESTED, write_damaged
@@ -55,6 +55,19 @@ def test_equal_logits_count_as_in_training(records):
         batches = [(logits, labels.astype("float32"))]
         expected = evaluate(lambda x: x, batches, LocalComm(), mx.cpu()).figures
         assert (found.top1, found.top5) == (expected["top1"], expected["top5"])
+
+
+def test_of_equal_logits_the_first_stand_first_and_what_is_no_number_is_no_hit():
+    rows = np.float32([[1, 1, 1, 1, 1, 1], [0, 2, 1, 2, 1, 2], [0, 1, 2, 3, 4, 5]])
+    found = [places(rows, [label] * 3).tolist() for label in range(6)]
+    assert np.transpose(found).tolist() == [
+        [0, 1, 2, 3, 4, 5],
+        [5, 0, 3, 1, 4, 2],
+        [5, 4, 3, 2, 1, 0],
+    ]
+    rows[2, 5] = np.nan
+    assert places(rows, [5, 5, 5]).tolist() == [5, 2, 6]
+    assert places(rows, [5, 5, 4]).tolist() == [5, 2, 1]
 
 
 def test_there_is_no_top5_of_five_classes(records):

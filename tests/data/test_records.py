@@ -1,4 +1,5 @@
 import struct
+from pathlib import Path
 
 import mxnet as mx
 import pytest
@@ -9,6 +10,7 @@ from gluon_glore.data.records import (
     BadRecord,
     RecordDataset,
     WrongLabel,
+    unpack,
     write_records,
 )
 from tests.helpers.disks import small_disk
@@ -148,3 +150,38 @@ def test_on_a_full_disk_the_file_is_whole_or_there_is_an_error(tmp_path):
                 assert [dataset[i] for i in range(len(dataset))] == samples
                 outcomes.add("whole")
     assert outcomes == {"error", "whole"}
+
+
+def test_a_record_is_unpacked_as_mxnet_does():
+    header = mx.recordio.IRHeader(0, 2.5, 7, 1)
+    assert unpack(mx.recordio.pack(header, b"x")) == ((2.5,), b"x")
+    labels, picture = unpack(mx.recordio.pack(header._replace(label=[1.0, 2.0]), b"yz"))
+    assert (labels.tolist(), picture) == ([1.0, 2.0], b"yz")
+    for short in (b"x" * 23, mx.recordio.pack(header._replace(label=[1.0, 2.0]), b"")[:-1]):
+        with pytest.raises(InputError, match="damaged record"):
+            unpack(short)
+
+
+def test_records_are_written_as_mxnet_writes_them(tmp_path):
+    begin = b"\x0a\x23\xd7\xce"  # where it stands in a picture, a record is split
+    pictures = [
+        b"",
+        b"abc",
+        b"abcd",
+        begin,
+        begin * 3 + b"x",
+        b"a" + begin + b"bcd" + begin,
+        bytes(99),
+    ]
+    samples = [(picture, label) for label, picture in enumerate(pictures)]
+    write_records(tmp_path / "ours.rec", samples)
+    files = [str(tmp_path / f"theirs.{kind}") for kind in ("idx", "rec")]
+    writer = mx.recordio.MXIndexedRecordIO(*files, "w")
+    for key, (picture, label) in enumerate(samples):
+        header = mx.recordio.IRHeader(0, float(label), key, 0)
+        writer.write_idx(key, mx.recordio.pack(header, picture))
+    writer.close()
+    for file in files:
+        ours = tmp_path / f"ours{file[-4:]}"
+        assert ours.read_bytes() == Path(file).read_bytes(), file
+    assert [RecordDataset(tmp_path / "ours.rec", 9)[i] for i in range(7)] == samples

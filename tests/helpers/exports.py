@@ -1,11 +1,7 @@
-"""Exported folders."""
-
-import mxnet as mx
+"""Exported folders. MXNet is imported where it is used."""
 
 from benchmarks.networks import settle
-from gluon_glore import get_model
 from gluon_glore.data.image import Preprocess
-from gluon_glore.export import export_model
 from gluon_glore.export.files import read_files
 from gluon_glore.weights.manifest import (
     MANIFEST,
@@ -20,6 +16,10 @@ TINY = Preprocess(size=(64, 64), resize=0, mean=(22.0,), scale=0.0167)
 
 
 def exported(directory, name="tiny_glore_0_1", preprocess=TINY, classes=("no", "yes"), **how):
+    import mxnet as mx
+
+    from gluon_glore import export_model, get_model
+
     net = get_model(name, classes=len(classes))
     mx.random.seed(0)  # with other weights a network may magnify rounding beyond any tolerance
     initialize(net)
@@ -30,6 +30,8 @@ def exported(directory, name="tiny_glore_0_1", preprocess=TINY, classes=("no", "
 
 def exported_with_onnx(place):
     """An exported folder with an ONNX file, in the folder `place`."""
+    from gluon_glore import export_model
+
     net = exported(place / "plain")
     return export_model(net, place / "out", read_manifest(place / "plain"), onnx=True)
 
@@ -41,6 +43,8 @@ def resign(folder):
 
 
 def by_module(prefix, x):
+    import mxnet as mx
+
     symbol, arguments, auxiliary = mx.model.load_checkpoint(str(prefix), 0)
     module = mx.mod.Module(symbol, label_names=None)
     module.bind(data_shapes=[("data", x.shape)], for_training=False)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.helpers.runs import train
-
 
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory, digit_pairs):
     """A run of one epoch on the small digit pairs; tests copy it before they change it."""
+    from tests.helpers.runs import train  # takes MXNet
+
     out = tmp_path_factory.mktemp("run")
     settings = [
         f"data.train={digit_pairs}/train.rec",

@@ -6,12 +6,10 @@ import tarfile
 import pytest
 import yaml
 
-from gluon_glore import InputError, get_model
+import gluon_glore
+from gluon_glore import InputError
 from gluon_glore.model_zoo import download as downloading
 from gluon_glore.model_zoo.catalogue import FILE, add_to_catalogue
-from gluon_glore.model_zoo.entry import write_entry
-from gluon_glore.model_zoo.import_weights import import_weights
-from gluon_glore.weights import named_arrays, plain_names
 from gluon_glore.weights.card import Card
 from gluon_glore.weights.manifest import Manifest, read_manifest
 from tests.helpers.exports import TINY, exported
@@ -27,6 +25,8 @@ class Made:
     """Networks, and the folder of a mirror with one as a released archive, one as an entry."""
 
     def __init__(self, place):
+        from gluon_glore.model_zoo.import_weights import import_weights
+
         self.folder, self.export = place / "served", place / "tiny"
         self.tiny = exported(self.export, "tiny", TINY, plain=True)
         (self.folder / "files").mkdir(parents=True)
@@ -45,6 +45,9 @@ class Made:
 
 def write_published(folder, net, name=None, classes=("no", "yes")):
     """Put an entry of a network in a folder and its catalogue; returns the entry's name."""
+    from gluon_glore.model_zoo.entry import write_entry
+    from gluon_glore.weights import named_arrays, plain_names
+
     card = Card("a test", origin="testers", licence="MIT")
     manifest = Manifest(name or net.spec.name, classes, TINY, spec=net.spec, card=card)
     arrays = {k: v.asnumpy() for k, v in plain_names(named_arrays(net)).items()}
@@ -87,7 +90,7 @@ def names(root):
 def refused(name, pretrained=True, **options):
     """The one line with which a network's weights are refused."""
     with pytest.raises(InputError) as caught:
-        get_model(name, pretrained=pretrained, **options)
+        gluon_glore.get_model(name, pretrained=pretrained, **options)
     assert len(str(caught.value).splitlines()) == 1
     return str(caught.value)
 

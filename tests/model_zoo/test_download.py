@@ -1,5 +1,6 @@
 import contextlib
 import errno
+import fcntl
 import gzip
 import hashlib
 import json
@@ -9,8 +10,10 @@ import random
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 
@@ -563,6 +566,7 @@ def test_a_place_that_can_not_be_written_is_one_line(server, mount, tmp_path):
 def test_a_terminal_sees_a_bar_in_bytes(server, place, monkeypatch):
     server.answer("a.bin", Answer(cut=100_000))
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
     with os.fdopen(theirs, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
         download(server.url("a.bin"), place)

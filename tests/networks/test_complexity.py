@@ -1,58 +1,98 @@
-import dataclasses
+"""The plan's counts are those of the networks' own graphs: by unit, and operator by operator."""
 
-import numpy as np
+import dataclasses
+from collections import Counter
+
 import pytest
 
-from gluon_glore import InputError, NetSpec, Network, Stage, Stem, get_model
-from gluon_glore.networks.complexity import (
-    OperatorCount,
-    StageCount,
-    by_stage,
-    by_unit,
-    count_network,
-    totals,
-)
+from gluon_glore import InputError, NetSpec, Network, Stage, Stem, as_fcn, get_model, get_spec
+from gluon_glore.networks.complexity import count_network
+from gluon_glore.plan.complexity import by_unit, count_spec, totals
 from tests.helpers.networks import WALKED
-from tests.helpers.tables import OFF, TABLE_2, TABLE_5
 
-PRINTED = {
-    (name, quantity): printed
-    for name, row in TABLE_2.items()
-    for quantity, printed in zip(("parameters", "gflops"), row)
-}
-PRINTED.update({(name, "gflops"): printed for name, printed in TABLE_5.items()})
-
-
-def table_rows():
-    for (name, quantity), printed in PRINTED.items():
-        marks = []
-        if (name, quantity) in OFF:
-            counted, reason = OFF[name, quantity]
-            reason = f"table {printed}, counted {counted}: {reason}"
-            marks = pytest.mark.xfail(strict=True, reason=reason)
-        yield pytest.param(name, quantity, printed, marks=marks)
-
-
-def counted(name, quantity):
-    parameters, macs = totals(count_network(get_model(name)))
-    return parameters / 1e6 if quantity == "parameters" else macs / 1e9
-
-
-@pytest.mark.parametrize(("name", "quantity", "printed"), table_rows())
-def test_networks_have_the_parameters_and_gflops_of_the_papers_tables(name, quantity, printed):
-    assert round(counted(name, quantity), 1) == printed
-
-
-@pytest.mark.parametrize(("name", "quantity"), OFF)
-def test_rows_that_are_off_are_off_by_what_is_said(name, quantity):
-    assert round(counted(name, quantity), 2) == OFF[name, quantity][0]
-
-
-@pytest.mark.parametrize(
-    ("name", "gflops"), [("resnet50_3d_kinetics400", 25.28), ("resnet101_3d_kinetics400", 43.83)]
+STAGES = (Stage(2, 16), Stage(2, 32))
+STEM = Stem(8, 3, 1, 3)
+CLIPS = NetSpec(
+    (
+        Stage(2, 16, (1, 1, 1), temporal=(1,)),
+        Stage(2, 32, (2, 2, 2), temporal=(1, 2)),
+        Stage(1, 16, (2, 2, 2), temporal=(1,), mid_channels=3),
+    ),
+    Stem(8, (5, 3, 3), (2, 2, 2), (1, 3, 3)),
+    squeeze_excite=2,
+    input_size=(8, 48, 40),
 )
-def test_the_plain_video_networks_have_the_gflops_that_the_reasons_name(name, gflops):
-    assert round(counted(name, "gflops"), 2) == gflops
+PAIRS = NetSpec(
+    (Stage(2, 32, 1, growth=8, groups=2), Stage(2, 64, growth=16)),
+    Stem(8, 3, 2, 3),
+    family="dpn",
+    input_size=(40, 41),
+)
+
+
+def with_both(size, **options):
+    spec = NetSpec(STAGES, STEM, input_size=size).with_units("nonlocal", res2=(2,), subsample=3)
+    return spec.with_units("glore", res3=(1,), pool_stride=2, **options)
+
+
+def clips(**changes):
+    spec = CLIPS.with_units("glore", res3=(1,), arrangement="post", pool_stride=2)
+    spec = spec.with_units("nonlocal", res2=(1,), subsample=2)
+    return dataclasses.replace(spec.with_units("glore", res4=(1,), graph_layers=2), **changes)
+
+
+ODD = {
+    "1-D": with_both((70,)),
+    "2-D": with_both((37, 53), graph_layers=3, shared_projection=False, arrangement="post"),
+    "3-D": with_both((9, 37, 53), arrangement="post"),
+    "clips": clips(),
+    "clips of more channels than the stem": clips(in_channels=20),
+    "shared norm, input norm, no pool": NetSpec(
+        STAGES,
+        Stem(8, 3, 2, 0, norm_input=True),
+        shared_norm=True,
+        squeeze_excite=4,
+        input_size=(37, 53),
+    ).with_units("glore", res3=(2,), shared_projection=False),
+    "both paths": PAIRS.with_units("glore", res2=(1,), both_paths=True),
+    "the residual path": PAIRS.with_units("nonlocal", res3=(2,)),
+    "FCN": as_fcn(
+        get_spec("resnet18"), units=2, auxiliary=4, multi_grid=(1, 2), input_size=(65, 97)
+    ),
+}
+
+
+def assert_counted(spec, classes=None, size=None):
+    judge = count_network(Network(spec, classes), size)
+    counts = count_spec(spec, classes, size)
+    assert by_unit(spec, counts) == by_unit(spec, judge)
+    ours, theirs = (Counter((r.op, r.parameters, r.macs) for r in rows) for rows in (counts, judge))
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("name", WALKED)
+def test_every_network_is_counted_as_its_graph_is(name):
+    assert_counted(get_spec(name))
+
+
+@pytest.mark.parametrize("case", ODD)
+@pytest.mark.parametrize("classes", [None, 7, 0])
+def test_odd_networks_are_counted_as_their_graphs_are(case, classes):
+    spec = ODD[case]
+    if classes == 0 and spec.head:
+        pytest.skip("a network that labels pixels has a classifier")
+    assert_counted(spec, classes)
+
+
+@pytest.mark.parametrize("case", sorted(set(ODD) - {"1-D"}))
+def test_another_size_is_counted_as_the_graph_of_it_is(case):
+    frames = (16,) * (ODD[case].ndim == 3)
+    assert_counted(ODD[case], size=(*frames, 61, 83))
+
+
+def test_a_size_that_does_not_fit_is_refused():
+    with pytest.raises(InputError, match="input of 4x4 is too small for the strides of resnet18"):
+        count_spec(get_spec("resnet18"), input_size=(4, 4))
 
 
 def test_parameters_are_those_of_the_block():
@@ -60,134 +100,3 @@ def test_parameters_are_those_of_the_block():
     net.initialize()
     expected = sum(p.data().size for p in net.collect_params().values() if "running" not in p.name)
     assert totals(count_network(net))[0] == expected
-
-
-def test_a_units_multiply_adds_by_hand():
-    net = get_model("resnet50_glore_2_3")
-    units = by_unit(net, count_network(net))
-    channels, nodes, states, locations = 512, 128, 256, 28 * 28
-    expected = (
-        channels * (states + nodes) * locations  # state and projection
-        + 2 * states * nodes * locations  # onto the nodes and back
-        + nodes * nodes * states  # adjacency
-        + states * states * nodes  # state update
-        + states * channels * locations  # extension
-    )
-    assert units["conv3_B01_extra"][1] == expected
-    assert sum(macs for _, macs in units.values()) == totals(count_network(net))[1]
-    assert units["stem"][1] == 64 * 3 * 49 * 112 * 112
-    assert units["head"][0] == 2 * 2048 + 2048 * 1000 + 1000
-
-
-def stages_of(net):
-    return by_stage(net, count_network(net))
-
-
-@pytest.mark.parametrize("name", WALKED)
-def test_stages_and_units_sum_to_the_network(name):
-    net = get_model(name)
-    spec, nodes = net.spec, count_network(net)
-    rows = by_stage(net, nodes)
-    assert [row.stage for row in rows] == [
-        "stem",
-        *(f"Res{number}" for number in range(2, 2 + len(spec.stages))),
-        "head",
-    ]
-    expected = totals(nodes)
-    assert (sum(row.parameters for row in rows), sum(row.macs for row in rows)) == expected
-    units = by_unit(net, nodes).values()
-    assert tuple(map(sum, zip(*units))) == expected
-
-    stem, head = rows[0], rows[-1]
-    conv, width = nodes[0], spec.feature_channels
-    assert conv.op == "Convolution"
-    assert stem == ("stem", conv.parameters + 2 * spec.stem.channels, conv.macs, 0, 0)
-    if spec.head:
-        mid, locations = spec.head.channels, spec.locations(5)
-        convs = 9 * mid * (width + mid)
-        macs = (convs + mid * net.classes) * locations
-        without = (convs + 2 * width + 4 * mid + (mid + 1) * net.classes, macs)
-    else:
-        without = (2 * width + (width + 1) * net.classes, width * net.classes)
-    assert tuple(np.subtract(head[1:3], head[3:])) == without
-
-    # Without its extra units each stage is that of the plain network.
-    plain = spec.head and dataclasses.replace(spec.head, units=0)
-    plain = stages_of(Network(dataclasses.replace(spec, extras=(), head=plain), net.classes))
-    for row, without in zip(rows, plain):
-        extra = row.extra_parameters, row.extra_macs
-        assert (row.parameters - extra[0], row.macs - extra[1]) == without[1:3]
-        assert without[3:] == (0, 0)
-        has_units = row.stage in {f"Res{extra.stage}" for extra in spec.extras}
-        has_units |= row.stage == "head" and bool(spec.head and spec.head.units)
-        assert (min(extra) > 0) == has_units and (max(extra) > 0) == has_units
-
-
-def test_res3_of_resnet50_by_hand():
-    before, inside, out, locations = 256, 128, 512, 28 * 28
-    middle, last, shortcut = 9 * inside * inside, inside * out, before * out
-    later = out * inside + middle + last  # the three convolutions of a unit behind the first
-    plain = StageCount(
-        "Res3",
-        before * inside + middle + last + shortcut
-        + 2 * (before + inside + inside + before)  # BatchNorm before each of the four
-        + 3 * (later + 2 * (out + inside + inside)),
-        before * inside * 4 * locations  # the stride is on the 3x3
-        + (middle + last + shortcut) * locations
-        + 3 * later * locations,
-    )  # fmt: skip
-    assert stages_of(get_model("resnet50"))[2] == plain
-
-    nodes, states = 128, 256
-    convolutions = out * (states + nodes) + nodes * nodes + states * states + states * out
-    parameters = convolutions + 2 * (out + out + nodes + states + states)
-    macs = (
-        out * (states + nodes) * locations  # state and projection
-        + 2 * states * nodes * locations  # onto the nodes and back
-        + nodes * nodes * states  # adjacency
-        + states * states * nodes  # state update
-        + states * out * locations  # extension
-    )
-    expected = StageCount(
-        "Res3",
-        plain.parameters + 2 * parameters,
-        plain.macs + 2 * macs,
-        2 * parameters,
-        2 * macs,
-    )
-    assert stages_of(get_model("resnet50_glore_2_3"))[2] == expected
-
-
-def test_the_stem_of_a_dual_path_network_by_hand():
-    stem = stages_of(get_model("dpn98"))[0]
-    assert stem == ("stem", 96 * 3 * 49 + 2 * 96, 96 * 3 * 49 * 112 * 112, 0, 0)
-
-
-def test_a_three_dimensional_network_by_hand():
-    spec = NetSpec(
-        stages=(Stage(1, 8, 2),),
-        stem=Stem(channels=4, kernel=3, stride=1, pool=False),
-        bottleneck=False,
-        in_channels=1,
-        input_size=(4, 6, 8),
-    )
-    net = Network(spec.with_units("nonlocal", res2=(1,), mid_channels=2), classes=5)
-    pixels, locations = 4 * 6 * 8, 2 * 3 * 4
-    unit = (4 * 8 * 2 + 3 * 2 + 2 * 8, 4 * 8 * 2 * locations + 2 * 2 * locations * locations)
-    convolutions = 4 * 8 * 27 + 8 * 8 * 27 + 4 * 8
-    assert stages_of(net) == [
-        ("stem", 4 * 27 + 2 * 4, 4 * 27 * pixels, 0, 0),
-        (
-            "Res2",
-            convolutions + 2 * (4 + 8 + 4) + unit[0],
-            convolutions * locations + unit[1],
-            *unit,
-        ),
-        ("head", 2 * 8 + 8 * 5 + 5, 8 * 5, 0, 0),
-    ]
-
-
-def test_operators_of_no_unit_are_refused():
-    net = get_model("tiny")
-    with pytest.raises(InputError, match="operator conv2_B02_x is of no unit of tiny"):
-        by_unit(net, [OperatorCount("conv2_B02_x", "Convolution", 1, 1)])

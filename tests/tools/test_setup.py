@@ -5,10 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 import types
 
 import pytest
+import tomllib
 from packaging.specifiers import SpecifierSet
 
 from tests.helpers.places import ROOT

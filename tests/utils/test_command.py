@@ -8,6 +8,7 @@ from gluon_glore import InputError
 from gluon_glore.__main__ import main
 from gluon_glore.utils.command import exit_code
 from gluon_glore.utils.errors import naming
+from gluon_glore.utils.extras import how_to_install
 from tests.helpers.places import ROOT
 
 
@@ -57,7 +58,7 @@ def test_mxnet_that_is_missing_is_one_line_that_names_the_extra():
         "sys.exit(exit_code(command))"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
-    told = "error: mxnet is not installed: pip install '.[cpu]' from a checkout of gluon-glore\n"
+    told = f"error: mxnet is not installed: {how_to_install('cpu')}\n"
     assert (done.returncode, done.stderr) == (2, told)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from gluon_glore.utils import cpu
 from gluon_glore.utils.cpu import openblas_kernels, prepare_cpu, processor_flags, share_of
+from tests.helpers.without_mxnet import needs_mxnet
 
 CACHES = ("MXNET_MKLDNN_CACHE_NUM", "DNNL_PRIMITIVE_CACHE_CAPACITY")
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("OMP", "OPENBLAS"))}
@@ -122,6 +123,7 @@ def test_kernels_are_those_the_processor_has(flags, kernels):
     assert openblas_kernels(set(flags.split())) == kernels
 
 
+@needs_mxnet
 def test_openblas_takes_them():
     """The OpenBLAS of MXNet's wheel says which kernels it runs."""
     if openblas_kernels(processor_flags()) is None:

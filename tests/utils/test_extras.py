@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from gluon_glore import InputError
-from gluon_glore.utils.extras import require
+from gluon_glore.utils.extras import how_to_install, require
 from tests.helpers.places import ROOT
 
 HINT = r"pip install '\.\[train\]' from a checkout of gluon-glore"
@@ -43,6 +43,13 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(monkeypatch):
         require("wave", "train", "sounds")
 
 
+def test_what_a_python_has_no_mxnet_for_is_said():
+    told = "pip install '.[cpu,deploy]' from a checkout of gluon-glore"
+    assert how_to_install("cpu,deploy", (3, 9)) == how_to_install("cpu,deploy", (3, 11, 9)) == told
+    assert how_to_install("cpu,deploy", (3, 13)) == f"{told}, with Python 3.11"
+    assert "Python" not in how_to_install("deploy", (3, 13))
+
+
 def test_a_folder_is_no_package(tmp_path, monkeypatch):
     (tmp_path / "nothing_but_a_folder").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
@@ -65,5 +72,5 @@ def test_trainers_without_mxnet_say_so_in_one_line():
         "runpy.run_module('train.imagenet', run_name='__main__')"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
-    told = "error: mxnet is not installed: pip install '.[cpu]' from a checkout of gluon-glore\n"
+    told = f"error: mxnet is not installed: {how_to_install('cpu')}\n"
     assert (done.returncode, done.stderr) == (2, told)

@@ -1,8 +1,10 @@
 import pytest
 
 import gluon_glore
+from tests.helpers.without_mxnet import needs_mxnet
 
 
+@needs_mxnet
 @pytest.mark.parametrize("name", gluon_glore.__all__)
 def test_every_public_name_is_there_and_says_what_it_is(name):
     found = getattr(gluon_glore, name)

@@ -3,7 +3,8 @@
 import mxnet as mx
 
 from gluon_glore.insertion.insert import insert_units
-from gluon_glore.networks.complexity import count, totals
+from gluon_glore.networks.complexity import count
+from gluon_glore.plan.complexity import totals
 from gluon_glore.utils.errors import InputError
 from gluon_glore.utils.extras import require
 

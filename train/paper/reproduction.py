@@ -34,7 +34,7 @@ Kinetics. What was trained instead is [at the end](#what-was-trained-here).
   not a row of the paper. Source: [paper.yaml](paper.yaml).
 - **counted**: on the network's graph, as `python -m gluon_glore info NAME` does; bold where it does
   not round to what is printed. Each bold one is a strict xfail with its reason in
-  `tests/networks/test_complexity.py`.
+  `tests/plan/test_complexity.py`.
 - **README**: claimed by that of the [authors' release](https://github.com/facebookresearch/GloRe),
   whose addresses were never reached here: nobody checked it.
 - **ours**: not run. The days are what one {name} would take: 3 times the multiply-adds of a pass

@@ -2,9 +2,8 @@
 
 import functools
 
-from gluon_glore.networks.complexity import count_network, totals
-from gluon_glore.networks.network import Network
 from gluon_glore.networks.paper import get_spec
+from gluon_glore.plan.complexity import count_spec, totals
 
 from ..config.network import model_spec
 from ..config.sections import Model
@@ -18,7 +17,7 @@ def network_size(network, classes=None, pixels=None):
     network of that name.
     """
     spec = get_spec(network) if isinstance(network, str) else network
-    return totals(count_network(Network(spec, classes), pixels))
+    return totals(count_spec(spec, classes, pixels))
 
 
 def run_spec(config):

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from gluon_glore import get_model
-from gluon_glore.networks.complexity import count_network, totals
+from gluon_glore.networks.complexity import count_network
+from gluon_glore.plan.complexity import totals
 from tests.helpers.metrics import evaluation, rows, scene_rows, write_run
 from tests.helpers.places import ROOT
 from train.paper import accuracy_cost

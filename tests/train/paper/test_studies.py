@@ -3,8 +3,9 @@ import importlib
 
 import pytest
 
-from gluon_glore.networks.complexity import count_network, totals
+from gluon_glore.networks.complexity import count_network
 from gluon_glore.networks.network import Network
+from gluon_glore.plan.complexity import totals
 from tests.helpers.places import ROOT
 from train.config.network import model_spec
 from train.config.sections import Model

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from gluon_glore import Network, get_spec
-from gluon_glore.networks.complexity import count_network, totals
+from gluon_glore.networks.complexity import count_network
+from gluon_glore.plan.complexity import totals
 from tests.helpers.places import ROOT
 from tests.helpers.tables import TABLE_2, TABLE_5
 from train.paper.tables import PAPER, claims, sections, tables
