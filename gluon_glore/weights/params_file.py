@@ -94,7 +94,7 @@ def write_params(path, arrays):
         except OSError as error:
             free = shutil.disk_usage(path.parent).free / 2**20
             raise InputError(
-                f"{path}: could not be written ({error.strerror}), {free:.1f} MiB are free there"
+                f"{path}: could not be written, {free:.1f} MiB are free there ({error.strerror})"
             ) from None
 
 
