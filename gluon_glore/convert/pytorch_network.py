@@ -16,7 +16,7 @@ from ..plan.spec import MID_DIVISOR, NetSpec
 from ..plan.stages import Placement, Stage
 from ..pytorch.names import our_name, their_name
 from ..utils.errors import InputError, listed
-from ..weights.fit import fit_as_is
+from ..weights.fit import fit_all, fit_as_is
 from ..weights.network_file import from_pytorch
 from .recognized import Recognized
 
@@ -45,7 +45,12 @@ def recognize(state: Dict[str, np.ndarray], path, name=None, spec=None) -> Recog
         )
     for spec, arrays in fitting.values():
         return Recognized(replace(spec, name="", source=""), arrays, tuple(_notes(state, spec)))
-    return _like_authors(state, path)
+    try:
+        return _like_authors(state, path)
+    except InputError:
+        if spec or name in list_models():  # what differs from that one says more
+            fit_all(parameter_shapes(spec or get_spec(name)), from_pytorch(state), path)
+        raise
 
 
 def _fitting(state, specs):

@@ -217,3 +217,20 @@ def test_parameters_are_those_of_the_entrys_file_bit_by_bit():
     assert found.keys() == saved.keys() and parse_manifest(ENTRY / "manifest.yaml").spec
     for name, array in saved.items():
         np.testing.assert_array_equal(found[name], array.astype("float32"))
+
+
+def test_a_plain_export_is_one_of_its_files(tmp_path):
+    mx = pytest.importorskip("mxnet", reason="needs MXNet to export")
+    from tests.helpers.exports import TINY, exported
+
+    theirs = exported(tmp_path / "plain", "tiny", TINY, plain=True)
+    x = noise(2, 1, 64, 64)
+    expected = theirs(mx.nd.array(x)).asnumpy()
+    for net in (
+        get_model("tiny", pretrained=tmp_path / "plain"),
+        load_network(tmp_path / "plain")[0],
+    ):
+        assert np.abs(logits(net, x) - expected).max() < 1e-5 * np.abs(expected).max()
+    exported(tmp_path / "optimized", "tiny", TINY)
+    with pytest.raises(InputError, match="exported for inference, its parameters are not the net"):
+        load_network(tmp_path / "optimized")
