@@ -20,8 +20,13 @@ MXNET = {
 }
 MXNET = {f"gluon_glore.{folder}.{name}" for folder in MXNET for name in MXNET[folder].split()}
 GLUONCV = "gluon_glore.gluoncv"  # says so when it is imported
-# What takes PyTorch: the networks that are spelled with it, and what loads and publishes them.
-TORCH = ("gluon_glore.pytorch.", "gluon_glore.model_zoo.load_", "gluon_glore.model_zoo.publish_")
+# What takes PyTorch: the networks that are spelled with it, what loads, publishes and exports them.
+TORCH = (
+    "gluon_glore.pytorch.",
+    "gluon_glore.model_zoo.load_pytorch",
+    "gluon_glore.model_zoo.publish_pytorch",
+    "gluon_glore.export.program",
+)
 MODULES = sorted(
     ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for file in (ROOT / "gluon_glore").rglob("*.py")
