@@ -8,17 +8,19 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from gluon_glore import __version__
 from tests.helpers.places import ROOT
 
 # A checkout, less what is made in it.
-MADE = ("build", "data", "dist", "runs", "*.egg-info", ".venv", ".git", ".*_cache", ".coverage*")
+MADE = ("build", "data", "dist", "runs", "*.egg-info", ".venv*", ".git", ".*_cache", ".coverage*")
 BUILD = """
 from setuptools import build_meta
 build_meta.build_sdist("dist")
@@ -27,6 +29,7 @@ build_meta.build_wheel("dist")
 # What an sdist must have beside the library.
 PARTS = (".ci", "benchmarks", "configs", "docs", "symbols", "tests", "tools", "train")
 FILES = ("CHANGELOG.md", "LICENSE", "Makefile", "constraints.txt", "requirements.txt")
+PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 EXTRAS = {"cpu", "gpu", "train", "deploy", "onnx", "video", "pytorch", "dev"}
 
 
@@ -65,9 +68,19 @@ def metadata(wheel):
 
 @pytest.fixture(scope="module")
 def requirements(metadata):
-    """{name: Requirement} of the package and its extras."""
-    found = map(Requirement, metadata.get_all("Requires-Dist"))
-    return {requirement.name: requirement for requirement in found}
+    """A function: {name: what is allowed of it} on a Python, with some extras (all but MXNet's)."""
+    found = [Requirement(text) for text in metadata.get_all("Requires-Dist")]
+    assert len(found) > 20
+
+    def on(python="3.11", extras=EXTRAS - {"cpu", "gpu"}):
+        allowed = defaultdict(SpecifierSet)
+        for row in found:
+            places = [{"python_version": python, "extra": extra} for extra in ("", *extras)]
+            if row.marker is None or any(map(row.marker.evaluate, places)):
+                allowed[row.name] &= row.specifier
+        return allowed
+
+    return on
 
 
 def test_the_build_warns_of_nothing_that_will_end(built):
@@ -95,9 +108,25 @@ def test_the_metadata_says_what_it_is(metadata):
 
 
 def test_numpy_is_any_that_mxnet_can_take(requirements):
-    allowed = requirements["numpy"].specifier
     versions = ("1.20.3", "1.21.6", "1.22.4", "1.23.5", "1.24.0", "2.0.0")
-    assert list(allowed.filter(versions)) == ["1.23.5"]  # 1.23.2 is the first for Python 3.11
+    for extra in ("cpu", "gpu"):
+        allowed = requirements(extras={extra})["numpy"]
+        assert list(allowed.filter(versions)) == ["1.23.5"]  # 1.23.2 is the first for Python 3.11
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_without_mxnet_numpy_and_opencv_are_any_newer_ones(requirements, python):
+    allowed = requirements(python, {"pytorch"})
+    assert "2.5.5" in allowed["numpy"] and "5.0.0.93" in allowed["opencv-python-headless"]
+    assert {"torch", "safetensors", "Pillow", "requests"} < allowed.keys()
+    assert not allowed.keys() & {"mxnet", "mxnet-cu112"}
+
+
+def test_the_classifiers_are_the_pythons_that_are_allowed(metadata):
+    allowed = SpecifierSet(metadata["Requires-Python"])
+    assert [f"3.{n}" for n in range(8, 16) if f"3.{n}.1" in allowed] == list(PYTHONS)
+    told = [line.rpartition(" ")[2] for line in metadata.get_all("Classifier")]
+    assert [version for version in told if re.fullmatch(r"3\.\d+", version)] == list(PYTHONS)
 
 
 @pytest.fixture(scope="module")
@@ -107,16 +136,26 @@ def pinned():
     return dict(row.lower().split("==") for row in rows if not row.startswith("#"))
 
 
-def test_nothing_falls_below_the_versions_that_advisories_ask_for(requirements, pinned):
+@pytest.mark.parametrize("python", PYTHONS)
+def test_nothing_falls_below_the_versions_that_advisories_ask_for(requirements, pinned, python):
+    allowed = requirements(python)
     text = (ROOT / "docs/security.md").read_text(encoding="utf-8")
     least = re.findall(r"^\| ([\w-]+) \| (\d[\d.]*) \| .*(?:CVE|GHSA)-", text, re.M)
     assert {"aiohttp", "Pillow", "urllib3"} < dict(least).keys()
+    # What an older Python has no newer one of: {package: (its last for 3.10, for 3.9)}.
+    rows = re.findall(r"^\| ([\w-]+) \| ([\d.]+|–) \| ([\d.]+)", text, re.M)
+    assert len(rows) == 7
+    last = {name: dict(zip(("3.10", "3.9"), versions)).get(python, "–") for name, *versions in rows}
     for name, version in least:
         first = Version(version)
         assert first <= Version(pinned.get(name.lower(), version)), name
-        for row in requirements[name].specifier if name in requirements else ():
-            assert row.operator != ">=" or first <= Version(row.version), name
-        assert name.lower() in pinned or name in requirements, name
+        told = last.get(name, "–")
+        for row in allowed.get(name, ()):
+            if row.operator == ">=" and told == "–":
+                assert first <= Version(row.version), name
+            elif row.operator == ">=":
+                assert Version(row.version) == Version(told) < first, name
+        assert name.lower() in pinned or name in allowed, name
 
 
 def test_opencv_calls_nothing_of_libpng_that_its_open_advisories_are_in():
@@ -129,10 +168,11 @@ def test_opencv_calls_nothing_of_libpng_that_its_open_advisories_are_in():
 
 
 def test_the_pinned_versions_are_allowed_ones(requirements, pinned):
-    for name, requirement in requirements.items():
-        if name in ("mxnet-cu112", "torch", "gluon-glore"):  # not in the environment
-            continue
-        assert pinned[name.lower()] in requirement.specifier, name
+    allowed = requirements(extras=EXTRAS - {"gpu"})
+    assert allowed["mxnet"] and allowed["numpy"]
+    for name, specifier in allowed.items():
+        if name not in ("torch", "gluon-glore"):  # not in the environment
+            assert pinned[name.lower()] in specifier, name
 
 
 def test_what_the_pages_and_messages_say_to_install_is_there():

@@ -42,6 +42,7 @@ def test_both_are_measured_and_the_page_shows_all_rows(tmp_path, monkeypatch):
     assert lines[0].count("–") == 6  # counted, not timed
 
 
+@needs_mxnet
 def test_a_step_reaches_every_parameter_through_the_hybridised_graph(monkeypatch):
     made = []
 

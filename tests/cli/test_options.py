@@ -6,6 +6,7 @@ from gluon_glore.__main__ import main
 from gluon_glore.cli.options import DEFAULT, add_pixels, pixels_of
 from gluon_glore.data.pixels import Pixels
 from gluon_glore.model_zoo import find_weights as finding
+from tests.helpers.without_mxnet import needs_mxnet
 
 
 def parsed(*words):
@@ -48,7 +49,9 @@ def test_the_network_that_is_taken_where_none_is_named_is_in_the_help(command, c
     assert f"name ({DEFAULT}, downloaded when it is first used)" in text
 
 
-@pytest.mark.parametrize("command", [["predict"], ["show", "--out", "out"]])
+@pytest.mark.parametrize(
+    "command", [["predict"], pytest.param(["show", "--out", "out"], marks=needs_mxnet)]
+)
 def test_missing_pictures_are_named_before_weights_are_downloaded(
     command, tmp_path, monkeypatch, capsys
 ):
@@ -69,7 +72,7 @@ def test_missing_pictures_are_named_before_weights_are_downloaded(
     assert capsys.readouterr().err.startswith("error: asked; give a local file (--weights FILE")
 
 
-@pytest.mark.parametrize("command", ["predict", "show"])
+@pytest.mark.parametrize("command", ["predict", pytest.param("show", marks=needs_mxnet)])
 def test_a_picture_and_a_model_that_are_both_missing_are_an_error_of_a_line(
     command, tmp_path, capsys
 ):

@@ -83,13 +83,14 @@ class Hunter:
     def run(self, name, count, seed=0, start=0) -> Tally:
         """Run the cases `start` to `start + count` of a kind."""
         tally, at, end, again = Tally(name), start, start + count, None
+        wall = find(name).wall  # what it imports may be missing
         while at < end and tally.ended < _MOST_ENDED:
             process = self._started()
             BOARD.pack_into(self._board, 0, NOT_BEGUN, 0, 0, 0, 0, self._used)
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(json.dumps([name, seed, at, end]) + "\n")
                 process.stdin.flush()
-            stuck = self._watch(process, tally, find(name).wall)
+            stuck = self._watch(process, tally, wall)
             number, accepted, refused, peak, kept, used = BOARD.unpack_from(self._board, 0)
             if number == NOT_BEGUN:
                 raise RuntimeError(f"{name}: the worker did not begin: {stuck}")

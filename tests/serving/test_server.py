@@ -193,6 +193,10 @@ def test_who_stops_talking_is_not_waited_for(server):
             assert stream.read()[:13] == answer  # and the connection is closed
 
 
+@pytest.mark.skipif(
+    sys.version_info[:3] == (3, 13, 0),
+    reason="asyncio of Python 3.13.0 writes a traceback of what connects while a server closes",
+)
 def test_sigterm_lets_what_is_in_flight_finish(pictures):
     picture, expected = pictures[0]
     with Server("--timeout", "30") as server:

@@ -59,7 +59,7 @@ def _take(path):
     before, host = _read(file), socket.gethostname()
     if locked and before and f" on {host} " not in before:
         _warn(path, "not every file system shows its locks to other hosts", before)
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.datetime.now(datetime.timezone.utc)
     file.truncate(0)
     print(f"process {os.getpid()} on {host} since {now:%Y-%m-%d %H:%M:%S} UTC", file=file)
     file.flush()
