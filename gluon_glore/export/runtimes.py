@@ -1,4 +1,4 @@
-"""The runtimes of an exported folder, the fastest first: OpenVINO, ONNX Runtime, MXNet.
+"""The runtimes of an exported folder, the fastest first: OpenVINO, ONNX Runtime, MXNet, PyTorch.
 
 Each is a `Runtime`: made of the folder's `Files` and called with a batch, numpy in, logits out.
 """
@@ -35,6 +35,7 @@ class MXNetRuntime(Runtime):
 
     name = "mxnet"
     package = "mxnet"
+    extra = "cpu"
     file = "symbol"
 
     def _start(self, files, threads):
@@ -65,6 +66,7 @@ class ONNXRuntime(Runtime):
     name = "onnxruntime"
     package = "onnxruntime"
     file = "onnx"
+    option = "--onnx"
 
     def _start(self, files, threads):
         refuse_external(files.onnx)
@@ -95,6 +97,7 @@ class OpenVINO(Runtime):
     name = "openvino"
     package = "openvino"
     file = "onnx"
+    option = "--onnx"
     _KEPT = 4
 
     def _start(self, files, threads):
@@ -171,7 +174,35 @@ class OpenVINO(Runtime):
                 op.get_rt_info()["precise_0"] = True
 
 
-RUNTIMES = {cls.name: cls for cls in (OpenVINO, ONNXRuntime, MXNetRuntime)}  # best first
+class PyTorch(Runtime):
+    """The folder's program in PyTorch, on the CPU, in float32.
+
+    Its threads are those of all that PyTorch does in this process.
+    """
+
+    name = "pytorch"
+    package = "torch"
+    extra = "pytorch"
+    file = "program"
+    option = "--pytorch"
+
+    def _start(self, files, threads):
+        import torch
+
+        from .program_file import read_program
+
+        torch.set_num_threads(threads or default_threads())
+        self._network = read_program(files.program)
+
+    def _run(self, x):
+        import torch
+
+        with torch.inference_mode():
+            logits = self._network(torch.tensor(x))
+        return np.ascontiguousarray(logits.numpy())
+
+
+RUNTIMES = {cls.name: cls for cls in (OpenVINO, ONNXRuntime, MXNetRuntime, PyTorch)}  # best first
 
 
 def load_runtime(folder, name=None, threads=None):
@@ -209,11 +240,12 @@ def usable(files):
 
 def lack(files, name):
     """Why a runtime can't run these files, a clause without subject; empty where it can."""
-    if importlib.util.find_spec(RUNTIMES[name].package) is None:
-        extra = "cpu" if name == "mxnet" else "deploy"
-        return f"is not installed: {how_to_install(extra)}"
-    if name != "mxnet" and not files.has(files.onnx):
-        return f"needs {files.onnx.name}: export with --onnx"
+    runtime = RUNTIMES[name]
+    if importlib.util.find_spec(runtime.package) is None:
+        return f"is not installed: {how_to_install(runtime.extra)}"
+    file = getattr(files, runtime.file)
+    if runtime.option and not files.has(file):
+        return f"needs {file.name}: export with {runtime.option}"
     return ""
 
 

@@ -139,7 +139,7 @@ def write_manifest(folder, manifest, files):
 def _versions():
     """{package: version} of those installed that a network is made or run with."""
     versions = {}
-    for package in ("mxnet", "mxnet-cu112", "onnx", "onnxruntime", "openvino"):
+    for package in ("mxnet", "mxnet-cu112", "onnx", "onnxruntime", "openvino", "torch"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
     return versions
