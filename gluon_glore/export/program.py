@@ -3,17 +3,17 @@
 The program is the network as it predicts, captured by `torch.export`; `program_file` reads it.
 """
 
-import os
+import io
 import warnings
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from ..plan.parameters import parameter_shapes
 from ..pytorch import Network, from_mxnet
-from ..utils.errors import InputError
+from ..utils.errors import InputError, naming
 from ..weights.names import without_kinds
 
 # Convolutions of pictures are fastest with channels last: a whole network took 0.7 of the time of
@@ -41,20 +41,24 @@ def network_of(spec, classes, arrays):
 
 
 def write_weights(path, network):
-    """Write a network's parameters and statistics as safetensors, by PyTorch's names."""
+    """Write a network's parameters and statistics as safetensors, by PyTorch's names.
+
+    Raises InputError where the disk does not take it.
+    """
     tensors = {
         name: tensor.contiguous()
         for name, tensor in network.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    save_file(tensors, os.fspath(path), {"format": "pt"})
+    _write(path, save(tensors, {"format": "pt"}))
 
 
 def write_program(path, network, files):
     """Write the program of a network: a batch of `files`' deployment's input -> logits.
 
     Nothing that only tracing needs is in it: no example, no place in the source of this project, no
-    condition that the sizes of the example fulfil by chance.
+    condition that the sizes of the example fulfil by chance. Raises InputError where the disk does
+    not take it.
     """
     deployment = files.manifest.deployment
     varying = {
@@ -74,9 +78,16 @@ def write_program(path, network, files):
         ranges[size] = type(bounds)(1, bounds.upper)
     program.example_inputs = None
     program._guards_code = []
+    file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "No complete tensor found")  # of axes in another order
-        torch.export.save(program, os.fspath(path))
+        torch.export.save(program, file)
+    _write(path, file.getvalue())
+
+
+def _write(path, data):
+    with naming(path):
+        path.write_bytes(data)
 
 
 class _Prepared(nn.Module):

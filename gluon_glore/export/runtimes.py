@@ -220,7 +220,8 @@ def start_runtime(files, name=None, threads=None):
     """`load_runtime` for verified files. Raises InputError where `name` can't run them."""
     found = usable(files)
     if not found:
-        how = how_to_install("cpu,deploy")
+        there = [row for row in RUNTIMES.values() if files.has(getattr(files, row.file))]
+        how = how_to_install(",".join(sorted({row.extra for row in there})))
         raise InputError(f"{files.folder}: nothing that runs it is installed: {how}")
     if name is None:
         name = found[0]
