@@ -6,6 +6,7 @@ them: tensors are bytes, sizes are sums and products, and operators are those of
 Whatever else a file holds is refused.
 """
 
+import ast
 import math
 import os
 import re
@@ -45,12 +46,12 @@ _ARGUMENTS = {
 # PyTorch calls functions, makes objects or compiles Python of what stands in these.
 _EMPTY = {"metadata", "guards_code", "custom_obj_values", "treespec_namedtuple_fields"}
 _WORD = re.compile(r"[A-Za-z0-9_.+-]{0,200}", re.ASCII)
-# PyTorch evaluates these: sizes as sums, products and quotients of numbers and of the input's axes.
+# Sizes, which PyTorch evaluates, are made of these, of whole numbers and of the input's axes.
+_OF_SIZES = {"Add", "Mul", "FloorDiv", "Max", "Min", "Mod"}
 _SIZE = re.compile(
-    r"(Add|Mul|FloorDiv|Max|Min|Mod|Symbol\('s\d{1,6}', positive=True, integer=True\)"
-    r"|Integer\(-?\d{1,12}\)|[(), ])*",
-    re.ASCII,
+    r"Integer\(-?\d{1,12}\)|Symbol\('s\d{1,6}', positive=True, integer=True\)", re.ASCII
 )
+_LONGEST_SIZE = 4096  # letters
 _LEAF = {"type": None, "context": None, "children_spec": []}
 _DICT = {"type": "builtins.dict", "context": "[]", "children_spec": []}
 
@@ -134,7 +135,29 @@ def _look_at_text(text, key):
         allowed = text in OPERATORS
     elif key in _TREES:
         allowed = parse_json(text) == _TREES[key]
+    elif key == "expr_str":
+        allowed = _is_size(text)
     else:
-        allowed = (_SIZE if key == "expr_str" else _WORD).fullmatch(text)
+        allowed = _WORD.fullmatch(text)
     if not allowed:
         raise InputError(f"has {key} {printable(text, 80)}, which no export has")
+
+
+def _is_size(text):
+    """Whether a text is an expression of a size, in sympy's words, that is evaluated at once."""
+    try:
+        return len(text) <= _LONGEST_SIZE and _is_sum(ast.parse(text, mode="eval").body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # what Python can't parse
+        return False
+
+
+def _is_sum(node, powers=True):
+    """Whether a node of Python's is a sum, a product or the like of others; squares not nested."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        return False
+    name, values = node.func.id, node.args
+    if name == "Pow" and powers and len(values) == 2 and ast.unparse(values[1]) == "Integer(2)":
+        return _is_sum(values[0], powers=False)
+    if name in _OF_SIZES and not node.keywords:
+        return all(_is_sum(value, powers) for value in values)
+    return bool(_SIZE.fullmatch(ast.unparse(node)))

@@ -109,6 +109,12 @@ def size_with_code(fields, code):
                 size["as_expr"]["expr_str"] = f"[{code}, Integer(1)][1]"
 
 
+def size_of_a_billion_digits(fields, _):
+    first = graph_of(fields)["tensor_values"]["data"]["sizes"][0]
+    nine = "Integer(999999999999)"
+    first["as_expr"]["expr_str"] = f"Pow({nine}, Pow({nine}, Integer(2)))"
+
+
 def condition_with_code(fields, code):
     fields["guards_code"] = [code]
 
@@ -160,6 +166,7 @@ HARM = {
     "the older format": (older_format, "has data/weights/model.pt, which no export has"),
     "a library": (compiled_library, "has data/aotinductor/model/net.so, which no export has"),
     "a size": (in_json(GRAPH, size_with_code), r"has expr_str .*open.*, which no export has"),
+    "digits": (in_json(GRAPH, size_of_a_billion_digits), r"has expr_str Pow\(Integer"),
     "a condition": (in_json(GRAPH, condition_with_code), "has guards_code, which PyTorch would"),
     "files": (in_json(GRAPH, operator_with_files), "has target torch.ops.aten.from_file.default"),
     "Python": (in_json(GRAPH, operator_of_python), "has target torch.hub.load, which no export"),
