@@ -43,7 +43,7 @@ from .onnx_file import import_onnx, write_onnx
 from .optimize import as_block, optimize
 from .readme import readme
 from .runtime import refusing
-from .runtimes import start_runtime, usable
+from .runtimes import start_runtime, too_old, usable
 from .symbol_file import read_symbol_file
 from .traced import trace
 
@@ -86,6 +86,8 @@ class ExportOptions:
         if self.pytorch:
             for package in ("torch", "safetensors"):
                 require(package, "pytorch", "--pytorch")
+            if too_old("pytorch"):
+                raise InputError(f"--pytorch {too_old('pytorch')}")
 
 
 def export_model(

@@ -5,8 +5,10 @@ Each is a `Runtime`: made of the folder's `Files` and called with a batch, numpy
 
 import importlib.util
 import os
+import re
 import sys
 import threading
+from importlib import metadata
 
 import numpy as np
 
@@ -177,7 +179,8 @@ class OpenVINO(Runtime):
 class PyTorch(Runtime):
     """The folder's program in PyTorch, on the CPU, in float32.
 
-    Its threads are those of all that PyTorch does in this process.
+    Its threads are those of all that PyTorch does in this process. PyTorch 2.8 can't read what 2.14
+    writes.
     """
 
     name = "pytorch"
@@ -185,6 +188,7 @@ class PyTorch(Runtime):
     extra = "pytorch"
     file = "program"
     option = "--pytorch"
+    least = (2, 11)
 
     def _start(self, files, threads):
         import torch
@@ -244,10 +248,22 @@ def lack(files, name):
     runtime = RUNTIMES[name]
     if importlib.util.find_spec(runtime.package) is None:
         return f"is not installed: {how_to_install(runtime.extra)}"
+    if too_old(name):
+        return too_old(name)
     file = getattr(files, runtime.file)
     if runtime.option and not files.has(file):
         return f"needs {file.name}: export with {runtime.option}"
     return ""
+
+
+def too_old(name):
+    """Why the version of a runtime that is installed won't do, a clause; empty where it will."""
+    runtime = RUNTIMES[name]
+    given = metadata.version(runtime.package) if runtime.least else ""
+    if tuple(map(int, re.findall(r"\d+", given)[:2])) >= runtime.least:
+        return ""
+    least = ".".join(map(str, runtime.least))
+    return f"needs {runtime.package} {least} or newer, given {given}"
 
 
 def default_threads():

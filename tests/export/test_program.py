@@ -226,6 +226,17 @@ def test_what_can_not_be_a_program_is_refused_before_anything_is_written(tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+def test_an_old_pytorch_is_told_and_another_runtime_taken(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", lambda package: "2.8.0+cpu")
+    told = r"needs torch 2\.11 or newer, given 2\.8\.0\+cpu$"
+    with pytest.raises(InputError, match=f"pytorch {told}"):
+        load_runtime(folder, "pytorch")
+    assert load_runtime(folder).name == "mxnet"
+    manifest = Manifest(NAME, ("no", "yes"), TINY)
+    with pytest.raises(InputError, match=f"--pytorch {told}"):
+        export_model(get_model(NAME, classes=2), tmp_path / "out", manifest, pytorch=True)
+
+
 def test_a_full_disk_leaves_nothing(tmp_path, mount):
     place = mount("size=4m")
     net = settled(get_model(NAME, classes=2), (8, 1, 64, 64))
