@@ -14,7 +14,7 @@ import re
 from ..utils.errors import InputError, naming, printable
 from ..utils.json_text import parse_json
 
-LARGEST = 2**24  # bytes of the graph, and of each table of tensors: DPN-131's graph has 2 million
+LARGEST = 2**24  # bytes of the graph and of each table of tensors: ResNet-200's graph has 2 million
 _GRAPH, _EXAMPLE = "models/model.json", "data/sample_inputs/model.pt"
 _TABLES = {
     "data/weights/": "data/weights/model_weights_config.json",
