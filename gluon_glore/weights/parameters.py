@@ -20,7 +20,7 @@ from .safetensors_file import SUFFIX
 
 
 def load_arrays(path, block=None):
-    """The arrays of a .params or .safetensors file by full name, without `arg:` and `aux:`.
+    """The arrays of a .params, .safetensors or .pth file by full name, without `arg:` and `aux:`.
 
     With a `block` they are by the full names of its parameters, however the file spells them: see
     `names.by_name`. Raises InputError as `read_arrays` does, which reads it: MXNet's own loader can
