@@ -81,7 +81,8 @@ def test_it_goes_through_every_file_and_back(tmp_path):
     torch.save(net.state_dict(), files[1])
     torch.save({"state_dict": net.state_dict()}, files[2])
     write_params(files[3], to_mxnet(net.state_dict()))
-    for file in files:
+    own = torch.__version__ >= (2, 10)  # older ones are not trusted with files of their own
+    for file in files if own else (files[0], files[3]):
         again = get_model(NAME, pretrained=file)
         assert_same(again, net)
         told = GREY if file.suffix == ".safetensors" else None  # the others don't say
