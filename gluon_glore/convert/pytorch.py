@@ -1,116 +1,13 @@
-"""Files of PyTorch's networks, read without executing code in them.
+"""Networks in files of PyTorch's, `.pth` and safetensors, registered ones and the authors'."""
 
-State dicts in the format of PyTorch 0.5 or today's, as those of the authors' release
-(https://github.com/facebookresearch/GloRe), and safetensors. PyTorch is imported where a file of
-its own is read.
-"""
-
-import warnings
-import zipfile
-from pathlib import Path
-
-from ..utils.errors import InputError, naming
-from ..utils.extras import require
-from ..weights.safetensors_file import SUFFIX, read_safetensors
-from .pytorch_network import FLOATS, recognize
+from ..weights.network_file import read_state_dict
+from .pytorch_network import recognize
 from .recognized import Recognized
-
-PYTORCH = (".pth", ".pt")  # endings of its own files
-# What a file starts with: a zip, or, in the format of before PyTorch 1.6, a pickled number.
-_ZIP = b"PK\x03\x04"
-_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-# Before, `weights_only=True` could run code from a file (CVE-2025-32434, CVE-2026-24747).
-_OLDEST_TORCH = (2, 10)
 
 
 def read_pytorch(path, name=None, spec=None) -> Recognized:
     """The network in a PyTorch file: of a `spec` or registered `name` if given, else found out.
 
-    Raises InputError as `read_state` and `recognize` do.
+    Raises InputError as `read_state_dict` and `recognize` do.
     """
-    return recognize(read_state(path), path, name, spec)
-
-
-def read_state(path):
-    """`{PyTorch's name: numpy array}` of a file: a state dict, or `{"state_dict": ...}`.
-
-    It may be from any device, or safetensors. Raises InputError where the file is damaged or holds
-    more than tensors and plain values, and for all but safetensors where PyTorch is missing or too
-    old.
-    """
-    path = Path(path)
-    if path.suffix == SUFFIX:
-        return read_safetensors(path)
-    _check_container(path)
-    state = _load(path)
-    if isinstance(state, dict) and "state_dict" in state:
-        state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
-        raise InputError(f"{path}: holds no parameters by name, as a state dict does")
-    arrays = {name: _array(name, tensor, path) for name, tensor in state.items()}
-    # A tensor of stride 0 may claim any shape for one number.
-    if sum(array.nbytes for array in arrays.values()) > path.stat().st_size:
-        raise InputError(f"{path}: its tensors claim more numbers than the file has")
-    return arrays
-
-
-def _check_container(path):
-    """Raise InputError where a file is in neither of PyTorch's formats."""
-    with naming(path), open(path, "rb") as file:
-        start = file.read(len(_LEGACY))
-    if not start.startswith((_ZIP, _LEGACY)):
-        raise InputError(f"{path}: {'not a PyTorch file' if start else 'an empty file'}")
-    if start.startswith(_ZIP):
-        _check_zip(path)
-
-
-def _check_zip(path):
-    """Raise InputError where a zip file is damaged or compressed."""
-    size = path.stat().st_size
-    try:
-        with zipfile.ZipFile(path) as file:
-            unpacked = sum(entry.file_size for entry in file.infolist())
-            sound = unpacked > size or file.testzip() is None  # torch looks at no checksum
-    except Exception:  # a damaged directory raises whatever it leads to
-        sound = False
-    if not sound:
-        raise InputError(f"{path}: a damaged zip file")
-    # PyTorch does not compress; an archive that grows may be a bomb.
-    if unpacked > size:
-        raise InputError(f"{path}: a compressed zip file, as PyTorch writes none")
-
-
-def _load(path):
-    """What PyTorch reads in a file, as tensors and plain values alone. Raises InputError."""
-    try:
-        require("torch", "pytorch")
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    import torch
-
-    version = torch.__version__
-    if version < _OLDEST_TORCH:
-        raise InputError(
-            f"{path}: reading PyTorch files needs torch 2.10 or newer, given {version}: "
-            f"older ones can be made to run code from a file (CVE-2026-24747)"
-        )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what it can't read it refuses as well
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # a damaged pickle raises whatever its opcodes run into
-        raise InputError(
-            f"{path}: damaged, no file of PyTorch's, or one that holds more than tensors and "
-            f"plain values: not read, for that could be code"
-        ) from None
-
-
-def _array(name, tensor, path):
-    """A tensor as a numpy array. Raises InputError where it can't be one."""
-    try:
-        return tensor.detach().numpy()
-    except (AttributeError, TypeError, RuntimeError):  # no tensor; a sparse one; a bfloat16
-        given = getattr(tensor, "dtype", type(tensor).__name__)
-        raise InputError(
-            f"{path}: {name[:80]!r} must be a dense tensor of {', '.join(FLOATS)}, given {given}"
-        ) from None
+    return recognize(read_state_dict(path), path, name, spec)

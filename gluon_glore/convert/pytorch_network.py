@@ -18,11 +18,11 @@ from ..pytorch.names import our_name, their_name
 from ..utils.errors import InputError, listed
 from ..weights.fit import fit_all, fit_as_is
 from ..weights.network_file import from_pytorch
+from ..weights.pytorch_file import FLOATS
 from .recognized import Recognized
 
 # The authors' networks that give what a file doesn't tell, by the axes of the first kernel.
 LIKE = {2: "resnet50_lite", 3: "resnet50_3d_kinetics400"}
-FLOATS = ("float16", "float32", "float64")
 _BLOCK = re.compile(r"(conv\d_B)\d+_(?!extra_)")
 _UNIT = re.compile(r"conv([2-5])_B([0-9]{2,3})_extra_conv-proj__conv_weight")
 

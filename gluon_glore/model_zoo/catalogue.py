@@ -32,7 +32,7 @@ MOST = 10_000  # rows of a catalogue
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 DIGEST = re.compile(r"[0-9a-f]{64}")
 _PATH = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*", re.ASCII)
-_RELEASED = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".pth")
+_RELEASED = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".pth", ".pt", ".safetensors")
 
 
 @dataclass(frozen=True)

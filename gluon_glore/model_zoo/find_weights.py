@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from ..convert.pytorch import PYTORCH
 from ..data.pixels import HOW
 from ..networks.paper import list_models
 from ..networks.registry import check_name, get_spec
@@ -18,6 +17,7 @@ from ..utils.errors import InputError
 from ..utils.files import sha256, write_text
 from ..weights.card import Card
 from ..weights.manifest import MANIFEST, parse_manifest, read_manifest
+from ..weights.pytorch_file import SUFFIXES
 from ..weights.safetensors_file import SUFFIX
 from .cache import (
     SOURCES,
@@ -93,7 +93,7 @@ def _find(name, pretrained, root, preprocess):
     if path.is_dir():
         return verified(path)
     direct = path.suffix in (".params", SUFFIX)
-    if path.suffix in PYTORCH and preprocess is None:  # an entry needs pixels
+    if path.suffix in SUFFIXES and preprocess is None:  # an entry needs pixels
         direct = catalogued(path, name) is None
     if direct or not path.is_file():
         found = with_manifest(path)

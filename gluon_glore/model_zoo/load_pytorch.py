@@ -71,13 +71,15 @@ def load_network(model, weights=None, class_names=None, preprocess=None, device=
 
 
 def make_network(filling, device=None) -> Network:
-    """The network that a `Filling` fills."""
+    """The network that a `Filling` fills, on a device."""
     net = Network(filling.spec, filling.classes)
+    if filling.source is None:
+        return net.to(device)
     state = from_mxnet(filling.arrays, filling.spec.ndim)
     fresh = set(map(their_name, filling.fresh))
     left = net.load_state_dict(state, strict=False)
     missing = {name for name in left.missing_keys if not name.endswith("num_batches_tracked")}
-    if filling.source is not None and (missing != fresh or left.unexpected_keys):
+    if missing != fresh or left.unexpected_keys:
         differ = sorted(missing ^ fresh) + left.unexpected_keys
         raise AssertionError(f"{filling.source}: the two spellings differ in {differ[0]}")
     return net.to(device)

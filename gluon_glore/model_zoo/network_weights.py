@@ -10,7 +10,6 @@ from typing import Dict, FrozenSet, Optional
 
 import numpy as np
 
-from ..convert.pytorch import PYTORCH, read_state
 from ..networks.paper import get_spec, list_models
 from ..plan.parameters import parameter_shapes
 from ..plan.spec import NAMES, NetSpec
@@ -18,7 +17,7 @@ from ..utils import kinds
 from ..utils.errors import InputError
 from ..weights.fit import fit_all, fit_as_is
 from ..weights.names import by_name_of
-from ..weights.network_file import from_pytorch, read_arrays
+from ..weights.network_file import read_arrays
 from .input_channels import adapt_preprocess, adapt_stem
 
 CLASSIFIER = {f"{names[-1]}_{leaf}" for names in NAMES.values() for leaf in ("weight", "bias")}
@@ -48,7 +47,7 @@ def fill_network(spec, found, classes=None, in_channels=None) -> Filling:
     Raises InputError where they are another network's.
     """
     spec = of_channels(spec, in_channels)
-    arrays = by_name_of(_arrays_in(found.params), spec, classes)
+    arrays = by_name_of(read_arrays(found.params), spec, classes)
     if in_channels is not None:
         arrays = adapt_stem(arrays, spec, found.params)
     inflated = _are_flat(arrays, spec)
@@ -66,13 +65,6 @@ def fill_network(spec, found, classes=None, in_channels=None) -> Filling:
     fit = inflate if inflated else fit_as_is
     arrays = fit_all(filled, arrays, found.params, fit=fit)
     return Filling(spec, classes, arrays, frozenset(fresh), inflated, found.params)
-
-
-def _arrays_in(path):
-    """The arrays of a parameter file of either spelling; those of PyTorch's by our names."""
-    if Path(path).suffix in PYTORCH:
-        return from_pytorch(read_state(path))
-    return read_arrays(path)
 
 
 def inflate(array, shape):

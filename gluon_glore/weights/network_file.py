@@ -6,24 +6,34 @@ from pathlib import Path
 from ..pytorch.names import our_name
 from ..utils.errors import InputError
 from .params_file import read_params
+from .pytorch_file import SUFFIXES, read_state
 from .safetensors_file import SUFFIX, read_safetensors
 
+OF_PYTORCH = (SUFFIX, *SUFFIXES)
 _COUNTER = "num_batches_tracked"  # of PyTorch's BatchNorms, which MXNet has not
 
 
 def read_arrays(path):
-    """`{name: numpy array}` of a file of MXNet's, or of safetensors, told by its ending.
+    """`{name: numpy array}` of a file of MXNet's, or of PyTorch's by our names, told by its ending.
 
     PyTorch's names become ours as `from_pytorch` says. Raises InputError where the file is missing,
     damaged, or neither.
     """
-    if Path(path).suffix != SUFFIX:
+    if Path(path).suffix not in OF_PYTORCH:
         return read_params(path)
-    arrays = read_safetensors(path)
+    state = read_state_dict(path)
     try:
-        return from_pytorch(arrays)
+        return from_pytorch(state)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def read_state_dict(path):
+    """`{PyTorch's name: numpy array}` of a file of safetensors, or else of PyTorch's own.
+
+    Raises InputError as `read_safetensors` and `read_state` do.
+    """
+    return read_safetensors(path) if Path(path).suffix == SUFFIX else read_state(path)
 
 
 def from_pytorch(arrays):

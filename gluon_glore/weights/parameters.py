@@ -6,6 +6,8 @@ saved by their layers' places, as Gluon does: their full names may count on from
 next. `names` reads all spellings.
 """
 
+from pathlib import Path
+
 import mxnet as mx
 
 from ..networks.network import Network, dtype_name
@@ -14,10 +16,11 @@ from .fit import fit_all, fit_as_is
 from .names import by_name, plain_names, with_kinds
 from .network_file import read_arrays
 from .params_file import write_params
+from .safetensors_file import SUFFIX
 
 
 def load_arrays(path, block=None):
-    """The arrays of a .params or .safetensors file by full name, without `arg:` and `aux:`.
+    """The arrays of a .params, .safetensors or .pth file by full name, without `arg:` and `aux:`.
 
     With a `block` they are by the full names of its parameters, however the file spells them: see
     `names.by_name`. Raises InputError as `read_arrays` does, which reads it: MXNet's own loader can
@@ -131,8 +134,14 @@ def save_weights(net, path):
 
     Those of a `Network` have their full names, as in the released files; those of any other block
     their places, as in Gluon's `save_parameters`. A network of float16 gives a file of float16,
-    half as large. Raises InputError as `named_arrays`, `placed_arrays` and `save_arrays` do.
+    half as large. Raises InputError as `named_arrays`, `placed_arrays` and `save_arrays` do, and
+    where the file is called .safetensors, which `gluon_glore.pytorch.save_weights` writes.
     """
+    if Path(path).suffix == SUFFIX:
+        raise InputError(
+            f"{path}: a network of Gluon's is saved as .params, one of PyTorch's as safetensors "
+            "(gluon_glore.pytorch.save_weights)"
+        )
     save_arrays(path, named_arrays(net) if isinstance(net, Network) else placed_arrays(net))
 
 

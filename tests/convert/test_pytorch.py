@@ -402,3 +402,12 @@ def test_a_spec_that_is_known_goes_before_the_registered_ones():
     state = release(spec, lambda _, shape: np.broadcast_to(np.float32(0), shape))
     assert recognize(state, "x.safetensors", "mine", spec).spec.eps == 0.5
     assert recognize(state, "x.safetensors").spec.eps == get_spec("tiny").eps
+
+
+@FORMATS
+def test_values_that_are_not_finite_are_refused(torch, tmp_path, zipped):
+    state = release(small(2))
+    state["tail.bn.bias"] = np.full_like(state["tail.bn.bias"], np.nan)
+    path = saved(torch, tmp_path / "x.pth", state, zipped)
+    with pytest.raises(InputError, match="x.pth: 'module.tail.bn.bias' has values that are not finite"):
+        read_pytorch(path)

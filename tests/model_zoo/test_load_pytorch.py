@@ -81,12 +81,8 @@ def test_it_goes_through_every_file_and_back(tmp_path):
     torch.save(net.state_dict(), files[1])
     torch.save({"state_dict": net.state_dict()}, files[2])
     write_params(files[3], to_mxnet(net.state_dict()))
-    if torch.__version__ < (2, 10):  # the last for Python 3.9 is refused files that may run code
-        for file in files[1:3]:
-            with pytest.raises(InputError, match="needs torch 2.10 or newer"):
-                get_model(NAME, pretrained=file)
-        del files[1:3]
-    for file in files:
+    own = torch.__version__ >= (2, 10)  # older ones are not trusted with files of their own
+    for file in files if own else (files[0], files[3]):
         again = get_model(NAME, pretrained=file)
         assert_same(again, net)
         told = GREY if file.suffix == ".safetensors" else None  # the others don't say
@@ -210,8 +206,9 @@ def test_gluon_and_pytorch_take_each_others_files(tmp_path):
     theirs, manifest = gluon_glore.load_network(NAME, files[0])
     assert (manifest.class_names, theirs.preprocess) == (("different", "same"), GREY)
     for block in (gluon_glore.Network(get_spec(NAME), 2), theirs):
-        gluon_glore.load_weights(block, files[0])
-        assert compare_logits(block(mx.nd.array(x)).asnumpy(), expected, "block") < 1e-5
+        for file in files:
+            gluon_glore.load_weights(block, file)
+            assert compare_logits(block(mx.nd.array(x)).asnumpy(), expected, "block") < 1e-5
     gluon_glore.save_weights(theirs, tmp_path / "w.params")
     assert_same(get_model(NAME, pretrained=tmp_path / "w.params"), net)
 

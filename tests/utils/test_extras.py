@@ -14,7 +14,10 @@ HINT = r"pip install '\.\[train\]' from a checkout of gluon-glore"
 USES = {
     "onnx": ("onnx", "from gluon_glore.export.onnx_file import import_onnx\nimport_onnx()"),
     "video": ("av", "from gluon_glore.data.video import Video\nVideo('README.md')"),
-    "pytorch": ("torch", "from gluon_glore.convert.pytorch import _load\n_load('network.pth')"),
+    "pytorch": (
+        "torch",
+        "from gluon_glore.weights.pytorch_file import _load\n_load('network.pth')",
+    ),
     "deploy": ("aiohttp", "import gluon_glore.serving.server"),
 }
 SCRIPT = """

@@ -245,3 +245,9 @@ def test_a_parameter_without_a_place_is_not_lost(tmp_path):
     net.initialize()
     with pytest.raises(InputError, match="_scale is no attribute of its block"):
         save_weights(net, tmp_path / "w.params")
+
+
+def test_a_file_of_safetensors_is_not_written_by_mxnet(tmp_path):
+    with pytest.raises(InputError, match="w.safetensors: a network of Gluon's is saved as .params"):
+        save_weights(get_model("tiny"), tmp_path / "w.safetensors")
+    assert not list(tmp_path.iterdir())

@@ -24,6 +24,7 @@ from gluon_glore.plan.unit_names import HEADS
 from gluon_glore.utils.errors import InputError, listed
 from gluon_glore.weights import load_arrays
 from gluon_glore.weights.manifest import MANIFEST, params_of, spec_of
+from gluon_glore.weights.network_file import OF_PYTORCH
 from gluon_glore.weights.run_folder import checkpoints, newest_checkpoint
 
 from ..config.network import add_units, model_spec
@@ -66,7 +67,7 @@ def find_pretrained(model) -> Found:
     try:
         return find_weights(model.name, source)
     except InputError as error:
-        ours = path.suffix == ".params" and model.name in list_models()
+        ours = path.suffix in (".params", *OF_PYTORCH) and model.name in list_models()
         if ours or path.is_dir() or not path.exists():
             raise
         raise InputError(
