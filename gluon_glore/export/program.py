@@ -16,8 +16,8 @@ from ..pytorch import Network, from_mxnet
 from ..utils.errors import InputError, naming
 from ..weights.names import without_kinds
 
-# Convolutions of pictures are fastest with channels last: a whole network took 0.7 of the time of
-# channels first at batch 8, 0.9 at batch 1.
+# Convolutions are fastest with channels last: forwards took 0.93 to 0.98 of the time with channels
+# first at batch 1, 0.79 at batch 8.
 FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
