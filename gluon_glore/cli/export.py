@@ -13,6 +13,9 @@ def add_commands(commands):
     )
     command.add_argument("--out", required=True, help="directory to write")
     command.add_argument("--onnx", action="store_true", help="an ONNX file too")
+    command.add_argument(
+        "--pytorch", action="store_true", help="a PyTorch program and its weights too"
+    )
     command.add_argument("--precision", choices=PRECISIONS, default="fp32")
     command.add_argument(
         "--calibrate",
@@ -86,6 +89,7 @@ def export(args):
         method=args.calibration_method,
         tolerance=args.tolerance,
         plain=args.plain,
+        pytorch=args.pytorch,
     )
     print_checks(folder, read_manifest(folder))
 

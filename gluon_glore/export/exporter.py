@@ -1,8 +1,8 @@
 """A network as files that run anywhere: static symbol, parameters, ONNX, golden pair, manifest.
 
 `DIR/NAME-symbol.json` and `DIR/NAME-0000.params` load with `SymbolBlock.imports` and with Module,
-`DIR/NAME.onnx` with ONNX Runtime and OpenVINO; `DIR/manifest.yaml` says what goes in and comes out,
-`DIR/README.md` how to load it all.
+`DIR/NAME.onnx` with ONNX Runtime and OpenVINO, `DIR/NAME.pt2` with PyTorch; `DIR/manifest.yaml`
+says what goes in and comes out, `DIR/README.md` how to load it all.
 """
 
 import dataclasses
@@ -18,6 +18,7 @@ from ..networks.network import Network, dtype_name
 from ..networks.outputs import flat
 from ..networks.registry import unregistered
 from ..utils.errors import InputError
+from ..utils.extras import require
 from ..utils.files import is_taken, new_folder, write_text
 from ..weights.deployment import FLOAT32_ERROR, Deployment, refuse_precision
 from ..weights.golden import (
@@ -32,7 +33,7 @@ from ..weights.golden import (
 )
 from ..weights.manifest import Manifest, clip_of, write_manifest
 from ..weights.names import PIXELS
-from ..weights.parameters import check_values
+from ..weights.parameters import check_values, named_arrays
 from .activation_ranges import refuse_method
 from .calibration import Calibration, in_batches, most_typical, read_calibration
 from .describe import refuse_one_size, refuse_other_ends, refuse_probabilities
@@ -42,7 +43,7 @@ from .onnx_file import import_onnx, write_onnx
 from .optimize import as_block, optimize
 from .readme import readme
 from .runtime import refusing
-from .runtimes import start_runtime, usable
+from .runtimes import start_runtime, too_old, usable
 from .symbol_file import read_symbol_file
 from .traced import trace
 
@@ -65,6 +66,7 @@ class ExportOptions:
     method: str = "entropy"
     tolerance: float = LIMIT
     plain: bool = False
+    pytorch: bool = False
 
     def check(self):
         """Raise InputError where an option is unknown, or can't be had here or with the others."""
@@ -75,8 +77,17 @@ class ExportOptions:
             raise InputError(
                 "a graph of integers is not plain: leave --plain out, or export as fp32"
             )
+        if self.pytorch and self.precision == "int8":
+            raise InputError(
+                "a PyTorch program computes in float32: leave --pytorch out, or export as fp32"
+            )
         if self.onnx:
             import_onnx()
+        if self.pytorch:
+            for package in ("torch", "safetensors"):
+                require(package, "pytorch", "--pytorch")
+            if too_old("pytorch"):
+                raise InputError(f"--pytorch {too_old('pytorch')}")
 
 
 def export_model(
@@ -92,17 +103,19 @@ def export_model(
     method="entropy",
     tolerance=LIMIT,
     plain=False,
+    pytorch=False,
 ):
     """Write a network to a folder, the whole of it or nothing; returns the folder.
 
     It is a `Network`, or any HybridBlock with the manifest that `describe` makes of it.
     `manifest.preprocess` is how pictures are prepared for it: its `size` is that of the input.
-    With `onnx` there is an ONNX file too. With `preprocess` the graph takes RGB pictures,
-    uint8 `(B, H, W, 3)`, clips of them `(B, T, H, W, 3)`, and normalises them itself. With
-    `any_size` height and width may vary in the ONNX file (symbols take any). `force` replaces an
-    exported folder. `plain` leaves the graph as it trains, parameters under their own names: fit to
-    train on and to import, not fastest. The manifest of a network of videos says what its clips are
-    (default: the paper's).
+    With `onnx` there is an ONNX file too, with `pytorch` a program of PyTorch's and the parameters
+    by its names, both in float32: of a `Network`, whose layers are those of its spec. With
+    `preprocess` the graph takes RGB pictures, uint8 `(B, H, W, 3)`, clips of them `(B, T, H, W,
+    3)`, and normalises them itself. With `any_size` height and width may vary in those files
+    (symbols take any). `force` replaces an exported folder. `plain` leaves the graph as it trains,
+    parameters under their own names: fit to train on and to import, not fastest. The manifest of a
+    network of videos says what its clips are (default: the paper's).
 
     `precision` "bf16" is the ONNX file's in OpenVINO; "int8" is that of all files. Its ranges are
     those of the labelled pictures `calibrate` by `method`: "minmax" or "entropy".
@@ -118,7 +131,7 @@ def export_model(
     missing; RuntimeError where a runtime does not give the network's outputs.
     """
     options = ExportOptions(
-        precision, onnx, preprocess, any_size, calibrate, method, tolerance, plain
+        precision, onnx, preprocess, any_size, calibrate, method, tolerance, plain, pytorch
     )
     _refuse_taken(directory, force)
     options.check()
@@ -152,6 +165,11 @@ def _complete(net, manifest, options):
         raise InputError(
             f"{manifest.model} is no network of this project: gluon_glore.describe(net, ...) makes "
             "its manifest"
+        )
+    if options.pytorch and not own:
+        raise InputError(
+            f"{manifest.model} is no network of this project, of which alone there are PyTorch "
+            "programs: leave --pytorch out"
         )
     check_values(net)
     _refuse_other_types(net, manifest)
@@ -264,6 +282,8 @@ def _write_folder(net, traced, files, options, calibration):
     mx.nd.save(os.fspath(files.params), arrays)
     if options.onnx:
         write_onnx(files.onnx, symbol, arrays, manifest.deployment, files.sample_shape)
+    if options.pytorch:
+        _write_pytorch(net, files)
     if options.any_size:  # pools at borders were seen to be right at one size alone
         larger = draw(files.larger_shape)
         in_float32 = files.with_deployment(precision="fp32", tolerance=tolerance(larger))
@@ -287,6 +307,18 @@ def _write_folder(net, traced, files, options, calibration):
     write_text(files.folder / README, readme(files))
     names = sorted(path.name for path in files.folder.iterdir())
     write_manifest(files.folder, files.manifest, names)
+
+
+def _write_pytorch(net, files):
+    """Write the program for PyTorch, and the parameters by its names.
+
+    Raises InputError where the network is not of the layers of its spec.
+    """
+    from .program import network_of, write_program, write_weights
+
+    network = network_of(net.spec, net.classes, named_arrays(net))
+    write_weights(files.safetensors, network)
+    write_program(files.program, network, files)
 
 
 def _pixels(x, manifest):

@@ -37,6 +37,16 @@ class Files:
         return self.folder / f"{self.manifest.model}.onnx"
 
     @property
+    def program(self):
+        """The path of the program for PyTorch; it need not be there."""
+        return self.folder / f"{self.manifest.model}.pt2"
+
+    @property
+    def safetensors(self):
+        """The path of the network's own parameters for PyTorch; it is there with `program`."""
+        return self.folder / f"{self.manifest.model}.safetensors"
+
+    @property
     def units(self):
         """The names of the network's units: its spec's, or as its manifest lists them."""
         spec = spec_of(self.manifest)

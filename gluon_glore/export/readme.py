@@ -27,6 +27,9 @@ def readme(files: Files) -> str:
         "precision": deployment.precision,
         "preparation": _preparation(files.manifest),
         "onnx": Template(ONNX).substitute(name=files.manifest.model) if files.onnx.exists() else "",
+        "pytorch": Template(PYTORCH).substitute(name=files.manifest.model)
+        if files.program.exists()
+        else "",
         "quantized": QUANTIZED if deployment.precision == "int8" else "",
     }
     return Template(TEXT).substitute(fields)
@@ -92,6 +95,31 @@ logits = session.run(None, {"data": golden["input"]})[0]
 ```
 """
 
+PYTORCH = """
+## PyTorch
+
+The program needs PyTorch alone. It predicts in float32, on any batch:
+
+```python
+import numpy as np
+import torch
+
+golden = np.load("golden.npz")
+net = torch.export.load("$name.pt2").module()
+with torch.inference_mode():
+    logits = net(torch.from_numpy(golden["input"])).numpy()
+```
+
+`$name.safetensors` has the network's own parameters by the names of `gluon_glore.pytorch`, to train
+on:
+
+```python
+from safetensors.torch import load_file
+
+weights = load_file("$name.safetensors")
+```
+"""
+
 TEXT = """# $name
 
 An exported network, $precision. `manifest.yaml` says all that follows to programs, and the checksum
@@ -128,7 +156,7 @@ module.set_params(arguments, auxiliary)
 module.forward(mx.io.DataBatch([x]))
 logits = module.get_outputs()[0].asnumpy()
 ```
-$onnx
+$onnx$pytorch
 ## C++
 
 With MXNet's predict API, which takes float32 whatever the graph does with it. With MXNET the

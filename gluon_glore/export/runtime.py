@@ -23,12 +23,15 @@ AGAIN = "; export the network again"
 class Runtime:
     """A network of an exported folder's `Files`, called with a batch: numpy in, float32 logits out.
 
-    A subclass has a `name`, the `package` that it needs and the `file` that it reads, a property of
-    `Files`; `_start` loads that, and `_run` is a batch's forward, which threads may call. Raises
-    InputError where the file can't be loaded.
+    A subclass has a `name`, the `package` that it needs and the `extra` that brings it, and the
+    `file` that it reads, a property of `Files`, which folders have that were exported with
+    `option`; the package's version is `least` or newer. `_start` loads the file, and `_run` is a
+    batch's forward, which threads may call. Raises InputError where the file can't be loaded.
     """
 
-    name = package = file = ""
+    name = package = file = option = ""
+    extra = "deploy"
+    least = ()
 
     def __init__(self, files, threads=None):
         self._files = files

@@ -1,12 +1,14 @@
-"""The runtimes of an exported folder, the fastest first: OpenVINO, ONNX Runtime, MXNet.
+"""The runtimes of an exported folder, the fastest first: OpenVINO, ONNX Runtime, MXNet, PyTorch.
 
 Each is a `Runtime`: made of the folder's `Files` and called with a batch, numpy in, logits out.
 """
 
 import importlib.util
 import os
+import re
 import sys
 import threading
+from importlib import metadata
 
 import numpy as np
 
@@ -35,6 +37,7 @@ class MXNetRuntime(Runtime):
 
     name = "mxnet"
     package = "mxnet"
+    extra = "cpu"
     file = "symbol"
 
     def _start(self, files, threads):
@@ -65,6 +68,7 @@ class ONNXRuntime(Runtime):
     name = "onnxruntime"
     package = "onnxruntime"
     file = "onnx"
+    option = "--onnx"
 
     def _start(self, files, threads):
         refuse_external(files.onnx)
@@ -95,6 +99,7 @@ class OpenVINO(Runtime):
     name = "openvino"
     package = "openvino"
     file = "onnx"
+    option = "--onnx"
     _KEPT = 4
 
     def _start(self, files, threads):
@@ -171,7 +176,37 @@ class OpenVINO(Runtime):
                 op.get_rt_info()["precise_0"] = True
 
 
-RUNTIMES = {cls.name: cls for cls in (OpenVINO, ONNXRuntime, MXNetRuntime)}  # best first
+class PyTorch(Runtime):
+    """The folder's program in PyTorch, on the CPU, in float32.
+
+    Its threads are those of all that PyTorch does in this process. PyTorch 2.8 can't read what 2.14
+    writes.
+    """
+
+    name = "pytorch"
+    package = "torch"
+    extra = "pytorch"
+    file = "program"
+    option = "--pytorch"
+    least = (2, 11)
+
+    def _start(self, files, threads):
+        import torch
+
+        from .program_file import read_program
+
+        torch.set_num_threads(threads or default_threads())
+        self._network = read_program(files.program)
+
+    def _run(self, x):
+        import torch
+
+        with torch.inference_mode():
+            logits = self._network(torch.tensor(x))
+        return np.ascontiguousarray(logits.numpy())
+
+
+RUNTIMES = {cls.name: cls for cls in (OpenVINO, ONNXRuntime, MXNetRuntime, PyTorch)}  # best first
 
 
 def load_runtime(folder, name=None, threads=None):
@@ -189,7 +224,8 @@ def start_runtime(files, name=None, threads=None):
     """`load_runtime` for verified files. Raises InputError where `name` can't run them."""
     found = usable(files)
     if not found:
-        how = how_to_install("cpu,deploy")
+        there = [row for row in RUNTIMES.values() if files.has(getattr(files, row.file))]
+        how = how_to_install(",".join(sorted({row.extra for row in there})))
         raise InputError(f"{files.folder}: nothing that runs it is installed: {how}")
     if name is None:
         name = found[0]
@@ -209,12 +245,25 @@ def usable(files):
 
 def lack(files, name):
     """Why a runtime can't run these files, a clause without subject; empty where it can."""
-    if importlib.util.find_spec(RUNTIMES[name].package) is None:
-        extra = "cpu" if name == "mxnet" else "deploy"
-        return f"is not installed: {how_to_install(extra)}"
-    if name != "mxnet" and not files.has(files.onnx):
-        return f"needs {files.onnx.name}: export with --onnx"
+    runtime = RUNTIMES[name]
+    if importlib.util.find_spec(runtime.package) is None:
+        return f"is not installed: {how_to_install(runtime.extra)}"
+    if too_old(name):
+        return too_old(name)
+    file = getattr(files, runtime.file)
+    if runtime.option and not files.has(file):
+        return f"needs {file.name}: export with {runtime.option}"
     return ""
+
+
+def too_old(name):
+    """Why the version of a runtime that is installed won't do, a clause; empty where it will."""
+    runtime = RUNTIMES[name]
+    given = metadata.version(runtime.package) if runtime.least else ""
+    if tuple(map(int, re.findall(r"\d+", given)[:2])) >= runtime.least:
+        return ""
+    least = ".".join(map(str, runtime.least))
+    return f"needs {runtime.package} {least} or newer, given {given}"
 
 
 def default_threads():

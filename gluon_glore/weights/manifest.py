@@ -149,7 +149,7 @@ def manifest_text(manifest, digests, title) -> str:
 def _versions():
     """{package: version} of those installed that a network is made or run with."""
     versions = {}
-    for package in ("mxnet", "mxnet-cu112", "onnx", "onnxruntime", "openvino"):
+    for package in ("mxnet", "mxnet-cu112", "onnx", "onnxruntime", "openvino", "torch"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
     return versions

@@ -1,3 +1,4 @@
+import importlib.util
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from tests.helpers.exports import exported
 from tests.helpers.places import ROOT
 from tests.helpers.threads import in_threads
 
+TORCH = bool(importlib.util.find_spec("torch"))
 X = np.random.RandomState(3).normal(size=(2, 1, 64, 64)).astype("float32")
 
 
@@ -21,12 +23,22 @@ X = np.random.RandomState(3).normal(size=(2, 1, 64, 64)).astype("float32")
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("runtimes")
     net = exported(place / "plain")
-    return export_model(net, place / "out", read_manifest(place / "plain"), onnx=True)
+    manifest = read_manifest(place / "plain")
+    return export_model(net, place / "out", manifest, onnx=True, pytorch=TORCH)
+
+
+@pytest.fixture(params=RUNTIMES)
+def name(request):
+    """Each runtime that is installed."""
+    pytest.importorskip(RUNTIMES[request.param].package)
+    return request.param
 
 
 def test_the_best_runtime_there_is_is_taken(folder):
     pytest.importorskip("openvino")
-    assert usable(read_files(folder)) == ["openvino", "onnxruntime", "mxnet"] == list(RUNTIMES)
+    everywhere = ["openvino", "onnxruntime", "mxnet"]
+    assert usable(read_files(folder)) == everywhere + ["pytorch"] * TORCH
+    assert list(RUNTIMES) == [*everywhere, "pytorch"]
     assert load_runtime(folder).name == "openvino"
     assert load_runtime(folder.parent / "plain").name == "mxnet"  # it has no ONNX
 
@@ -45,14 +57,14 @@ def test_wrong_runtimes_are_refused(folder, monkeypatch):
 def test_without_any_runtime_the_message_says_what_to_install(folder, monkeypatch):
     for runtime in RUNTIMES.values():
         monkeypatch.setattr(runtime, "package", "package_that_is_not_there")
-    message = r"nothing that runs it is installed: pip install '\.\[cpu,deploy\]'"
+    extras = "cpu,deploy" + ",pytorch" * TORCH
+    message = rf"nothing that runs it is installed: pip install '\.\[{extras}\]'"
     with pytest.raises(InputError, match=message):
         load_runtime(folder)
     with pytest.raises(InputError, match="nothing that runs it is installed"):
         check(folder)
 
 
-@pytest.mark.parametrize("name", RUNTIMES)
 def test_batches_of_any_size_come_in_any_order(folder, name):
     runtime = load_runtime(folder, name, threads=1)
     expected = runtime(X)
@@ -62,7 +74,6 @@ def test_batches_of_any_size_come_in_any_order(folder, name):
     assert np.array_equal(runtime(X), expected)  # earlier results are not overwritten
 
 
-@pytest.mark.parametrize("name", RUNTIMES)
 def test_first_calls_of_many_threads_give_what_one_gets(folder, name):
     batches = [X[[i % 2]] + i for i in range(8)]
     expected = list(map(load_runtime(folder, name, threads=1), batches))
@@ -81,9 +92,9 @@ def test_openvino_compiles_for_few_shapes_and_fills_smaller_batches_up(folder):
     assert [shape[0] for shape in runtime._compiled] == [9, 10, 11, 8]
 
 
-@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
 def test_mxnet_is_not_needed_to_run_a_folder(folder, name):
-    pytest.importorskip(name)
+    if name == "mxnet":
+        pytest.skip("it is this runtime")
     code = (
         "import sys, numpy as np; from gluon_glore.export.runtimes import load_runtime;"
         f"y = load_runtime({str(folder)!r}, {name!r})(np.zeros((1, 1, 64, 64), 'float32'));"

@@ -25,17 +25,21 @@ SYMBOL, PARAMS, ONNX = f"{NAME}-symbol.json", f"{NAME}-0000.params", f"{NAME}.on
 X = np.zeros((2, 3, 8, 8), "float32")
 
 
-@functools.cache
-def folders():
-    """The files of a small exported network."""
+def made(folder, **how):
+    """Export a small network to a folder."""
     net = Network(SPEC, classes=2)
     initialize(net)
     mx.random.seed(0)
     settle(net, mx.nd.random.normal(shape=(4, 3, 8, 8)))
     preprocess = Preprocess((8, 8), 0, (0.0, 0.0, 0.0), 1.0)
+    return export_model(net, folder, Manifest(NAME, ("no", "yes"), preprocess, spec=SPEC), **how)
+
+
+@functools.cache
+def folders():
+    """The files of a small exported network."""
     with tempfile.TemporaryDirectory() as place:
-        manifest = Manifest(NAME, ("no", "yes"), preprocess, spec=SPEC)
-        folder = export_model(net, Path(place) / "out", manifest, onnx=True)
+        folder = made(Path(place) / "out", onnx=True)
         return [{file.name: file.read_bytes() for file in folder.iterdir()}]
 
 

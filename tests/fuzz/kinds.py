@@ -14,11 +14,12 @@ MODULES = {
     "graphs": ("symbol", "release"),
     "archives": ("archive", "pytorch"),
     "exports": ("mxnet", "onnxruntime", "openvino"),
+    "programs": ("program",),
     "symbol_pairs": ("description", "symbol-pair"),
     "planted": ("planted", "planted-kept"),
 }
 # What other projects read in native code may end the process: that is run by hand, and told.
-BY_HAND = (*MODULES["exports"], "symbol-pair")
+BY_HAND = (*MODULES["exports"], *MODULES["programs"], "symbol-pair")
 KINDS = tuple(kind for module, kinds in MODULES.items() for kind in kinds)
 KINDS = tuple(kind for kind in KINDS if kind not in (*BY_HAND, *MODULES["planted"]))
 
