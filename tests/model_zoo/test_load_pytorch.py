@@ -81,8 +81,7 @@ def test_it_goes_through_every_file_and_back(tmp_path):
     torch.save(net.state_dict(), files[1])
     torch.save({"state_dict": net.state_dict()}, files[2])
     write_params(files[3], to_mxnet(net.state_dict()))
-    own = torch.__version__ >= (2, 10)  # older ones are not trusted with files of their own
-    for file in files if own else (files[0], files[3]):
+    for file in files:
         again = get_model(NAME, pretrained=file)
         assert_same(again, net)
         told = GREY if file.suffix == ".safetensors" else None  # the others don't say
