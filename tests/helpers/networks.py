@@ -1,8 +1,7 @@
-"""Networks for tests: their weights, inputs and outputs."""
+"""Networks for tests: their weights, inputs and outputs. MXNet is imported where it is used."""
 
 import zlib
 
-import mxnet as mx
 import numpy as np
 
 from gluon_glore import list_models
@@ -25,19 +24,19 @@ def relative_error(actual, expected):
     return np.abs(actual - expected).max() / np.abs(expected).max()
 
 
-class _Uniform(mx.init.Uniform):
-    """Gluon's default for weights, drawn by numpy: MXNet takes seconds for a large network."""
-
-    _rng = np.random.default_rng(0)
-
-    def _init_weight(self, _, arr):
-        drawn = self._rng.random(arr.shape, np.float32)
-        arr[:] = mx.nd.array((2 * drawn - 1) * self.scale)
+_RNG = np.random.default_rng(0)
 
 
 def initialize(net):
-    """`net.initialize()` with the weights' random numbers from numpy."""
-    net.initialize(_Uniform())
+    """`net.initialize()` with the weights' random numbers from numpy, for MXNet takes seconds."""
+    import mxnet as mx
+
+    class Uniform(mx.init.Uniform):
+        def _init_weight(self, _, arr):
+            drawn = _RNG.random(arr.shape, np.float32)
+            arr[:] = mx.nd.array((2 * drawn - 1) * self.scale)
+
+    net.initialize(Uniform())
 
 
 def small_size(spec):
@@ -71,6 +70,8 @@ def synthetic(name, shape):
 
 def open_gates(net):
     """Set the zero-initialised gammas to 1, so that every parameter counts."""
+    import mxnet as mx
+
     for name, param in net.collect_params().items():
         if name.endswith("gamma"):
             param.set_data(mx.nd.ones(param.shape))
