@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Callable
 
 from gluon_glore.plan.spec import NetSpec
-from gluon_glore.weights.manifest import MANIFEST, parse_manifest
+from gluon_glore.weights.manifest import MANIFEST, params_of, parse_manifest
+from gluon_glore.weights.params_file import read_params
 
-from .networks import ARRAYS, exported_pixels, network, pixels
+from .networks import exported_pixels, network, pixels
 
 PEAK_SIZE = 2048  # of the square matrices whose product is the machine's peak
 
@@ -96,13 +97,12 @@ def exported(job, runtime, precision):
 
 def make_torch_network(job):
     """The job's network in PyTorch, with its weights."""
-    import numpy as np
+    from gluon_glore.pytorch import Network, from_mxnet
 
-    from .torch_network import load_arrays, torch_network
-
-    with np.load(job.folder / ARRAYS) as arrays:
-        net = torch_network(job.spec, len(arrays[f"{job.spec.names[3]}_bias"]))
-        load_arrays(net, arrays)
+    manifest = parse_manifest(job.entry / MANIFEST)
+    net = Network(job.spec, len(manifest.class_names))
+    arrays = read_params(params_of(job.entry, manifest))
+    net.load_state_dict(from_mxnet(arrays, job.spec.ndim))
     return net
 
 

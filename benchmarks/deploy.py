@@ -25,7 +25,7 @@ from gluon_glore.weights.deployment import PRECISIONS
 from gluon_glore.weights.manifest import MANIFEST, parse_manifest
 
 from .competitors import COMPETITORS, PEAK_SIZE, Job
-from .networks import ARRAYS, export, network, write_arrays, write_entry, write_pictures
+from .networks import export, network, write_entry, write_pictures
 from .paired import add_options, machine, serve_passes_of, take_turns, write_result
 
 NETWORKS = ["resnet50", "resnet50_glore_2_3", "resnet50_glore_2_3_post"]
@@ -44,7 +44,6 @@ def prepare(name, folder, rows, entry=None, calibration=None):
         shutil.copytree(entry, folder / "entry")
     else:
         write_entry(network(name), folder / "entry")
-    write_arrays(folder / "entry", folder / ARRAYS)
     if calibration is None:
         calibration = folder / "pictures.rec"
         write_pictures(calibration, network(name))

@@ -1,4 +1,4 @@
-"""The networks that the deployment benchmarks run, as folders: a zoo entry, its arrays, exports.
+"""The networks that the deployment benchmarks run, as folders: a zoo entry, its exports.
 
 They are registered ones by name, or any network by the path of its exported folder.
 
@@ -23,7 +23,6 @@ MEAN = 120.0  # of the pixels in the pictures for calibration
 # Of the last weights of a pre-norm unit, which a product of three activations goes through. At full
 # size a picture that is a little unlike the others is some 1e20 behind five such units.
 SMALLER = 0.1
-ARRAYS = "arrays.npz"  # the entry's, for readers without MXNet
 
 
 def network(name):
@@ -132,15 +131,6 @@ def settle(net, x):
     y.backward()  # running statistics move in backward
     y.wait_to_read()
     set_momenta(kept)
-
-
-def write_arrays(entry, file):
-    """Write the arrays of a zoo entry to `file`, by name, for readers without MXNet."""
-    from gluon_glore.weights import load_arrays
-    from gluon_glore.weights.manifest import params_of, read_manifest
-
-    arrays = load_arrays(params_of(entry, read_manifest(entry)))
-    np.savez(file, **{name.split(":")[-1]: array.asnumpy() for name, array in arrays.items()})
 
 
 def write_pictures(file, spec):

@@ -21,7 +21,7 @@ NOTES = """## How it is measured
 
 Every competitor lives in a process of its own with the same weights, and in a round each has one
 turn. Figures are medians over the rounds, ratios are formed within a round first. In a turn one
-pass goes before those that count.
+pass goes before those that count. PyTorch runs the network of `gluon_glore.pytorch`.
 
 Weights are random. BatchNorm's statistics are those of a batch, so that nothing overflows, and
 lower precision is used in every unit, whatever it does to these outputs: trained weights bear it,

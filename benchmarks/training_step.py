@@ -18,7 +18,7 @@ from gluon_glore.utils.cpu import prepare_cpu
 
 from .competitors import Competitor, Job, make_torch_network
 from .deploy import NETWORKS, PACKAGES, fastest_baselines
-from .networks import ARRAYS, network, write_arrays, write_entry
+from .networks import network, write_entry
 from .paired import add_options, machine, median_of, serve_passes_of, take_turns, write_result
 
 RATE, MOMENTUM, DECAY = 1e-4, 0.9, 2e-4
@@ -66,7 +66,7 @@ def pytorch(job, layout="contiguous_format", compiled=False, autocast=False):
     optimizer = torch.optim.SGD(net.parameters(), RATE, MOMENTUM, weight_decay=DECAY)
     forward = torch.compile(net) if compiled else net
     x = torch.from_numpy(job.pixels).to(memory_format=layout)
-    y = torch.arange(job.batch) % net[-1].out_features
+    y = torch.arange(job.batch) % net.classes
 
     def step():
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
@@ -186,7 +186,6 @@ def main(argv=None):
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             write_entry(network(name), folder / "entry")
-            write_arrays(folder / "entry", folder / ARRAYS)
             for batch in args.batch:
                 print(f"{name}, batch {batch}", flush=True)
                 result = run(name, batch, args, folder)

@@ -23,7 +23,7 @@ from gluon_glore.utils.cpu import prepare_cpu
 from gluon_glore.weights.deployment import PRECISIONS
 
 from .competitors import Competitor, Job, exported, gluon, make_torch_network, pytorch
-from .networks import ARRAYS, export, network, write_arrays, write_entry
+from .networks import export, network, write_entry
 from .paired import add_options, machine, median_of, serve_passes_of, take_turns, write_result
 
 MODULE = "benchmarks.video_forward"
@@ -127,7 +127,6 @@ def prepare(folder, rows, backbone):
         place = folder / name
         place.mkdir()
         write_entry(network(name), place / "entry")
-        write_arrays(place / "entry", place / ARRAYS)
     lacks, failed = {row.forward.label: row.forward.lack for row in rows}, None
     if any(row.forward.exported for row in rows):
         place = folder / GLORE.format(backbone)

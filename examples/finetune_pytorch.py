@@ -7,6 +7,7 @@ load the result: get_model("mine", pretrained="zoo/mine-1a2b3c4d"). A GPU is use
 """
 
 import sys
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -70,8 +71,11 @@ def finetune(args):
     pictures = open_pictures(args.train)
     names = pictures.class_names
     net = get_model(args.model, len(names), args.weights, device)
+    if args.resize is not None:
+        net.preprocess = replace(net.preprocess, resize=args.resize)
     seen = Pictures(pictures, net.preprocess)
     unseen = Pictures(open_pictures(args.val, names), net.preprocess)
+    seen[0], unseen[0]  # pictures of a size that won't do are refused here
     options = {"num_workers": args.workers, "pin_memory": device == "cuda"}
     batches = DataLoader(seen, args.batch, shuffle=True, drop_last=True, **options)
     test_batches = DataLoader(unseen, args.batch, **options)
@@ -84,9 +88,7 @@ def finetune(args):
         top1 = accuracy(net, test_batches, device)
         print(f"epoch {epoch}: loss {loss:.4f}, accuracy {top1:.4f}", flush=True)
     card = Card(f"{args.model}, fine-tuned in PyTorch", origin=args.origin, licence=args.licence)
-    entry = publish(net, args.out, args.name, names, args.val, card)
-    print(f"published: {entry}")
-    return entry
+    return publish(net, args.out, args.name, names, args.val, card)
 
 
 def parse(arguments=None):
@@ -101,6 +103,7 @@ def parse(arguments=None):
     parser.add_argument("--epochs", type=positive_int, default=10)
     parser.add_argument("--batch", type=positive_int, default=32)
     parser.add_argument("--lr", type=finite, default=0.02)
+    parser.add_argument("--resize", type=not_negative, help="short side, 0: none (the weights')")
     parser.add_argument("--seed", type=not_negative, default=0)
     parser.add_argument("--workers", type=not_negative, default=2, help="processes that read")
     parser.add_argument("--origin", default="not said", help="who made the weights")
@@ -109,5 +112,4 @@ def parse(arguments=None):
 
 
 if __name__ == "__main__":
-    args = parse()
-    sys.exit(exit_code(lambda: finetune(args)))
+    sys.exit(exit_code(lambda: print(f"published: {finetune(parse())}")))

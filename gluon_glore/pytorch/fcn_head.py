@@ -8,7 +8,7 @@ from torch import nn
 
 from ..plan.units import norm_of
 from .glore import GloRe
-from .layers import ConvNorm, norm, pixel_classifier
+from .layers import ConvNorm, norm
 
 
 class Head(nn.Sequential):
@@ -23,16 +23,20 @@ class Head(nn.Sequential):
 
 
 class AuxiliaryHead(nn.Module):
-    """A small head behind a stage of a `NetSpec`: `(B, C, h, w)` -> `(B, classes, h, w)`."""
+    """A small head behind a stage of a `NetSpec`: `(B, C, h, w)` -> `(B, classes, h, w)`.
 
-    def __init__(self, spec, classes):
+    Its `classifier` is put in by the network: a 1x1 convolution of its `channels`.
+    """
+
+    def __init__(self, spec):
         super().__init__()
         channels = spec.stage_channels(spec.head.auxiliary)
         unit = spec.head.auxiliary_unit(channels, norm_of(spec))
         self.bn = norm(channels, 2, spec)
         self.conv1 = ConvNorm(unit.conv, 2, unit)
         self.dropout = nn.Dropout(spec.dropout)
-        self.classifier = pixel_classifier(unit.out_channels, classes)
+        self.classifier = None
+        self.channels = unit.out_channels
 
     def forward(self, x):
         """`(B, C, h, w) -> (B, classes, h, w)`."""

@@ -4,6 +4,8 @@ Chen et al., Graph-Based Global Reasoning Networks, CVPR 2019, section 3
 (https://arxiv.org/abs/1811.12814).
 """
 
+import warnings
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -62,7 +64,7 @@ class GloRe(ExtraUnit, Rectified):
     so that the unit starts as the identity and can be put into a trained network; "pre" has
     BatchNorm and ReLU before every convolution. `options` are the others of
     `gluon_glore.GloReUnit`, as `normalize` and `graph_layers`. Raises InputError naming the field
-    that is of another type or out of range.
+    that is of another type or out of range. Warns as `warn_of_unset_statistics` does.
     """
 
     def __init__(self, in_channels, mid_channels, ndim=2, arrangement="post", **options):
@@ -78,6 +80,7 @@ class GloRe(ExtraUnit, Rectified):
     def _build(self, unit):
         super().__init__(unit)
         self.unit = unit
+        self._looked_at = False  # by `warn_of_unset_statistics`
         ndim = unit.ndim
         self._add("conv_state", unit.state, ndim, unit)
         self._add("conv_proj", unit.projection, ndim, unit)
@@ -99,6 +102,12 @@ class GloRe(ExtraUnit, Rectified):
         self.blocker = norm(unit.in_channels if post else unit.states, ndim, unit)
         if post and unit.zero_gamma:
             nn.init.zeros_(self.blocker.weight)
+
+    def forward(self, x):
+        """`(B, C, *space) -> (B, C, *space)`."""
+        if not (self.training or self._looked_at or torch.compiler.is_compiling()):
+            warn_of_unset_statistics(self)
+        return super().forward(x)
 
     def _reason(self, x):
         """`(B, C, *space) -> (B, C, *space)`."""
@@ -129,3 +138,32 @@ class GloRe(ExtraUnit, Rectified):
         """The average over `pool_stride` locations a dimension; of those inside at the border."""
         pool, stride = AVERAGE_POOLS[self.unit.ndim], self.unit.pool_stride
         return pool(x, stride, ceil_mode=True, count_include_pad=False)
+
+
+def warn_of_unset_statistics(module):
+    """Warn, in a line, of GloRe units of a module that are evaluated before they were trained.
+
+    That is for pre-activation units, whose BatchNorms then do nothing: the products of their
+    activations may overflow. Each unit is looked at once; code that is compiled or exported does
+    not look.
+    """
+    units = {name: m for name, m in module.named_modules() if isinstance(m, GloRe)}
+    units = {name: unit for name, unit in units.items() if not unit._looked_at}
+    unset = [name or "GloRe" for name, unit in units.items() if _is_unset(unit)]
+    for unit in units.values():
+        unit._looked_at = True
+    if unset:
+        others = f" and {len(unset) - 1} more units" if len(unset) > 1 else ""
+        warnings.warn(
+            f"evaluated untrained: the BatchNorm statistics of {unset[0]}{others} are unset, and "
+            "the outputs may overflow; train some steps, or load weights",
+            stacklevel=2,
+        )
+
+
+def _is_unset(unit):
+    """Whether a pre-activation unit's running statistics are 0 and 1, as they are at first."""
+    if unit.unit.arrangement != "pre":
+        return False
+    norm = unit.conv_state_bn
+    return bool((norm.running_mean == 0).all() and (norm.running_var == 1).all())

@@ -23,16 +23,16 @@ class Residual(nn.Module):
     def __init__(self, unit, ndim):
         super().__init__()
         self.shared_norm = unit.shared_norm
-        self.body = [module_name(conv) for conv in unit.convs]
-        for conv in unit.convs:
-            self.add_module(module_name(conv), PreActConv(conv, ndim, unit))
+        first, *others = unit.convs
+        self.conv_m1 = PreActConv(first, ndim, unit)
+        self.others = [module_name(conv) for conv in others]
+        for name, conv in zip(self.others, others):
+            self.add_module(name, PreActConv(conv, ndim, unit))
         self.conv_w1 = None
-        if unit.shortcut:
-            if unit.shared_norm:
-                alone = convolution(unit.shortcut, ndim)
-                self.conv_w1 = nn.Sequential(OrderedDict(conv=alone))
-            else:
-                self.conv_w1 = PreActConv(unit.shortcut, ndim, unit)
+        if unit.shortcut and unit.shared_norm:
+            self.conv_w1 = nn.Sequential(OrderedDict(conv=convolution(unit.shortcut, ndim)))
+        elif unit.shortcut:
+            self.conv_w1 = PreActConv(unit.shortcut, ndim, unit)
         self.se_fc1 = self.se_fc2 = None
         attention = unit.squeeze_excite
         if attention:
@@ -41,16 +41,16 @@ class Residual(nn.Module):
 
     def forward(self, x):
         """`(B, C, *space) -> (B, C', *space')`."""
+        read = x
         if self.shared_norm:
             read = F.relu(self.conv_m1.bn(x), inplace=True)
             y = self.conv_m1.conv(read)
-            shortcut = x if self.conv_w1 is None else self.conv_w1(read)
         else:
             y = self.conv_m1(x)
-            shortcut = x if self.conv_w1 is None else self.conv_w1(x)
-        for name in self.body[1:]:
+        for name in self.others:
             y = self._modules[name](y)
         if self.se_fc1 is not None:
-            return shortcut + scale_channels(y, self.se_fc1, self.se_fc2)
-        y += shortcut
+            y = scale_channels(y, self.se_fc1, self.se_fc2)
+        # The shortcut comes last: its output need not wait in memory for the others.
+        y += x if self.conv_w1 is None else self.conv_w1(read)
         return y

@@ -43,6 +43,7 @@ OPTIONAL = {
     "video.mp4": "av",
     " serve ": "aiohttp",
     "localhost:8080": "aiohttp",
+    "pytorch": "torch",
 }
 
 

@@ -1,6 +1,6 @@
 """A small network of each family, in each number of dimensions."""
 
-from gluon_glore import NetSpec, Network, Stage, Stem
+from gluon_glore import NetSpec, Stage, Stem
 
 SPACES = {1: (33,), 2: (17, 15), 3: (4, 17, 15)}
 
@@ -14,7 +14,7 @@ FAMILIES = {
 }
 
 
-def small(family, ndim, channels, units):
+def small_spec(family, ndim, channels, units):
     """A two-stage network of a family in 1, 2 or 3 dimensions; odd widths cut oneDNN's blocks."""
     options = dict(FAMILIES[family])
     stage = {key: options.pop(key) for key in ("groups", "growth") if key in options}
@@ -24,7 +24,14 @@ def small(family, ndim, channels, units):
         in_channels=2,
         input_size=SPACES[ndim],
         name="small",
+        classes=3,
         **options,
     )
-    spec = spec.with_units(units[0], res3=(1,), **units[1]) if units else spec
-    return Network(spec, classes=3)
+    return spec.with_units(units[0], res3=(1,), **units[1]) if units else spec
+
+
+def small(family, ndim, channels, units):
+    """The Gluon network of `small_spec`."""
+    from gluon_glore import Network
+
+    return Network(small_spec(family, ndim, channels, units))

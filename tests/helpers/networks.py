@@ -1,10 +1,10 @@
 """Networks for tests: their weights, inputs and outputs. MXNet is imported where it is used."""
 
-import zlib
-
 import numpy as np
 
 from gluon_glore import list_models
+from tests.helpers.numbers import relative_error as relative_error
+from tests.helpers.numbers import synthetic as synthetic
 
 # Networks of the paper's ablations that are of backbones and units that others have too: walks of
 # seconds a network leave them out. tests/networks/test_paper.py holds this.
@@ -16,12 +16,6 @@ ALIKE = {
     *(f"se_resnet50_nl_{numbers}" for numbers in ("0_1", "0_3", "0_5", "1_0", "1_3")),
 }
 WALKED = [name for name in list_models() if name not in ALIKE]
-
-
-def relative_error(actual, expected):
-    """Largest difference, as a share of the largest expected value."""
-    actual, expected = np.asarray(actual), np.asarray(expected)
-    return np.abs(actual - expected).max() / np.abs(expected).max()
 
 
 _RNG = np.random.default_rng(0)
@@ -55,17 +49,6 @@ def execute(symbol, weights, x):
         grad_req="null",
     )
     return executor.forward()[0].asnumpy()
-
-
-def synthetic(name, shape):
-    """The weights that belong to a parameter's name in the golden files (rule of their makers)."""
-    rng = np.random.RandomState(zlib.crc32(name.encode()) & 0xFFFFFFFF)
-    if len(shape) == 1:
-        if name.endswith(("gamma", ".weight")):
-            return rng.uniform(0.5, 1.5, shape).astype("float32")
-        return rng.normal(0, 0.1, shape).astype("float32")
-    fan_in = int(np.prod(shape[1:]))
-    return rng.normal(0, (1.0 / fan_in) ** 0.5, shape).astype("float32")
 
 
 def open_gates(net):
