@@ -34,6 +34,7 @@ from ..weights.golden import (
 from ..weights.manifest import Manifest, clip_of, write_manifest
 from ..weights.names import PIXELS
 from ..weights.parameters import check_values, named_arrays
+from ..weights.state_file import write_state
 from .activation_ranges import refuse_method
 from .calibration import Calibration, in_batches, most_typical, read_calibration
 from .describe import refuse_one_size, refuse_other_ends, refuse_probabilities
@@ -84,8 +85,7 @@ class ExportOptions:
         if self.onnx:
             import_onnx()
         if self.pytorch:
-            for package in ("torch", "safetensors"):
-                require(package, "pytorch", "--pytorch")
+            require("torch", "pytorch", "--pytorch")
             if too_old("pytorch"):
                 raise InputError(f"--pytorch {too_old('pytorch')}")
 
@@ -314,10 +314,10 @@ def _write_pytorch(net, files):
 
     Raises InputError where the network is not of the layers of its spec.
     """
-    from .program import network_of, write_program, write_weights
+    from .program import network_of, write_program
 
     network = network_of(net.spec, net.classes, named_arrays(net))
-    write_weights(files.safetensors, network)
+    write_state(network, files.safetensors, dataclasses.replace(files.manifest, deployment=None))
     write_program(files.program, network, files)
 
 

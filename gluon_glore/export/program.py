@@ -8,7 +8,6 @@ import warnings
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import nn
 
 from ..plan.parameters import parameter_shapes
@@ -38,19 +37,6 @@ def network_of(spec, classes, arrays):
     network = Network(spec, classes)
     network.load_state_dict(from_mxnet(arrays, spec.ndim))
     return network.requires_grad_(False).eval()
-
-
-def write_weights(path, network):
-    """Write a network's parameters and statistics as safetensors, by PyTorch's names.
-
-    Raises InputError where the disk does not take it.
-    """
-    tensors = {
-        name: tensor.contiguous()
-        for name, tensor in network.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
-    _write(path, save(tensors, {"format": "pt"}))
 
 
 def write_program(path, network, files):

@@ -7,7 +7,7 @@ Nothing in it can be code. The library checks that every tensor lies in the file
 import numpy as np
 import safetensors
 
-from ..utils.errors import InputError
+from ..utils.errors import InputError, naming
 from ..utils.files import LARGEST_TEXT, atomic_path, open_file
 from ..utils.json_text import parse_json
 
@@ -79,9 +79,13 @@ def _array(name, tensor):
 
 
 def write_safetensors(path, arrays, metadata=None):
-    """Write `{name: numpy array}` and `{key: text}`, the whole file or none."""
-    from safetensors.numpy import save_file
+    """Write `{name: numpy array}` and `{key: text}`, the whole file or none.
 
-    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    with atomic_path(path) as temporary:
-        save_file(arrays, temporary, metadata)
+    Raises InputError where the disk does not take it.
+    """
+    from safetensors.numpy import save
+
+    arrays = {name: np.array(array, order="C") for name, array in arrays.items()}
+    data = save(arrays, metadata)
+    with naming(path), atomic_path(path) as temporary:
+        temporary.write_bytes(data)

@@ -21,10 +21,19 @@ def save_weights(net, path, class_names=None):
     """
     if Path(path).suffix != SUFFIX:
         raise InputError(f"{path}: a file of safetensors ends in {SUFFIX}")
+    told = net.preprocess is not None and net.classes
+    write_state(net, path, manifest_of(net, class_names) if told else None)
+
+
+def write_state(net, path, manifest=None):
+    """Write the state dict of a PyTorch network as safetensors, with a `Manifest` where given.
+
+    Raises InputError where the disk does not take it.
+    """
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in net.state_dict().items()}
-    metadata = None
-    if net.preprocess is not None and net.classes:
-        metadata = {_KEY: manifest_text(manifest_of(net, class_names), {}, path)}
+    metadata = {"format": "pt"}  # what other readers tell PyTorch's files by
+    if manifest is not None:
+        metadata[_KEY] = manifest_text(manifest, {}, path)
     write_safetensors(path, arrays, metadata)
 
 

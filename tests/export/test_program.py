@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.networks import settle
-from gluon_glore import InputError, describe, get_model, get_spec
+from gluon_glore import InputError, describe, get_model, get_spec, load_network, pytorch
 from gluon_glore.__main__ import main
 from gluon_glore.data.image import Preprocess
 from gluon_glore.export import export_model
@@ -175,13 +176,24 @@ def test_the_weights_are_the_networks_own(folder):
 
     net = Network(get_spec(NAME), 2)
     weights = load_file(folder / f"{NAME}.safetensors")
-    counters = {name for name in net.state_dict() if name.endswith("num_batches_tracked")}
-    assert set(weights) == set(net.state_dict()) - counters
+    assert set(weights) == set(net.state_dict())
     net.load_state_dict(weights)
     golden = np.load(folder / "golden.npz")
     with torch.no_grad():
         logits = net.eval()(torch.from_numpy(golden["input"])).numpy()
     assert relative_error(logits, golden["logits"]) < 1e-4
+
+
+def test_the_weights_say_what_they_are_to_both_spellings(folder, tmp_path):
+    alone = shutil.copy(folder / f"{NAME}.safetensors", tmp_path)
+    told, golden = read_manifest(folder), np.load(folder / "golden.npz")
+    for file in (folder / f"{NAME}.safetensors", alone):
+        net = pytorch.get_model(NAME, pretrained=file).eval()
+        assert (net.preprocess, net.classes) == (told.preprocess, 2)
+        net, manifest = load_network(NAME, file)
+        assert manifest.class_names == told.class_names
+        logits = net(mx.nd.array(golden["input"])).asnumpy()
+        assert relative_error(logits, golden["logits"]) < 1e-4
 
 
 def test_nothing_of_who_made_it_is_in_a_program(folder):

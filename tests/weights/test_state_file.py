@@ -27,9 +27,29 @@ def test_a_file_has_the_state_dict_and_says_what_it_is(net, tmp_path):
     assert arrays.keys() == state.keys()
     for name, tensor in state.items():
         np.testing.assert_array_equal(arrays[name], tensor.numpy())
+        assert arrays[name].shape == tensor.shape, name  # a counter of batches has no axis
     told = own_manifest(path)
     assert (told.model, told.class_names, told.preprocess) == ("tiny", ("a", "b", "c"), PIXELS)
     assert told.spec.classes == 3
+
+
+def test_other_readers_of_safetensors_load_it(net, tmp_path):
+    from safetensors import safe_open
+    from safetensors.torch import load_file
+
+    save_weights(net, tmp_path / "w.safetensors")
+    other = Network(get_spec("tiny"), 3)
+    other.load_state_dict(load_file(tmp_path / "w.safetensors"))
+    assert (other.classifier.weight == net.classifier.weight).all()
+    with safe_open(tmp_path / "w.safetensors", "pt") as file:
+        assert file.metadata()["format"] == "pt"
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(net, mount):
+    place = mount("size=64k")
+    with pytest.raises(InputError, match="w.safetensors: No space left on device"):
+        save_weights(net, place / "w.safetensors")
+    assert not list(place.iterdir())
 
 
 def test_a_network_that_does_not_know_its_pixels_says_nothing(net, tmp_path):
