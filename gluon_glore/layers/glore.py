@@ -10,7 +10,7 @@ import warnings
 import mxnet as mx
 from mxnet.gluon import HybridBlock, nn
 
-from ..plan.extra_units import GloReUnit
+from ..plan.extra_units import GloReUnit, untrained
 from ..plan.units import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM, norm_of
 from .basic import Norm, PreActConv, UnitBlock, convolution
 from .functional import (
@@ -200,12 +200,7 @@ def warn_of_unset_statistics(block):
     for unit in units:
         unit._looked_at = True
     if unset:
-        others = f" and {len(unset) - 1} more units" if len(unset) > 1 else ""
-        warnings.warn(
-            f"evaluated untrained: the BatchNorm statistics of {unset[0]}{others} are unset, and "
-            "the outputs may overflow; train some steps, or load weights",
-            stacklevel=2,
-        )
+        warnings.warn(untrained(unset), stacklevel=2)
 
 
 def _is_unset(unit):

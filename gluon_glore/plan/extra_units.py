@@ -285,6 +285,15 @@ class NonLocalUnit:
         return make_conv("nl-out", self.mid_channels, self.in_channels)
 
 
+def untrained(names) -> str:
+    """The warning of GloRe units of these names that are evaluated before they were trained."""
+    others = f" and {len(names) - 1} more units" if len(names) > 1 else ""
+    return (
+        f"evaluated untrained: the BatchNorm statistics of {names[0]}{others} are unset, and the "
+        "outputs may overflow; train some steps, or load weights"
+    )
+
+
 def reads_clips(unit) -> bool:
     """Whether a unit of a network with time in the batch axis is given an axis for it all the same.
 

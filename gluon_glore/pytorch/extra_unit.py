@@ -15,6 +15,17 @@ class ExtraUnit(nn.Module):
         super().__init__()
         self.passing = unit.passing
 
+    @classmethod
+    def from_unit(cls, unit):
+        """The unit of a row of a plan."""
+        module = cls.__new__(cls)
+        module._build(unit)
+        return module
+
+    def _build(self, unit):
+        """Make the layers of a row of a plan."""
+        raise NotImplementedError
+
     def forward(self, x):
         """`(B, C, *space) -> (B, C, *space)`."""
         if self.passing:

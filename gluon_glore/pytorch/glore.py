@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..plan.extra_units import GloReUnit
+from ..plan.extra_units import GloReUnit, untrained
 from .extra_unit import ExtraUnit
 from .layers import AVERAGE_POOLS, norm, pointwise
 
@@ -69,13 +69,6 @@ class GloRe(ExtraUnit, Rectified):
 
     def __init__(self, in_channels, mid_channels, ndim=2, arrangement="post", **options):
         self._build(GloReUnit("GloRe", in_channels, mid_channels, ndim, arrangement, **options))
-
-    @classmethod
-    def from_unit(cls, unit):
-        """The unit of a row of a plan."""
-        module = cls.__new__(cls)
-        module._build(unit)
-        return module
 
     def _build(self, unit):
         super().__init__(unit)
@@ -153,12 +146,7 @@ def warn_of_unset_statistics(module):
     for unit in units.values():
         unit._looked_at = True
     if unset:
-        others = f" and {len(unset) - 1} more units" if len(unset) > 1 else ""
-        warnings.warn(
-            f"evaluated untrained: the BatchNorm statistics of {unset[0]}{others} are unset, and "
-            "the outputs may overflow; train some steps, or load weights",
-            stacklevel=2,
-        )
+        warnings.warn(untrained(unset), stacklevel=2)
 
 
 def _is_unset(unit):

@@ -20,13 +20,6 @@ class NonLocal(ExtraUnit):
     def __init__(self, in_channels, mid_channels, ndim=2, **options):
         self._build(NonLocalUnit("NonLocal", in_channels, mid_channels, ndim, **options))
 
-    @classmethod
-    def from_unit(cls, unit):
-        """The block of a row of a plan."""
-        module = cls.__new__(cls)
-        module._build(unit)
-        return module
-
     def _build(self, unit):
         super().__init__(unit)
         ndim = unit.ndim
