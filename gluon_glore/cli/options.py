@@ -126,7 +126,10 @@ def add_predictor(command):
     command.add_argument(
         "--workers", type=positive_int, default=cores(), help="threads that decode (all cores)"
     )
-    command.add_argument("--runtime", help="what runs an exported folder (the best there is)")
+    command.add_argument(
+        "--runtime",
+        help="what runs an exported folder (the best there is), or any other model: mxnet, pytorch",
+    )
     add_weights(command)
     add_class_names(command)
     add_pixels(command)

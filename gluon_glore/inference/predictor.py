@@ -90,7 +90,7 @@ def load_predictor(
         return Predictor(network, files.manifest, network.name)
     runtime = runtime or ("mxnet" if installed("mxnet") else "pytorch")
     if runtime not in _STARTS:
-        raise InputError(f"{model} runs on mxnet, not on {runtime}: export it first")
+        raise InputError(f"{model} runs on mxnet or pytorch, not on {runtime}: export it first")
     package, extra, start = _STARTS[runtime]
     require(package, extra, f"running {model}")
     network, manifest = start(model, weights, class_names, preprocess, signature)

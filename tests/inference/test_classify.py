@@ -78,5 +78,5 @@ def test_graphs_with_and_without_preprocessing_say_the_same_of_a_jpeg(tmp_path):
 def test_runtimes_that_a_model_has_not_are_refused(tmp_path):
     exported(tmp_path)
     assert load_classifier(tmp_path, runtime="mxnet").runtime == "mxnet"
-    with pytest.raises(InputError, match="runs on mxnet, not on"):
+    with pytest.raises(InputError, match="runs on mxnet or pytorch, not on"):
         load_classifier("tiny_glore_0_1", runtime="onnxruntime")

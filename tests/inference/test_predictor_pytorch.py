@@ -35,7 +35,7 @@ def test_it_is_chosen_where_mxnet_is_missing(monkeypatch):
 
 
 def test_what_it_does_not_run_is_one_line(tmp_path):
-    with pytest.raises(InputError, match="runs on mxnet, not on openvino"):
+    with pytest.raises(InputError, match="runs on mxnet or pytorch, not on openvino"):
         load_predictor(NAME, runtime="openvino")
     (tmp_path / "net-symbol.json").write_text("{}")
     with pytest.raises(InputError, match="net-symbol.json: a symbol, which only MXNet runs"):

@@ -32,7 +32,7 @@ Kinetics. What was trained instead is [at the end](#what-was-trained-here).
 
 - **printed**: in the paper's table. A dash: [not printed in our copy](#not-printed-in-our-copy), or
   not a row of the paper. Source: [paper.yaml](paper.yaml).
-- **counted**: on the network's graph, as `python -m gluon_glore info NAME` does; bold where it does
+- **counted**: from its layers, as `python -m gluon_glore info NAME` does; bold where it does
   not round to what is printed. Each bold one is a strict xfail with its reason in
   `tests/plan/test_complexity.py`.
 - **README**: claimed by that of the [authors' release](https://github.com/facebookresearch/GloRe),
