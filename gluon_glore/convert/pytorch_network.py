@@ -14,7 +14,7 @@ from ..networks.paper import get_spec, list_models
 from ..plan.parameters import parameter_shapes
 from ..plan.spec import MID_DIVISOR, NetSpec
 from ..plan.stages import Placement, Stage
-from ..pytorch.names import our_name, their_name
+from ..pytorch.names import counts_batches, our_name, their_name
 from ..utils.errors import InputError, listed
 from ..weights.fit import fit_all, fit_as_is
 from ..weights.network_file import from_pytorch
@@ -94,15 +94,11 @@ def _like_authors(state, path):
     return Recognized(spec, arrays, tuple(_notes(state, spec)))
 
 
-def _counts_batches(name):
-    return name.endswith(".num_batches_tracked")
-
-
 def _by_our_names(state):
     """`state` by our names, and a line for each parameter that can't be taken."""
     arrays, problems = {}, []
     for name, array in state.items():
-        if _counts_batches(name):
+        if counts_batches(name):
             continue
         name = name[len("module.") :] if name.startswith("module.") else name
         try:
@@ -201,10 +197,10 @@ def _fit(arrays, shapes):
 
 def _notes(state, spec):
     """Yield a line for each thing left out, changed or assumed."""
-    counters = sum(map(_counts_batches, state))
+    counters = sum(map(counts_batches, state))
     if counters:
         yield f"left out: {counters} num_batches_tracked, which MXNet has not"
-    others = {array.dtype.name for name, array in state.items() if not _counts_batches(name)}
+    others = {array.dtype.name for name, array in state.items() if not counts_batches(name)}
     if others - {"float32"}:
         yield f"now float32: parameters of {', '.join(sorted(others - {'float32'}))}"
     stages = enumerate(spec.stages, start=2)

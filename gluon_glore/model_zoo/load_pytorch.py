@@ -9,7 +9,7 @@ from ..export.files import symbol_of
 from ..networks.paper import list_models
 from ..pytorch.arrays import from_mxnet
 from ..pytorch.backbone import Backbone
-from ..pytorch.names import their_name
+from ..pytorch.names import counts_batches, their_name
 from ..pytorch.network import Network
 from ..utils.errors import InputError
 from .open_network import (
@@ -78,7 +78,7 @@ def make_network(filling, device=None) -> Network:
     state = from_mxnet(filling.arrays, filling.spec.ndim)
     fresh = set(map(their_name, filling.fresh))
     left = net.load_state_dict(state, strict=False)
-    missing = {name for name in left.missing_keys if not name.endswith("num_batches_tracked")}
+    missing = {name for name in left.missing_keys if not counts_batches(name)}
     if missing != fresh or left.unexpected_keys:
         differ = sorted(missing ^ fresh) + left.unexpected_keys
         raise AssertionError(f"{filling.source}: the two spellings differ in {differ[0]}")

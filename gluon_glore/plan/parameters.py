@@ -14,6 +14,11 @@ from .units import norm_of
 NORM_LEAVES = ("gamma", "beta", "running_mean", "running_var")
 
 
+def without_kind(name):
+    """A name of MXNet's files without the `arg:` or `aux:` before it."""
+    return name[4:] if name.startswith(("arg:", "aux:")) else name
+
+
 def parameter_shapes(spec: NetSpec, classes=None) -> Dict[str, Tuple[int, ...]]:
     """`{full name: shape}` of all parameters, BatchNorm's statistics among them, in order.
 

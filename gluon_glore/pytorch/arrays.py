@@ -12,10 +12,9 @@ from typing import Dict
 import numpy as np
 import torch
 
+from ..plan.parameters import without_kind
 from ..utils.errors import InputError
-from .names import axes_behind, our_name, their_name
-
-_COUNTER = "num_batches_tracked"  # of BatchNorms, which MXNet has not
+from .names import axes_behind, counts_batches, our_name, their_name
 
 
 def to_mxnet(state_dict) -> Dict[str, np.ndarray]:
@@ -27,7 +26,7 @@ def to_mxnet(state_dict) -> Dict[str, np.ndarray]:
     arrays = {
         name: _numpy(name, tensor)
         for name, tensor in state_dict.items()
-        if not name.endswith(_COUNTER)
+        if not counts_batches(name)
     }
     return {our_name(name): _shaped_for_mxnet(name, array) for name, array in arrays.items()}
 
@@ -40,15 +39,11 @@ def from_mxnet(params, ndim=None) -> Dict[str, torch.Tensor]:
     tell: they have five axes in three dimensions, and all end in 1 in one. Raises InputError on a
     name of no layer.
     """
-    arrays = {their_name(_without_kind(name)): _array(value) for name, value in params.items()}
+    arrays = {their_name(without_kind(name)): _array(value) for name, value in params.items()}
     ndim = ndim or _ndim(arrays)
     return {
         name: torch.from_numpy(_shaped(name, array, ndim).copy()) for name, array in arrays.items()
     }
-
-
-def _without_kind(name):
-    return name[4:] if name.startswith(("arg:", "aux:")) else name
 
 
 def _array(value):

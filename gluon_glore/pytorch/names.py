@@ -118,6 +118,11 @@ _NUMBER = re.compile(r"(?<=c1x1_w_s)\d+(?=\.)|(?<=c1x1-w\(s/)\d+(?=\))|(?<=gcn_)
                      r"|(?<=GCN-G-)\d+(?=__)|(?<=GCN-GHW-)\d+(?=__)")  # fmt: skip
 
 
+def counts_batches(theirs) -> bool:
+    """Whether a name is of a BatchNorm's `num_batches_tracked`, which MXNet has not."""
+    return theirs.endswith(".num_batches_tracked")
+
+
 def our_name(theirs) -> str:
     """Our name for "conv2.B01.conv_m1.bn.weight" of theirs: "conv2_B01_conv-m1__bn_gamma".
 

@@ -15,7 +15,7 @@ import itertools
 import os
 from dataclasses import replace
 
-from ..plan.parameters import parameter_shapes
+from ..plan.parameters import parameter_shapes, without_kind
 from ..utils.errors import InputError
 from ..utils.extras import require
 
@@ -30,10 +30,10 @@ def plain_names(arrays):
 
     Raises InputError where two then have one name.
     """
-    return _distinct((_spelled(without_kind(name)), array) for name, array in arrays.items())
+    return distinct((_spelled(without_kind(name)), array) for name, array in arrays.items())
 
 
-def _distinct(pairs):
+def distinct(pairs):
     """`{name: array}` of pairs. Raises InputError where two have one name."""
     found = {}
     for name, array in pairs:
@@ -61,11 +61,6 @@ def without_kinds(arrays):
     return {without_kind(name): array for name, array in arrays.items()}
 
 
-def without_kind(name):
-    """A name without the `arg:` or `aux:` before it."""
-    return name[4:] if name.startswith(("arg:", "aux:")) else name
-
-
 def by_name(arrays, block):
     """`arrays` by the full names of a block's parameters, see above; other names stay as they are.
 
@@ -91,7 +86,7 @@ def by_name(arrays, block):
         placed = _renamed(arrays, _places(block, behind))
         full = max(full, placed, key=lambda found: len(found.keys() & own.values()))
     names = set(own.values())
-    return _distinct((f"{behind}{n}" if n in names else n, array) for n, array in full.items())
+    return distinct((f"{behind}{n}" if n in names else n, array) for n, array in full.items())
 
 
 def by_name_of(arrays, spec, classes=None):
@@ -129,7 +124,7 @@ def _renamed(arrays, known):
 
     A layer that stands twice in a network has two places, known by one name: the first is taken.
     """
-    before = _shared_prefix(arrays, known)
+    before = shared_prefix(arrays, known.__contains__)
     found, others = {}, []
     for name, array in arrays.items():
         name = name[len(before) :]
@@ -137,17 +132,17 @@ def _renamed(arrays, known):
             found.setdefault(known[name], array)
         else:
             others.append((name, array))
-    return _distinct([*found.items(), *others])
+    return distinct([*found.items(), *others])
 
 
-def _shared_prefix(names, known):
-    """What all names begin with that are `known` without it; of several the one most are known by.
+def shared_prefix(names, is_known):
+    """What all names begin with that are known without it; of several the one most are known by.
 
     A prefix ends as Gluon's do, in "_" of a block's name or "." of its place.
     """
     shared = os.path.commonprefix(list(names)) if len(names) > 1 else ""
     ends = [0, *(i for i, letter in enumerate(shared, start=1) if letter in "_.")]
-    best = max(ends, key=lambda end: sum(name[end:] in known for name in names))
+    best = max(ends, key=lambda end: sum(is_known(name[end:]) for name in names))
     return shared[:best]
 
 
@@ -161,7 +156,7 @@ def _from_places(arrays, block, behind):
     """`arrays`, named by places, by full name without `behind`; None where no network has them."""
     for network in _like(block):
         places = _places(network, behind if network is block else "")
-        before = _shared_prefix(arrays, places)
+        before = shared_prefix(arrays, places.__contains__)
         found = {name[len(before) :]: array for name, array in arrays.items()}
         missing = places.keys() - found.keys()
         if missing <= _OUTPUT and len(found) == len(places):  # what is left over, may replace it

@@ -1,16 +1,15 @@
 """A file of a network's parameters, whichever spelling wrote it."""
 
-import os
 from pathlib import Path
 
-from ..pytorch.names import our_name
+from ..pytorch.names import counts_batches, our_name
 from ..utils.errors import InputError
+from .names import distinct, shared_prefix
 from .params_file import read_params
 from .pytorch_file import SUFFIXES, read_state
 from .safetensors_file import SUFFIX, read_safetensors
 
 OF_PYTORCH = (SUFFIX, *SUFFIXES)
-_COUNTER = "num_batches_tracked"  # of PyTorch's BatchNorms, which MXNet has not
 
 
 def read_arrays(path):
@@ -43,17 +42,9 @@ def from_pytorch(arrays):
     are PyTorch's, which has fewer or more axes of size 1 behind. Raises InputError where two have
     one name.
     """
-    arrays = {name: array for name, array in arrays.items() if not name.endswith(_COUNTER)}
-    shared = os.path.commonprefix(list(arrays)) if len(arrays) > 1 else ""
-    ends = [0, *(place for place, letter in enumerate(shared, start=1) if letter == ".")]
-    begin = max(ends, key=lambda end: sum(_ours(name[end:]) is not None for name in arrays))
-    found = {}
-    for name, array in arrays.items():
-        ours = _ours(name[begin:]) or name[begin:]
-        if ours in found:
-            raise InputError(f"two arrays are called {ours}, in one spelling or another")
-        found[ours] = array
-    return found
+    arrays = {name: array for name, array in arrays.items() if not counts_batches(name)}
+    begin = len(shared_prefix(arrays, lambda name: _ours(name) is not None))
+    return distinct((_ours(name[begin:]) or name[begin:], a) for name, a in arrays.items())
 
 
 def _ours(name):
