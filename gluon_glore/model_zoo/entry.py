@@ -24,11 +24,20 @@ from ..weights.golden import (
     read_golden,
     write_seeded_golden,
 )
-from ..weights.manifest import MANIFEST, params_of, parse_manifest, read_manifest, write_manifest
+from ..weights.manifest import (
+    MANIFEST,
+    clip_of,
+    params_of,
+    parse_manifest,
+    read_manifest,
+    write_manifest,
+)
 from ..weights.names import with_kinds
 from ..weights.params_file import write_params
 from .readme import CARD, readme
 from .run_network import network_function
+
+SIDE = 64  # pixels of the golden input of a network of pixels
 
 
 def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
@@ -36,15 +45,16 @@ def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
 
     `manifest` has spec and card; `arrays` are the parameters by their full names, saved as `dtype`
     ("float16" halves the file; the golden numbers are those of the parameters as saved);
-    `extra_files` are copied in. Raises InputError where `directory` is not empty or can't be
-    written, or the parameters are not the network's.
+    `extra_files` are copied in. Where a manifest of a network of videos has no clips, they are the
+    paper's, and a note on the card says so. Raises InputError where `directory` is not empty or
+    can't be written, the parameters are not the network's, or it takes no such clips.
     """
     directory = Path(directory)
     check_name(manifest.model)
     spec = dataclasses.replace(
         manifest.spec, name=manifest.model, classes=len(manifest.class_names)
     )
-    manifest = dataclasses.replace(manifest, spec=spec)
+    manifest = _with_clip(dataclasses.replace(manifest, spec=spec))
     if is_taken(directory):
         raise InputError(f"{directory}: not an empty folder")
     with new_folder(directory) as folder:
@@ -60,9 +70,29 @@ def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
     return directory
 
 
+def _with_clip(manifest):
+    """A manifest that says the clips of a network of videos. Raises InputError for another's."""
+    clip, spec = manifest.clip or clip_of(manifest), manifest.spec
+    if clip and spec.ndim != 3:
+        raise InputError(f"{manifest.model} takes {spec.ndim} dimensions, clips have 3")
+    if clip == manifest.clip:
+        spec.check_input((clip.frames, *spec.input_size[1:]) if clip else spec.input_size)
+        return manifest
+    note = f"nothing says which frames of a video it sees, taken are the paper's: {clip.text}"
+    card = dataclasses.replace(manifest.card, notes=(*manifest.card.notes, note))
+    return dataclasses.replace(manifest, clip=clip, card=card)
+
+
 def golden_input(spec):
-    """The input of an entry's golden numbers: a normal batch `(2, C, *input_size)`."""
-    return noise((BATCH, spec.in_channels, *spec.input_size))
+    """The input of an entry's golden numbers: a normal batch `(2, C, *input_size)`.
+
+    Of a network of pixels it has at most `SIDE` pixels a side, as it has a logit for each of them
+    and each class: of Cityscapes' 768 x 768 they would be 90 MB.
+    """
+    size = spec.input_size
+    if spec.head:
+        size = tuple(min(n, max(SIDE, least)) for n, least in zip(size, spec.total_stride))
+    return noise((BATCH, spec.in_channels, *size))
 
 
 def _write_golden(folder, spec, params):
@@ -144,6 +174,6 @@ def add_measurement(folder, measured):
     """Write what `measure` returned into an entry's manifest and card."""
     manifest = read_manifest(folder)
     card = dataclasses.replace(manifest.card, measured=measured)
-    manifest = dataclasses.replace(manifest, card=card, score=measured["top1"])
+    manifest = dataclasses.replace(manifest, card=card, score=card.score)
     write_manifest(folder, manifest, list(manifest.sha256))
     write_text(Path(folder) / CARD, readme(manifest))

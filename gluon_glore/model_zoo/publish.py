@@ -33,9 +33,14 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
     run = _run_of(Path(checkpoint))
     opened = open_own(checkpoint)
     spec, manifest = opened.filling.spec, opened.manifest
-    name = check_entry_name(name or manifest.model, manifest.model, spec)
+    name = check_entry_name(name or manifest.model, manifest.model)
     entry = Manifest(
-        name, manifest.class_names, manifest.preprocess, spec=spec, card=card or Card(SOURCE)
+        name,
+        manifest.class_names,
+        manifest.preprocess,
+        spec=spec,
+        card=card or Card(SOURCE),
+        clip=manifest.clip,
     )
     data = data or validation_set(run)
     files = [run / file for file in KEPT if (run / file).is_file()]
@@ -70,15 +75,8 @@ def add_entry(zoo, entry, arrays, data=None, files=(), half=False):
     return place
 
 
-def check_entry_name(name, model, spec):
-    """`name`; raises InputError where it can't be a folder's, or is that of another network.
-
-    Also where no entry can be made of the network `model` of that spec: it labels pixels.
-    """
-    if spec.head:
-        raise InputError(
-            f"{model} labels pixels: entries of a zoo are measured by their top-1 accuracy"
-        )
+def check_entry_name(name, model):
+    """`name`; raises InputError where it can't be a folder's, or is that of another network."""
     check_name(name, NAME)
     if name != model and name in list_models():
         raise InputError(f"{name} is another network than {model}, give it a name of its own")

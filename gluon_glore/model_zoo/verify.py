@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..utils.errors import InputError
+from ..weights.card import measured_words
 from ..weights.manifest import read_manifest
 from .entry import check_golden, measure
 from .find_weights import find_weights
@@ -34,9 +35,6 @@ def verify(model, weights=None, data=None, batch=32):
     if data is None:
         return None
     measured = measure(folder, data, batch)
-    top5 = f", top-5 {measured['top5']:.4f}" if "top5" in measured else ""
-    print(
-        f"measured: top-1 {measured['top1']:.4f}{top5} on {measured['samples']} pictures of "
-        f"{measured['data']}, {measured['images_per_second']} images/s"
-    )
+    speed = f"{measured['images_per_second']} images/s"
+    print(f"measured: {measured_words(measured, '{:.4f}'.format)}, {speed}")
     return measured
