@@ -10,12 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.accuracy import measure_accuracy
-from ..data.labelled_pictures import PictureSource, is_packed, pictures_for
-from ..data.record_chunks import record_files
 from ..networks.registry import check_name
 from ..utils.errors import InputError, naming
-from ..utils.files import is_taken, new_folder, sha256, write_text
+from ..utils.files import is_taken, new_folder, write_text
 from ..weights.golden import (
     BATCH,
     GOLDEN,
@@ -24,6 +21,7 @@ from ..weights.golden import (
     read_golden,
     write_seeded_golden,
 )
+from ..weights.labelled_samples import open_samples
 from ..weights.manifest import (
     MANIFEST,
     clip_of,
@@ -124,50 +122,20 @@ def _network_of(folder, manifest, fast=False):
     return network_function(manifest.spec, classes, params, fast)
 
 
-def measure(folder, data, batch=32, threads=2):
-    """The accuracy of an entry on `data`, labelled pictures, as its card says.
+def measure(folder, data, batch=None, threads=2):
+    """What an entry reaches on labelled `data`, as its card says it.
 
-    `data` is a `PictureSource`, or a path as `open_pictures` takes it. Each picture is seen once,
-    as evaluation prepared it in training: `batch` pictures at a time, decoded by `threads`. Raises
-    InputError where either can't be used.
+    `data` is what `open_samples` takes for such a network: pictures, scenes or videos, each seen
+    once, `batch` pictures or clips at a time (default: 32, 8), decoded by `threads`. Pictures are
+    seen as evaluation prepared them in training, scenes whole, videos by the mean of 10 clips.
+    Raises InputError where either can't be used.
     """
-    source = data if isinstance(data, PictureSource) else PictureSource(data)
     manifest = read_manifest(folder)
-    spec, size = manifest.spec, manifest.preprocess.size
-    if spec.ndim != 2:
-        raise InputError(f"{manifest.model} takes {spec.ndim} dimensions, pictures have 2")
-    if spec.head:
-        raise InputError(f"{manifest.model} labels pixels, {source.path} is of labelled pictures")
-    spec.check_input(size)
-    network = _network_of(folder, manifest, fast=True)
-    with naming(source.path):
-        records = pictures_for(folder, manifest.class_names, source)
-        accuracy = measure_accuracy(
-            network,
-            records,
-            manifest.preprocess,
-            batch=batch,
-            threads=threads,
-        )
-        name = _name(source.path, records)
-    return {
-        "data": name,
-        "top1": accuracy.top1,
-        **({} if accuracy.top5 is None else {"top5": accuracy.top5}),
-        "samples": accuracy.samples,
-        "bad_records": accuracy.bad_records,
-        "size": list(size),
-        "resize": manifest.preprocess.resize,
-        "images_per_second": round(accuracy.images_per_second, 2),
-    }
-
-
-def _name(source, records):
-    """What a card calls a set of pictures: where they lie, and which they are."""
-    path, which = records.path.absolute(), records.contents()
-    if is_packed(source):
-        which = f"sha256 {', '.join(sha256(file)[:8] for file in record_files(source))}"
-    return f"{path.parent.name}/{path.name} ({which})"
+    if manifest.spec.ndim == 2 and not manifest.spec.head:
+        manifest.spec.check_input(manifest.preprocess.size)
+    with naming(folder):
+        samples = open_samples(manifest, data, folder)
+        return samples.measure(_network_of(folder, manifest, fast=True), batch, threads)
 
 
 def add_measurement(folder, measured):

@@ -11,7 +11,7 @@ from ..networks.registry import check_name
 from ..utils.errors import InputError, naming
 from ..weights.card import Card
 from ..weights.manifest import MANIFEST, Manifest, parse_manifest
-from ..weights.run_folder import validation_set
+from ..weights.run_folder import validation_source
 from .catalogue import FILE, NAME, add_to_catalogue, read_catalogue
 from .entry import add_measurement, measure, write_entry
 from .open_network import open_own
@@ -25,10 +25,10 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
 
     The entry `NAME-<first 8 of the parameters' sha256>` has parameters (float16 with `half`: their
     accuracy is what is measured), model card, golden numbers, and the run's configuration and log;
-    `zoo/catalogue.yaml` lists it. `name` defaults to the network's, `card` says whose it is and
-    under what licence. It is evaluated on `data`, labelled pictures, by default the run's own
-    validation set. Raises InputError where anything is missing, damaged or can't be written; the
-    zoo is then as it was.
+    `zoo/catalogue.yaml` lists it. `name` defaults to the network's, `card` says whose it is
+    and under what licence. It is evaluated on labelled `data`, as `measure` takes it, by default
+    the run's own validation set. Raises InputError where anything is missing, damaged or can't be
+    written; the zoo is then as it was.
     """
     run = _run_of(Path(checkpoint))
     opened = open_own(checkpoint)
@@ -42,7 +42,7 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
         card=card or Card(SOURCE),
         clip=manifest.clip,
     )
-    data = data or validation_set(run)
+    data = data or validation_source(run, manifest)
     files = [run / file for file in KEPT if (run / file).is_file()]
     return add_entry(zoo, entry, opened.filling.arrays, data, files, half)
 

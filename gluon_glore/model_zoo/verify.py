@@ -9,13 +9,13 @@ from .entry import check_golden, measure
 from .find_weights import find_weights
 
 
-def verify(model, weights=None, data=None, batch=32):
+def verify(model, weights=None, data=None, batch=None):
     """Check a zoo entry, and print a line for each check that it passed.
 
     `model` is a network's name, with `weights` as `get_model` takes them (default: the
-    catalogue's), or an entry's folder. With `data`, labelled pictures, its accuracy is measured,
-    `batch` pictures at a time. Returns what was measured, or None. Raises InputError at the first
-    check that fails.
+    catalogue's), or an entry's folder. With labelled `data` its score is measured, as `measure`
+    does with that `batch`. Returns what was measured, or None. Raises InputError at the first check
+    that fails.
     """
     folder = Path(model)
     if folder.is_dir():
@@ -35,6 +35,7 @@ def verify(model, weights=None, data=None, batch=32):
     if data is None:
         return None
     measured = measure(folder, data, batch)
-    speed = f"{measured['images_per_second']} images/s"
-    print(f"measured: {measured_words(measured, '{:.4f}'.format)}, {speed}")
+    (speed,) = (name for name in measured if name.endswith("_per_second"))
+    told = measured_words(measured, "{:.4f}".format)
+    print(f"measured: {told}, {measured[speed]} {speed.replace('_per_second', '/s')}")
     return measured

@@ -76,8 +76,14 @@ def measured_words(measured, share) -> str:
         told += f", top-5 {share(measured['top5'])}"
     if "clips" not in measured:
         return f"{told} on {measured['samples']} pictures of {measured['data']}"
-    views = f"by {measured['clips']} clips of each in {measured['crops']} crops"
+    clips, crops = (_counted(measured[word], word) for word in ("clips", "crops"))
+    views = f"by {clips} of each in {crops}"
     return f"{told} on {measured['samples']} videos of {measured['data']}, {views}"
+
+
+def _counted(number, words):
+    """So many things, whose plural is `words`."""
+    return f"{number} {words if number != 1 else words[:-1]}"
 
 
 def read_card(fields) -> Card:
