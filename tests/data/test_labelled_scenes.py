@@ -77,6 +77,7 @@ def test_logits_of_no_use_are_refused(root, network, message):
 
 def test_scenes_without_a_labelled_pixel_have_no_score(root):
     ours = scenes(root)
+
     class Unlabelled:
         classes, path, name = type("Names", (), {"names": CLASS_NAMES}), "p", ours.name
 
