@@ -104,6 +104,22 @@ def test_an_entry_of_pixels_is_found_on_a_mirror_and_segments(
     assert few.classes == 3 and few.preprocess == own.manifest.preprocess
 
 
+def test_runs_and_backbones_start_from_an_entry_of_pixels(
+    scene_run, scene_entry, streets, tmp_path, capsys
+):
+    settings = (f"data.root={streets}", "data.size=[32,40]", f"model.pretrained={scene_entry}")
+    train(cityscapes, "configs/camvid.yaml", tmp_path / "run", *settings, "loss.auxiliary=0.4")
+    told = capsys.readouterr().err
+    assert f"starts from {scene_entry}/streets-0000.params (streets)" in told
+    assert "; new:" not in told
+    features = get_model("streets", pretrained=scene_entry, features=("res3", "res5"))
+    whole, _ = load_network(scene_run)
+    own = whole.collect_params()
+    for name, param in features.collect_params().items():
+        ours = own[whole.prefix + name[len(features.prefix) :]] if name not in own else own[name]
+        assert np.array_equal(param.data().asnumpy(), ours.data().asnumpy())
+
+
 def test_verify_measures_scenes_in_whatever_folders(
     scene_run, scene_entry, streets, tmp_path, capsys
 ):
