@@ -7,6 +7,7 @@ is one like any: `check`, `predict` and `serve` take it.
 import dataclasses
 import json
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Dict
@@ -138,6 +139,11 @@ def _openvino(files):
     """
     deployment = files.manifest.deployment
     if deployment.precision != "bf16":
+        print(
+            "warning: on processors with bfloat16 Triton's OpenVINO backend computes in it, unlike "
+            f"what was checked here in {deployment.precision}: --layout triton does not",
+            file=sys.stderr,
+        )
         return _config(files, "openvino", 0)
     kept = deployment.float32["onnx"]
     if kept:

@@ -213,6 +213,26 @@ def test_a_model_that_can_not_be_written_leaves_none_of_it(tmp_path, monkeypatch
     assert [path.name for path in tmp_path.iterdir()] == ["first"]
 
 
+def test_that_tritons_openvino_may_compute_in_bfloat16_is_said(tmp_path, capsys):
+    write(tmp_path, "triton", name="first")
+    assert "bfloat16" not in capsys.readouterr().err
+    write(tmp_path, "triton-openvino", name="second")
+    assert "Triton's OpenVINO backend computes in it, unlike" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kept", [(), ("conv0", "dense0")])
+def test_bf16_is_all_or_nothing_in_tritons_openvino(tmp_path, kept):
+    _, folder = write(tmp_path, "")
+    files = read_files(folder).with_deployment(precision="bf16", float32={"onnx": kept})
+    text_of = LAYOUTS["triton-openvino"].files["config.pbtxt"]
+    if kept:
+        with pytest.raises(InputError, match="all or nothing in bf16, conv0, dense0 must stay"):
+            text_of(files)
+    else:
+        told = parse(text_of(files))
+        assert told["parameters"] == {"key": "HINT_BF16", "value": {"string_value": "YES"}}
+
+
 def test_what_triton_can_not_have_is_refused(tmp_path):
     with pytest.raises(InputError, match="unknown layout 'tensorrt', known: triton, triton-op"):
         write(tmp_path / "a", "tensorrt")
