@@ -93,6 +93,12 @@ def test_a_softmax_and_planes_of_pixels_stand_around_the_integers(make, net):
         assert deployment.checked[name]["pictures_error"] < 0.3
 
 
+def test_a_model_of_tritons_computes_with_integers_too(make):
+    folder = make("int8", tolerance=0.25, layout="triton")
+    assert integer_units(folder) == {"small_conv0", "small_middle_glore"}
+    assert 'default_model_filename: "small.onnx"' in (folder.parent / "config.pbtxt").read_text()
+
+
 @pytest.mark.skipif(not BFLOAT16_FLAGS & processor_flags(), reason="a processor without bfloat16")
 def test_openvino_keeps_the_listed_units_in_float32(make):
     files = read_files(make("bf16"))
