@@ -4,6 +4,8 @@ from ..utils.arguments import finite, positive_int
 from ..weights.deployment import PRECISIONS
 from .options import add_class_names, add_pixels, add_signature, add_weights, described
 
+LAYOUTS = ("triton", "triton-openvino", "mms")  # of `export.layouts`, which takes numpy
+
 
 def add_commands(commands):
     """Add `export` and `check` to the parser's commands."""
@@ -35,7 +37,21 @@ def add_commands(commands):
         help="error that lower precision may make, as a share of a picture's largest logit (0.1)",
     )
     command.add_argument(
-        "--with-preprocess", action="store_true", help="the graph takes uint8 pictures"
+        "--with-preprocess",
+        nargs="?",
+        choices=("NHWC", "NCHW"),
+        const="NHWC",
+        default=False,
+        help="the graph takes uint8 pictures, channels last (NHWC) or first",
+    )
+    command.add_argument(
+        "--layout",
+        choices=LAYOUTS,
+        default="",
+        help="as other servers read it; of triton --out is the repository",
+    )
+    command.add_argument(
+        "--softmax", action="store_true", help="the graph gives probabilities, not logits"
     )
     command.add_argument(
         "--input-size", nargs=2, type=positive_int, metavar=("H", "W"), help="(the network's)"
@@ -90,6 +106,8 @@ def export(args):
         tolerance=args.tolerance,
         plain=args.plain,
         pytorch=args.pytorch,
+        softmax=args.softmax,
+        layout=args.layout,
     )
     print_checks(folder, read_manifest(folder))
 

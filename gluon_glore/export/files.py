@@ -2,6 +2,7 @@
 
 import dataclasses
 import glob
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ..weights.golden import BATCH, GOLDEN, golden_classes
 from ..weights.manifest import MANIFEST, Manifest, labels_pixels, read_manifest, spec_of
 
 SYMBOL = "-symbol.json"  # how the names of MXNet's symbol files end
+CONFIG = "config.pbtxt"  # of a model of Triton's, beside its versions
 LARGER = 32, 64  # pixels higher and wider: another size, which a network of any size takes, too
 
 
@@ -22,29 +24,34 @@ class Files:
     manifest: Manifest
 
     @property
+    def stem(self):
+        """What the names of its files begin with."""
+        return self.manifest.deployment.stem or self.manifest.model
+
+    @property
     def symbol(self):
         """The path of MXNet's symbol."""
-        return self.folder / f"{self.manifest.model}{SYMBOL}"
+        return self.folder / f"{self.stem}{SYMBOL}"
 
     @property
     def params(self):
         """The path of the symbol's parameters."""
-        return self.folder / f"{self.manifest.model}-0000.params"
+        return self.folder / f"{self.stem}-0000.params"
 
     @property
     def onnx(self):
         """The path of the ONNX file for the other runtimes; it need not be there."""
-        return self.folder / f"{self.manifest.model}.onnx"
+        return self.folder / f"{self.stem}.onnx"
 
     @property
     def program(self):
         """The path of the program for PyTorch; it need not be there."""
-        return self.folder / f"{self.manifest.model}.pt2"
+        return self.folder / f"{self.stem}.pt2"
 
     @property
     def safetensors(self):
         """The path of the network's own parameters for PyTorch; it is there with `program`."""
-        return self.folder / f"{self.manifest.model}.safetensors"
+        return self.folder / f"{self.stem}.safetensors"
 
     @property
     def units(self):
@@ -86,18 +93,21 @@ class Files:
 
 
 def read_files(folder) -> Files:
-    """The files of an exported folder, verified.
+    """The files of an exported folder, verified, or of the newest version of a model of Triton's.
 
     Raises InputError where one is missing, damaged, it is no exported folder, or has more or fewer
     class names than its golden logits have classes.
     """
+    folder = _newest(folder)
     manifest = read_manifest(folder)
-    files = Files(Path(folder), manifest)
+    if manifest.deployment is None:
+        raise InputError(
+            f"{folder}: not an exported network, or of an older version: export it again"
+        )
+    files = Files(folder, manifest)
     for path in (files.symbol, files.params):
         if not files.has(path):
             raise InputError(f"{folder}: not an exported network, no {path.name} in its manifest")
-    if manifest.deployment is None:
-        raise InputError(f"{folder}: exported by an older version, export it again")
     names = len(manifest.class_names)
     if files.has(files.folder / GOLDEN) and golden_classes(files.folder) != names:
         raise InputError(
@@ -108,8 +118,17 @@ def read_files(folder) -> Files:
 
 
 def is_export(folder):
-    """Whether a folder looks like an exported network."""
-    return any(Path(folder).glob(f"*{SYMBOL}"))
+    """Whether a folder looks like an exported network, or a model of Triton's with one."""
+    return any(_newest(folder).glob(f"*{SYMBOL}"))
+
+
+def _newest(folder):
+    """The newest version where a folder is a model of Triton's, else the folder itself."""
+    folder = Path(folder)
+    if not (folder / CONFIG).is_file():
+        return folder
+    versions = [path for path in folder.iterdir() if re.fullmatch(r"[1-9]\d{0,9}", path.name)]
+    return max(versions, key=lambda path: int(path.name), default=folder)
 
 
 def symbol_of(model):

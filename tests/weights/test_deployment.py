@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import yaml
@@ -18,6 +20,22 @@ def test_fields_come_back_through_yaml():
     given, fields = yaml.safe_load(yaml.safe_dump(WHOLE.fields()))
     assert given["name"] == "data"
     assert read_deployment(given, fields) == WHOLE
+    named = replace(WHOLE, stem="model", probabilities=True)
+    assert read_deployment(*named.fields(), named.output) == named
+
+
+def test_pixels_are_laid_out_as_the_graph_takes_them():
+    picture = np.arange(24).reshape(2, 4, 3).astype("uint8")
+    clips = np.arange(120).reshape(5, 2, 2, 2, 3).astype("uint8")
+    first = Deployment((None, 3, 2, 4), "NCHW", "uint8")
+    assert np.array_equal(first.laid_out(picture), picture.transpose(2, 0, 1))
+    assert first.laid_out(picture).flags.c_contiguous
+    assert np.array_equal(first.laid_out(picture[None])[0], first.laid_out(picture))
+    last = Deployment((None, 2, 4, 3), "NHWC", "uint8")
+    assert np.array_equal(last.laid_out(picture), picture)
+    first = Deployment((None, 3, 2, 2, 2), "NCDHW", "uint8")
+    assert np.array_equal(first.laid_out(clips), clips.transpose(0, 4, 1, 2, 3))
+    assert np.array_equal(first.laid_out(clips[1]), clips[1].transpose(3, 0, 1, 2))
 
 
 @pytest.mark.parametrize(
@@ -34,6 +52,9 @@ def test_fields_come_back_through_yaml():
         (1, "checked", [1]),
         (1, "plain", "yes"),
         (1, "more", 1),
+        (1, "stem", "../elsewhere"),
+        (1, "stem", ""),
+        (1, "probabilities", True),  # the manifest's `output` says it
     ],
 )
 def test_damaged_fields_are_refused(part, key, value):
