@@ -9,7 +9,7 @@ import numpy as np
 from ..data.image import resize
 from ..utils.errors import InputError
 from ..weights.manifest import spec_of
-from .predictor import Predictor, Task, load_predictor
+from .predictor import OutputError, Predictor, Task, load_predictor
 
 
 @dataclass(frozen=True)
@@ -161,17 +161,17 @@ class Segmenter(Predictor):
     def _run(self, inputs, window):
         """Logits `(B, classes, *window)` of B prepared windows.
 
-        Raises InputError where they have another shape or are not finite.
+        Raises OutputError where they have another shape or are not finite.
         """
         logits = self.network(np.stack(inputs))
         expected = (len(inputs), len(self.manifest.class_names), *window)
         if logits.shape != expected:
-            raise InputError(
+            raise OutputError(
                 f"{self.manifest.model} gives outputs {logits.shape}, for these pixels {expected} "
                 "are expected"
             )
         if not np.isfinite(logits).all():
-            raise InputError("the network's outputs are not finite: its weights are no good")
+            raise OutputError("the network's outputs are not finite: its weights are no good")
         return logits
 
     def _check_depth(self, picture):

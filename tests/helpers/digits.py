@@ -37,10 +37,8 @@ class Network:
         return logits
 
 
-def served(scenario, kind=None, **settings):
-    """Run `scenario(client, service, network)` beside a server of that network.
-
-    The service is of a `kind` of Service, with these settings.
+def served(scenario, **settings):
+    """Run `scenario(client, service, network)` beside a server of that network, so set.
 
     The client is an aiohttp session, whose paths are the server's; it listens at `network.port`.
     """
@@ -54,9 +52,8 @@ def served(scenario, kind=None, **settings):
 
     async def main():
         classifier = Classifier(network, Manifest("digits", CLASSES, preprocess))
-        service = (kind or Service)(
-            classifier, Settings(**{"timeout": 30, "wait": 0.001, **settings})
-        )
+        given = Settings(**{"timeout": 30, "wait": 0.001, **settings})
+        service = Service({"digits": classifier}, given)
         await service.warm_up()
         listener = Listener(service)
         address, network.port = await listener.start("127.0.0.1", 0)

@@ -192,18 +192,19 @@ def test_the_description_says_what_is_served():
 
 
 def test_decoding_that_outlives_its_504_counts_as_in_hand_until_it_ends():
-    from gluon_glore.serving.service import Service
-
     begun, end = threading.Event(), threading.Event()
 
-    class Slow(Service):
-        def _prepare(self, data, content_type):
+    async def scenario(client, service, _):
+        answers = service.models["digits"].answers
+        prepare = answers.prepare
+
+        def slowly(data, content_type):
             if data == b"slow":
                 begun.set()
                 assert end.wait(30)
-            return super()._prepare(data, content_type)
+            return prepare(data, content_type)
 
-    async def scenario(client, service, _):
+        answers.prepare = slowly
         late = (504, {"error": "no answer within 0.2 s"})
         assert await posted(client, b"slow") == late and begun.is_set()
         assert (service.unanswered, service.in_hand) == (0, 1)
@@ -216,4 +217,4 @@ def test_decoding_that_outlives_its_504_counts_as_in_hand_until_it_ends():
             await asyncio.sleep(0.01)
         assert (await posted(client, png(5)))[0] == 200
 
-    served(scenario, Slow, timeout=0.2, workers=1)
+    served(scenario, timeout=0.2, workers=1)

@@ -1,0 +1,45 @@
+"""A picture to its likeliest classes."""
+
+import numpy as np
+
+from ..data.image import decode_image, max_pixels
+from ..inference.classify import Classifier, top_fields
+from .asked import number
+from .connection import web
+from .forms import cut_to_file, is_form
+
+
+class ClassAnswers:
+    """The answers of a network that classifies pictures, as `answers.answers_of` says."""
+
+    TAKES = "?top=5, the body a picture or a form with a file"
+    batch = 8
+    room = None
+
+    def __init__(self, predictor, _):
+        self.predictor = Classifier.of(predictor)
+        self.pixels = max_pixels()
+
+    def a_row(self):
+        """The network's input for a black picture."""
+        preprocess = self.predictor.manifest.preprocess
+        black = np.zeros((*preprocess.size, preprocess.channels), np.uint8)
+        return self.predictor.prepare(black)
+
+    def asked(self, query, _):
+        """How many classes a request asks for. Raises Refusal where that is no number above 0."""
+        classes = len(self.predictor.manifest.class_names)
+        return number(query, "top", 5, classes, strict=False)
+
+    async def answer(self, model, body, content_type, top):
+        """The `top` likeliest classes of a body, as JSON."""
+        prepared = await model.decode(self.prepare, body, content_type)
+        [logits] = await model.run([prepared])
+        best = self.predictor.best(logits, top)
+        return web.json_response({"model": model.name, "top": top_fields(best)})
+
+    def prepare(self, body, content_type):
+        """The network's input for a body, a bytearray. Runs in a decoding thread."""
+        if is_form(content_type):
+            cut_to_file(body, content_type)
+        return self.predictor.prepare(decode_image(body, self.predictor.channels))
