@@ -121,9 +121,13 @@ class Segmenter(Predictor):
             total /= np.outer(rows, columns)
         return total
 
+    def prepare(self, picture):
+        """The network's input for a picture that it sees in one pass: uint8 `(H, W, C)`."""
+        return self._prepare(picture, (0, 0), picture.shape[:2])
+
     def _window(self, size, views):
         """(height, width) of the network's input for a picture of `size`."""
-        fixed = self._fixed_size()
+        fixed = self.fixed_size()
         if fixed and views.window not in (None, fixed):
             raise InputError(
                 f"window of {_pixels(views.window)}, {self.manifest.model} was exported for "
@@ -135,7 +139,7 @@ class Segmenter(Predictor):
             spec.check_input(window)
         return window
 
-    def _fixed_size(self):
+    def fixed_size(self):
         """(height, width) of an exported network's input, None where they may vary."""
         deployment = self.manifest.deployment
         if deployment is None:

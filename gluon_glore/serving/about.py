@@ -10,8 +10,11 @@ def routes(service):
 
     async def describe(_):
         """The models that run here and the server's limits, as JSON."""
-        models = [_described(model) for model in service.models.values()]
-        fields = models[0] if len(models) == 1 else {"models": models}
+        if len(service.models) == 1:
+            [model] = service.models.values()
+            fields = _described(model, "/predict")
+        else:
+            fields = {"models": [_described(model) for model in service.models.values()]}
         return web.json_response({**fields, "version": __version__, "limits": _limits(service)})
 
     async def models(_):
@@ -49,21 +52,21 @@ def routes(service):
     ]
 
 
-def _described(model):
-    """The fields that say what a model is."""
+def _described(model, path=None):
+    """The fields that say what a model is; its inputs are posted to `path`."""
+    path = path or f"/models/{model.name}/predict"
     return {
         "model": model.name,
         "does": model.predictor.task.value,
         "classes": len(model.predictor.manifest.class_names),
         "runtime": model.predictor.runtime,
         "pixels": model.answers.pixels,
-        "predict": f"POST /models/{model.name}/predict, {model.answers.TAKES}",
+        "predict": f"POST {path}{model.answers.TAKES}",
     }
 
 
 def _limits(service):
     """The limits of a request, for all models."""
     settings = service.settings
-    limits = {"bytes": settings.max_bytes, "seconds": settings.timeout}
-    pixels = [model.answers.pixels for model in service.models.values()]
-    return {**limits, "pixels": max(pixels), "frames": settings.frames}
+    pixels = max(model.answers.pixels for model in service.models.values())
+    return {"bytes": settings.max_bytes, "pixels": pixels, "seconds": settings.timeout}

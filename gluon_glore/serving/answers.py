@@ -2,8 +2,9 @@
 
 from ..inference.predictor import Task
 from .classes import ClassAnswers
+from .pixels import PixelAnswers
 
-_OF_TASK = {Task.CLASSIFY: ClassAnswers}
+_OF_TASK = {Task.CLASSIFY: ClassAnswers, Task.SEGMENT: PixelAnswers}
 
 
 def answers_of(predictor, settings):

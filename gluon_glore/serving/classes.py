@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ..data.image import decode_image, max_pixels
+from ..data.image import max_pixels
 from ..inference.classify import Classifier, top_fields
 from .asked import number
+from .bodies import picture_of
 from .connection import web
-from .forms import cut_to_file, is_form
 
 
 class ClassAnswers:
@@ -40,6 +40,4 @@ class ClassAnswers:
 
     def prepare(self, body, content_type):
         """The network's input for a body, a bytearray. Runs in a decoding thread."""
-        if is_form(content_type):
-            cut_to_file(body, content_type)
-        return self.predictor.prepare(decode_image(body, self.predictor.channels))
+        return self.predictor.prepare(picture_of(body, content_type, self.predictor.channels))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.digits import png, served
+from tests.helpers.served import got, posted, sample
 
 pytest.importorskip("aiohttp", reason="serve needs aiohttp")
 pytest.importorskip("prometheus_client", reason="serve needs prometheus_client")
@@ -13,22 +14,9 @@ pytest.importorskip("prometheus_client", reason="serve needs prometheus_client")
 import aiohttp  # noqa: E402
 
 
-async def posted(client, data, path="/predict", **options):
-    """(status, JSON) of a POST."""
-    async with client.post(path, data=data, **options) as answer:
-        return answer.status, await answer.json()
-
-
 async def health(client):
-    async with client.get("/health") as answer:
-        return answer.status, (await answer.json())["status"]
-
-
-async def sample(client, name):
-    """A figure of /metrics, 0 where there is none yet."""
-    text = await (await client.get("/metrics")).text()
-    lines = [line for line in text.splitlines() if line.startswith(f"{name} ")]
-    return float(lines[0].rpartition(" ")[2]) if lines else 0.0
+    status, fields = await got(client, "/health")
+    return status, fields["status"]
 
 
 def test_a_picture_is_answered_from_the_body_or_a_form():
