@@ -10,6 +10,7 @@ MODULES = {
     "texts": ("manifest", "config", "catalogue", "class-names", "scene-classes"),
     "lists": ("list",),
     "forms": ("form",),
+    "inference_requests": ("inference-request",),
     "weights": ("parameters", "safetensors", "golden", "records", "checkpoint", "run"),
     "graphs": ("symbol", "release"),
     "archives": ("archive", "pytorch"),
