@@ -35,7 +35,15 @@ def add_commands(commands):
         help="error that lower precision may make, as a share of a picture's largest logit (0.1)",
     )
     command.add_argument(
-        "--with-preprocess", action="store_true", help="the graph takes uint8 pictures"
+        "--with-preprocess",
+        nargs="?",
+        choices=("NHWC", "NCHW"),
+        const="NHWC",
+        default=False,
+        help="the graph takes uint8 pictures, channels last (NHWC) or first",
+    )
+    command.add_argument(
+        "--softmax", action="store_true", help="the graph gives probabilities, not logits"
     )
     command.add_argument(
         "--input-size", nargs=2, type=positive_int, metavar=("H", "W"), help="(the network's)"
@@ -90,6 +98,7 @@ def export(args):
         tolerance=args.tolerance,
         plain=args.plain,
         pytorch=args.pytorch,
+        softmax=args.softmax,
     )
     print_checks(folder, read_manifest(folder))
 

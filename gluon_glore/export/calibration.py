@@ -54,6 +54,8 @@ def read_calibration(path, manifest) -> Calibration:
         for i in order[: used + HELD_OUT]
     ]
     inputs = np.stack([x for x, _ in samples])
+    if not normalized:
+        inputs = manifest.deployment.laid_out(inputs)
     labels = np.array([label for _, label in samples])
     return Calibration(inputs[:used], inputs[used:], labels[used:])
 

@@ -9,20 +9,20 @@ import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Union
 
 import mxnet as mx
-import numpy as np
 
 from ..networks.network import Network, dtype_name
 from ..networks.outputs import flat
 from ..networks.registry import unregistered
-from ..utils.errors import InputError
+from ..utils.errors import InputError, shown
 from ..utils.extras import require
 from ..utils.files import is_taken, new_folder, write_text
 from ..weights.deployment import FLOAT32_ERROR, Deployment, refuse_precision
 from ..weights.golden import (
     BATCH,
+    log_softmax,
     noise,
     noise_pictures,
     relative_error,
@@ -32,12 +32,12 @@ from ..weights.golden import (
     write_golden,
 )
 from ..weights.manifest import Manifest, clip_of, write_manifest
-from ..weights.names import PIXELS
 from ..weights.parameters import check_values, named_arrays
 from ..weights.state_file import write_state
 from .activation_ranges import refuse_method
 from .calibration import Calibration, in_batches, most_typical, read_calibration
 from .describe import refuse_one_size, refuse_other_ends, refuse_probabilities
+from .ends import prepare, with_ends, without_end
 from .files import Files, is_export, read_files
 from .lower_precision import LIMIT, lower, refuse_lowering
 from .onnx_file import import_onnx, write_onnx
@@ -49,6 +49,7 @@ from .symbol_file import read_symbol_file
 from .traced import trace
 
 README = "README.md"
+PIXEL_LAYOUTS = ("NHWC", "NCHW")  # of pictures that a graph normalises itself
 # Factors of the tolerance that the manifest gives:
 GOLDEN_SHARE = 2  # the golden pair's two pictures may be off by more than the average picture
 ELSEWHERE = 3  # lowered precision may be off by more on another processor than it is here
@@ -61,18 +62,24 @@ class ExportOptions:
 
     precision: str = "fp32"
     onnx: bool = False
-    preprocess: bool = False
+    preprocess: Union[bool, str] = False
     any_size: bool = False
     calibrate: Optional[os.PathLike] = None
     method: str = "entropy"
     tolerance: float = LIMIT
     plain: bool = False
     pytorch: bool = False
+    softmax: bool = False
 
     def check(self):
         """Raise InputError where an option is unknown, or can't be had here or with the others."""
         refuse_precision(self.precision)
         refuse_method(self.method)
+        if self.preprocess not in (False, True, *PIXEL_LAYOUTS):
+            raise InputError(
+                f"unknown layout of pixels {shown(self.preprocess)}, known: "
+                f"{', '.join(PIXEL_LAYOUTS)}"
+            )
         refuse_lowering(self.precision, self.onnx, self.calibrate)
         if self.plain and self.precision == "int8":
             raise InputError(
@@ -104,6 +111,7 @@ def export_model(
     tolerance=LIMIT,
     plain=False,
     pytorch=False,
+    softmax=False,
 ):
     """Write a network to a folder, the whole of it or nothing; returns the folder.
 
@@ -111,11 +119,13 @@ def export_model(
     `manifest.preprocess` is how pictures are prepared for it: its `size` is that of the input.
     With `onnx` there is an ONNX file too, with `pytorch` a program of PyTorch's and the parameters
     by its names, both in float32: of a `Network`, whose layers are those of its spec. With
-    `preprocess` the graph takes RGB pictures, uint8 `(B, H, W, 3)`, clips of them `(B, T, H, W,
-    3)`, and normalises them itself. With `any_size` height and width may vary in those files
-    (symbols take any). `force` replaces an exported folder. `plain` leaves the graph as it trains,
-    parameters under their own names: fit to train on and to import, not fastest. The manifest of a
-    network of videos says what its clips are (default: the paper's).
+    `preprocess` the graph takes RGB pictures and normalises them itself: True or "NHWC" is uint8
+    `(B, H, W, 3)`, "NCHW" `(B, 3, H, W)`, of clips `(B, T, H, W, 3)` and `(B, 3, T, H, W)`. With
+    `softmax` its output is the probabilities of the classes, axis 1, in all files. With `any_size`
+    height and width may vary in those files (symbols take any). `force` replaces an exported
+    folder. `plain` leaves the graph as it trains, parameters under their own names: fit to train on
+    and to import, not fastest. The manifest of a network of videos says what its clips are
+    (default: the paper's).
 
     `precision` "bf16" is the ONNX file's in OpenVINO; "int8" is that of all files. Its ranges are
     those of the labelled pictures `calibrate` by `method`: "minmax" or "entropy".
@@ -131,7 +141,7 @@ def export_model(
     missing; RuntimeError where a runtime does not give the network's outputs.
     """
     options = ExportOptions(
-        precision, onnx, preprocess, any_size, calibrate, method, tolerance, plain, pytorch
+        precision, onnx, preprocess, any_size, calibrate, method, tolerance, plain, pytorch, softmax
     )
     _refuse_taken(directory, force)
     options.check()
@@ -145,11 +155,14 @@ def export_model(
 def import_model(directory, ctx=None):
     """Load the symbol of an exported folder: (SymbolBlock from its input to logits, Manifest).
 
-    Raises InputError where a file is missing or damaged, or MXNet can't load it.
+    A softmax that it was exported with is left out. Raises InputError where a file is missing or
+    damaged, or MXNet can't load it.
     """
     files = read_files(directory)
     with refusing(files.symbol, "mxnet can't load it"):
-        return as_block(*read_symbol_file(files), ctx), files.manifest
+        symbol, arrays = read_symbol_file(files)
+        block = as_block(without_end(symbol, files), arrays, ctx)
+    return block, files.with_deployment(probabilities=False).manifest
 
 
 def _complete(net, manifest, options):
@@ -180,14 +193,22 @@ def _complete(net, manifest, options):
         refuse_other_ends(traced, manifest)
         if options.any_size:
             refuse_one_size(traced, manifest)
+    if options.softmax and len(manifest.class_names) == 1:
+        raise InputError(f"{manifest.model} has one class, whose probability is 1: leave it logits")
     axes = "DHW"[-len(space) :]
-    if options.preprocess:
-        sizes, layout, dtype = (None, *space, channels), f"N{axes}C", "uint8"
+    if options.preprocess in (True, "NHWC"):
+        sizes, layout = (None, *space, channels), f"N{axes}C"
     else:
-        sizes, layout, dtype = (None, channels, *space), f"NC{axes}", "float32"
+        sizes, layout = (None, channels, *space), f"NC{axes}"
     varying = "NHW" if options.any_size else "N"
-    shape = tuple(None if axis in varying else n for axis, n in zip(layout, sizes))
-    deployment = Deployment(shape, layout, dtype, options.precision, plain=options.plain)
+    deployment = Deployment(
+        tuple(None if axis in varying else n for axis, n in zip(layout, sizes)),
+        layout,
+        "uint8" if options.preprocess else "float32",
+        options.precision,
+        plain=options.plain,
+        probabilities=options.softmax,
+    )
     manifest = dataclasses.replace(manifest, sha256={}, deployment=deployment)
     return manifest, traced
 
@@ -254,15 +275,21 @@ def _write_folder(net, traced, files, options, calibration):
     the network's.
     """
     manifest = files.manifest
-    logits_of = _logits_of(net, traced)
+    outputs_of = _logits_of(net, traced)
+
+    def logits_of(pixels):
+        """Float32 logits of prepared pixels, as `Runtime` gives them."""
+        outputs = outputs_of(pixels)
+        refuse_probabilities(outputs, manifest.model)
+        return log_softmax(outputs) if options.softmax else outputs
 
     def network(x):
         """Float32 logits of a batch of the deployment's input."""
-        return logits_of(_pixels(x, manifest))
+        return logits_of(prepare(x, manifest))
 
     def tolerance(x):
         """The error that rounding allows on a batch."""
-        return max(FLOAT32_ERROR, ROUNDINGS * rounding_error(logits_of, _pixels(x, manifest)))
+        return max(FLOAT32_ERROR, ROUNDINGS * rounding_error(logits_of, prepare(x, manifest)))
 
     draw = noise_pictures if manifest.deployment.takes_pictures else noise
     if calibration:
@@ -272,10 +299,9 @@ def _write_folder(net, traced, files, options, calibration):
     else:
         x = draw(files.sample_shape)
         expected = network(x)
-    refuse_probabilities(expected, manifest.model)
-    write_golden(files.folder, x, expected)
+    write_golden(files.folder, x, expected, options.softmax)
 
-    symbol, arrays = _with_pixels(traced.symbol, traced.arrays(net), manifest)
+    symbol, arrays = with_ends(traced.symbol, traced.arrays(net), manifest)
     if not options.plain:
         symbol, arrays = optimize(symbol, arrays)
     symbol.save(os.fspath(files.symbol))
@@ -319,36 +345,6 @@ def _write_pytorch(net, files):
     network = network_of(net.spec, net.classes, named_arrays(net))
     write_state(network, files.safetensors, dataclasses.replace(files.manifest, deployment=None))
     write_program(files.program, network, files)
-
-
-def _pixels(x, manifest):
-    """The prepared pixels `(B, C, *space)` of a batch of the deployment's input."""
-    if not manifest.deployment.takes_pictures:
-        return x
-    mean = np.array(manifest.preprocess.mean, "float32")
-    return np.moveaxis((x - mean) * np.float32(manifest.preprocess.scales), -1, 1)
-
-
-def _with_pixels(symbol, arrays, manifest):
-    """(symbol, arrays), which normalise their input themselves where that is pictures."""
-    if not manifest.deployment.takes_pictures:
-        return symbol, arrays
-    axes = len(manifest.deployment.shape)
-    preprocess, channels = manifest.preprocess, (1, -1, *(1,) * (axes - 2))
-    mean = np.array(preprocess.mean, "float32").reshape(channels)
-    x = mx.sym.cast(mx.sym.var("data"), dtype="float32", name="preprocess_cast")
-    x = mx.sym.transpose(x, axes=(0, axes - 1, *range(1, axes - 1)), name="preprocess_planes")
-    center = mx.sym.var(PIXELS[0], shape=mean.shape)  # Module can't infer it
-    x = mx.sym.broadcast_sub(x, center, name="preprocess_center")
-    arrays = {**arrays, f"arg:{PIXELS[0]}": mx.nd.array(mean)}
-    if isinstance(preprocess.scale, tuple):
-        scale = np.array(preprocess.scale, "float32").reshape(channels)
-        factor = mx.sym.var(PIXELS[1], shape=scale.shape)
-        x = mx.sym.broadcast_mul(x, factor, name="preprocess_scaled")
-        arrays[f"arg:{PIXELS[1]}"] = mx.nd.array(scale)
-    else:
-        x = x * preprocess.scale
-    return symbol(data=x), arrays
 
 
 def _run_golden(files, x, expected):

@@ -22,29 +22,34 @@ class Files:
     manifest: Manifest
 
     @property
+    def stem(self):
+        """What the names of its files begin with."""
+        return self.manifest.deployment.stem or self.manifest.model
+
+    @property
     def symbol(self):
         """The path of MXNet's symbol."""
-        return self.folder / f"{self.manifest.model}{SYMBOL}"
+        return self.folder / f"{self.stem}{SYMBOL}"
 
     @property
     def params(self):
         """The path of the symbol's parameters."""
-        return self.folder / f"{self.manifest.model}-0000.params"
+        return self.folder / f"{self.stem}-0000.params"
 
     @property
     def onnx(self):
         """The path of the ONNX file for the other runtimes; it need not be there."""
-        return self.folder / f"{self.manifest.model}.onnx"
+        return self.folder / f"{self.stem}.onnx"
 
     @property
     def program(self):
         """The path of the program for PyTorch; it need not be there."""
-        return self.folder / f"{self.manifest.model}.pt2"
+        return self.folder / f"{self.stem}.pt2"
 
     @property
     def safetensors(self):
         """The path of the network's own parameters for PyTorch; it is there with `program`."""
-        return self.folder / f"{self.manifest.model}.safetensors"
+        return self.folder / f"{self.stem}.safetensors"
 
     @property
     def units(self):
@@ -92,12 +97,14 @@ def read_files(folder) -> Files:
     class names than its golden logits have classes.
     """
     manifest = read_manifest(folder)
+    if manifest.deployment is None:
+        raise InputError(
+            f"{folder}: not an exported network, or of an older version: export it again"
+        )
     files = Files(Path(folder), manifest)
     for path in (files.symbol, files.params):
         if not files.has(path):
             raise InputError(f"{folder}: not an exported network, no {path.name} in its manifest")
-    if manifest.deployment is None:
-        raise InputError(f"{folder}: exported by an older version, export it again")
     names = len(manifest.class_names)
     if files.has(files.folder / GOLDEN) and golden_classes(files.folder) != names:
         raise InputError(

@@ -33,8 +33,9 @@ _LONGEST_KEY = 20  # bytes: a number of protobuf has ten at most
 def write_onnx(path, symbol, arrays, deployment, sample_shape):
     """Write `symbol` with its `arrays` ("arg:NAME", "aux:NAME") as ONNX, opset 13, checked.
 
-    `sample_shape` is one that the deployment's input may have. Raises InputError where the onnx
-    package is missing, RuntimeError where an operator has no counterpart, naming it.
+    Its input is called `data`, its output as the deployment's. `sample_shape` is one that the
+    deployment's input may have. Raises InputError where the onnx package is missing, RuntimeError
+    where an operator has no counterpart, naming it.
     """
     onnx = import_onnx()
     import mxnet as mx
@@ -59,7 +60,7 @@ def write_onnx(path, symbol, arrays, deployment, sample_shape):
                     dynamic_input_shapes=[shape],
                 )
                 model = onnx.load(os.fspath(temporary))
-                _correct(model, outputs)
+                _correct(model, outputs, deployment.output)
                 onnx.checker.check_model(model, full_check=True)
             except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
                 raise RuntimeError(f"no ONNX for this network: {reason(error)}") from error
@@ -157,11 +158,13 @@ def import_onnx():
     return onnx
 
 
-def _correct(model, shape):
-    """Give a model the opset of its nodes, inputs without weights, its output's `shape`.
+def _correct(model, shape, name):
+    """Give a model the opset of its nodes, inputs without weights, its output's `shape` and `name`.
 
     An axis of it that is None is left open.
     """
+    from onnx import helper
+
     del model.opset_import[:]
     model.opset_import.add(domain="", version=OPSET)
     model.ir_version = IR_VERSION
@@ -171,6 +174,11 @@ def _correct(model, shape):
     del model.graph.input[:]  # weights among them are overridable: runtimes would not fold them
     model.graph.input.extend(inputs)
     (output,) = model.graph.output
+    if output.name != name:
+        if any(name in (*node.input, *node.output) for node in model.graph.node):
+            raise RuntimeError(f"no ONNX for this network: it has {name} inside")
+        model.graph.node.append(helper.make_node("Identity", [output.name], [name], name=name))
+        output.name = name
     sizes = output.type.tensor_type.shape.dim
     for size, known in zip(sizes, shape):
         if isinstance(known, str):

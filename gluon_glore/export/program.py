@@ -40,7 +40,7 @@ def network_of(spec, classes, arrays):
 
 
 def write_program(path, network, files):
-    """Write the program of a network: a batch of `files`' deployment's input -> logits.
+    """Write the program of a network: a batch of `files`' deployment's input -> its output.
 
     Nothing that only tracing needs is in it: no example, no place in the source of this project, no
     condition that the sizes of the example fulfil by chance. Raises InputError where the disk does
@@ -77,21 +77,27 @@ def _write(path, data):
 
 
 class _Prepared(nn.Module):
-    """A network behind what its program does to the input: normalise pictures, order the axes."""
+    """A network and what its program does around it: normalise pictures, order axes, softmax."""
 
     def __init__(self, network, manifest):
         super().__init__()
         self._pictures = manifest.deployment.takes_pictures
+        self._channels_first = manifest.deployment.channels_first
+        self._probabilities = manifest.deployment.probabilities
         self._format = FORMATS.get(len(manifest.deployment.shape), torch.contiguous_format)
         self.network = network.to(memory_format=self._format)
         if self._pictures:
             preprocess = manifest.preprocess
+            axes = len(manifest.deployment.shape) - 2 if self._channels_first else 0
             for name, value in (("mean", preprocess.mean), ("scale", preprocess.scales)):
-                self.register_buffer(name, torch.from_numpy(np.array(value, "float32")))
+                value = torch.from_numpy(np.array(value, "float32"))
+                self.register_buffer(name, value.reshape(-1, *(1,) * axes))
         self.eval()
 
     def forward(self, data):
-        """The deployment's input, as the graph's is called -> logits."""
+        """The deployment's input, as the graph's is called -> logits, or probabilities."""
         if self._pictures:
-            data = ((data.to(torch.float32) - self.mean) * self.scale).movedim(-1, 1)
-        return self.network(data.contiguous(memory_format=self._format))
+            data = (data.to(torch.float32) - self.mean) * self.scale
+            data = data if self._channels_first else data.movedim(-1, 1)
+        outputs = self.network(data.contiguous(memory_format=self._format))
+        return outputs.softmax(1) if self._probabilities else outputs

@@ -14,7 +14,8 @@ def readme(files: Files) -> str:
     if labels_pixels(files.manifest):
         output += [n for n, axis in zip(sizes, deployment.layout) if axis in "HW"]
     fields = {
-        "name": files.manifest.model,
+        "model": files.manifest.model,
+        "name": files.stem,
         "dtype": deployment.dtype,
         "layout": deployment.layout,
         "input": deployment.described,
@@ -22,24 +23,31 @@ def readme(files: Files) -> str:
         "count": len(sizes),
         "elements": " * ".join(map(str, sizes)),
         "output": ", ".join(["batch", *map(str, output)]),
+        "kind": deployment.output,
         "outputs": " * ".join(map(str, [sizes[0], *output])),
         "answer": _answer(files.manifest),
         "precision": deployment.precision,
         "preparation": _preparation(files.manifest),
-        "onnx": Template(ONNX).substitute(name=files.manifest.model) if files.onnx.exists() else "",
-        "pytorch": Template(PYTORCH).substitute(name=files.manifest.model)
-        if files.program.exists()
-        else "",
         "quantized": QUANTIZED if deployment.precision == "int8" else "",
     }
+    for part, text, path in (("onnx", ONNX, files.onnx), ("pytorch", PYTORCH, files.program)):
+        fields[part] = Template(text).substitute(fields) if path.exists() else ""
     return Template(TEXT).substitute(fields)
 
 
 def _answer(manifest):
-    """What the logits are of, and how they become probabilities."""
-    if labels_pixels(manifest):
-        return LABELS
-    return CLASSES + VIDEO if manifest.clip else CLASSES
+    """What the outputs are of, and how they become probabilities."""
+    pixels, given = labels_pixels(manifest), manifest.deployment.probabilities
+    over, of = (
+        ("softmax over the second axis", "a pixel's classes") if pixels else ("softmax", "them")
+    )
+    parts = [
+        "the input's height and width; " if pixels else "",
+        "" if given else f"{over} makes probabilities of {of}, ",
+        "`class_names` in the\n  manifest names them",
+        VIDEO if manifest.clip else "",
+    ]
+    return "".join(parts)
 
 
 def _preparation(manifest):
@@ -68,14 +76,8 @@ def _frames(clip):
     return f"{clip.frames} frames of a video{rate}, {every} (a shorter video is looped)"
 
 
-CLASSES = """softmax makes probabilities of them, `class_names` in the
-  manifest names them"""
-
 VIDEO = """; a video's are the mean of those of its clips,
   taken evenly along it"""
-
-LABELS = """the input's height and width; softmax over the second
-  axis makes probabilities of a pixel's classes, `class_names` in the manifest names them"""
 
 QUANTIZED = """
 The symbol is quantised: its weights and many activations are 8-bit integers, and it runs on
@@ -91,7 +93,7 @@ import onnxruntime
 
 session = onnxruntime.InferenceSession("$name.onnx", providers=["CPUExecutionProvider"])
 golden = np.load("golden.npz")
-logits = session.run(None, {"data": golden["input"]})[0]
+$kind = session.run(None, {"data": golden["input"]})[0]
 ```
 """
 
@@ -107,7 +109,7 @@ import torch
 golden = np.load("golden.npz")
 net = torch.export.load("$name.pt2").module()
 with torch.inference_mode():
-    logits = net(torch.from_numpy(golden["input"])).numpy()
+    $kind = net(torch.from_numpy(golden["input"])).numpy()
 ```
 
 `$name.safetensors` has the network's own parameters by the names of `gluon_glore.pytorch`, to train
@@ -120,15 +122,15 @@ weights = load_file("$name.safetensors")
 ```
 """
 
-TEXT = """# $name
+TEXT = """# $model
 
 An exported network, $precision. `manifest.yaml` says all that follows to programs, and the checksum
 of each file; `python -m gluon_glore check .` verifies them and runs `golden.npz`, an input and the
-logits it must give, through every runtime that is installed.
+$kind it must give, through every runtime that is installed.
 
 - input `data`: $input, $layout
 - made of $preparation
-- output: logits, ($output); $answer
+- output: $kind, ($output); $answer
 $quantized
 MXNet keeps prepared kernels for each size of input that it has seen, without limit. Where sizes
 vary, set `MXNET_MKLDNN_CACHE_NUM=256` and `DNNL_PRIMITIVE_CACHE_CAPACITY=256` in the environment of
@@ -143,7 +145,7 @@ import numpy as np
 golden = np.load("golden.npz")
 x = mx.nd.array(golden["input"], dtype="$dtype")
 net = mx.gluon.SymbolBlock.imports("$name-symbol.json", ["data"], "$name-0000.params")
-logits = net(x).asnumpy()
+$kind = net(x).asnumpy()
 ```
 
 or with Module:
@@ -154,7 +156,7 @@ module = mx.mod.Module(symbol, label_names=None)
 module.bind([mx.io.DataDesc("data", x.shape, "$dtype")], for_training=False)
 module.set_params(arguments, auxiliary)
 module.forward(mx.io.DataBatch([x]))
-logits = module.get_outputs()[0].asnumpy()
+$kind = module.get_outputs()[0].asnumpy()
 ```
 $onnx$pytorch
 ## C++
@@ -183,15 +185,15 @@ int main() {
   const char* keys[] = {"data"};
   const unsigned ends[] = {0, $count}, shape[] = {$dimensions};
   PredictorHandle net;
-  std::vector<float> x($elements), logits($outputs);  // fill x: $layout
+  std::vector<float> x($elements), $kind($outputs);  // fill x: $layout
   if (MXPredCreate(symbol.c_str(), params.data(), params.size(), 1, 0, 1, keys, ends, shape,
                    &net) ||
       MXPredSetInput(net, "data", x.data(), x.size()) || MXPredForward(net) ||
-      MXPredGetOutput(net, 0, logits.data(), logits.size())) {
+      MXPredGetOutput(net, 0, $kind.data(), $kind.size())) {
     std::cerr << MXGetLastError() << std::endl;
     return 1;
   }
-  for (float logit : logits) std::cout << logit << "\\n";
+  for (float number : $kind) std::cout << number << "\\n";
   MXPredFree(net);
   std::cout.flush();
   std::_Exit(0);  // MXNet's threads crash one program in fifty that ends otherwise

@@ -10,6 +10,7 @@ import re
 import numpy as np
 
 from ..utils.errors import InputError
+from ..weights.golden import logits_of
 
 # Lines of native errors that say where in the runtime, not what is wrong with the file.
 _PLACES = re.compile(
@@ -42,22 +43,30 @@ class Runtime:
     def __call__(self, x):
         """A batch `(B, *input)` -> float32 logits `(B, classes)`, of pixels `(B, classes, H, W)`.
 
-        Numpy both. Raises InputError where the runtime fails, or gives what is no batch's logits.
+        Numpy both; logarithms where the graph gives probabilities. Raises InputError as `raw`.
+        """
+        outputs = self.raw(x)
+        return logits_of(outputs) if self._files.manifest.deployment.probabilities else outputs
+
+    def raw(self, x):
+        """The graph's own outputs for a batch: logits, or probabilities, in the shape of those.
+
+        Raises InputError where the runtime fails, or gives what is no batch's logits.
         """
         deployment = self._files.manifest.deployment
         given = f"fails on a batch {x.shape} of {x.dtype}"
         remedy = AGAIN if deployment.accepts(x) else f"; its input is {deployment.described}"
         with self._refusing(given, remedy):
-            logits = self._run(x)
+            outputs = self._run(x)
         expected = self._files.output_shape(x.shape)
-        if not isinstance(logits, np.ndarray) or logits.dtype != np.float32:
-            found = getattr(logits, "dtype", type(logits).__name__)
-            raise self._refusal(f"gives {found}, no float32 logits")
-        if logits.shape != expected:
+        if not isinstance(outputs, np.ndarray) or outputs.dtype != np.float32:
+            found = getattr(outputs, "dtype", type(outputs).__name__)
+            raise self._refusal(f"gives {found}, no float32 {deployment.output}")
+        if outputs.shape != expected:
             raise self._refusal(
-                f"gives outputs {logits.shape} for a batch {x.shape}, by the manifest {expected}"
+                f"gives outputs {outputs.shape} for a batch {x.shape}, by the manifest {expected}"
             )
-        return logits
+        return outputs
 
     def _start(self, files, threads):
         raise NotImplementedError

@@ -5,7 +5,6 @@ some don't end at all, some take all memory. The process that tries them has lim
 step on a pipe, so that whoever started it knows what it died of, and goes on with the next runtime.
 """
 
-import functools
 import json
 import os
 import resource
@@ -170,11 +169,12 @@ def _measure_accuracy(network, data, manifest):
     from ..data.accuracy import measure_accuracy
     from .calibration import BATCH, in_batches, open_labelled
 
+    normalized, laid_out = not manifest.deployment.takes_pictures, manifest.deployment.laid_out
     return measure_accuracy(
-        functools.partial(in_batches, network),
+        lambda x: in_batches(network, x if normalized else laid_out(x)),
         open_labelled(data, manifest),
         manifest.preprocess,
-        normalized=not manifest.deployment.takes_pictures,
+        normalized=normalized,
         batch=BATCH,
     )
 

@@ -10,8 +10,8 @@ from .predictor import OutputError, Predictor, Task, load_predictor
 class Classifier(Predictor):
     """A network of pictures: `network` maps a batch that `prepare` made to logits `(B, classes)`.
 
-    The batch is float32 `(B, C, H, W)`, or uint8 `(B, H, W, C)` where the network normalizes pixels
-    itself.
+    The batch is float32 `(B, C, H, W)`, or uint8, `(B, H, W, C)` or as its deployment's layout
+    says, where the network normalizes pixels itself.
     """
 
     required_task = Task.CLASSIFY
@@ -41,7 +41,9 @@ class Classifier(Predictor):
         Raises InputError where the picture's size or depth does not fit.
         """
         preprocess = self.manifest.preprocess
-        return preprocess.crop(picture) if self.takes_pictures else preprocess(picture)
+        if not self.takes_pictures:
+            return preprocess(picture)
+        return self.manifest.deployment.laid_out(preprocess.crop(picture))
 
     def logits(self, inputs):
         """Logits `(B, classes)` of B prepared pictures."""

@@ -13,6 +13,7 @@ from ..export.runtimes import start_runtime
 from ..utils.cpu import bound_caches
 from ..utils.errors import InputError
 from ..utils.extras import installed, require
+from ..weights.deployment import OUTPUTS
 from ..weights.manifest import Manifest, clip_of, labels_pixels
 
 
@@ -32,9 +33,9 @@ class OutputError(InputError):
 class Predictor:
     """A network ready to be called: `network` maps a batch to logits, numpy arrays both.
 
-    The batch is float32 `(B, C, ...)`, or uint8 `(B, ..., C)` for a network that was exported to
-    normalize pixels itself. Several threads may call it. `runtime` names what runs it. A subclass
-    adds what networks of its `required_task` can do.
+    The batch is float32 `(B, C, ...)`, or uint8 for a network that was exported to normalize pixels
+    itself, in the order that its deployment's layout says. Several threads may call it. `runtime`
+    names what runs it. A subclass adds what networks of its `required_task` can do.
     """
 
     network: Callable[[np.ndarray], np.ndarray]
@@ -73,6 +74,18 @@ class Predictor:
         """Whether the network takes uint8 pixels and normalizes them itself."""
         deployment = self.manifest.deployment
         return deployment is not None and deployment.takes_pictures
+
+    @property
+    def output(self) -> str:
+        """What `raw` gives: "logits", or of a folder that was exported so "probabilities"."""
+        return self.manifest.deployment.output if self.manifest.deployment else OUTPUTS[0]
+
+    def raw(self, x):
+        """What the graph itself gives for a batch: its `output`, in the shape of the logits.
+
+        Raises InputError where the network fails on the batch.
+        """
+        return self.network(x) if self.output == OUTPUTS[0] else self.network.raw(x)
 
 
 def load_predictor(

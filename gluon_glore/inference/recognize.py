@@ -82,8 +82,8 @@ class Part(NamedTuple):
 class Recognizer(Predictor):
     """A network of videos: `network` maps a batch of views to logits `(B, classes)`.
 
-    The batch is float32 `(B, C, T, H, W)`, or uint8 `(B, T, H, W, C)` where the network normalizes
-    pixels itself.
+    The batch is float32 `(B, C, T, H, W)`, or uint8, `(B, T, H, W, C)` or as its deployment's
+    layout says, where the network normalizes pixels itself.
     """
 
     required_task = Task.RECOGNIZE
@@ -170,7 +170,7 @@ class Recognizer(Predictor):
             return read_views(video, self.clip, preprocess, starts, crops)
         unchanged = replace(preprocess, mean=(0.0,) * preprocess.channels, scale=1.0)
         views = read_views(video, self.clip, unchanged, starts, crops)
-        return np.moveaxis(views.astype(np.uint8), 1, -1)
+        return self.manifest.deployment.laid_out(np.moveaxis(views.astype(np.uint8), 1, -1))
 
     def _span(self, start, length, rate):
         """(start, end) of a clip in seconds, of a video of `length` frames."""

@@ -50,8 +50,8 @@ WHOLE = Views()
 class Segmenter(Predictor):
     """A network that labels pixels: `network` maps a batch of pictures to `(B, classes, H, W)`.
 
-    The batch is float32 `(B, C, H, W)`, or uint8 `(B, H, W, C)` where the network normalizes pixels
-    itself.
+    The batch is float32 `(B, C, H, W)`, or uint8, `(B, H, W, C)` or as its deployment's layout
+    says, where the network normalizes pixels itself.
     """
 
     required_task = Task.SEGMENT
@@ -159,7 +159,7 @@ class Segmenter(Predictor):
             padded[: part.shape[0], : part.shape[1]] = part
             part = padded
         if self.takes_pictures:
-            return part
+            return self.manifest.deployment.laid_out(part)
         return preprocess.normalize(np.ascontiguousarray(part))
 
     def _run(self, inputs, window):

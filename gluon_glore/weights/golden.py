@@ -1,8 +1,9 @@
 """Golden numbers: an input and the logits that a network gave for it, kept beside its weights.
 
 Whoever loads the weights elsewhere runs the input again and compares. `golden.npz` has the arrays
-`input` and `logits` in an exported folder. In a zoo entry it has `seed` and `shape` of a normal
-input instead, so that it is a few kilobytes: what `noise` makes of them.
+`input` and `logits` in an exported folder, or `probabilities` where its graph gives these. In a zoo
+entry it has `seed` and `shape` of a normal input instead, so that it is a few kilobytes: what
+`noise` makes of them.
 """
 
 import io
@@ -20,6 +21,7 @@ GOLDEN = "golden.npz"
 BATCH = 2
 SEED = 7
 LARGEST = 2**30  # bytes of a pair, unpacked
+LEAST_LOGIT = np.log(np.finfo("float32").tiny)  # -87: runtimes make 0 of smaller probabilities
 TOLERANCE = 5e-3  # of the logits' standard deviation, as for the authors' golden numbers
 # What numpy and zipfile raise for a file that is none of theirs.
 _DAMAGE = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError)
@@ -38,9 +40,12 @@ def noise_pictures(shape):
     return np.random.RandomState(SEED).randint(0, 256, size=shape).astype("uint8")
 
 
-def write_golden(folder, x, logits):
-    """Write `golden.npz` with the batch `x` and its `logits`."""
-    _write(folder, input=x, logits=logits)
+def write_golden(folder, x, logits, probabilities=False):
+    """Write `golden.npz` with the batch `x` and its `logits`, or their `probabilities`."""
+    if probabilities:
+        _write(folder, input=x, probabilities=np.exp(log_softmax(logits)))
+    else:
+        _write(folder, input=x, logits=logits)
 
 
 def write_seeded_golden(folder, shape, logits):
@@ -57,13 +62,16 @@ def _write(folder, **arrays):
 
 
 def read_golden(folder):
-    """(batch, logits) of a folder, of either kind. Raises InputError where they are damaged."""
+    """(batch, logits) of a folder, of any kind. Raises InputError where they are damaged."""
     path = folder / GOLDEN
     try:
         with open_file(path, LARGEST) as file, np.load(file) as golden:
             if sum(member.file_size for member in golden.zip.infolist()) > LARGEST:
                 raise InputError(f"{path}: more than {LARGEST >> 20} MiB of numbers in it")
-            logits = _numbers(golden["logits"])
+            if "probabilities" in golden:
+                logits = logits_of(_numbers(golden["probabilities"]))
+            else:
+                logits = _numbers(golden["logits"])
             if "input" in golden:
                 return _numbers(golden["input"]), logits
             shape, seed = golden["shape"].tolist(), golden["seed"].item()
@@ -88,7 +96,9 @@ def golden_classes(folder):
     path = folder / GOLDEN
     try:
         with open_file(path, LARGEST) as file:
-            logits = zipfile.ZipFile(file).open("logits.npy")  # noqa: SIM115
+            golden = zipfile.ZipFile(file)
+            given = {"logits.npy", "probabilities.npy"} & set(golden.namelist())
+            logits = golden.open(max(given))  # noqa: SIM115, as `read_golden` chooses
             np.lib.format.read_magic(logits)
             _, classes, *_ = (*np.lib.format.read_array_header_1_0(logits)[0], 0, 0)
             return classes
@@ -121,6 +131,21 @@ def compare_logits(actual, expected, what):
             f"{what}: logits differ by {difference:.1e} of their deviation, at most {TOLERANCE}"
         )
     return difference
+
+
+def log_softmax(logits):
+    """Logits `(B, classes, ...)` so shifted that their exponentials are probabilities, float32.
+
+    At least `LEAST_LOGIT`.
+    """
+    logits = logits - logits.max(axis=1, keepdims=True)
+    logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return np.maximum(logits, LEAST_LOGIT)
+
+
+def logits_of(probabilities):
+    """Logits of which softmax makes these probabilities again, at least `LEAST_LOGIT`."""
+    return np.log(np.maximum(probabilities, np.finfo("float32").tiny))
 
 
 def relative_error(logits, expected):

@@ -28,7 +28,7 @@ from ..utils.files import read_text, sha256, write_text
 from ..utils.version import __version__
 from ..utils.yaml_file import parse_yaml
 from .card import Card, read_card
-from .deployment import Deployment, read_deployment
+from .deployment import OUTPUTS, Deployment, read_deployment
 
 MANIFEST = "manifest.yaml"
 WEIGHTS = "weights.params"  # of a checkpoint, beside its momentum
@@ -40,7 +40,7 @@ _OPTIONAL = {
     "order": kinds.named(kinds.whole(-(2**63), 2**63)),
     "score": kinds.optional(kinds.number()),
     "top1": kinds.optional(kinds.number()),  # as older versions called it
-    "output": kinds.one_of("logits"),
+    "output": kinds.one_of(*OUTPUTS),
     "versions": kinds.named(kinds.LINE),
     "clip": kinds.table(CLIP_FIELDS, optional=CLIP_FIELDS),
     "task": kinds.one_of(*TASKS),
@@ -125,7 +125,7 @@ def manifest_text(manifest, digests, title) -> str:
             key: list(value) if isinstance(value, tuple) else value
             for key, value in dataclasses.asdict(manifest.preprocess).items()
         },
-        "output": "logits",
+        "output": manifest.deployment.output if manifest.deployment else OUTPUTS[0],
         "class_names": list(manifest.class_names),
         "sha256": digests,
         "versions": {"gluon_glore": __version__, **_versions()},
@@ -196,6 +196,8 @@ def parse_text(text, path) -> Manifest:
         FIELDS.check(fields, "")
         if "task" in fields and ("clip" in fields) != (fields["task"] == "recognize"):
             raise InputError(f"task: {fields['task']}, clips are what networks that recognize see")
+        if fields.get("output", OUTPUTS[0]) != OUTPUTS[0] and "deployment" not in fields:
+            raise InputError(f"output: {fields['output']}, only exported networks give them")
     try:
         return Manifest(
             fields["model"],
@@ -208,7 +210,7 @@ def parse_text(text, path) -> Manifest:
             fields.get("score", fields.get("top1")),
             _spec_in(fields),
             read_card(fields["card"]) if "card" in fields else None,
-            read_deployment(fields.get("input"), fields["deployment"])
+            read_deployment(fields.get("input"), fields["deployment"], fields.get("output"))
             if "deployment" in fields
             else None,
             Clip(**fields["clip"]) if "clip" in fields else None,

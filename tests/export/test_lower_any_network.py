@@ -14,7 +14,7 @@ from gluon_glore.export.describe import describe
 from gluon_glore.export.files import read_files
 from gluon_glore.export.runtimes import BFLOAT16_FLAGS, load_runtime, start_runtime
 from gluon_glore.utils.cpu import processor_flags
-from gluon_glore.weights.golden import read_golden, typical_error
+from gluon_glore.weights.golden import log_softmax, read_golden, typical_error
 from tests.helpers.class_folders import write_class_folders
 from tests.helpers.exports import integer_units
 
@@ -78,6 +78,19 @@ def test_every_runtime_gives_nearly_the_same(int8, net, runtime):
     x = np.random.RandomState(0).uniform(-2, 2, (40, 1, 16, 16)).astype("float32")
     expected = net(mx.nd.array(x)).asnumpy()
     assert 1e-4 < typical_error(in_batches(load_runtime(int8, runtime), x), expected) < 0.3
+
+
+def test_a_softmax_and_planes_of_pixels_stand_around_the_integers(make, net):
+    """The units are chosen by the logits: a softmax would hide an error where a class is sure."""
+    folder = make("int8", tolerance=0.25, softmax=True, preprocess="NCHW")
+    deployment = read_files(folder).manifest.deployment
+    assert integer_units(folder) and deployment.float32["mxnet"] != UNITS
+    x = np.random.RandomState(0).randint(0, 256, (40, 1, 16, 16)).astype("uint8")
+    expected = log_softmax(net(mx.nd.array((x - 128.0) / 64)).asnumpy())
+    for name in ("openvino", "onnxruntime", "mxnet"):
+        assert 1e-4 < typical_error(in_batches(load_runtime(folder, name), x), expected) < 0.3
+        assert np.allclose(load_runtime(folder, name).raw(x[:8]).sum(axis=1), 1, atol=1e-5)
+        assert deployment.checked[name]["pictures_error"] < 0.3
 
 
 @pytest.mark.skipif(not BFLOAT16_FLAGS & processor_flags(), reason="a processor without bfloat16")

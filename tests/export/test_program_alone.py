@@ -8,6 +8,7 @@ from gluon_glore.data.image import Preprocess
 from gluon_glore.export.files import Files
 from gluon_glore.export.runtimes import PyTorch
 from gluon_glore.weights.deployment import Deployment
+from gluon_glore.weights.golden import LEAST_LOGIT
 from gluon_glore.weights.manifest import Manifest
 
 torch = pytest.importorskip("torch", reason="programs are PyTorch's")
@@ -17,6 +18,7 @@ INPUTS = {
     "one size": ((None, 1, 64, 64), "NCHW", "float32", [(1, 1, 64, 64), (3, 1, 64, 64)]),
     "any size": ((None, 1, None, None), "NCHW", "float32", [(1, 1, 33, 70), (2, 1, 80, 64)]),
     "pictures": ((None, None, None, 1), "NHWC", "uint8", [(1, 40, 64, 1), (5, 64, 37, 1)]),
+    "planes": ((None, 1, None, None), "NCHW", "uint8", [(1, 1, 40, 64), (5, 1, 64, 37)]),
 }
 
 
@@ -34,13 +36,14 @@ def network():
     return net.requires_grad_(False).eval()
 
 
+@pytest.mark.parametrize("softmax", [False, True])
 @pytest.mark.parametrize("case", INPUTS)
-def test_a_program_is_its_network_at_each_size(case, tmp_path):
+def test_a_program_is_its_network_at_each_size(case, softmax, tmp_path):
     from gluon_glore.export.program import write_program
 
     shape, layout, dtype, batches = INPUTS[case]
     preprocess = Preprocess((64, 64), 0, (22.0,), 0.0167)
-    deployment = Deployment(shape, layout, dtype)
+    deployment = Deployment(shape, layout, dtype, probabilities=softmax)
     manifest = Manifest("tiny_glore_0_1", ("no", "yes"), preprocess, deployment=deployment)
     files = Files(tmp_path, manifest)
     net = network()
@@ -48,8 +51,13 @@ def test_a_program_is_its_network_at_each_size(case, tmp_path):
     runtime = PyTorch(files, threads=1)
     for size in batches:
         x = np.random.default_rng(0).normal(100, 50, size).clip(0, 255).astype(dtype)
-        pixels = np.moveaxis((x - 22.0) * 0.0167, -1, 1) if dtype == "uint8" else x
-        expected = net(torch.tensor(pixels, dtype=torch.float32)).numpy()
+        pixels = (x - 22.0) * 0.0167 if dtype == "uint8" else x
+        pixels = np.moveaxis(pixels, -1, 1) if layout == "NHWC" else pixels
+        expected = net(torch.tensor(pixels, dtype=torch.float32))
+        if softmax:
+            assert np.abs(runtime.raw(x) - expected.softmax(1).numpy()).max() < 1e-5
+            expected = expected.log_softmax(1).clamp(min=float(LEAST_LOGIT))
+        expected = expected.numpy()
         assert np.abs(runtime(x) - expected).max() < 1e-4 * np.abs(expected).max()
     with pytest.raises(InputError, match=r"pytorch fails on a batch .*; its input is"):
         runtime(np.zeros((1, 2, 3, 4), "float64"))

@@ -9,7 +9,7 @@ from tests.helpers.places import ROOT
 # By folder, what takes MXNet to be imported.
 MXNET = {
     "convert": "gluon_zoo mxnet_release",
-    "export": "activation_ranges describe exporter lower_precision optimize quantize_symbol "
+    "export": "activation_ranges describe ends exporter lower_precision optimize quantize_symbol "
     "symbol_file symbol_graph symbol_pair traced",
     "insertion": "follow insert trace",
     "layers": "basic dual_path fcn_head glore glore_head non_local residual squeeze_excite",

@@ -133,7 +133,7 @@ NAME = "a name of at most 200 characters without a slash"
         ("preprocess size", [10**5, 10**5], "size: at most 67108864 pixels in all, given (100000,"),
         ("preprocess", {"size": [1, 1]}, "preprocess.resize: missing"),
         ("versions", [1], "versions: names and values"),
-        ("output", "shares", "output: one of logits, given 'shares'"),
+        ("output", "shares", "output: one of logits, probabilities, given 'shares'"),
         ("clip stride", 0, "clip.stride: a whole number from 1 to 1000000, given 0"),
         ("clip rate", math.nan, "clip.rate: a number from 0 to 1000000, given nan"),
         ("clip rate", "25", "clip.rate: a number"),
