@@ -3,8 +3,13 @@
 from ..inference.predictor import Task
 from .classes import ClassAnswers
 from .pixels import PixelAnswers
+from .videos import VideoAnswers
 
-_OF_TASK = {Task.CLASSIFY: ClassAnswers, Task.SEGMENT: PixelAnswers}
+_OF_TASK = {
+    Task.CLASSIFY: ClassAnswers,
+    Task.SEGMENT: PixelAnswers,
+    Task.RECOGNIZE: VideoAnswers,
+}
 
 
 def answers_of(predictor, settings):

@@ -4,8 +4,6 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Dict, Optional, Tuple
 
-import numpy as np
-
 from ..utils import kinds
 from ..utils.errors import InputError
 
@@ -78,6 +76,8 @@ class Deployment:
 
         A sample has one axis less than `shape`.
         """
+        import numpy as np  # the command line lists precisions without it
+
         if not self.channels_first:
             return pixels
         return np.ascontiguousarray(np.moveaxis(pixels, -1, pixels.ndim + 1 - len(self.shape)))
