@@ -6,6 +6,7 @@ import numpy as np
 
 from ..inference.predictor import OutputError
 from ..utils.errors import InputError
+from ..weights.golden import logits_of
 from .answers import answers_of
 from .batcher import Batcher
 from .decoders import Decoders
@@ -26,7 +27,7 @@ class ServedModel:
         self.predictor = self.answers.predictor
         self.decoders = Decoders(settings.workers)
         self.batcher = Batcher(
-            lambda rows: self.predictor.network(np.stack(rows)),
+            self._outputs,
             settings.batch or self.answers.batch,
             settings.wait,
             metrics.observe_batches_of(name),
@@ -48,20 +49,28 @@ class ServedModel:
         """Whether a batch takes longer than an answer may."""
         return self.batcher.busy_seconds > self.settings.timeout
 
-    async def run(self, rows):
-        """The network's output for each of the `rows`, inputs of one sample: a list of arrays.
+    async def run(self, rows, raw=False):
+        """The logits of each of the `rows`, inputs of one sample: a list of arrays.
 
         The rows, which may have several shapes, wait with those of other requests; a batch has
-        those of one shape. Raises what the network raises.
+        those of one shape. With `raw` they are what the graph itself gives (Predictor.raw). Raises
+        what the network raises.
         """
         if len(rows) == 1:
-            return [await self.batcher.submit(rows[0])]
+            return [(await self.batcher.submit(rows[0]))[raw]]
         tasks = [asyncio.ensure_future(self.batcher.submit(row)) for row in rows]
         try:
-            return await asyncio.gather(*tasks)
+            return [outputs[raw] for outputs in await asyncio.gather(*tasks)]
         finally:
             for task in tasks:  # where one failed, or nobody waits any more
                 task.cancel()
+
+    def _outputs(self, rows):
+        """(logits, what the graph gives) for each row. Runs in the batcher's thread."""
+        outputs = self.predictor.raw(np.stack(rows))
+        if self.predictor.output == "logits":
+            return [(row, row) for row in outputs]
+        return list(zip(logits_of(outputs), outputs))
 
     async def decode(self, function, *args):
         """What `function(*args)` returns, called in one of the model's threads.

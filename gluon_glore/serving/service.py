@@ -19,7 +19,7 @@ import logging
 import weakref
 
 from ..inference.predictor import OutputError
-from . import about, predict
+from . import about, open_inference, predict, sagemaker
 from .connection import web
 from .limits import GONE, Refusal, Settings
 from .metrics import Metrics
@@ -27,7 +27,7 @@ from .served_model import ServedModel
 
 __all__ = ["Refusal", "Service", "Settings"]
 
-_ROUTES = (about.routes, predict.routes)
+_ROUTES = (about.routes, predict.routes, open_inference.routes, sagemaker.routes)
 _VERSIONS = ((1, 1), (1, 0))
 _BLOCK = 2**16  # bytes of a body that are read at once
 _log = logging.getLogger(__name__)
@@ -118,12 +118,16 @@ class Service:
                 raise Refusal(503, message, **{"Retry-After": "1"})
             model.unanswered += 1
             try:
-                body = await self._in_time(self._body(request), 408, "the body did not come")
+                body = await self.body(request)
                 return await self._in_time(work(body), 504, "no answer")
             except OutputError as error:
                 raise Refusal(500, str(error)) from None
             finally:
                 model.unanswered -= 1
+
+    async def body(self, request):
+        """The bytes of a request's body, a bytearray. Raises Refusal where a limit is passed."""
+        return await self._in_time(self._body(request), 408, "the body did not come")
 
     @contextlib.contextmanager
     def _counted(self, model):

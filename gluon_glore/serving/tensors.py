@@ -1,9 +1,9 @@
-"""Arrays as the Open Inference Protocol sends them: as JSON, as bytes.
+"""Arrays as clients send them: in JSON, as bytes, in NumPy's format.
 
-github.com/kserve/open-inference-protocol, specification/protocol/inference_rest.md, and Triton's
-extension_binary_data.md. Strangers write them. What they say of an array is held to what they sent
-before memory is taken, and numbers are read block by block: what reads JSON holds up all other
-threads of Python.
+github.com/kserve/open-inference-protocol, specification/protocol/inference_rest.md; Triton's
+extension_binary_data.md; numpy.lib.format. Strangers write them. What they say of an array is held
+to what they sent before memory is taken, and numbers are read block by block: what reads JSON holds
+up all other threads of Python.
 """
 
 import json
@@ -29,6 +29,12 @@ _OF_NUMBERS = re.compile(rb"[ \t\r\n0-9.eE+\-,\[\]]*")
 _NO_STRUCTURE = bytes(set(range(256)) - set(b"[],"))
 # A number beside a list and not in it, as 1[ or ]1: between two commas, as blocks are cut.
 _STRAY = re.compile(rb"[0-9.eE+\-][ \t\r\n]*\[|\][ \t\r\n]*[0-9.eE+\-]")
+_NPY = re.compile(
+    rb"\x93NUMPY(?:\x01\x00(?P<short>..)|[\x02\x03]\x00(?P<long>....))"
+    rb"\{'descr': '(?P<dtype>[<|][fiu][1248])', 'fortran_order': False, "
+    rb"'shape': \((?P<shape>(?:\d{1,10}, ?){0,7}(?:\d{1,10},?)?)\),? ?\} *\n",
+    re.DOTALL,
+)
 _WRITTEN = 4096  # numbers that are written as JSON at once
 
 
@@ -48,6 +54,9 @@ def from_numbers(text, datatype, shape=None):
     `text` is bytes; without a shape, it is what the lists are nested as. Raises InputError where it
     is something else, a number is none of the datatype, or JSON has none (NaN).
     """
+    text = bytes(text).strip(b" \t\r\n")
+    if end_of_numbers(text, 0, len(text)) < len(text):
+        raise InputError("no list of numbers in JSON")
     count = text.count(b",") + 1
     if shape is not None and math.prod(shape) != count:
         raise InputError(f"{_given(datatype, shape)}, given {count} values")
@@ -94,6 +103,39 @@ def from_bytes(data, datatype, shape):
         raise InputError("a byte of BOOL is 0 or 1")
     array = np.frombuffer(data, dtype).reshape(shape)
     if dtype.kind == "f" and not np.isfinite(array).all():
+        raise InputError("a number is not finite")
+    return array
+
+
+def from_npy(body, datatype):
+    """The array that a file of `numpy.save` holds, in the order of C, converted to a datatype.
+
+    Raises InputError where it is no such file, or the datatype, FP32 or UINT8, has no such
+    numbers.
+    """
+    match = _NPY.match(body, 0, min(len(body), 2**12))
+    if not match:
+        raise InputError("no array of numbers in NumPy's format, in the order of C")
+    length = match["short"] or match["long"]
+    start = match.end("short" if match["short"] else "long")
+    if start + int.from_bytes(length, "little") != match.end():
+        raise InputError("the header of NumPy's format is damaged")
+    try:
+        dtype = np.dtype(match["dtype"].decode())
+    except TypeError:
+        raise InputError("numbers of an unknown type") from None
+    shape = [int(n) for n in match["shape"].decode().replace(",", " ").split()]
+    given = len(body) - match.end()
+    if not given or math.prod(shape) * dtype.itemsize != given:
+        raise InputError(f"{dtype.name} of shape {shape}, given {given} bytes")
+    array = np.frombuffer(memoryview(body)[match.end() :], dtype).reshape(shape)
+    if datatype == "UINT8":
+        if dtype.kind not in "iu" or array.min() < 0 or array.max() > 255:
+            raise InputError(f"numbers are no uint8, given {dtype.name}")
+        return array.astype(np.uint8)
+    with np.errstate(over="ignore"):
+        array = array.astype(DTYPES[datatype])
+    if not np.isfinite(array).all():
         raise InputError("a number is not finite")
     return array
 

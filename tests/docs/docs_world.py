@@ -41,6 +41,7 @@ REASONS = {
     "several hosts",
     "network",
     "PyTorch",
+    "Triton's client",
     "hours of computing",
 }
 RUN = ("sh", "python")

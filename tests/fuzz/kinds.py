@@ -11,6 +11,7 @@ MODULES = {
     "lists": ("list",),
     "forms": ("form",),
     "inference_requests": ("inference-request",),
+    "arrays": ("npy", "json-array"),
     "weights": ("parameters", "safetensors", "golden", "records", "checkpoint", "run"),
     "graphs": ("symbol", "release"),
     "archives": ("archive", "pytorch"),
