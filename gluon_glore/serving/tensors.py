@@ -10,6 +10,7 @@ import json
 import math
 import re
 import struct
+import time
 
 import numpy as np
 
@@ -23,7 +24,8 @@ _NUMERIC.update({f"INT{8 * n}": f"<i{n}" for n in (1, 2, 4, 8)})
 DTYPES = {name: np.dtype(code) for name, code in _NUMERIC.items()}
 DATATYPES = (*DTYPES, BYTES)
 
-_BLOCK = 2**16  # bytes of JSON that are read at once
+_BLOCK = 2**14  # bytes of JSON that are read at once
+_PAUSE = 1e-5  # seconds after each: other threads then need not wait for Python to take turns
 _LONGEST = 1000  # bytes of a number with the spaces around it
 _OF_NUMBERS = re.compile(rb"[ \t\r\n0-9.eE+\-,\[\]]*")
 _NO_STRUCTURE = bytes(set(range(256)) - set(b"[],"))
@@ -35,7 +37,7 @@ _NPY = re.compile(
     rb"'shape': \((?P<shape>(?:\d{1,10}, ?){0,7}(?:\d{1,10},?)?)\),? ?\} *\n",
     re.DOTALL,
 )
-_WRITTEN = 4096  # numbers that are written as JSON at once
+_WRITTEN = 1024  # numbers that are written as JSON at once
 
 
 def end_of_numbers(text, at, end):
@@ -152,8 +154,11 @@ def to_json(array):
     flat = array.ravel()
     if array.dtype == object:
         return json.dumps([element.decode() for element in flat]).encode()
-    parts = (flat[i : i + _WRITTEN].tolist() for i in range(0, flat.size, _WRITTEN))
-    return b"[" + b", ".join(json.dumps(part)[1:-1].encode() for part in parts) + b"]"
+    parts = []
+    for i in range(0, flat.size, _WRITTEN):
+        parts.append(json.dumps(flat[i : i + _WRITTEN].tolist())[1:-1].encode())
+        time.sleep(_PAUSE)
+    return b"[" + b", ".join(parts) + b"]"
 
 
 def _given(datatype, shape):
@@ -198,6 +203,7 @@ def _read(text, dtype, count):
         numbers = _converted(b"[" + block.translate(None, b"[]") + b"]", dtype)
         array[done : done + len(numbers)] = numbers
         at, done = end + 1, done + len(numbers)
+        time.sleep(_PAUSE)
     return array
 
 
