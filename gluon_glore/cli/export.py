@@ -4,6 +4,8 @@ from ..utils.arguments import finite, positive_int
 from ..weights.deployment import PRECISIONS
 from .options import add_class_names, add_pixels, add_signature, add_weights, described
 
+LAYOUTS = ("triton", "triton-openvino", "mms")  # of `export.layouts`, which takes numpy
+
 
 def add_commands(commands):
     """Add `export` and `check` to the parser's commands."""
@@ -41,6 +43,12 @@ def add_commands(commands):
         const="NHWC",
         default=False,
         help="the graph takes uint8 pictures, channels last (NHWC) or first",
+    )
+    command.add_argument(
+        "--layout",
+        choices=LAYOUTS,
+        default="",
+        help="as other servers read it; of triton --out is the repository",
     )
     command.add_argument(
         "--softmax", action="store_true", help="the graph gives probabilities, not logits"
@@ -99,6 +107,7 @@ def export(args):
         plain=args.plain,
         pytorch=args.pytorch,
         softmax=args.softmax,
+        layout=args.layout,
     )
     print_checks(folder, read_manifest(folder))
 

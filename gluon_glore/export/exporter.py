@@ -8,7 +8,6 @@ says what goes in and comes out, `DIR/README.md` how to load it all.
 import dataclasses
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Optional, Union
 
 import mxnet as mx
@@ -39,6 +38,7 @@ from .calibration import Calibration, in_batches, most_typical, read_calibration
 from .describe import refuse_one_size, refuse_other_ends, refuse_probabilities
 from .ends import prepare, with_ends, without_end
 from .files import Files, is_export, read_files
+from .layouts import layout_of
 from .lower_precision import LIMIT, lower, refuse_lowering
 from .onnx_file import import_onnx, write_onnx
 from .optimize import as_block, optimize
@@ -70,6 +70,7 @@ class ExportOptions:
     plain: bool = False
     pytorch: bool = False
     softmax: bool = False
+    layout: str = ""
 
     def check(self):
         """Raise InputError where an option is unknown, or can't be had here or with the others."""
@@ -112,8 +113,9 @@ def export_model(
     plain=False,
     pytorch=False,
     softmax=False,
+    layout="",
 ):
-    """Write a network to a folder, the whole of it or nothing; returns the folder.
+    """Write a network to a folder, the whole of it or nothing.
 
     It is a `Network`, or any HybridBlock with the manifest that `describe` makes of it.
     `manifest.preprocess` is how pictures are prepared for it: its `size` is that of the input.
@@ -127,6 +129,11 @@ def export_model(
     and to import, not fastest. The manifest of a network of videos says what its clips are
     (default: the paper's).
 
+    `layout` is a row of `layouts.LAYOUTS`: "mms" names the files as MMS, SageMaker and DJL read
+    them; "triton" and "triton-openvino" make `directory` a repository of Triton's, where the folder
+    is NAME/1, beside other models. What the servers need of `onnx`, `softmax` and `preprocess` is
+    then so.
+
     `precision` "bf16" is the ONNX file's in OpenVINO; "int8" is that of all files. Its ranges are
     those of the labelled pictures `calibrate` by `method`: "minmax" or "entropy".
     Units that would take the outputs more than `tolerance` off stay in float32: the manifest lists
@@ -136,20 +143,40 @@ def export_model(
     Every runtime that is installed is given the golden pair, and the manifest says how well it did:
     within 1e-4 of the largest logit, or where the network magnifies rounding, 4 times what the last
     bit of the input does.
-    Raises InputError where the manifest's classes or channels are not the network's, the network
-    has no values, is not of float32 or gives no logits, the folder is not empty, or a package is
-    missing; RuntimeError where a runtime does not give the network's outputs.
+    Returns the exported folder. Raises InputError where the manifest's classes or channels are not
+    the network's, the network has no values, is not of float32 or gives no logits, or is none that
+    the layout's servers can run, the folder is not empty, or a package is missing; RuntimeError
+    where a runtime does not give the network's outputs.
     """
-    options = ExportOptions(
-        precision, onnx, preprocess, any_size, calibrate, method, tolerance, plain, pytorch, softmax
+    row = layout_of(layout)
+    options = row.with_implied(
+        ExportOptions(
+            precision=precision,
+            onnx=onnx,
+            preprocess=preprocess,
+            any_size=any_size,
+            calibrate=calibrate,
+            method=method,
+            tolerance=tolerance,
+            plain=plain,
+            pytorch=pytorch,
+            softmax=softmax,
+            layout=layout,
+        )
     )
-    _refuse_taken(directory, force)
+    place, exported = row.place(directory, manifest)
+    if force:
+        row.refuse_more(place)
+    _refuse_taken(place, force)
     options.check()
     manifest, traced = _complete(net, manifest, options)
+    row.refuse(manifest, options)
     calibration = read_calibration(calibrate, manifest) if calibrate else None
-    with new_folder(directory, replace=force) as folder:
+    with new_folder(place, replace=force) as new:
+        folder = new / exported.relative_to(place)
+        folder.mkdir(exist_ok=True)
         _write_folder(net, traced, Files(folder, manifest), options, calibration)
-    return Path(directory)
+    return exported
 
 
 def import_model(directory, ctx=None):
@@ -208,6 +235,7 @@ def _complete(net, manifest, options):
         options.precision,
         plain=options.plain,
         probabilities=options.softmax,
+        stem=layout_of(options.layout).stem,
     )
     manifest = dataclasses.replace(manifest, sha256={}, deployment=deployment)
     return manifest, traced
@@ -330,6 +358,7 @@ def _write_folder(net, traced, files, options, calibration):
         measured = _measure_held_out(files, calibration, held_out_logits)
         checked = {name: {**checked[name], **measured.get(name, {})} for name in checked}
     files = files.with_deployment(checked=checked, tolerance=allowed)
+    layout_of(options.layout).write(files)
     write_text(files.folder / README, readme(files))
     names = sorted(path.name for path in files.folder.iterdir())
     write_manifest(files.folder, files.manifest, names)

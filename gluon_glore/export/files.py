@@ -2,6 +2,7 @@
 
 import dataclasses
 import glob
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ..weights.golden import BATCH, GOLDEN, golden_classes
 from ..weights.manifest import MANIFEST, Manifest, labels_pixels, read_manifest, spec_of
 
 SYMBOL = "-symbol.json"  # how the names of MXNet's symbol files end
+CONFIG = "config.pbtxt"  # of a model of Triton's, beside its versions
 LARGER = 32, 64  # pixels higher and wider: another size, which a network of any size takes, too
 
 
@@ -91,17 +93,18 @@ class Files:
 
 
 def read_files(folder) -> Files:
-    """The files of an exported folder, verified.
+    """The files of an exported folder, verified, or of the newest version of a model of Triton's.
 
     Raises InputError where one is missing, damaged, it is no exported folder, or has more or fewer
     class names than its golden logits have classes.
     """
+    folder = _newest(folder)
     manifest = read_manifest(folder)
     if manifest.deployment is None:
         raise InputError(
             f"{folder}: not an exported network, or of an older version: export it again"
         )
-    files = Files(Path(folder), manifest)
+    files = Files(folder, manifest)
     for path in (files.symbol, files.params):
         if not files.has(path):
             raise InputError(f"{folder}: not an exported network, no {path.name} in its manifest")
@@ -115,8 +118,17 @@ def read_files(folder) -> Files:
 
 
 def is_export(folder):
-    """Whether a folder looks like an exported network."""
-    return any(Path(folder).glob(f"*{SYMBOL}"))
+    """Whether a folder looks like an exported network, or a model of Triton's with one."""
+    return any(_newest(folder).glob(f"*{SYMBOL}"))
+
+
+def _newest(folder):
+    """The newest version where a folder is a model of Triton's, else the folder itself."""
+    folder = Path(folder)
+    if not (folder / CONFIG).is_file():
+        return folder
+    versions = [path for path in folder.iterdir() if re.fullmatch(r"[1-9]\d{0,9}", path.name)]
+    return max(versions, key=lambda path: int(path.name), default=folder)
 
 
 def symbol_of(model):

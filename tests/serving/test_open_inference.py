@@ -11,6 +11,8 @@ import pytest
 
 from gluon_glore.data.clips import Clip
 from gluon_glore.data.image import Preprocess, decode_image
+from gluon_glore.export.files import read_files
+from gluon_glore.export.layouts import CONFIG, LAYOUTS
 from gluon_glore.inference.predictor import Predictor
 from gluon_glore.weights.deployment import Deployment
 from gluon_glore.weights.golden import logits_of
@@ -19,6 +21,7 @@ from tests.helpers.digits import CLASSES, digits, png
 from tests.helpers.digits import Network as Digits
 from tests.helpers.places import ROOT
 from tests.helpers.served import got, posted, run_served, sample
+from tests.helpers.small_export import FOLDER
 
 pytest.importorskip("aiohttp", reason="serve needs aiohttp")
 pytest.importorskip("prometheus_client", reason="serve needs prometheus_client")
@@ -419,6 +422,33 @@ def test_networks_of_videos_take_clips():
         assert [spec["name"] for spec in fields["inputs"]] == ["data"]
 
     served(predictor(means, clip=Clip(5, 2), task="recognize"), scenario)
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("size, probabilities", [((32, 32), False), ((None, None), True)])
+def test_the_metadata_are_those_of_an_exported_model_repository(layout, size, probabilities):
+    changes = {"shape": (None, 3, *size), "probabilities": probabilities}
+    if layout == "NHWC":
+        changes.update(shape=(None, *size, 3), layout="NHWC", dtype="uint8")
+    files = read_files(FOLDER).with_deployment(**changes)
+    text = LAYOUTS["triton"].files[CONFIG](files)
+    ends = re.findall(r'name: "(\w+)"\s+data_type: TYPE_(\w+)\s+dims: \[ (.*?) \]', text)
+    expected = [
+        {"name": name, "datatype": kind, "shape": [-1, *map(int, dims.split(","))]}
+        for name, kind, dims in ends
+    ]
+
+    async def scenario(client, _):
+        _, fields = await got(client, "/v2/models/m")
+        assert [fields["inputs"][0], *fields["outputs"]] == expected and len(expected) == 2
+
+    class Black:
+        def raw(self, x):
+            return np.full((len(x), 6), 0.125, np.float32)
+
+        __call__ = raw
+
+    served(Predictor(Black(), files.manifest), scenario)
 
 
 def test_outputs_that_are_not_finite_are_an_error_of_the_server():
