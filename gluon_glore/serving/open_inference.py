@@ -11,12 +11,13 @@ import binascii
 
 import numpy as np
 
+from ..data.image import decode_image
+from ..data.picture_header import read_header
 from ..inference.predictor import OutputError, Task
 from ..utils.errors import InputError
 from ..utils.json_text import parse_json
 from ..utils.version import __version__
 from ..weights.manifest import spec_of
-from .bodies import decode_picture
 from .connection import web
 from .inference_messages import TensorSpec, classified, read_request, write_response
 from .limits import Refusal
@@ -179,11 +180,16 @@ class Ends:
         row = self._model.answers.a_row()
         self._bound("prepared inputs", row.nbytes * len(elements))
         self._bound("outputs", len(elements) * self.output.shape[1] * 4)
-        rows = []
+        rows, most = [], self._model.answers.pixels
+        left = most
         for place, element in enumerate(elements):
             try:
-                picture = decode_picture(_encoded(element), self._predictor.channels)
-                rows.append(self._predictor.prepare(picture))
+                data = _encoded(element)
+                header = read_header(data, most)
+                left -= header.height * header.width
+                if left < 0:
+                    raise InputError(f"the pictures have more than {most} pixels together")
+                rows.append(self._predictor.prepare(decode_image(data, self._predictor.channels)))
             except InputError as error:
                 raise InputError(f"image[{place}]: {error}") from None
         return rows

@@ -229,6 +229,10 @@ async def encoded_pictures(client, service):
         request = {"inputs": [{**tensor, "shape": [1], "data": [element]}]}
         status, answer, _ = await infer(client, request)
         assert status == 400 and message in answer["error"]
+    service.models["digits"].answers.pixels = 100
+    status, answer, _ = await infer(client, {"inputs": [text]})
+    told = "image[1]: the pictures have more than 100 pixels together"
+    assert (status, answer["error"]) == (400, told)
     both = {"inputs": [an_input(batch(3)), {**text, "shape": [2]}]}
     status, answer, _ = await infer(client, both)
     assert (status, answer["error"]) == (400, "either data or image, not both")
