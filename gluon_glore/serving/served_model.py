@@ -6,6 +6,7 @@ import numpy as np
 
 from ..inference.predictor import OutputError
 from ..utils.errors import InputError
+from ..weights.golden import logits_of
 from .answers import answers_of
 from .batcher import Batcher
 from .decoders import Decoders
@@ -26,7 +27,7 @@ class ServedModel:
         self.predictor = self.answers.predictor
         self.decoders = Decoders(settings.workers)
         self.batcher = Batcher(
-            lambda rows: self.predictor.network(np.stack(rows)),
+            lambda rows: self.predictor.raw(np.stack(rows)),
             settings.batch or self.answers.batch,
             settings.wait,
             metrics.observe_batches_of(name),
@@ -49,10 +50,11 @@ class ServedModel:
         return self.batcher.busy_seconds > self.settings.timeout
 
     async def run(self, rows):
-        """The network's output for each of the `rows`, inputs of one sample: a list of arrays.
+        """What the graph gives for each of the `rows`, inputs of one sample: a list of arrays.
 
-        The rows, which may have several shapes, wait with those of other requests; a batch has
-        those of one shape. Raises what the network raises.
+        It is the predictor's `output`, logits or probabilities; `logits` makes logits of it. The
+        rows, which may have several shapes, wait with those of other requests; a batch has those of
+        one shape. Raises what the network raises.
         """
         if len(rows) == 1:
             return [await self.batcher.submit(rows[0])]
@@ -62,6 +64,10 @@ class ServedModel:
         finally:
             for task in tasks:  # where one failed, or nobody waits any more
                 task.cancel()
+
+    def logits(self, outputs):
+        """What the graph gave, as logits."""
+        return outputs if self.predictor.output == "logits" else logits_of(outputs)
 
     async def decode(self, function, *args):
         """What `function(*args)` returns, called in one of the model's threads.
@@ -81,9 +87,9 @@ class ServedModel:
     async def compute(self, function, *args):
         """`decode` for a `function(network, *args)` that calls the network in its thread.
 
-        `network` maps a batch to outputs as that of a `Predictor` does; its rows go through `run`.
+        `network` maps a batch to logits as that of a `Predictor` does; its rows go through `run`.
         """
-        network = NetworkOfAThread(self.run)
+        network = NetworkOfAThread(self.run, self.logits)
         try:
             return await self.decode(function, network, *args)
         finally:
