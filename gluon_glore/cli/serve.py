@@ -90,6 +90,10 @@ def _load_all(args):
             f"weights, pixels, class names and the like are of one model, given {len(named)}: "
             "export them first"
         )
+    given = [name for name, _ in named if name]
+    for name in given:
+        if given.count(name) > 1:
+            raise InputError(f"two models are called {name}: give each a name of its own")
     limits = {**vars(args), "max_pixels": args.max_pixels or _DECODED}
     predictors = {}
     for name, model in named:
@@ -100,7 +104,7 @@ def _load_all(args):
                 f"{model} calls itself {name!r}, which can't stand in an address: give NAME={model}"
             )
         if name in predictors:
-            raise InputError(f"two models are called {name}: give one as NAME={model}")
+            raise InputError(f"two models are called {name}: give NAME={model}")
         predictors[name] = predictor
     return predictors
 

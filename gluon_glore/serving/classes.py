@@ -34,8 +34,8 @@ class ClassAnswers:
     async def answer(self, model, body, content_type, top):
         """The `top` likeliest classes of a body, as JSON."""
         prepared = await model.decode(self.prepare, body, content_type)
-        [logits] = await model.run([prepared])
-        best = self.predictor.best(logits, top)
+        [output] = await model.run([prepared])
+        best = self.predictor.best(model.logits(output), top)
         return web.json_response({"model": model.name, "top": top_fields(best)})
 
     def prepare(self, body, content_type):

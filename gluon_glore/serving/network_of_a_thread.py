@@ -11,17 +11,17 @@ class NetworkFailed(Exception):
 
 
 class NetworkOfAThread:
-    """Maps a batch to outputs by `await run(rows)` on the event loop. Make it on that loop.
+    """Maps a batch to `logits(await run(rows))`, the latter on the event loop. Make it there.
 
     After `close` each call raises CancelledError, also one that waits: nobody wants the outputs.
     """
 
-    def __init__(self, run):
-        self._run, self._loop = run, asyncio.get_running_loop()
+    def __init__(self, run, logits):
+        self._run, self._logits, self._loop = run, logits, asyncio.get_running_loop()
         self._waits_for, self._closed = None, False
 
     def __call__(self, batch):
-        """The outputs for a batch. Raises CancelledError, or NetworkFailed from what `run` does."""
+        """The logits of a batch. Raises CancelledError, or NetworkFailed from what `run` does."""
         self.check()
         future = asyncio.run_coroutine_threadsafe(self._run(list(batch)), self._loop)
         self._waits_for = future
@@ -33,7 +33,7 @@ class NetworkOfAThread:
             raise
         except Exception as error:
             raise NetworkFailed from error
-        return rows[0][None] if len(rows) == 1 else np.stack(rows)
+        return self._logits(rows[0][None] if len(rows) == 1 else np.stack(rows))
 
     def check(self):
         """Raise CancelledError after `close`; called between the steps of long work."""

@@ -134,7 +134,7 @@ class Ends:
     async def infer(self, body, header_length):
         """The response of aiohttp to a body. Raises Refusal."""
         request, rows = await self._model.decode(self._read, body, header_length)
-        outputs = await self._model.run(rows, raw=True)
+        outputs = await self._model.run(rows)
         answer, length = await self._model.decode(self._write, request, outputs)
         if length is None:
             return web.Response(body=answer, content_type="application/json")

@@ -58,7 +58,7 @@ def routes(service):
 async def _infer(model, ends, body, kind, accepted):
     """The response to a batch of a network's inputs: its outputs."""
     rows = await model.decode(_rows, ends, body, kind)
-    outputs = await model.run(rows, raw=True)
+    outputs = await model.run(rows)
     answer = await model.decode(_written, outputs, accepted)
     return web.Response(body=answer, content_type=accepted)
 

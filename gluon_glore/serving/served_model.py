@@ -27,7 +27,7 @@ class ServedModel:
         self.predictor = self.answers.predictor
         self.decoders = Decoders(settings.workers)
         self.batcher = Batcher(
-            self._outputs,
+            lambda rows: self.predictor.raw(np.stack(rows)),
             settings.batch or self.answers.batch,
             settings.wait,
             metrics.observe_batches_of(name),
@@ -49,28 +49,25 @@ class ServedModel:
         """Whether a batch takes longer than an answer may."""
         return self.batcher.busy_seconds > self.settings.timeout
 
-    async def run(self, rows, raw=False):
-        """The logits of each of the `rows`, inputs of one sample: a list of arrays.
+    async def run(self, rows):
+        """What the graph gives for each of the `rows`, inputs of one sample: a list of arrays.
 
-        The rows, which may have several shapes, wait with those of other requests; a batch has
-        those of one shape. With `raw` they are what the graph itself gives (Predictor.raw). Raises
-        what the network raises.
+        It is the predictor's `output`, logits or probabilities; `logits` makes logits of it. The
+        rows, which may have several shapes, wait with those of other requests; a batch has those of
+        one shape. Raises what the network raises.
         """
         if len(rows) == 1:
-            return [(await self.batcher.submit(rows[0]))[raw]]
+            return [await self.batcher.submit(rows[0])]
         tasks = [asyncio.ensure_future(self.batcher.submit(row)) for row in rows]
         try:
-            return [outputs[raw] for outputs in await asyncio.gather(*tasks)]
+            return await asyncio.gather(*tasks)
         finally:
             for task in tasks:  # where one failed, or nobody waits any more
                 task.cancel()
 
-    def _outputs(self, rows):
-        """(logits, what the graph gives) for each row. Runs in the batcher's thread."""
-        outputs = self.predictor.raw(np.stack(rows))
-        if self.predictor.output == "logits":
-            return [(row, row) for row in outputs]
-        return list(zip(logits_of(outputs), outputs))
+    def logits(self, outputs):
+        """What the graph gave, as logits."""
+        return outputs if self.predictor.output == "logits" else logits_of(outputs)
 
     async def decode(self, function, *args):
         """What `function(*args)` returns, called in one of the model's threads.
@@ -90,9 +87,9 @@ class ServedModel:
     async def compute(self, function, *args):
         """`decode` for a `function(network, *args)` that calls the network in its thread.
 
-        `network` maps a batch to outputs as that of a `Predictor` does; its rows go through `run`.
+        `network` maps a batch to logits as that of a `Predictor` does; its rows go through `run`.
         """
-        network = NetworkOfAThread(self.run)
+        network = NetworkOfAThread(self.run, self.logits)
         try:
             return await self.decode(function, network, *args)
         finally:

@@ -39,6 +39,7 @@ REASONS = {
     "UCF-101",
     "GPU",
     "several hosts",
+    "several networks",
     "network",
     "PyTorch",
     "Triton's client",
