@@ -9,6 +9,7 @@ from tqdm import tqdm
 from ..data.sources import PICTURES, STREAM, VIDEOS, Place, open_sources
 from ..inference.classify import top_fields
 from ..inference.pipeline import classify_items, recognize_videos, segment_items
+from ..inference.recognize import moment_fields
 from ..utils.errors import InputError
 from ..visualize.label_maps import LabelMapFolder
 from ..visualize.video_strip import StripFolder
@@ -130,10 +131,7 @@ def _json(answer, _):
     fields = {key: value for key, value in fields.items() if value is not None}
     fields["top"] = top_fields(answer.top, answer.figure)
     if answer.moments:
-        fields["clips"] = [
-            {"start": round(m.start, 3), "end": round(m.end, 3), "top": top_fields(m.top)}
-            for m in answer.moments
-        ]
+        fields["clips"] = moment_fields(answer.moments)
     if answer.files:
         fields["files"] = {kind: str(path) for kind, path in answer.files.items()}
     return json.dumps(fields)

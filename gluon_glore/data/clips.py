@@ -7,6 +7,7 @@ import numpy as np
 from ..utils import kinds
 from ..utils.errors import InputError, shown
 from .image import center_crop, resize_short
+from .video import FramesByNumber
 
 # Where crops lie (down, across) in a wide frame: 0 at the beginning, 1 in the middle, 2 at the end.
 CROPS = {
@@ -121,3 +122,35 @@ def read_views(video, clip, preprocess, starts, crops=1, out=None):
             for other_view, other_time in others:
                 out[other_view + crop, :, other_time] = planes
     return out
+
+
+class ClipFrames(FramesByNumber):
+    """One clip in the place of a video: `read(number, channels)` is its frame of a number.
+
+    The frames have the numbers that `clip.indices` asks for from the first on. `read` returns uint8
+    `(H, W, channels)`, all of one size, and may raise InputError.
+    """
+
+    def __init__(self, clip, read):
+        self.rate = clip.rate or 1.0
+        self._read_one = read
+        self._numbers = {int(i): n for n, i in enumerate(clip.indices(0, _MOST**2, self.rate))}
+
+    def __len__(self):
+        return max(self._numbers) + 1
+
+    def frames(self, indices, channels=3):
+        """Yield `(index, uint8 (H, W, channels))` for each index once, in ascending order.
+
+        Raises InputError where there is no such frame, or their sizes differ.
+        """
+        size = None
+        for index in self.ascending(indices):
+            picture = self._read_one(self._numbers[index], channels)
+            if size not in (None, picture.shape):
+                raise InputError(
+                    f"frames of one size, given {picture.shape[0]}x{picture.shape[1]} after "
+                    f"{size[0]}x{size[1]} pixels"
+                )
+            size = picture.shape
+            yield index, picture

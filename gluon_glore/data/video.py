@@ -13,9 +13,10 @@ import bisect
 import collections
 import contextlib
 import functools
+import io
 import os
 import stat
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 import numpy as np
 
@@ -62,28 +63,33 @@ class FramesByNumber:
         return wanted
 
 
-class Video(FramesByNumber):
-    """The frames of a video file, in the order of decoding, rotated as they are shown.
+class Bounds(NamedTuple):
+    """How much a stranger's video may have, and cost.
 
-    `rate` is frames a second, in the mean. Raises InputError, here or when frames are read, where
-    the file is missing or no video, has no video stream or no frame, has more than
-    `image.max_pixels()` a frame, or ends before its header says; the message does not name the
-    file. Several threads may read different videos at once, but not the same one.
+    `pixels` a frame (None: `image.max_pixels()`), and `frames` (None: any number). `check()` is
+    called before each packet is read; what it raises ends the reading.
     """
 
-    def __init__(self, path):
-        self.path = path
-        try:
-            kind = os.stat(path).st_mode
-            # Asked before it is opened: opening a pipe could wait for ever.
-            if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-                raise InputError("a pipe or device, videos are read from files")
-            with open(path, "rb"):
-                pass
-        except OSError as error:
-            raise InputError(error.strerror) from None
+    pixels: Optional[int] = None
+    frames: Optional[int] = None
+    check: Callable[[], None] = lambda: None
+
+
+class Video(FramesByNumber):
+    """The frames of a video, a file or its bytes, in the order of decoding, rotated as shown.
+
+    `source` is a path or bytes, `rate` frames a second, in the mean. Raises InputError, here or
+    when frames are read, where the file is missing or no video, has no video stream or no frame,
+    has more than its `bounds`, or ends before its header says; the message does not name the file.
+    Several threads may read different videos at once, but not the same one.
+    """
+
+    def __init__(self, source, bounds=None):
+        self.source, self._bounds = source, bounds or Bounds()
+        if not isinstance(source, bytes):
+            _refuse_unreadable(source)
         with self._opened() as (container, stream):
-            packets, seen = _scan(container, stream)
+            packets, seen = _scan(container, stream, self._bounds)
             promised = _promised(container, stream)
             header_rate = stream.average_rate or stream.guessed_rate or 25
             time_base = stream.time_base
@@ -140,7 +146,7 @@ class Video(FramesByNumber):
         """
         index, expected = self._index, None
         with self._opened() as (container, stream):
-            for number, packet in enumerate(_packets(container, stream)):
+            for number, packet in enumerate(_packets(container, self._bounds, stream)):
                 entry = index.entries[wanted[0]]
                 if number < entry:
                     continue
@@ -164,7 +170,7 @@ class Video(FramesByNumber):
     def _sequence(self):
         """Yield every frame, decoded from the start."""
         with self._opened() as (container, stream):
-            for packet in _packets(container, stream):
+            for packet in _packets(container, self._bounds, stream):
                 yield from _decoded(stream, packet)
 
     def _count(self):
@@ -177,15 +183,15 @@ class Video(FramesByNumber):
     @contextlib.contextmanager
     def _opened(self):
         """Yield the open file and its video stream. Raises InputError where it can't be used."""
-        av = _library()
+        av, in_memory = _library(), isinstance(self.source, bytes)
+        most = max_pixels() if self._bounds.pixels is None else self._bounds.pixels
         allowed = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
         try:
             # Not as `options`, which also reach streams: PyAV 15 then frees memory twice where
             # FFmpeg finds more streams while it reads (MPEG-PS). Without "file:" a name could be
             # an address.
-            container = av.open(
-                f"file:{self.path}", container_options=allowed, metadata_errors="replace"
-            )
+            file = io.BytesIO(self.source) if in_memory else f"file:{self.source}"
+            container = av.open(file, container_options=allowed, metadata_errors="replace")
         except (av.error.FFmpegError, ValueError):
             raise InputError("not a readable video") from None
         with container:
@@ -195,9 +201,9 @@ class Video(FramesByNumber):
             codec = stream.codec_context
             if codec is None or not codec.width * codec.height:
                 raise InputError("a video stream that can't be decoded")
-            if codec.width * codec.height > max_pixels():
-                raise InputError(f"video of more than {max_pixels()} pixels")
-            codec.options = {"max_pixels": str(max_pixels())}
+            if codec.width * codec.height > most:
+                raise InputError(f"video of more than {most} pixels")
+            codec.options = {"max_pixels": str(most)}
             codec.thread_count = 1  # callers read several videos at once, in threads of theirs
             self._coded = (codec.height, codec.width)
             yield container, stream
@@ -281,6 +287,19 @@ class _Pictures:
         return np.ascontiguousarray(np.rot90(picture, turns))
 
 
+def _refuse_unreadable(path):
+    """Raise InputError where a path is none of a file that can be read."""
+    try:
+        kind = os.stat(path).st_mode
+        # Asked before it is opened: opening a pipe could wait for ever.
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+            raise InputError("a pipe or device, videos are read from files")
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise InputError(error.strerror) from None
+
+
 def _library():
     """The module `av`. Raises InputError where PyAV is not installed."""
     require("av", "video")
@@ -295,10 +314,12 @@ def _is_cover(stream):
     return bool(stream.disposition & _library().stream.Disposition.attached_pic)
 
 
-def _packets(container, *streams):
+def _packets(container, bounds, *streams):
     """Yield packets until the file ends or is damaged; the last one of each stream is empty."""
     with contextlib.suppress(_library().error.FFmpegError):
-        yield from container.demux(*streams)
+        for packet in container.demux(*streams):
+            bounds.check()
+            yield packet
 
 
 def _decoded(stream, packet):
@@ -309,19 +330,24 @@ def _decoded(stream, packet):
         return []
 
 
-def _scan(container, stream):
-    """A stream's packets, [_Packet, ...], and how many seconds the file really has."""
+def _scan(container, stream, bounds):
+    """A stream's packets, [_Packet, ...], and how many seconds the file really has.
+
+    Raises InputError where there are more than the bounds allow.
+    """
     packets, seconds = [], 0.0
     # Measured as in `_promised`: of this stream from its start, or of the whole file from 0.
     alone = stream.duration is not None
     start = alone and stream.start_time or 0
-    for packet in _packets(container):
+    for packet in _packets(container, bounds):
         if packet.dts is None and not packet.size:
             continue
         mine = packet.stream_index == stream.index
         if mine:
             sound = packet.size > 0 and not packet.is_corrupt
             packets.append(_Packet(packet.pts, packet.is_keyframe, not packet.is_discard, sound))
+            if bounds.frames is not None and len(packets) > bounds.frames:
+                raise InputError(f"video of more than {bounds.frames} frames")
         time = packet.dts if packet.pts is None else packet.pts
         if time is not None and (mine or not alone):
             end = time + (packet.duration or 0) - start

@@ -12,7 +12,7 @@ from ..data.video import Video
 from ..utils.ahead import Ahead
 from ..utils.errors import InputError
 from ..weights.manifest import clip_of
-from .classify import likeliest, softmax
+from .classify import likeliest, softmax, top_fields
 from .predictor import Predictor, Task, load_predictor
 
 
@@ -113,33 +113,23 @@ class Recognizer(Predictor):
         be read. Its `stop` ends the reading before the last part.
         """
         # A part is read as it is asked for, so that there is no work beyond asking.
-        return Ahead(lambda part: part, self._parts(video, views), threads=1, ahead=1)
+        return Ahead(lambda part: part, self.parts(video, views), threads=1, ahead=1)
 
     def finish(self, parts, top=5) -> Recognition:
         """What a video shows, given the parts that `begin` returned.
 
         Raises InputError as `watch` does, without the file's name.
         """
-        names = self.manifest.class_names
-        moments, times, seconds = [], [], 0.0
         try:
-            for part in parts:
-                by_view = softmax(self.network(part.views))
-                by_clip = by_view.reshape(len(part.spans), -1, by_view.shape[1]).mean(axis=1)
-                moments += [
-                    Moment(*span, likeliest(probabilities, names, top), probabilities)
-                    for span, probabilities in zip(part.spans, by_clip)
-                ]
-                times += list(part.times)
-                seconds = part.seconds
+            return self.recognize(parts, top)
         finally:
             parts.stop()
-        mean = np.average([m.probabilities for m in moments], axis=0, weights=times)
-        mean = mean.astype(np.float32)
-        return Recognition(seconds, likeliest(mean, names, top), mean, tuple(moments))
 
-    def _parts(self, video, views):
-        """Yield the `Part`s of a video; clips that begin at the same frame are read once."""
+    def parts(self, video, views):
+        """Yield the `Part`s of a video; clips that begin at the same frame are read once.
+
+        `video` is a path or a `FramesByNumber`. Raises InputError where it can't be read.
+        """
         at_once = max(1, views.batch // views.crops)
         with contextlib.ExitStack() as stack:
             if isinstance(video, (str, os.PathLike)):
@@ -152,6 +142,26 @@ class Recognizer(Predictor):
                 spans = [self._span(start, length, rate) for start in starts[part]]
                 inputs = self._read(video, starts[part], views.crops)
                 yield Part(length / rate, spans, times[part], inputs)
+
+    def recognize(self, parts, top=5) -> Recognition:
+        """What a video shows, given its `parts`, one or more.
+
+        Raises InputError where the network's outputs are not finite, and what `parts` raises.
+        """
+        names = self.manifest.class_names
+        moments, times, seconds = [], [], 0.0
+        for part in parts:
+            by_view = softmax(self.network(part.views))
+            by_clip = by_view.reshape(len(part.spans), -1, by_view.shape[1]).mean(axis=1)
+            moments += [
+                Moment(*span, likeliest(probabilities, names, top), probabilities)
+                for span, probabilities in zip(part.spans, by_clip)
+            ]
+            times += list(part.times)
+            seconds = part.seconds
+        mean = np.average([m.probabilities for m in moments], axis=0, weights=times)
+        mean = mean.astype(np.float32)
+        return Recognition(seconds, likeliest(mean, names, top), mean, tuple(moments))
 
     def _read(self, video, starts, crops):
         """The network's input for the clips that begin at the frames `starts`."""
@@ -177,3 +187,11 @@ def load_recognizer(
     """
     predictor = load_predictor(model, weights, class_names, runtime, preprocess, signature)
     return Recognizer.of(predictor)
+
+
+def moment_fields(moments):
+    """Moments as `predict` and `serve` write them in JSON: a list of dictionaries."""
+    return [
+        {"start": round(m.start, 3), "end": round(m.end, 3), "top": top_fields(m.top)}
+        for m in moments
+    ]

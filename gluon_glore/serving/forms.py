@@ -1,8 +1,9 @@
-"""The picture in a form: the first file of a multipart/form-data body (RFC 7578).
+"""The files in a form, a multipart/form-data body (RFC 7578): the first one, or all.
 
-Strangers write forms, so the work that one costs is bounded. Nothing behind the first file is read,
-what comes before it has limits, and each byte is passed once, by `bytearray.find`. A parser in
-Python holds up all other threads; a search in C does too, hence it goes block by block.
+Strangers write forms, so the work that one costs is bounded. Where the first file is wanted,
+nothing behind it is read. The number of parts and their headers have limits, and each byte is
+passed once, by `bytearray.find`. A parser in Python holds up all other threads; a search in C does
+too, hence it goes block by block.
 """
 
 import re
@@ -29,23 +30,55 @@ def cut_to_file(body, content_type):
     Raises InputError where it has no file, or none in the first `MAX_PARTS` parts, where a part's
     header has more than `MAX_HEADER` bytes, where a file is encoded, or it is no form.
     """
+    for start, end in _files(body, content_type, MAX_PARTS):
+        del body[end:]
+        del body[:start]
+        return
+    raise InputError("no file in the form")
+
+
+def files_of(body, content_type, most):
+    """The bytes of all files of a form, in order: memoryviews of `body`, a bytearray.
+
+    Raises InputError as `cut_to_file` does, for the whole form, of which `MAX_PARTS` parts may be
+    no files; and where there are more than `most` files.
+    """
+    files = []
+    for start, end in _files(body, content_type, MAX_PARTS + most):
+        if len(files) == most:
+            raise InputError(f"more than {most} files in the form")
+        files.append(memoryview(body)[start:end])
+    if not files:
+        raise InputError("no file in the form")
+    return files
+
+
+def _files(body, content_type, parts):
+    """Yield where each file of a form begins and ends. No part behind it is read before.
+
+    Raises InputError where there are more `parts`.
+    """
     delimiter = b"\r\n--" + _boundary(content_type)
     if body.startswith(delimiter[2:]):  # the first line has no line end before it
         at = len(delimiter) - 2
     else:
         at = _find(body, delimiter, 0) + len(delimiter)
-    line = _line_end(body, at)
-    for _ in range(MAX_PARTS):
+    line, found = _line_end(body, at), False
+    for _ in range(parts):
         if line is None:
-            raise InputError("no file in the form")
+            return
         start, header = _header(body, line)
         end = _find(body, delimiter, start - 2)  # a part of no bytes ends with its header's line
         line = _line_end(body, end + len(delimiter))
         if _names_a_file(header):
-            del body[end:]
-            del body[:start]
-            return
-    raise InputError(f"no file in the first {MAX_PARTS} parts of the form")
+            found = True
+            yield start, max(start, end)
+    if line is not None:
+        raise InputError(
+            f"more than {parts} parts in the form"
+            if found
+            else f"no file in the first {parts} parts of the form"
+        )
 
 
 def _boundary(content_type):

@@ -341,6 +341,3 @@ def test_what_a_network_of_videos_does_not_take_is_refused_in_one_line(
         assert watch(watching, *arguments) == 2, arguments
         out, err = capsys.readouterr()
         assert (out, len(err.splitlines())) == ("", 1) and message in err
-    assert main(["serve", str(watching)]) == 2
-    message = "error: serve classifies pictures, small watches videos: use predict\n"
-    assert capsys.readouterr().err == message

@@ -151,8 +151,8 @@ def test_key_frames_that_are_none_are_found_out(codec, tmp_path, monkeypatch):
 
     scan = module._scan
 
-    def lie(container, stream):
-        packets, seconds = scan(container, stream)
+    def lie(*given):
+        packets, seconds = scan(*given)
         return [p._replace(key=p.key or i % 8 == 0) for i, p in enumerate(packets)], seconds
 
     monkeypatch.setattr(module, "_scan", lie)

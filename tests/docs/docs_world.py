@@ -39,8 +39,10 @@ REASONS = {
     "UCF-101",
     "GPU",
     "several hosts",
+    "several networks",
     "network",
     "PyTorch",
+    "Triton's client",
     "hours of computing",
 }
 RUN = ("sh", "python")

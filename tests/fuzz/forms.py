@@ -1,6 +1,6 @@
 """Forms, as browsers and programs send pictures."""
 
-from gluon_glore.serving.forms import cut_to_file, is_form
+from gluon_glore.serving.forms import cut_to_file, files_of, is_form
 from gluon_glore.utils.errors import InputError
 
 from .kind import Kind
@@ -56,7 +56,7 @@ def mutate_form(rng, seeds):
 
 
 def cut(data, folder):
-    """Cut a form to its file."""
+    """Cut a form to its file, which is the first where all are taken."""
     kind, _, body = data.partition(_END)
     kind = kind.decode("utf-8", "surrogateescape")  # as aiohttp does
     if not is_form(kind):
@@ -65,6 +65,8 @@ def cut(data, folder):
     body = bytearray(body)
     cut_to_file(body, kind)
     assert bytes(body) in whole and not body.startswith(b"--" + BOUNDARY)
+    files = files_of(bytearray(whole), kind, most=4)
+    assert files[0] == body and all(bytes(file) in whole for file in files)
 
 
 ROWS = {"form": Kind(forms, mutate_form, cut)}

@@ -10,6 +10,8 @@ MODULES = {
     "texts": ("manifest", "config", "catalogue", "class-names", "scene-set", "scene-classes"),
     "lists": ("list",),
     "forms": ("form",),
+    "inference_requests": ("inference-request",),
+    "arrays": ("npy", "json-array"),
     "weights": ("parameters", "safetensors", "golden", "records", "checkpoint", "run"),
     "graphs": ("symbol", "release"),
     "archives": ("archive", "pytorch"),

@@ -2,7 +2,13 @@ import re
 
 import pytest
 
-from gluon_glore.serving.forms import MAX_HEADER, MAX_PARTS, cut_to_file, is_form
+from gluon_glore.serving.forms import (
+    MAX_HEADER,
+    MAX_PARTS,
+    cut_to_file,
+    files_of,
+    is_form,
+)
 from gluon_glore.utils.errors import InputError
 
 FILE = b"\x89PNG\r\n\x1a\n--x\r\n\r\n\x00\xff\r\n"  # with what a form is made of
@@ -85,6 +91,29 @@ def test_the_first_file_is_taken_and_nothing_behind_it_read():
     assert file_of(form(b"\r\nno header", folded)) == b"one"
     assert file_of(form(b"", part(b"one"))) == b"one"  # a part of an empty line
     assert not is_form("image/png; a=multipart/form-data") and not is_form("")
+
+
+def test_all_files_are_taken_in_order():
+    text = part(b"text", b'form-data; name="a"')
+    given = bytearray(form(text, part(b"one"), part(b""), text, part(FILE.replace(b"--x", b"-x"))))
+    files = files_of(given, TYPE, 3)
+    assert [bytes(file) for file in files] == [b"one", b"", FILE.replace(b"--x", b"-x")]
+
+
+def test_all_files_of_a_form_have_limits():
+    def refused_of(message, given, most):
+        with pytest.raises(InputError) as error:
+            files_of(bytearray(given), TYPE, most)
+        assert str(error.value) == message
+
+    text = part(b"text", b'form-data; name="a"')
+    refused_of("more than 2 files in the form", form(*[part(b"a")] * 3), 2)
+    refused_of("no file in the form", form(text), 2)
+    refused_of(f"no file in the first {MAX_PARTS + 2} parts of the form", form(*[text] * 103), 2)
+    many = form(part(b"a"), *[text] * (MAX_PARTS + 2))
+    refused_of(f"more than {MAX_PARTS + 2} parts in the form", many, 2)
+    assert len(files_of(bytearray(form(*[text] * MAX_PARTS, part(b"a"), part(b"b"))), TYPE, 2)) == 2
+    refused_of("not a readable body", form(part(b"a"), end=b"--x\r\nnot a form any more"), 2)
 
 
 def test_a_delimiter_is_found_wherever_it_lies(monkeypatch):
