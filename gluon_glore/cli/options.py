@@ -136,14 +136,17 @@ def add_predictor(command):
     add_signature(command)
 
 
-def add_max_pixels(command, default):
-    """The largest picture in pixels; decoding takes at most 10 bytes of memory for each of them."""
+def add_max_pixels(command, default, says=None):
+    """The largest picture in pixels; decoding takes at most 10 bytes of memory for each of them.
+
+    `says` is the default for a reader where the number alone does not say it.
+    """
     command.add_argument(
         "--max-pixels",
         type=amount,
         default=default,
         help="of a picture; larger ones are refused, and what takes more than 10 bytes for each "
-        f"({default // 10**6}M)",
+        f"({says or f'{default // 10**6}M'})",
     )
 
 
@@ -181,9 +184,10 @@ def limit_pixels(args):
 
 
 def load(args):
-    """The `Predictor` of a process whose threads decode pictures. Imports MXNet and OpenCV.
+    """The `Predictor` of `args.model`, of a process whose threads decode pictures.
 
-    Raises InputError where it can't be loaded, or takes other channels than pictures have.
+    Imports MXNet and OpenCV. Raises InputError where it can't be loaded, or takes other channels
+    than pictures have.
     """
     # MXNet's threads would spin where they wait for each other, on cores that decoding needs:
     # a batch then took ten times as long.

@@ -1,22 +1,43 @@
-"""`serve`: pictures classified over HTTP."""
+"""`serve`: networks over HTTP."""
+
+import argparse
+import os
+import re
 
 from ..utils.arguments import amount, milliseconds, port, positive_int
 from ..utils.errors import InputError
-from .options import add_max_pixels, add_model, add_predictor, load
+from .options import DEFAULT, MODEL, add_max_pixels, add_predictor, described, load
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_DECODED = 50 * 10**6  # pixels of a picture to classify
 
 
 def add_commands(commands):
     """Add `serve` to the parser's commands."""
-    command = commands.add_parser("serve", help="classify pictures over HTTP")
-    add_model(command, "model", nargs="?")
+    command = commands.add_parser("serve", help="networks of pictures and videos over HTTP")
+    command.add_argument(
+        "models",
+        nargs="*",
+        default=[DEFAULT],
+        metavar="MODEL",
+        help=f"{MODEL} ({DEFAULT}, downloaded when it is first used); of several, NAME=MODEL says "
+        "how it is called, if not as it calls itself",
+    )
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     command.add_argument("--port", type=port, default=8080, help="0: any that is free (8080)")
-    command.add_argument("--batch", type=positive_int, default=8, help="requests at once (8)")
+    command.add_argument(
+        "--batch",
+        type=positive_int,
+        help="inputs at once: pictures to classify (8), to segment (1), views of videos (4)",
+    )
     command.add_argument(
         "--wait-ms", type=milliseconds, default=5, help="for a batch to fill, at most (5)"
     )
     command.add_argument(
-        "--queue", type=positive_int, default=64, help="requests in hand, more get a 503 (64)"
+        "--queue",
+        type=positive_int,
+        default=64,
+        help="requests in hand for a model, more get a 503 (64)",
     )
     command.add_argument(
         "--max-bytes", type=amount, default=amount("16M"), help="of a request, as 16M"
@@ -27,22 +48,26 @@ def add_commands(commands):
         default=30,
         help="seconds for a request to come (30), and for its answer after that",
     )
+    command.add_argument(
+        "--max-frames",
+        type=amount,
+        default=20_000,
+        help="of a video; longer ones are refused (20K)",
+    )
     add_predictor(command)
-    add_max_pixels(command, 50 * 10**6)
+    add_max_pixels(command, None, "50M, to segment 100M / classes, of a video's frame 9M")
     command.set_defaults(command=serve)
 
 
 def serve(args):
-    """Answer over HTTP until stopped. Raises InputError for a network that does not classify."""
-    predictor = load(args)
-    from ..inference.classify import Classifier
-    from ..inference.predictor import Task
+    """Answer over HTTP until stopped.
 
-    if predictor.task is not Task.CLASSIFY:
-        name, does = predictor.manifest.model, predictor.task.value
-        raise InputError(f"serve {Task.CLASSIFY.value}, {name} {does}: use predict")
+    Raises InputError for names that can't be told apart, and options that several models can't
+    share.
+    """
+    predictors = _load_all(args)
+    from ..serving.limits import Settings
     from ..serving.server import serve
-    from ..serving.service import Settings
 
     settings = Settings(
         max_bytes=args.max_bytes,
@@ -51,5 +76,38 @@ def serve(args):
         batch=args.batch,
         wait=args.wait_ms / 1000,
         workers=args.workers,
+        pixels=args.max_pixels,
+        frames=args.max_frames,
     )
-    serve(Classifier.of(predictor), args.host, args.port, settings)
+    serve(predictors, args.host, args.port, settings)
+
+
+def _load_all(args):
+    """{name: Predictor} of all models that are given."""
+    named = [_name_and_model(text) for text in args.models]
+    if len(named) > 1 and (args.weights or any(value is not None for value in described(args))):
+        raise InputError(
+            f"weights, pixels, class names and the like are of one model, given {len(named)}: "
+            "export them first"
+        )
+    limits = {**vars(args), "max_pixels": args.max_pixels or _DECODED}
+    predictors = {}
+    for name, model in named:
+        predictor = load(argparse.Namespace(**{**limits, "model": model}))
+        name = name or predictor.manifest.model
+        if len(named) > 1 and not _NAME.fullmatch(name):
+            raise InputError(
+                f"{model} calls itself {name!r}, which can't stand in an address: give NAME={model}"
+            )
+        if name in predictors:
+            raise InputError(f"two models are called {name}: give one as NAME={model}")
+        predictors[name] = predictor
+    return predictors
+
+
+def _name_and_model(text):
+    """(name or None, model) of an argument, MODEL or NAME=MODEL."""
+    name, sign, model = text.partition("=")
+    if not sign or os.path.exists(text) or not _NAME.fullmatch(name):
+        return None, text
+    return name, os.path.expanduser(model)

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..data.image import read_image
 from ..utils.errors import InputError
-from .predictor import Predictor, Task, load_predictor
+from .predictor import OutputError, Predictor, Task, load_predictor
 
 
 class Classifier(Predictor):
@@ -69,9 +69,9 @@ def load_classifier(
 
 
 def softmax(logits):
-    """Probabilities, float32, over the last axis. Raises InputError where one is not finite."""
+    """Probabilities, float32, over the last axis. Raises OutputError where one is not finite."""
     if not np.isfinite(logits).all():
-        raise InputError("the network's outputs are not finite: its weights are no good")
+        raise OutputError("the network's outputs are not finite: its weights are no good")
     probabilities = np.exp(logits - logits.max(axis=-1, keepdims=True), dtype=np.float32)
     probabilities /= probabilities.sum(axis=-1, keepdims=True)
     return probabilities

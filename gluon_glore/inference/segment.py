@@ -9,7 +9,7 @@ import numpy as np
 from ..data.image import resize
 from ..utils.errors import InputError
 from ..weights.manifest import spec_of
-from .predictor import Predictor, Task, load_predictor
+from .predictor import OutputError, Predictor, Task, load_predictor
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,13 @@ class Segmenter(Predictor):
             total /= np.outer(rows, columns)
         return total
 
+    def prepare(self, picture):
+        """The network's input for a picture that it sees in one pass: uint8 `(H, W, C)`."""
+        return self._prepare(picture, (0, 0), picture.shape[:2])
+
     def _window(self, size, views):
         """(height, width) of the network's input for a picture of `size`."""
-        fixed = self._fixed_size()
+        fixed = self.fixed_size()
         if fixed and views.window not in (None, fixed):
             raise InputError(
                 f"window of {_pixels(views.window)}, {self.manifest.model} was exported for "
@@ -135,7 +139,7 @@ class Segmenter(Predictor):
             spec.check_input(window)
         return window
 
-    def _fixed_size(self):
+    def fixed_size(self):
         """(height, width) of an exported network's input, None where they may vary."""
         deployment = self.manifest.deployment
         if deployment is None:
@@ -161,17 +165,17 @@ class Segmenter(Predictor):
     def _run(self, inputs, window):
         """Logits `(B, classes, *window)` of B prepared windows.
 
-        Raises InputError where they have another shape or are not finite.
+        Raises OutputError where they have another shape or are not finite.
         """
         logits = self.network(np.stack(inputs))
         expected = (len(inputs), len(self.manifest.class_names), *window)
         if logits.shape != expected:
-            raise InputError(
+            raise OutputError(
                 f"{self.manifest.model} gives outputs {logits.shape}, for these pixels {expected} "
                 "are expected"
             )
         if not np.isfinite(logits).all():
-            raise InputError("the network's outputs are not finite: its weights are no good")
+            raise OutputError("the network's outputs are not finite: its weights are no good")
         return logits
 
     def _check_depth(self, picture):

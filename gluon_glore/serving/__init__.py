@@ -1,1 +1,1 @@
-"""A classifier over HTTP."""
+"""Trained networks over HTTP."""

@@ -6,17 +6,22 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+
 
 class Batcher:
     """Collects inputs into batches; `await submit(x)` gives one row of `run([x, ...])`.
 
     `run` is called in a thread of its own. A batch has what waits when the one before is done, up
-    to `size` inputs; where fewer wait, they wait `wait` seconds for more. `observe(number)` is
-    called with the size of each batch. All methods are for the event loop's thread.
+    to `size` inputs; where fewer wait, they wait `wait` seconds for more. Inputs have a `shape`: a
+    batch has the one that waits longest and others of its shape, and no more than have `room`
+    elements together, where that is given. `observe(number)` is called with the size of each batch.
+    All methods are for the event loop's thread.
     """
 
-    def __init__(self, run, size, wait, observe):
+    def __init__(self, run, size, wait, observe, room=None):
         self._run, self._size, self._wait, self._observe = run, size, wait, observe
+        self._room = room
         self._waiting = deque()
         self._some, self._enough = asyncio.Event(), asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="network")
@@ -31,6 +36,10 @@ class Batcher:
     def busy_seconds(self):
         """How long the batch that runs now has taken so far; 0 where none runs."""
         return 0.0 if self._since is None else time.monotonic() - self._since
+
+    def most(self, x):
+        """How many inputs of the shape of x are a full batch."""
+        return max(1, min(self._size, self._room // x.size)) if self._room else self._size
 
     async def submit(self, x):
         """The row of `run` for x. Raises what `run` raises for the batch.
@@ -62,11 +71,18 @@ class Batcher:
 
     def _take(self):
         """The next batch, [(input, future), ...], without calls that were cancelled."""
-        batch = []
-        while self._waiting and len(batch) < self._size:
+        batch, others, most = [], [], 1
+        while self._waiting and len(batch) < most:
             x, future = self._waiting.popleft()
-            if not future.done():
-                batch.append((x, future))
+            if future.done():
+                continue
+            if not batch:
+                most = self.most(x)
+            elif np.shape(x) != np.shape(batch[0][0]):
+                others.append((x, future))
+                continue
+            batch.append((x, future))
+        self._waiting.extendleft(reversed(others))
         if not self._waiting:
             self._some.clear()
         if len(self._waiting) < self._size:

@@ -16,21 +16,21 @@ _GRACE = 0.2  # seconds at the end for requests that are on their way on open co
 _log = logging.getLogger(__name__)
 
 
-def serve(classifier, host, port, settings):
-    """Serve a `Classifier` until a signal, as `service.Settings` say. Prints the address first.
+def serve(predictors, host, port, settings):
+    """Serve {name: Predictor} until a signal, as `Settings` say. Prints names and address first.
 
     Port 0 is any that is free. Raises InputError where it can't listen.
     """
-    asyncio.run(_serve(classifier, host, port, settings))
+    asyncio.run(_serve(predictors, host, port, settings))
 
 
-async def _serve(classifier, host, port, settings):
-    service = Service(classifier, settings)
+async def _serve(predictors, host, port, settings):
+    service = Service(predictors, settings)
     await service.warm_up()
     listener = Listener(service)
     address, port = await listener.start(host, port)
     stopped = _stopped()
-    print(f"serving {classifier.manifest.model} on http://{address}:{port}", flush=True)
+    print(f"serving {', '.join(service.models)} on http://{address}:{port}", flush=True)
 
     await stopped
     service.stopping = True
@@ -41,10 +41,11 @@ async def _serve(classifier, host, port, settings):
     while service.unanswered and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.01)
     await listener.close()
-    if service.batcher.busy_seconds:
+    models = service.models.values()
+    if any(model.batcher.busy_seconds for model in models):
         _log.error("a batch did not end, its requests are lost")
         os._exit(1)
-    if service.decoders.given_up:  # Python would wait for these threads
+    if any(model.decoders.given_up for model in models):  # Python would wait for these threads
         os._exit(0)
     await service.close()
 

@@ -1,117 +1,145 @@
-"""The HTTP requests that are answered: POST a picture to /predict, and get its classes as JSON.
+"""The HTTP requests that are answered, whatever they ask: models, limits, counts, the end.
 
-There are also /health, /metrics (for Prometheus) and /, a description. The bytes and pixels of a
-picture, the requests in hand and the seconds that each may take are limited. Threads decode the
-pictures, which go through the network in batches.
+`predict` and `about` are tables of routes over a `Service`: each a function `routes(service)` that
+returns aiohttp's. What a route needs:
+
+- `service.model(name)` is the `ServedModel` of a name, `service.models` are all of them.
+- `await service.receive(request, model, work)` is what `await work(body)` gives for the request's
+  body, a bytearray, within all limits: a place in the model's queue (503), bytes (413), seconds
+  (408, 504), encoding (415). A request without a body, too, is received where it makes a network
+  run. Raise `limits.Refusal(status, line)` for all other errors of clients.
+- `await model.run(rows)` sends inputs of one sample through the network in batches that requests
+  share, `await model.decode(function, *args)` calls a function in a decoding thread, `await
+  model.answers.answer(model, body, content_type, asked)` is the answer of `/predict`.
 """
 
 import asyncio
+import contextlib
 import logging
 import weakref
-from dataclasses import dataclass
 
-import numpy as np
-
-from ..data.image import decode_image, max_pixels
-from ..inference.classify import top_fields
-from ..utils.errors import InputError
-from ..utils.extras import how_to_install
-from ..utils.version import __version__
-from .batcher import Batcher
+from ..inference.predictor import OutputError
+from . import about, predict
 from .connection import web
-from .decoders import Decoders
-from .forms import cut_to_file, is_form
+from .limits import GONE, Refusal, Settings
+from .metrics import Metrics
+from .served_model import ServedModel
 
-try:
-    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-    from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-except ImportError as error:
-    raise InputError(f"{error.name} is not installed: {how_to_install('deploy')}") from None
+__all__ = ["Refusal", "Service", "Settings"]
 
-GONE = 499  # status of a request whose client did not wait for the answer; nginx's number
+_ROUTES = (about.routes, predict.routes)
 _VERSIONS = ((1, 1), (1, 0))
 _BLOCK = 2**16  # bytes of a body that are read at once
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The limits of a server, and how it works.
-
-    A body may have `max_bytes`. At most `queue` requests are in hand, a later one gets a 503. A
-    body may take `timeout` seconds to arrive, and its answer as many again. Up to `batch` pictures
-    go through the network at once; where fewer wait, they wait `wait` seconds for more. `workers`
-    threads decode.
-    """
-
-    max_bytes: int = 16 * 10**6
-    queue: int = 64
-    timeout: float = 30
-    batch: int = 8
-    wait: float = 0.005
-    workers: int = 2
-
-
-class Refusal(Exception):
-    """Raised to answer a request with an error: its HTTP status and a line for the client."""
-
-    def __init__(self, status, message, **headers):
-        super().__init__(message)
-        self.status, self.headers = status, headers
-
-
 class Service:
-    """Answers requests with a `Classifier`. Make it where an event loop runs.
+    """Answers requests with `predictors`, {name: Predictor}. Make it where an event loop runs.
 
     Set `stopping` before the end: each connection is then closed after its answer.
     """
 
-    def __init__(self, classifier, settings):
-        self.classifier, self.settings = classifier, settings
+    def __init__(self, predictors, settings):
+        self.settings = settings
         self.stopping = False
         self.spoke = weakref.WeakSet()  # transports that brought a request
         self.metrics = Metrics()
-        self.decoders = Decoders(settings.workers)
-        observe = self.metrics.batch.observe
-        self.batcher = Batcher(classifier.logits, settings.batch, settings.wait, observe)
-        self.metrics.waiting.set_function(lambda: len(self.batcher))
-        self.unanswered = 0  # requests to predict that have no answer yet
+        self.models = {
+            name: ServedModel(name, predictor, settings, self.metrics)
+            for name, predictor in predictors.items()
+        }
         self.metrics.in_hand.set_function(lambda: self.in_hand)
+        self.metrics.waiting.set_function(
+            lambda: sum(len(model.batcher) for model in self.models.values())
+        )
+
+    @property
+    def unanswered(self):
+        """Requests for networks that have no answer yet."""
+        return sum(model.unanswered for model in self.models.values())
 
     @property
     def in_hand(self):
         """Requests that have no answer yet, or whose decoding goes on after a 504."""
-        return self.unanswered + self.decoders.given_up
+        return sum(model.in_hand for model in self.models.values())
+
+    @property
+    def status(self):
+        """Whether requests are answered: "ok", "stuck" where a model is, or "stopping"."""
+        if any(model.stuck for model in self.models.values()):
+            return "stuck"
+        return "stopping" if self.stopping else "ok"
+
+    def status_of(self, model):
+        """The `status` of one model."""
+        return "stuck" if model.stuck else "stopping" if self.stopping else "ok"
+
+    def model(self, name=None):
+        """The `ServedModel` of a name, or the only one. Raises Refusal where there is none."""
+        if name is None and len(self.models) == 1:
+            return next(iter(self.models.values()))
+        if name in self.models:
+            return self.models[name]
+        here = ", ".join(self.models)
+        if name is None:
+            raise Refusal(404, f"POST to /models/NAME/predict, NAME is one of {here}")
+        raise Refusal(404, f"no model {name[:100]!r}, here are {here}")
 
     def app(self):
         """The aiohttp application."""
         app = web.Application(middlewares=[self._answer])
-        app.add_routes(
-            [
-                web.get("/", self.describe),
-                web.get("/health", self.health),
-                web.get("/metrics", self.exposition),
-                web.post("/predict", self.predict),
-            ]
-        )
+        for routes in _ROUTES:
+            app.add_routes(routes(self))
         return app
 
     async def warm_up(self):
-        """Send a batch of the smallest and one of the largest size through the network."""
-        preprocess = self.classifier.manifest.preprocess
-        black = self.classifier.prepare(np.zeros((*preprocess.size, preprocess.channels), np.uint8))
-        for number in (1, self.settings.batch):
-            await asyncio.gather(*[self.batcher.submit(black) for _ in range(number)])
+        """Send batches through each network, one after the other."""
+        for model in self.models.values():
+            await model.warm_up()
 
     async def close(self):
         """Stop the batches and let the threads end."""
-        await self.batcher.close()
-        self.decoders.close()
+        for model in self.models.values():
+            await model.close()
 
     def refuse(self, status, line, headers=None):
         """The response, counted, to what never became a request for one of the paths."""
         self.metrics.requests.labels("other", status).inc()
         return _error(status, line, headers)
+
+    async def receive(self, request, model, work):
+        """What `await work(body)` gives for the body of a request for a model.
+
+        Raises Refusal where a limit is passed, and what `work` raises.
+        """
+        with self._counted(model):
+            if model.in_hand >= self.settings.queue:
+                message = f"{model.in_hand} requests in hand, try again"
+                raise Refusal(503, message, **{"Retry-After": "1"})
+            model.unanswered += 1
+            try:
+                body = await self._in_time(self._body(request), 408, "the body did not come")
+                return await self._in_time(work(body), 504, "no answer")
+            except OutputError as error:
+                raise Refusal(500, str(error)) from None
+            finally:
+                model.unanswered -= 1
+
+    @contextlib.contextmanager
+    def _counted(self, model):
+        """Count the request by its model and the status that its answer will have."""
+        status = 500
+        try:
+            yield
+            status = 200
+        except Refusal as refusal:
+            status = refusal.status
+            raise
+        except (asyncio.CancelledError, ConnectionError):
+            status = GONE
+            raise
+        finally:
+            model.answered(status)
 
     @web.middleware
     async def _answer(self, request, handler):
@@ -144,70 +172,6 @@ class Service:
         finally:
             self.metrics.requests.labels(path, status).inc()
 
-    async def describe(self, _):
-        """The model that runs here and the server's limits, as JSON."""
-        manifest = self.classifier.manifest
-        return web.json_response(
-            {
-                "model": manifest.model,
-                "classes": len(manifest.class_names),
-                "runtime": self.classifier.runtime,
-                "version": __version__,
-                "limits": {
-                    "bytes": self.settings.max_bytes,
-                    "pixels": max_pixels(),
-                    "seconds": self.settings.timeout,
-                },
-                "predict": "POST /predict?top=5, the body a picture or a form with a file",
-            }
-        )
-
-    async def health(self, _):
-        """200 while requests are answered, 503 while it stops or when a batch does not end."""
-        status = "ok"
-        if self.batcher.busy_seconds > self.settings.timeout:
-            status = "stuck"
-        elif self.stopping:
-            status = "stopping"
-        fields = {
-            "status": status,
-            "model": self.classifier.manifest.model,
-            "runtime": self.classifier.runtime,
-        }
-        return web.json_response(fields, status=200 if status == "ok" else 503)
-
-    async def exposition(self, _):
-        """The metrics in the text format of Prometheus."""
-        text = generate_latest(self.metrics.registry)
-        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    async def predict(self, request):
-        """The likeliest classes of the picture in a request, as JSON. Raises Refusal."""
-        top = self._top(request)
-        if self.in_hand >= self.settings.queue:
-            message = f"{self.in_hand} requests in hand, try again"
-            raise Refusal(503, message, **{"Retry-After": "1"})
-        self.unanswered += 1
-        try:
-            data = await self._in_time(self._body(request), 408, "the body did not come")
-            content_type = request.headers.get("Content-Type", "")
-            logits = await self._in_time(self._logits(data, content_type), 504, "no answer")
-        finally:
-            self.unanswered -= 1
-        try:
-            best = self.classifier.best(logits, top)
-        except InputError as error:
-            raise Refusal(500, str(error)) from None
-        return web.json_response({"model": self.classifier.manifest.model, "top": top_fields(best)})
-
-    def _top(self, request):
-        """How many classes a request asks for. Raises Refusal where that is no number above 0."""
-        classes = len(self.classifier.manifest.class_names)
-        text = request.query.get("top", "5")
-        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
-            raise Refusal(400, f"top is a whole number from 1 to {classes}, given {text[:20]!r}")
-        return int(text)
-
     async def _in_time(self, work, status, message):
         """What `work` gives. Raises Refusal where it takes more than `timeout` seconds."""
         try:
@@ -216,7 +180,7 @@ class Service:
             raise Refusal(status, f"{message} within {self.settings.timeout} s") from None
 
     async def _body(self, request):
-        """The bytes of a body, a picture or a form. Raises Refusal where they are too many."""
+        """The bytes of a body. Raises Refusal where they are too many."""
         if (request.content_length or 0) > self.settings.max_bytes:
             raise self._too_large()
         if request.headers.get("Content-Encoding", "identity") != "identity":
@@ -234,42 +198,6 @@ class Service:
     def _too_large(self):
         """The Refusal of a body that is too large."""
         return Refusal(413, f"at most {self.settings.max_bytes} bytes are taken")
-
-    async def _logits(self, data, content_type):
-        """The logits `(classes,)` of a body. Raises Refusal where it can't be used."""
-        try:
-            prepared = await self.decoders.run(self._prepare, data, content_type)
-        except InputError as error:
-            raise Refusal(400, str(error)) from None
-        return await self.batcher.submit(prepared)
-
-    def _prepare(self, data, content_type):
-        """The network's input for a body, a bytearray. Runs in a decoding thread."""
-        if is_form(content_type):
-            cut_to_file(data, content_type)
-        return self.classifier.prepare(decode_image(data, self.classifier.channels))
-
-
-class Metrics:
-    """The metrics of one `Service`, in a registry of their own."""
-
-    def __init__(self):
-        self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        self.requests = Counter(
-            "glore_requests", "Requests answered", ["path", "status"], registry=registry
-        )
-        self.seconds = Histogram(
-            "glore_request_seconds", "From header to answer", ["path"], registry=registry
-        )
-        self.batch = Histogram(
-            "glore_batch_size",
-            "Pictures in a batch",
-            buckets=[2**i for i in range(9)],
-            registry=registry,
-        )
-        self.in_hand = Gauge("glore_requests_in_hand", "Not answered yet", registry=registry)
-        self.waiting = Gauge("glore_waiting", "Pictures waiting for a batch", registry=registry)
 
 
 def _error(status, message, headers=None):

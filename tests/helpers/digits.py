@@ -1,6 +1,5 @@
 """A classifier of digits behind `serving`'s listener, in this process."""
 
-import asyncio
 import threading
 
 import cv2
@@ -9,6 +8,7 @@ import numpy as np
 from gluon_glore.data.image import Preprocess
 from gluon_glore.inference.classify import Classifier
 from gluon_glore.weights.manifest import Manifest
+from tests.helpers.served import run_served
 
 CLASSES = tuple(f"class {i}" for i in range(10))
 
@@ -37,35 +37,21 @@ class Network:
         return logits
 
 
-def served(scenario, kind=None, **settings):
-    """Run `scenario(client, service, network)` beside a server of that network.
+def digits(network):
+    """The predictor of such a network."""
+    preprocess = Preprocess(size=(8, 8), resize=0, mean=(0.0,), scale=1.0)
+    return Classifier(network, Manifest("digits", CLASSES, preprocess))
 
-    The service is of a `kind` of Service, with these settings.
+
+def served(scenario, **settings):
+    """Run `scenario(client, service, network)` beside a server of that network, so set.
 
     The client is an aiohttp session, whose paths are the server's; it listens at `network.port`.
     """
-    import aiohttp
-
-    from gluon_glore.serving.listener import Listener
-    from gluon_glore.serving.service import Service, Settings
-
     network = Network()
-    preprocess = Preprocess(size=(8, 8), resize=0, mean=(0.0,), scale=1.0)
 
-    async def main():
-        classifier = Classifier(network, Manifest("digits", CLASSES, preprocess))
-        service = (kind or Service)(
-            classifier, Settings(**{"timeout": 30, "wait": 0.001, **settings})
-        )
-        await service.warm_up()
-        listener = Listener(service)
-        address, network.port = await listener.start("127.0.0.1", 0)
-        async with aiohttp.ClientSession(f"http://{address}:{network.port}") as client:
-            try:
-                await asyncio.wait_for(scenario(client, service, network), 60)
-            finally:
-                network.open.set()
-        await listener.close()
-        await service.close()
+    async def beside(client, service):
+        network.port = client._base_url.port
+        await scenario(client, service, network)
 
-    asyncio.run(main())
+    run_served(beside, {"digits": digits(network)}, network.open.set, **settings)

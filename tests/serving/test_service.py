@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.digits import png, served
+from tests.helpers.served import got, posted, sample
 
 pytest.importorskip("aiohttp", reason="serve needs aiohttp")
 pytest.importorskip("prometheus_client", reason="serve needs prometheus_client")
@@ -13,22 +14,9 @@ pytest.importorskip("prometheus_client", reason="serve needs prometheus_client")
 import aiohttp  # noqa: E402
 
 
-async def posted(client, data, path="/predict", **options):
-    """(status, JSON) of a POST."""
-    async with client.post(path, data=data, **options) as answer:
-        return answer.status, await answer.json()
-
-
 async def health(client):
-    async with client.get("/health") as answer:
-        return answer.status, (await answer.json())["status"]
-
-
-async def sample(client, name):
-    """A figure of /metrics, 0 where there is none yet."""
-    text = await (await client.get("/metrics")).text()
-    lines = [line for line in text.splitlines() if line.startswith(f"{name} ")]
-    return float(lines[0].rpartition(" ")[2]) if lines else 0.0
+    status, fields = await got(client, "/health")
+    return status, fields["status"]
 
 
 def test_a_picture_is_answered_from_the_body_or_a_form():
@@ -192,18 +180,19 @@ def test_the_description_says_what_is_served():
 
 
 def test_decoding_that_outlives_its_504_counts_as_in_hand_until_it_ends():
-    from gluon_glore.serving.service import Service
-
     begun, end = threading.Event(), threading.Event()
 
-    class Slow(Service):
-        def _prepare(self, data, content_type):
+    async def scenario(client, service, _):
+        answers = service.models["digits"].answers
+        prepare = answers.prepare
+
+        def slowly(data, content_type):
             if data == b"slow":
                 begun.set()
                 assert end.wait(30)
-            return super()._prepare(data, content_type)
+            return prepare(data, content_type)
 
-    async def scenario(client, service, _):
+        answers.prepare = slowly
         late = (504, {"error": "no answer within 0.2 s"})
         assert await posted(client, b"slow") == late and begun.is_set()
         assert (service.unanswered, service.in_hand) == (0, 1)
@@ -216,4 +205,4 @@ def test_decoding_that_outlives_its_504_counts_as_in_hand_until_it_ends():
             await asyncio.sleep(0.01)
         assert (await posted(client, png(5)))[0] == 200
 
-    served(scenario, Slow, timeout=0.2, workers=1)
+    served(scenario, timeout=0.2, workers=1)
