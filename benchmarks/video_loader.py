@@ -40,10 +40,10 @@ def ours(listing, clip, batch, threads):
     """A pass of `train.kinetics`' input, with its default recipe."""
     import mxnet as mx
 
+    from gluon_glore.data.videos import Videos
     from train.config.kinetics import VideoConfig, VideoData
     from train.config.sections import Optim
     from train.data.bad_records import BadRecords
-    from train.data.videos import Videos
     from train.engine.comm import LocalComm
     from train.kinetics import Recognition
 

@@ -15,8 +15,10 @@ import time
 import mxnet as mx
 import numpy as np
 
+from gluon_glore.data.confusion import Confusion
 from gluon_glore.data.image import Preprocess
 from gluon_glore.data.records import BadRecord
+from gluon_glore.data.scenes import Scenes, check_scenes, layout_of
 from gluon_glore.layers.basic import all_frozen
 from gluon_glore.layers.fcn_head import WithAuxiliary
 from gluon_glore.networks.network import Network
@@ -30,9 +32,7 @@ from .config.cityscapes import SceneConfig
 from .config.network import add_units
 from .data import batches
 from .data.scene_augment import augment_scene
-from .data.scenes import Scenes, check_scenes, layout_of
 from .engine import trainer
-from .engine.cityscapes_scores import Confusion
 from .engine.loop import Meter
 from .engine.pixel_loss import PixelLoss, pixel_accuracy
 from .engine.pretrained import load_pretrained, starting_spec

@@ -16,6 +16,7 @@ import mxnet as mx
 from gluon_glore.cli.options import add_views, views
 from gluon_glore.data.image import encode_png
 from gluon_glore.data.records import BadRecord
+from gluon_glore.data.scenes import Scenes, read_all
 from gluon_glore.inference.segment import load_segmenter
 from gluon_glore.utils.arguments import ArgumentParser, positive_int
 from gluon_glore.utils.command import exit_code
@@ -24,7 +25,6 @@ from gluon_glore.utils.files import is_taken, new_folder
 from gluon_glore.utils.progress_bar import bar
 from gluon_glore.visualize.label_maps import Palette
 
-from .data.scenes import Scenes, read_all
 from .engine.cityscapes_scores import evaluator, official_scores, scores_table
 from .engine.scoring import write_result
 

@@ -17,6 +17,7 @@ import mxnet as mx
 import numpy as np
 
 from gluon_glore.data.clips import CROPS
+from gluon_glore.data.videos import Videos, check_videos
 from gluon_glore.model_zoo.load import load_own_network
 from gluon_glore.utils.arguments import positive_int, whole
 from gluon_glore.utils.errors import InputError
@@ -25,7 +26,6 @@ from gluon_glore.weights.run_folder import data_section
 from .config.kinetics import VideoConfig, VideoData
 from .config.sections import Optim
 from .data.missing_files import check_missing
-from .data.videos import Videos, check_videos
 from .engine.comm import first_of_host
 from .engine.loop import Meter
 from .engine.predictions import Keeper

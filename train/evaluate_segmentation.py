@@ -14,6 +14,9 @@ from pathlib import Path
 import mxnet as mx
 
 from gluon_glore.cli.options import add_views, views
+from gluon_glore.data.confusion import Confusion, class_scores
+from gluon_glore.data.labelled_scenes import check_classes
+from gluon_glore.data.scenes import Scenes, layout_of, read_all
 from gluon_glore.inference.segment import load_segmenter
 from gluon_glore.utils.arguments import ArgumentParser, positive_int
 from gluon_glore.utils.command import exit_code
@@ -22,8 +25,7 @@ from gluon_glore.utils.progress_bar import bar
 
 from .config.cityscapes import SceneConfig
 from .config.load import load_config
-from .data.scenes import Scenes, layout_of, read_all
-from .engine.cityscapes_scores import Confusion, class_scores, class_table
+from .engine.cityscapes_scores import class_table
 from .engine.scoring import write_result
 
 
@@ -111,18 +113,6 @@ def evaluate(segmenter, scenes, views):
         "seconds": round(time.monotonic() - start, 1),
         **class_scores(confusion, names),
     }
-
-
-def check_classes(model, given, expected):
-    """Raise InputError where a network's classes are not those of a set, in its order."""
-    if tuple(given) == tuple(expected):
-        return
-    if len(given) != len(expected):
-        raise InputError(f"{model}: it tells {len(given)} classes apart, the set {len(expected)}")
-    place = next(i for i, pair in enumerate(zip(given, expected)) if pair[0] != pair[1])
-    raise InputError(
-        f"{model}: its class {place} is {given[place]!r}, that of the set is {expected[place]!r}"
-    )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import sys
 
 from gluon_glore.data.class_names import read_classes
 from gluon_glore.data.clips import crop_views, read_views
+from gluon_glore.data.videos import Videos, check_videos
 from gluon_glore.networks.network import Network
 from gluon_glore.networks.registry import unregistered
 from gluon_glore.utils.errors import InputError
@@ -23,7 +24,6 @@ from .data.class_count import count_classes
 from .data.clip_augment import augment_clip
 from .data.missing_files import check_missing
 from .data.pictures import make_preprocess
-from .data.videos import Videos, check_videos
 from .engine import loop, trainer
 from .engine.preflight import check_channels
 from .engine.pretrained import load_pretrained, starting_spec

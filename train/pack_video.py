@@ -14,14 +14,14 @@ import sys
 
 from gluon_glore.data.class_names import read_classes
 from gluon_glore.data.image import resize_short
+from gluon_glore.data.packed_videos import pack_frames
 from gluon_glore.data.records import WrongLabel
+from gluon_glore.data.videos import Videos
 from gluon_glore.utils.arguments import whole
 from gluon_glore.utils.errors import InputError
 
 from .data.missing_files import check_missing
 from .data.pack_records import encode_jpeg, options, pack_files, run
-from .data.packed_videos import pack_frames
-from .data.videos import Videos
 
 
 def main(argv=None):

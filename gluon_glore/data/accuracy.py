@@ -1,19 +1,15 @@
 """How often a network names the class of labelled pictures: top-1 and top-5 accuracy."""
 
-import sys
 import time
 from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
-from tqdm import tqdm
 
-from ..utils.ahead import ordered_map
 from ..utils.errors import InputError
 from .image import decode_image
+from .in_turn import in_turn
 from .records import BadRecord
-
-AHEAD = 3  # batches decoded while the network computes
 
 
 @dataclass(frozen=True)
@@ -41,33 +37,14 @@ def measure_accuracy(
     named on stderr and left out. Raises InputError where they are more than the share `max_bad`.
     """
 
-    def load(start):
-        inputs, labels, errors = [], [], []
-        for i in range(start, min(start + batch, len(records))):
-            try:
-                x, label = read_input(records, i, preprocess, normalized)
-            except BadRecord as error:
-                errors.append(error)
-                continue
-            inputs.append(x)
-            labels.append(label)
-        return inputs, labels, errors
+    def read(i):
+        return read_input(records, i, preprocess, normalized)
 
-    allowed = int(max_bad * len(records) + 1e-9)  # 0.29 of 100 is 29, not 28
     best, among_five, samples, bad = 0, 0, 0, []
     started = time.perf_counter()
-    for inputs, labels, errors in ordered_map(
-        load, range(0, len(records), batch), threads, AHEAD + threads
-    ):
-        for error in errors:
-            tqdm.write(f"skipped {error}", file=sys.stderr)
-        bad += errors
-        if len(bad) > allowed:
-            raise InputError(
-                f"{records.path}: more than {allowed} of {len(records)} records are bad, as "
-                f"{bad[0]}"
-            )
-        if inputs:
+    for read_samples in in_turn(records, read, bad, batch, threads, max_bad):
+        if read_samples:
+            inputs, labels = zip(*read_samples)
             logits = network(np.stack(inputs))
             best += int((logits.argmax(axis=1) == labels).sum())
             samples += len(labels)

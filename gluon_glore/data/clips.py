@@ -44,6 +44,12 @@ class Clip:
                 f"0 to {_MOST}, given {', '.join(map(shown, values))}"
             )
 
+    @property
+    def text(self) -> str:
+        """Which frames of a video it has, in words: "8 frames, 3 apart, of 25 a second"."""
+        rate = f", of {self.rate:g} a second" if self.rate else ""
+        return f"{self.frames} frames, {self.stride} apart{rate}"
+
     def step(self, rate) -> float:
         """How many frames of a video of `rate` frames a second two frames of the clip are apart."""
         return self.stride * rate / self.rate if self.rate else self.stride

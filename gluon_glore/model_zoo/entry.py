@@ -10,12 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.accuracy import measure_accuracy
-from ..data.labelled_pictures import PictureSource, is_packed, pictures_for
-from ..data.record_chunks import record_files
 from ..networks.registry import check_name
 from ..utils.errors import InputError, naming
-from ..utils.files import is_taken, new_folder, sha256, write_text
+from ..utils.files import is_taken, new_folder, write_text
 from ..weights.golden import (
     BATCH,
     GOLDEN,
@@ -24,11 +21,21 @@ from ..weights.golden import (
     read_golden,
     write_seeded_golden,
 )
-from ..weights.manifest import MANIFEST, params_of, parse_manifest, read_manifest, write_manifest
+from ..weights.labelled_samples import open_samples
+from ..weights.manifest import (
+    MANIFEST,
+    clip_of,
+    params_of,
+    parse_manifest,
+    read_manifest,
+    write_manifest,
+)
 from ..weights.names import with_kinds
 from ..weights.params_file import write_params
 from .readme import CARD, readme
 from .run_network import network_function
+
+SIDE = 64  # pixels of the golden input of a network of pixels
 
 
 def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
@@ -36,15 +43,16 @@ def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
 
     `manifest` has spec and card; `arrays` are the parameters by their full names, saved as `dtype`
     ("float16" halves the file; the golden numbers are those of the parameters as saved);
-    `extra_files` are copied in. Raises InputError where `directory` is not empty or can't be
-    written, or the parameters are not the network's.
+    `extra_files` are copied in. Where a manifest of a network of videos has no clips, they are the
+    paper's, and a note on the card says so. Raises InputError where `directory` is not empty or
+    can't be written, the parameters are not the network's, or it takes no such clips.
     """
     directory = Path(directory)
     check_name(manifest.model)
     spec = dataclasses.replace(
         manifest.spec, name=manifest.model, classes=len(manifest.class_names)
     )
-    manifest = dataclasses.replace(manifest, spec=spec)
+    manifest = _with_clip(dataclasses.replace(manifest, spec=spec))
     if is_taken(directory):
         raise InputError(f"{directory}: not an empty folder")
     with new_folder(directory) as folder:
@@ -60,9 +68,29 @@ def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
     return directory
 
 
+def _with_clip(manifest):
+    """A manifest that says the clips of a network of videos. Raises InputError for another's."""
+    clip, spec = manifest.clip or clip_of(manifest), manifest.spec
+    if clip and spec.ndim != 3:
+        raise InputError(f"{manifest.model} takes {spec.ndim} dimensions, clips have 3")
+    if clip == manifest.clip:
+        spec.check_input((clip.frames, *spec.input_size[1:]) if clip else spec.input_size)
+        return manifest
+    note = f"nothing says which frames of a video it sees, taken are the paper's: {clip.text}"
+    card = dataclasses.replace(manifest.card, notes=(*manifest.card.notes, note))
+    return dataclasses.replace(manifest, clip=clip, card=card)
+
+
 def golden_input(spec):
-    """The input of an entry's golden numbers: a normal batch `(2, C, *input_size)`."""
-    return noise((BATCH, spec.in_channels, *spec.input_size))
+    """The input of an entry's golden numbers: a normal batch `(2, C, *input_size)`.
+
+    Of a network of pixels it has at most `SIDE` pixels a side, as it has a logit for each of them
+    and each class: of Cityscapes' 768 x 768 they would be 90 MB.
+    """
+    size = spec.input_size
+    if spec.head:
+        size = tuple(min(n, max(SIDE, least)) for n, least in zip(size, spec.total_stride))
+    return noise((BATCH, spec.in_channels, *size))
 
 
 def _write_golden(folder, spec, params):
@@ -94,56 +122,26 @@ def _network_of(folder, manifest, fast=False):
     return network_function(manifest.spec, classes, params, fast)
 
 
-def measure(folder, data, batch=32, threads=2):
-    """The accuracy of an entry on `data`, labelled pictures, as its card says.
+def measure(folder, data, batch=None, threads=2):
+    """What an entry reaches on labelled `data`, as its card says it.
 
-    `data` is a `PictureSource`, or a path as `open_pictures` takes it. Each picture is seen once,
-    as evaluation prepared it in training: `batch` pictures at a time, decoded by `threads`. Raises
-    InputError where either can't be used.
+    `data` is what `open_samples` takes for such a network: pictures, scenes or videos, each seen
+    once, `batch` pictures or clips at a time (default: 32, 8), decoded by `threads`. Pictures are
+    seen as evaluation prepared them in training, scenes whole, videos by the mean of 10 clips.
+    Raises InputError where either can't be used.
     """
-    source = data if isinstance(data, PictureSource) else PictureSource(data)
     manifest = read_manifest(folder)
-    spec, size = manifest.spec, manifest.preprocess.size
-    if spec.ndim != 2:
-        raise InputError(f"{manifest.model} takes {spec.ndim} dimensions, pictures have 2")
-    if spec.head:
-        raise InputError(f"{manifest.model} labels pixels, {source.path} is of labelled pictures")
-    spec.check_input(size)
-    network = _network_of(folder, manifest, fast=True)
-    with naming(source.path):
-        records = pictures_for(folder, manifest.class_names, source)
-        accuracy = measure_accuracy(
-            network,
-            records,
-            manifest.preprocess,
-            batch=batch,
-            threads=threads,
-        )
-        name = _name(source.path, records)
-    return {
-        "data": name,
-        "top1": accuracy.top1,
-        **({} if accuracy.top5 is None else {"top5": accuracy.top5}),
-        "samples": accuracy.samples,
-        "bad_records": accuracy.bad_records,
-        "size": list(size),
-        "resize": manifest.preprocess.resize,
-        "images_per_second": round(accuracy.images_per_second, 2),
-    }
-
-
-def _name(source, records):
-    """What a card calls a set of pictures: where they lie, and which they are."""
-    path, which = records.path.absolute(), records.contents()
-    if is_packed(source):
-        which = f"sha256 {', '.join(sha256(file)[:8] for file in record_files(source))}"
-    return f"{path.parent.name}/{path.name} ({which})"
+    if manifest.spec.ndim == 2 and not manifest.spec.head:
+        manifest.spec.check_input(manifest.preprocess.size)
+    with naming(folder):
+        samples = open_samples(manifest, data, folder)
+        return samples.measure(_network_of(folder, manifest, fast=True), batch, threads)
 
 
 def add_measurement(folder, measured):
     """Write what `measure` returned into an entry's manifest and card."""
     manifest = read_manifest(folder)
     card = dataclasses.replace(manifest.card, measured=measured)
-    manifest = dataclasses.replace(manifest, card=card, score=measured["top1"])
+    manifest = dataclasses.replace(manifest, card=card, score=card.score)
     write_manifest(folder, manifest, list(manifest.sha256))
     write_text(Path(folder) / CARD, readme(manifest))

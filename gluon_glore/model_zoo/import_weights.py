@@ -70,7 +70,8 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
         classes = tuple(str(i) for i in range(found.classes))
         if beside and len(beside.class_names) == found.classes:
             classes = beside.class_names
-        manifest = Manifest(name, classes, preprocess, spec=spec, card=card)
+        clip = beside and beside.clip
+        manifest = Manifest(name, classes, preprocess, spec=spec, card=card, clip=clip)
         return write_entry(directory, manifest, found.arrays)
 
 

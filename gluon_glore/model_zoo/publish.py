@@ -11,7 +11,7 @@ from ..networks.registry import check_name
 from ..utils.errors import InputError, naming
 from ..weights.card import Card
 from ..weights.manifest import MANIFEST, Manifest, parse_manifest
-from ..weights.run_folder import validation_set
+from ..weights.run_folder import validation_source
 from .catalogue import FILE, NAME, add_to_catalogue, read_catalogue
 from .entry import add_measurement, measure, write_entry
 from .open_network import open_own
@@ -25,19 +25,24 @@ def publish(checkpoint, zoo, name=None, data=None, card=None, half=False):
 
     The entry `NAME-<first 8 of the parameters' sha256>` has parameters (float16 with `half`: their
     accuracy is what is measured), model card, golden numbers, and the run's configuration and log;
-    `zoo/catalogue.yaml` lists it. `name` defaults to the network's, `card` says whose it is and
-    under what licence. It is evaluated on `data`, labelled pictures, by default the run's own
-    validation set. Raises InputError where anything is missing, damaged or can't be written; the
-    zoo is then as it was.
+    `zoo/catalogue.yaml` lists it. `name` defaults to the network's, `card` says whose it is
+    and under what licence. It is evaluated on labelled `data`, as `measure` takes it, by default
+    the run's own validation set. Raises InputError where anything is missing, damaged or can't be
+    written; the zoo is then as it was.
     """
     run = _run_of(Path(checkpoint))
     opened = open_own(checkpoint)
     spec, manifest = opened.filling.spec, opened.manifest
-    name = check_entry_name(name or manifest.model, manifest.model, spec)
+    name = check_entry_name(name or manifest.model, manifest.model)
     entry = Manifest(
-        name, manifest.class_names, manifest.preprocess, spec=spec, card=card or Card(SOURCE)
+        name,
+        manifest.class_names,
+        manifest.preprocess,
+        spec=spec,
+        card=card or Card(SOURCE),
+        clip=manifest.clip,
     )
-    data = data or validation_set(run)
+    data = data or validation_source(run, manifest)
     files = [run / file for file in KEPT if (run / file).is_file()]
     return add_entry(zoo, entry, opened.filling.arrays, data, files, half)
 
@@ -70,15 +75,8 @@ def add_entry(zoo, entry, arrays, data=None, files=(), half=False):
     return place
 
 
-def check_entry_name(name, model, spec):
-    """`name`; raises InputError where it can't be a folder's, or is that of another network.
-
-    Also where no entry can be made of the network `model` of that spec: it labels pixels.
-    """
-    if spec.head:
-        raise InputError(
-            f"{model} labels pixels: entries of a zoo are measured by their top-1 accuracy"
-        )
+def check_entry_name(name, model):
+    """`name`; raises InputError where it can't be a folder's, or is that of another network."""
     check_name(name, NAME)
     if name != model and name in list_models():
         raise InputError(f"{name} is another network than {model}, give it a name of its own")

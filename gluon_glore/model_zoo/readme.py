@@ -1,14 +1,17 @@
 """The README of a zoo entry: its model card as Markdown, and how to load it."""
 
+from ..weights.manifest import clip_of
+
 CARD = "README.md"
 
 
 def readme(manifest) -> str:
     """The text for an entry of a `Manifest` that has a spec and a card."""
-    card, spec = manifest.card, manifest.spec
+    card, spec, clip = manifest.card, manifest.spec, clip_of(manifest)
     rows = [
         ("network", f"`{manifest.model}`"),
         ("input", "x".join(map(str, spec.input_size)) + f", {spec.in_channels} channels"),
+        *([("clips", clip.text)] if clip else []),
         ("pixels", manifest.preprocess.formula),
         ("classes", str(len(manifest.class_names))),
         ("extra units", spec.placement),

@@ -3,18 +3,19 @@
 from pathlib import Path
 
 from ..utils.errors import InputError
+from ..weights.card import measured_words
 from ..weights.manifest import read_manifest
 from .entry import check_golden, measure
 from .find_weights import find_weights
 
 
-def verify(model, weights=None, data=None, batch=32):
+def verify(model, weights=None, data=None, batch=None):
     """Check a zoo entry, and print a line for each check that it passed.
 
     `model` is a network's name, with `weights` as `get_model` takes them (default: the
-    catalogue's), or an entry's folder. With `data`, labelled pictures, its accuracy is measured,
-    `batch` pictures at a time. Returns what was measured, or None. Raises InputError at the first
-    check that fails.
+    catalogue's), or an entry's folder. With labelled `data` its score is measured, as `measure`
+    does with that `batch`. Returns what was measured, or None. Raises InputError at the first check
+    that fails.
     """
     folder = Path(model)
     if folder.is_dir():
@@ -34,9 +35,7 @@ def verify(model, weights=None, data=None, batch=32):
     if data is None:
         return None
     measured = measure(folder, data, batch)
-    top5 = f", top-5 {measured['top5']:.4f}" if "top5" in measured else ""
-    print(
-        f"measured: top-1 {measured['top1']:.4f}{top5} on {measured['samples']} pictures of "
-        f"{measured['data']}, {measured['images_per_second']} images/s"
-    )
+    (speed,) = (name for name in measured if name.endswith("_per_second"))
+    told = measured_words(measured, "{:.4f}".format)
+    print(f"measured: {told}, {measured[speed]} {speed.replace('_per_second', '/s')}")
     return measured

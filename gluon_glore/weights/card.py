@@ -2,17 +2,20 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 from ..utils import kinds
 from ..utils.errors import InputError
 
-_MEASURED = {
-    "data": kinds.text(),
-    "top1": kinds.number(),
-    "top5": kinds.number(),
-    "samples": kinds.whole(0, 2**53),
-}
+_SAMPLES = {"data": kinds.text(), "samples": kinds.whole(0, 2**53)}
+_VIEWS = {"clips": kinds.whole(1, 2**53), "crops": kinds.whole(1, 2**53)}  # of a video
+# What is measured of a network of pixels, and of one of pictures or videos, by its score.
+_PIXELS = kinds.table({**_SAMPLES, "miou": kinds.number(), "accuracy": kinds.number()}, others=True)
+_CLASSIFIED = kinds.table(
+    {**_SAMPLES, "top1": kinds.number(), "top5": kinds.number(), **_VIEWS},
+    optional=["top5", *_VIEWS],
+    others=True,
+)
 _FIELDS = {
     "source": kinds.text(),
     "source_sha256": kinds.text(),
@@ -24,7 +27,6 @@ _FIELDS = {
     "notes": kinds.listed(kinds.text()),
 }
 _CARD = kinds.table(_FIELDS, optional=[name for name in _FIELDS if name != "source"])
-_ACCURACY = kinds.table(_MEASURED, optional=["top5"], others=True)
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,32 @@ class Card:
         """The accuracy measured, in words."""
         if not self.measured:
             return "not measured"
-        top5 = f", top-5 {self.measured['top5']:.2%}" if "top5" in self.measured else ""
-        text = f"top-1 {self.measured['top1']:.2%}{top5} on {self.measured['samples']} pictures"
-        return f"{text} of {self.measured['data']}".replace("%", " %")
+        return measured_words(self.measured, lambda share: f"{share:.2%}".replace("%", " %"))
+
+    @property
+    def score(self) -> Optional[float]:
+        """What was measured, the higher the better: mean IoU or top-1; None where nothing was."""
+        return self.measured.get("miou", self.measured.get("top1"))
+
+
+def measured_words(measured, share) -> str:
+    """What `model_zoo.entry.measure` returned, in words; `share(number)` writes one."""
+    if "miou" in measured:
+        told = f"mean IoU {share(measured['miou'])}, {share(measured['accuracy'])} of the pixels"
+        return f"{told} right on {measured['samples']} scenes of {measured['data']}"
+    told = f"top-1 {share(measured['top1'])}"
+    if "top5" in measured:
+        told += f", top-5 {share(measured['top5'])}"
+    if "clips" not in measured:
+        return f"{told} on {measured['samples']} pictures of {measured['data']}"
+    clips, crops = (_counted(measured[word], word) for word in ("clips", "crops"))
+    views = f"by {clips} of each in {crops}"
+    return f"{told} on {measured['samples']} videos of {measured['data']}, {views}"
+
+
+def _counted(number, words):
+    """So many things, whose plural is `words`."""
+    return f"{number} {words if number != 1 else words[:-1]}"
 
 
 def read_card(fields) -> Card:
@@ -66,7 +91,8 @@ def read_card(fields) -> Card:
     try:
         _CARD.check(fields, "card")
         if fields.get("measured"):
-            _ACCURACY.check(fields["measured"], "card.measured")
+            kind = _PIXELS if "miou" in fields["measured"] else _CLASSIFIED
+            kind.check(fields["measured"], "card.measured")
     except InputError as error:
         raise InputError(f"damaged model card: {error}") from None
     return Card(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})

@@ -6,10 +6,19 @@ from pathlib import Path
 from typing import Optional, Tuple
 
 from ..data.labelled_pictures import PictureSource
+from ..data.labelled_scenes import source_of_section
+from ..data.labelled_videos import VideoSource
 from ..utils.errors import InputError
 from ..utils.files import read_text
 from ..utils.json_text import parse_json
-from .manifest import MANIFEST, Manifest, parse_manifest, read_manifest
+from .manifest import (
+    MANIFEST,
+    Manifest,
+    clip_of,
+    labels_pixels,
+    parse_manifest,
+    read_manifest,
+)
 
 _CHECKPOINT = re.compile(r"epoch-(\d+)(?:-step-(\d+))?")
 
@@ -72,6 +81,20 @@ def validation_set(run) -> PictureSource:
             raise TypeError
         rest = parse_manifest(checkpoints(run)[-1] / MANIFEST).order.get("pictures")
         return PictureSource(_paths(data["train"]), root, share, seed, rest)
+
+
+def validation_source(run, manifest):
+    """What a finished run was evaluated on, as `open_samples` takes it for the run's `Manifest`.
+
+    Raises InputError where nothing says it.
+    """
+    if clip_of(manifest):
+        places = data_section(run, "VIDEOS")
+        return VideoSource(places["val"], places["root"])
+    if not labels_pixels(manifest):
+        return validation_set(run)
+    with _told(run, "SCENES"):
+        return source_of_section(_config(run)["data"])
 
 
 def data_section(run, kind):

@@ -11,6 +11,7 @@ from gluon_glore import InputError, get_spec
 from gluon_glore.data.class_names import check_names_beside, read_names
 from gluon_glore.data.clips import Clip
 from gluon_glore.data.image import Preprocess
+from gluon_glore.data.scene_classes import MOST, read_classes
 from gluon_glore.export.files import Files, read_files
 from gluon_glore.model_zoo.catalogue import read_catalogue
 from gluon_glore.weights.card import Card
@@ -31,7 +32,6 @@ from train.config.cityscapes import SceneConfig
 from train.config.kinetics import VideoConfig
 from train.config.load import load_config, to_dict
 from train.config.sections import Config
-from train.data.scene_classes import MOST, read_classes
 
 from .kind import Kind
 from .mutate import mutate_bytes

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from benchmarks.networks import settle
-from gluon_glore import InputError, NetSpec, Network, Stage, Stem, get_model
+from gluon_glore import InputError, NetSpec, Network, Stage, Stem, get_model, get_spec
 from gluon_glore.data.image import Preprocess
 from gluon_glore.model_zoo.entry import (
     add_measurement,
@@ -36,10 +36,15 @@ ENTRY = Manifest("mine", ("a", "b", "c"), Preprocess((12, 12), 0), spec=SPEC, ca
 
 @pytest.fixture(scope="module")
 def arrays():
+    return arrays_of(SPEC)
+
+
+def arrays_of(spec, classes=3):
+    """Random parameters of a spec's network, with running statistics of its golden input."""
     mx.random.seed(1)
-    net = Network(SPEC, classes=3)
+    net = Network(spec, classes=classes)
     net.initialize()
-    settle(net, mx.nd.array(golden_input(SPEC)))
+    settle(net, mx.nd.array(golden_input(spec)))
     return {name: param.data().asnumpy() for name, param in net.collect_params().items()}
 
 
@@ -65,6 +70,31 @@ def test_an_entry_is_loaded_by_name_with_its_own_network(entry, arrays):
         assert golden["logits"].shape == (2, 3)
         assert np.abs(golden["logits"] - logits).max() < 1e-6
     assert check_golden(entry) < 1e-6
+
+
+def test_golden_numbers_of_pixels_are_of_a_small_picture(tmp_path):
+    shapes = {
+        "fcn_resnet50_cityscapes": (2, 3, 64, 64),
+        "fcn_small_cityscapes": (2, 3, 64, 64),
+        "resnet50_glore_2_3": (2, 3, 224, 224),
+        "tiny_3d_glore_0_1": (2, 1, 8, 64, 64),
+    }
+    assert {name: golden_input(get_spec(name)).shape for name in shapes} == shapes
+    small = dataclasses.replace(get_spec("fcn_small_cityscapes"), input_size=(48, 320))
+    assert golden_input(small).shape == (2, 3, 48, 64)
+
+
+def test_an_entry_of_pixels_has_logits_of_each(tmp_path):
+    spec = get_spec("fcn_small_glore_1_cityscapes")
+    manifest = dataclasses.replace(ENTRY, spec=spec)
+    entry = write_entry(tmp_path / "entry", manifest, arrays_of(spec))
+    with np.load(entry / "golden.npz") as golden:
+        assert golden["logits"].shape == (2, 3, 64, 64)
+    assert check_golden(entry) < 1e-6
+    add_measurement(entry, {"data": "v", "miou": 0.5, "accuracy": 0.75, "samples": 8})
+    assert read_manifest(entry).score == 0.5
+    said = "mean IoU 50.00 %, 75.00 % of the pixels right on 8 scenes of v"
+    assert said in (entry / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", [PARAMS, "golden.npz"])

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from gluon_glore.data.clips import Clip
 from gluon_glore.data.image import Preprocess, encode_png
 from gluon_glore.model_zoo.catalogue import FILE, read_catalogue
 from gluon_glore.networks.registry import get_spec
@@ -80,8 +81,44 @@ def test_what_cannot_be_published_leaves_no_zoo(net, tmp_path, change, options, 
     assert not (tmp_path / "zoo").exists()
 
 
-def test_networks_of_pixels_are_no_entries(tmp_path):
-    net = Network(get_spec("fcn_small_cityscapes"))
+def of_pixels():
+    net = Network(get_spec("fcn_small_cityscapes"), 4)
     net.preprocess = Preprocess((64, 128), 0)
-    with pytest.raises(InputError, match="labels pixels"):
-        publish(net, tmp_path / "zoo")
+    return net
+
+
+def of_videos():
+    net = Network(get_spec("tiny_3d_glore_0_1"), 2)
+    net.preprocess = GREY
+    return net
+
+
+def test_networks_of_pixels_and_of_videos_are_entries_of_their_own_clips(tmp_path):
+    for net, options in ((of_pixels(), {}), (of_videos(), {"clip": Clip(8, 3, 25.0)})):
+        entry = publish(net, tmp_path / "zoo", "mine", **options)
+        manifest = read_manifest(entry)
+        assert (manifest.clip, manifest.card.notes) == (options.get("clip"), ())
+        assert check_golden(entry) < 1e-5
+        ours, theirs = get_model("mine", pretrained=entry).state_dict(), net.state_dict()
+        assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_clips_that_nobody_told_are_said_to_be_the_papers(tmp_path):
+    entry = publish(of_videos(), tmp_path / "zoo")
+    manifest = read_manifest(entry)
+    assert manifest.clip == Clip(8, 8)
+    note = "nothing says which frames of a video it sees, taken are the paper's: 8 frames, 8 apart"
+    assert manifest.card.notes == (note,) and note in (entry / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "make, clip, message",
+    [
+        (of_videos, Clip(4, 3), "takes clips of 8 frames, given 4"),
+        (of_pixels, Clip(8, 3), "fcn_small_cityscapes takes 2 dimensions, clips have 3"),
+    ],
+)
+def test_clips_that_a_network_does_not_take_are_refused(tmp_path, make, clip, message):
+    with pytest.raises(InputError, match=message):
+        publish(make(), tmp_path / "zoo", clip=clip)
+    assert not (tmp_path / "zoo").exists()

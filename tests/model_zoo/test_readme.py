@@ -1,6 +1,7 @@
 import dataclasses
 
 from gluon_glore import get_spec
+from gluon_glore.data.clips import Clip
 from gluon_glore.data.image import Preprocess
 from gluon_glore.model_zoo.readme import readme
 from gluon_glore.weights.card import Card
@@ -53,6 +54,13 @@ def test_that_of_a_card_that_says_little_has_no_empty_parts():
     assert "| sha256 of the source | - |" in text and "| licence | not said |" in text
     assert "| accuracy measured | not measured |" in text
     assert "Checked" not in text and "Changed" not in text
+
+
+def test_that_of_a_network_of_videos_says_its_clips():
+    spec = get_spec("tiny_3d_glore_0_1")
+    manifest = dataclasses.replace(MANIFEST, spec=spec, clip=Clip(8, 3, 25.0))
+    assert "| clips | 8 frames, 3 apart, of 25 a second |" in readme(manifest)
+    assert "| clips |" not in readme(MANIFEST)
 
 
 def test_texts_stay_in_their_cells():

@@ -7,12 +7,12 @@ import pytest
 
 from gluon_glore import InputError
 from gluon_glore.data.cityscapes import CLASS_NAMES, CLASSES, IGNORE, LABELS, to_ids, to_train_ids
+from gluon_glore.data.confusion import Confusion
 from gluon_glore.data.image import Preprocess
 from gluon_glore.inference.segment import Segmenter, Views
 from gluon_glore.visualize.label_maps import Palette
 from gluon_glore.weights.manifest import Manifest
 from tests.helpers.cityscapes_evaluator import EVALUATOR, instances
-from train.engine.cityscapes_scores import Confusion
 from train.evaluate_cityscapes import evaluate, main
 
 COLORS = np.float32([label.color for label in CLASSES])

@@ -6,12 +6,12 @@ import pytest
 from gluon_glore import InputError
 from gluon_glore.data.cityscapes import IGNORE
 from gluon_glore.data.image import Preprocess, encode_png
+from gluon_glore.data.scene_classes import SceneClasses
+from gluon_glore.data.scene_files import Pattern
+from gluon_glore.data.scenes import Layout, Scenes
 from gluon_glore.inference.segment import Segmenter, Views
 from gluon_glore.weights.manifest import Manifest
 from tests.helpers.scene_folders import palette_png
-from train.data.scene_classes import SceneClasses
-from train.data.scene_files import Pattern
-from train.data.scenes import Layout, Scenes
 from train.evaluate_segmentation import evaluate, main
 
 NAMES = ("wall", "sky", "boat")

@@ -12,6 +12,7 @@ import pytest
 from gluon_glore import InputError, Network, get_model, get_spec, list_models, save_weights
 from gluon_glore.data.clips import Clip
 from gluon_glore.data.video import Video
+from gluon_glore.data.videos import Videos
 from gluon_glore.model_zoo.load import load_network
 from gluon_glore.weights.run_folder import checkpoints
 from tests.helpers.damaged_records import count_bad
@@ -22,7 +23,6 @@ from tests.helpers.videos import write_sound, write_video
 from train import evaluate, evaluate_kinetics, kinetics
 from train.config.kinetics import VideoConfig
 from train.config.load import load_config
-from train.data.videos import Videos
 from train.engine.comm import LocalComm
 from train.engine.optimizer import learning_rate, set_multipliers
 from train.engine.stop import STOPPED

@@ -6,11 +6,11 @@ import pytest
 
 from gluon_glore.data.image import resize_short
 from gluon_glore.data.video import Video
+from gluon_glore.data.videos import Videos
 from tests.helpers.command_line import refused
 from tests.helpers.disks import small_disk
 from tests.helpers.places import ROOT
 from tests.helpers.videos import moving, write_video
-from train.data.videos import Videos
 from train.pack_video import main
 
 

@@ -26,6 +26,29 @@ def test_accuracies_without_top5_are_said_too():
     assert Card("x", measured=measured).measured_text == "top-1 100.00 % on 5 pictures of x"
 
 
+SCENES = {"data": "camvid/val", "miou": 0.521, "accuracy": 0.899, "samples": 40}
+VIDEOS = {"data": "val", "top1": 0.9, "top5": 1.0, "samples": 20, "clips": 10, "crops": 3}
+
+
+@pytest.mark.parametrize(
+    "measured, score, text",
+    [
+        (MEASURED, 0.7812, "top-1 78.12 %, top-5 94.00 % on 50000 pictures of val.rec"),
+        (SCENES, 0.521, "mean IoU 52.10 %, 89.90 % of the pixels right on 40 scenes of camvid/val"),
+        (
+            VIDEOS,
+            0.9,
+            "top-1 90.00 %, top-5 100.00 % on 20 videos of val, by 10 clips of each in 3 crops",
+        ),
+        ({}, None, "not measured"),
+    ],
+)
+def test_what_is_measured_is_said_by_what_the_network_does(measured, score, text):
+    card = Card("x", measured=measured)
+    assert (card.measured_text, card.score) == (text, score)
+    assert read_card(card.fields()) == card
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -40,6 +63,10 @@ def test_accuracies_without_top5_are_said_too():
         {"measured": "text"},
         {"measured": {"top1": "high", "samples": 1, "data": "x"}},
         {"measured": {"top1": 0.5}},
+        {"measured": {"data": "x", "samples": 1}},
+        {"measured": {**SCENES, "miou": "high"}},
+        {"measured": {"data": "x", "samples": 1, "miou": 0.5}},
+        {"measured": {**VIDEOS, "clips": 0}},
         {"unknown": "x"},
     ],
 )

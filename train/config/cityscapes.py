@@ -44,13 +44,13 @@ class SceneModel:
 class SceneData:
     """`root`: the set's folder; pixels; decoding threads a process.
 
-    Without `classes` the set is in Cityscapes' folders, see `train.data.scenes`, and `train` and
-    `val` are names of its splits. Any other set states four keys. `pictures` and `labels`: folders
-    below `root`, JPEGImages or images/{split}, or patterns whose * make a scene's name, as
+    Without `classes` the set is in Cityscapes' folders, see `gluon_glore.data.scenes`, and `train`
+    and `val` are names of its splits. Any other set states four keys. `pictures` and `labels`:
+    folders below `root`, JPEGImages or images/{split}, or patterns whose * make a scene's name, as
     FOLDER/*_L.png; a picture's label is the PNG of its name. `train` and `val`: what stands for
     {split}; without it files below `root` that list the scenes, a name a line. `classes`: a text
-    file, a class a line, see `train.data.scene_classes`. `ignore`: ids of the labels' pixels that
-    are neither learned nor evaluated, 0xRRGGBB where labels have colours.
+    file, a class a line, see `gluon_glore.data.scene_classes`. `ignore`: ids of the labels' pixels
+    that are neither learned nor evaluated, 0xRRGGBB where labels have colours.
 
     `size`: height and width of training's crops; evaluation sees whole pictures. Then
     (pixel - mean) * scale (paper's recipe: DPN work). `max_bad`: the share of a split's scenes that

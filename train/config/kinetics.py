@@ -12,7 +12,7 @@ from .sections import Checkpoint, Horovod, Model, Optim
 
 @dataclass(frozen=True)
 class VideoData:
-    """Labelled videos, see `train.data.videos`; pixels; decoding threads a process.
+    """Labelled videos, see `gluon_glore.data.videos`; pixels; decoding threads a process.
 
     `train`, `val`: each a folder of class folders, a list of lines `path<TAB>class` or `path
     label`, or what `train.pack_video` wrote. `root`: where a list's relative paths begin, "" at the

@@ -4,10 +4,10 @@ import time
 from statistics import median
 
 from gluon_glore.data.image import decode_image, resize_short
+from gluon_glore.data.spot_check import spread
 from gluon_glore.utils.errors import InputError
 
 from .pack_records import encode_jpeg
-from .spot_check import spread
 
 TRIED = 20  # pictures
 QUALITY = 95  # of the JPEGs that `train.pack` writes

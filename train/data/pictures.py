@@ -4,12 +4,12 @@ import functools
 
 from gluon_glore.data.image import Preprocess, decode_image
 from gluon_glore.data.records import BadRecord
+from gluon_glore.data.spot_check import spot_check, spread
 from gluon_glore.utils.errors import InputError
 
 from . import batches
 from .missing_files import check_missing
 from .picture_augment import augment, choose_crop
-from .spot_check import spot_check, spread
 
 READ = 1000  # records of a set to check: a second on a disk, and only rank 0 reads them
 DECODED = 10  # pictures

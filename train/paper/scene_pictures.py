@@ -14,12 +14,11 @@ import numpy as np
 
 from gluon_glore.data.cityscapes import CLASS_NAMES
 from gluon_glore.data.image import resize, write_png
+from gluon_glore.data.scenes import Scenes
 from gluon_glore.inference.segment import load_segmenter
 from gluon_glore.utils.arguments import ArgumentParser, positive_int
 from gluon_glore.utils.command import exit_code
 from gluon_glore.visualize.label_maps import Palette
-
-from ..data.scenes import Scenes
 
 GAP = 6  # white pixels between pictures
 

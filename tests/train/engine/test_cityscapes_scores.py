@@ -11,9 +11,10 @@ from PIL import ImageFile
 
 from gluon_glore import InputError
 from gluon_glore.data.cityscapes import CLASSES, IGNORE, LABELS, to_train_ids
+from gluon_glore.data.confusion import Confusion
 from tests.helpers.cityscapes_evaluator import EVALUATOR, instances
 from tests.helpers.places import ROOT
-from train.engine.cityscapes_scores import Confusion, official_scores, scores_table
+from train.engine.cityscapes_scores import official_scores, scores_table
 
 ALL = len(CLASSES)
 

@@ -3,11 +3,11 @@ import numpy as np
 
 from gluon_glore.data.cityscapes import CLASS_NAMES
 from gluon_glore.data.image import Preprocess
+from gluon_glore.data.scenes import Scenes
 from gluon_glore.inference.segment import Segmenter
 from gluon_glore.visualize.label_maps import Palette
 from gluon_glore.weights.manifest import Manifest
 from tests.helpers.scenes import write_scenes
-from train.data.scenes import Scenes
 from train.paper import scene_pictures
 from train.paper.scene_pictures import GAP, draw
 

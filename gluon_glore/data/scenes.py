@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
 
-from gluon_glore.data.cityscapes import CLASS_NAMES, to_train_ids
-from gluon_glore.data.image import decode_image, read_file
-from gluon_glore.data.records import BadRecord
-from gluon_glore.utils.ahead import ordered_map
-from gluon_glore.utils.cpu import cores
-from gluon_glore.utils.errors import InputError
-from gluon_glore.utils.progress_bar import bar
-
+from ..utils.ahead import ordered_map
+from ..utils.cpu import cores
+from ..utils.errors import InputError
+from ..utils.progress_bar import bar
+from .cityscapes import CLASS_NAMES, to_train_ids
+from .image import decode_image, read_file
+from .records import BadRecord
 from .scene_classes import SceneClasses, read_classes
 from .scene_files import SPLIT, Pattern, contents, listed_names
 from .spot_check import most_bad, spot_check, spread

@@ -9,12 +9,12 @@ import struct
 
 import numpy as np
 
-from gluon_glore.data.image import decode_image, max_pixels
-from gluon_glore.data.record_chunks import ChunkedRecords
-from gluon_glore.data.recordio import LABEL, MOST
-from gluon_glore.data.records import check_label
-from gluon_glore.data.video import FramesByNumber
-from gluon_glore.utils.errors import InputError
+from ..utils.errors import InputError
+from .image import decode_image, max_pixels
+from .record_chunks import ChunkedRecords
+from .recordio import LABEL, MOST
+from .records import check_label
+from .video import FramesByNumber
 
 _HEAD = struct.Struct("<4s3Id")
 _NAME = b"vid1"

@@ -8,8 +8,8 @@ import pytest
 
 from gluon_glore import InputError
 from gluon_glore.data.image import decode_image
+from gluon_glore.data.packed_videos import PackedVideos, pack_frames
 from gluon_glore.data.records import write_records
-from train.data.packed_videos import PackedVideos, pack_frames
 
 RNG = np.random.default_rng(0)
 

@@ -2,7 +2,7 @@ import pytest
 
 from gluon_glore import InputError
 from gluon_glore.data.records import BadRecord
-from train.data.spot_check import spot_check
+from gluon_glore.data.spot_check import spot_check
 
 
 class Numbers:

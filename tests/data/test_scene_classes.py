@@ -3,9 +3,9 @@ import pytest
 
 from gluon_glore import InputError
 from gluon_glore.data.cityscapes import IGNORE
+from gluon_glore.data.scene_classes import MOST, read_classes
 from tests.helpers.scene_folders import palette_png
 from tests.helpers.scenes import png
-from train.data.scene_classes import MOST, read_classes
 
 
 def read(tmp_path, text, ignore=()):

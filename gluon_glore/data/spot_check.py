@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gluon_glore.data.records import BadRecord, WrongLabel
-from gluon_glore.utils.errors import InputError
+from ..utils.errors import InputError
+from .records import BadRecord, WrongLabel
 
 
 def spread(dataset, most):

@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
-from gluon_glore.data.class_names import class_of, names_beside, read_names
-from gluon_glore.data.lists.labelled_files import VIDEO, counted, labelled_files
-from gluon_glore.data.lists.labels import number_names
-from gluon_glore.data.record_chunks import spread_over
-from gluon_glore.data.records import WrongLabel, check_label
-from gluon_glore.data.video import Video
-from gluon_glore.utils.errors import InputError
-
+from ..utils.errors import InputError
+from .class_names import class_of, names_beside, read_names
+from .lists.labelled_files import VIDEO, counted, labelled_files
+from .lists.labels import number_names
 from .packed_videos import PackedVideos
+from .record_chunks import spread_over
+from .records import WrongLabel, check_label
 from .spot_check import spot_check
+from .video import Video
 
 
 class Videos:

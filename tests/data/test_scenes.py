@@ -8,11 +8,11 @@ import pytest
 from gluon_glore import InputError
 from gluon_glore.data.cityscapes import CLASSES, IGNORE, to_train_ids
 from gluon_glore.data.records import BadRecord
+from gluon_glore.data.scenes import Scenes, check_scenes, layout_of, read_all
 from tests.helpers.damaged_records import count_bad
 from tests.helpers.places import ROOT
 from tests.helpers.scene_folders import like_voc, palette_png, section_of
 from tests.helpers.scenes import png, write_scenes
-from train.data.scenes import Scenes, check_scenes, layout_of, read_all
 
 REAL = ROOT.parent / "shared" / "data" / "camvid"
 

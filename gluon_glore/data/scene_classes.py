@@ -16,10 +16,10 @@ from typing import Tuple
 
 import numpy as np
 
-from gluon_glore.data.cityscapes import IGNORE
-from gluon_glore.data.class_names import name_lines
-from gluon_glore.data.label_png import decode_label
-from gluon_glore.utils.errors import InputError, shown
+from ..utils.errors import InputError, shown
+from .cityscapes import IGNORE
+from .class_names import name_lines
+from .label_png import decode_label
 
 MOST = 254  # classes: train ids are bytes, and two of them stand for what is none
 _UNKNOWN = 254

@@ -1,7 +1,7 @@
 import pytest
 
 from gluon_glore import InputError
-from train.data.scene_files import Pattern, listed_names
+from gluon_glore.data.scene_files import Pattern, listed_names
 
 
 def touch(root, *files):

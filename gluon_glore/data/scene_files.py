@@ -4,9 +4,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from gluon_glore.data.sources import PICTURES
-from gluon_glore.utils.errors import InputError, naming, shown
-from gluon_glore.utils.files import read_text
+from ..utils.errors import InputError, naming, shown
+from ..utils.files import read_text
+from .sources import PICTURES
 
 LARGEST_LIST = 2**28  # bytes of a list of scenes, some millions of them
 SPLIT = "{split}"  # stands for the split in the path of a folder

@@ -6,9 +6,9 @@ import pytest
 from gluon_glore import InputError
 from gluon_glore.data.records import WrongLabel
 from gluon_glore.data.video import Video
+from gluon_glore.data.videos import Videos, check_videos
 from tests.helpers.damaged_records import count_bad
 from tests.helpers.videos import moving, write_video
-from train.data.videos import Videos, check_videos
 from train.pack_video import pack_videos
 
 
