@@ -18,10 +18,10 @@ from ..utils.errors import InputError
 from ..weights.golden import typical_error
 from ..weights.manifest import spec_of
 from .activation_ranges import observe
-from .calibration import in_batches
 from .choose_units import choose_float32
 from .quantize_onnx import convolutions, quantize
 from .runtimes import BFLOAT16_FLAGS, INT8_FLAGS, NO_INT8, lack, start_runtime
+from .samples import in_batches
 from .symbol_graph import read_symbol
 
 LIMIT = 0.1  # the default of the allowed `typical_error`

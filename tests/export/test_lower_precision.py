@@ -11,11 +11,11 @@ from gluon_glore.data.image import Preprocess, decode_image
 from gluon_glore.data.records import RecordDataset
 from gluon_glore.export import export_model, runtimes
 from gluon_glore.export import lower_precision as lower
-from gluon_glore.export.calibration import in_batches
 from gluon_glore.export.files import Files, read_files
 from gluon_glore.export.optimize import optimize
 from gluon_glore.export.quantize_onnx import convolutions
 from gluon_glore.export.runtimes import BFLOAT16_FLAGS, load_runtime, start_runtime
+from gluon_glore.export.samples import in_batches
 from gluon_glore.model_zoo.find_weights import find_weights
 from gluon_glore.utils.cpu import processor_flags
 from gluon_glore.weights import named_arrays
