@@ -39,8 +39,8 @@ class SceneSource:
 
     @property
     def training(self):
-        """The source of the scenes to train with."""
-        return dataclasses.replace(self, val=self.train)
+        """The source of the scenes to train with, None where they are those that are seen."""
+        return None if self.train == self.val else dataclasses.replace(self, val=self.train)
 
     @property
     def title(self):

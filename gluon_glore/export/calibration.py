@@ -11,14 +11,15 @@ import numpy as np
 
 from ..utils.errors import InputError, naming
 from ..weights.labelled_samples import open_samples
-from .samples import BATCH, samples_as_inputs
+from .samples import samples_as_inputs
 
 CALIBRATED = 128  # samples at most whose activations give the ranges of the integers
 TRIED = 32  # of them, on which units are tried
 HELD_OUT = 256  # at most
 LEAST = 16  # of those that calibrate, and of those held out
+LEAST_COMPARED = 2
 MOST_BYTES = 2**30  # of the inputs that calibrate, and of those held out: 146 windows of 768x768
-MOST_OUTPUTS = 2**26  # numbers that a network may give for those that are tried
+MOST_OUTPUTS = 2**26  # numbers that a network gives for samples whose logits are compared
 SEED = 7
 
 
@@ -26,19 +27,24 @@ SEED = 7
 class Calibration:
     """Inputs `used` to lower a network's precision; `held_out` ones, with `labels`, measure it.
 
-    `kind` is what they are, "pictures", "scenes" or "clips". Units are tried on `count` inputs.
+    `kind` is what they are, "pictures", "scenes" or "clips". The logits of `most` fit in memory.
     """
 
     used: np.ndarray
     held_out: Optional[np.ndarray] = None
     labels: Optional[np.ndarray] = None
     kind: str = "pictures"
-    count: int = TRIED
+    most: int = HELD_OUT
 
     @property
     def tried(self):
         """The inputs on which it is tried which units can be lowered."""
-        return self.used[: self.count]
+        return self.used[: min(TRIED, self.most)]
+
+    @property
+    def compared(self):
+        """The inputs held out of which the most typical ones are chosen."""
+        return self.held_out[: self.most]
 
 
 def read_calibration(path, manifest) -> Calibration:
@@ -69,8 +75,8 @@ def read_calibration(path, manifest) -> Calibration:
     used_inputs, _ = _read(used, order[0][:CALIBRATED])
     inputs, labels = _read(held_out, order[1][:HELD_OUT])
     outputs = len(manifest.class_names) * labels[0].size
-    count = min(TRIED, max(BATCH // 4, MOST_OUTPUTS // outputs))
-    return Calibration(used_inputs, inputs, labels, used.kind, count)
+    most = max(LEAST_COMPARED, MOST_OUTPUTS // outputs)
+    return Calibration(used_inputs, inputs, labels, used.kind, most)
 
 
 def open_labelled(path, manifest):

@@ -292,10 +292,9 @@ def _write_folder(net, traced, files, options, calibration):
 
     draw = noise_pictures if manifest.deployment.takes_pictures else noise
     if calibration:
-        some = calibration.held_out[: calibration.count]
-        logits = in_batches(network, some)
+        logits = in_batches(network, calibration.compared)
         chosen = most_typical(logits, BATCH)
-        x, expected = some[chosen], logits[chosen]
+        x, expected = calibration.compared[chosen], logits[chosen]
     else:
         x = draw(files.sample_shape)
         expected = network(x)

@@ -102,7 +102,9 @@ def refuse_lowering(precision, onnx, calibrate):
     if precision == "bf16" and not onnx:
         raise InputError("bf16 is for the ONNX file, in OpenVINO: give --onnx, or export as fp32")
     if precision == "int8" and calibrate is None:
-        raise InputError("int8 needs pictures to calibrate with: give --calibrate FILE.rec")
+        raise InputError(
+            "int8 needs pictures, scenes or videos to calibrate with: give --calibrate LABELLED"
+        )
     if precision == "int8" and not INT8_FLAGS & processor_flags():
         print(NO_INT8, file=sys.stderr)
 
