@@ -48,16 +48,21 @@ def add_signature(command):
     group.add_argument(
         "--output", metavar="NAME", help="number or name of the output with the logits"
     )
+    add_clip(group)
+    group.add_argument(
+        "--describe",
+        metavar="FILE",
+        help="YAML file that says all this, pixels and class names, in the place of the options",
+    )
+
+
+def add_clip(group):
+    """Which frames of a video a network sees."""
     group.add_argument(
         "--stride", type=positive_int, metavar="N", help="of videos: frames from one to the next"
     )
     group.add_argument(
         "--rate", type=finite, metavar="R", help="of videos: frames a second that --stride counts"
-    )
-    group.add_argument(
-        "--describe",
-        metavar="FILE",
-        help="YAML file that says all this, pixels and class names, in the place of the options",
     )
 
 

@@ -1,7 +1,8 @@
 """`import`, `publish` and `verify`: entries of the model zoo, made and checked."""
 
 from ..utils.arguments import positive_int
-from .options import LABELLED, add_pixels, add_weights, pixels_of
+from ..utils.errors import InputError
+from .options import LABELLED, add_clip, add_pixels, add_weights, pixels_of
 
 
 def add_commands(commands):
@@ -23,6 +24,7 @@ def add_commands(commands):
         help="don't run the released symbol beside ours, which takes some seconds",
     )
     add_pixels(command)
+    add_clip(command)
     command.set_defaults(command=import_file)
 
     command = commands.add_parser("publish", help="make a zoo entry of a training run")
@@ -53,13 +55,16 @@ def _add_origin(command):
 def import_file(args):
     """Make a zoo entry of somebody else's weights, scored on pictures where they are given."""
     told = pixels_of(args)
+    if args.rate is not None and args.stride is None:
+        raise InputError("--rate is what --stride counts: give that, too")
     from ..model_zoo.import_weights import import_weights
     from ..weights.card import Card
 
     fields = _given(args, "source", "origin", "licence", "claimed")
     card = Card(**{"source": args.file, **fields}) if fields else None
     compare = not args.no_compare
-    folder = import_weights(args.file, args.out, args.name, card, told, compare)
+    clip = (args.stride, args.rate or 0.0)
+    folder = import_weights(args.file, args.out, args.name, card, told, compare, *clip)
     if args.data:
         from ..model_zoo.entry import add_measurement, measure
 

@@ -131,8 +131,9 @@ def measure(folder, data, batch=None, threads=2):
     Raises InputError where either can't be used.
     """
     manifest = read_manifest(folder)
-    if manifest.spec.ndim == 2 and not manifest.spec.head:
-        manifest.spec.check_input(manifest.preprocess.size)
+    clip, size = clip_of(manifest), manifest.preprocess.size
+    if not manifest.spec.head:  # whose scenes have sizes of their own
+        manifest.spec.check_input((clip.frames, *size) if clip else size)
     with naming(folder):
         samples = open_samples(manifest, data, folder)
         return samples.measure(_network_of(folder, manifest, fast=True), batch, threads)

@@ -13,6 +13,7 @@ from ..convert.archive import extract_release, find_release
 from ..convert.compare import released_logits
 from ..convert.pytorch import read_pytorch
 from ..convert.tar_members import BZIP2, GZIP, XZ
+from ..data.clips import Clip
 from ..data.pixels import HOW
 from ..networks.paper import list_models
 from ..networks.registry import get_spec
@@ -31,7 +32,9 @@ from .entry import golden_input, write_entry
 from .network_weights import Filling
 
 
-def import_weights(path, directory, name=None, card=None, preprocess=None, compare=True):
+def import_weights(
+    path, directory, name=None, card=None, preprocess=None, compare=True, stride=None, rate=0.0
+):
     """Import somebody else's weights as the zoo entry `directory`; returns its folder.
 
     `path` is an MXNet archive (.tar), its unpacked folder or its .params file beside its symbol,
@@ -41,7 +44,9 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
     the same layers, or of the same units elsewhere or with another BatchNorm eps) is what the entry
     is called. `card` says where the file is from (default: what the catalogue says of a file so
     called with that network), `preprocess` how its input is made (a `Preprocess` or `Pixels`;
-    default: what the manifest in the folder or file says, else the catalogue).
+    default: what the manifest in the folder or file says, else the catalogue). The frames of a
+    video are `stride` apart, of `rate` a second where that is not 0 (default: as the manifest says,
+    else the paper's, which the card tells).
     With `compare` the released symbol itself runs once on MXNet's plain operators, and the logits
     must agree. Raises InputError where the file is damaged or hostile, or of no network here,
     naming the parameters that have no counterpart, or where nobody says its pixels.
@@ -70,7 +75,7 @@ def import_weights(path, directory, name=None, card=None, preprocess=None, compa
         classes = tuple(str(i) for i in range(found.classes))
         if beside and len(beside.class_names) == found.classes:
             classes = beside.class_names
-        clip = beside and beside.clip
+        clip = Clip(spec.input_size[0], stride, rate) if stride else beside and beside.clip
         manifest = Manifest(name, classes, preprocess, spec=spec, card=card, clip=clip)
         return write_entry(directory, manifest, found.arrays)
 

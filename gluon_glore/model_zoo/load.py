@@ -120,11 +120,12 @@ def make_network(filling, ctx=None) -> Network:
     net = Network(filling.spec, filling.classes)
     if filling.source is None:
         return net
+    params = net.collect_params()
     if filling.inflated:
         net.initialize(ctx=ctx)
-    elif filling.fresh:
-        net.output.initialize(ctx=ctx)
-    params = net.collect_params()
+    else:
+        for name in [name for name in params if name[len(net.prefix) :] in filling.fresh]:
+            params[name].initialize(ctx=ctx)
     arrays = {net.prefix + name: array for name, array in filling.arrays.items()}
     set_weights({name: params[name] for name in arrays}, arrays, filling.source, ctx=ctx)
     return net

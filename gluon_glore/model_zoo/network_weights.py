@@ -21,6 +21,8 @@ from ..weights.network_file import read_arrays
 from .input_channels import adapt_preprocess, adapt_stem
 
 CLASSIFIER = {f"{names[-1]}_{leaf}" for names in NAMES.values() for leaf in ("weight", "bias")}
+# What other classes make new: the auxiliary classifier has as many.
+_BY_CLASSES = CLASSIFIER | {f"auxiliary_classifier_{leaf}" for leaf in ("weight", "bias")}
 _CHANNELS = kinds.whole(1, 1024)  # as many means as a `Preprocess` has
 
 
@@ -56,11 +58,11 @@ def fill_network(spec, found, classes=None, in_channels=None) -> Filling:
     if classes is None:
         classes = theirs
     shapes = parameter_shapes(spec, classes)
-    fresh = CLASSIFIER & shapes.keys() if inflated or classes != theirs else set()
+    fresh = _BY_CLASSES & shapes.keys() if inflated or classes != theirs else set()
     if inflated:
         fresh |= shapes.keys() - arrays.keys()
     if inflated or classes != theirs:
-        arrays = {name: array for name, array in arrays.items() if name not in CLASSIFIER}
+        arrays = {name: array for name, array in arrays.items() if name not in _BY_CLASSES}
     filled = {name: shape for name, shape in shapes.items() if name not in fresh}
     fit = inflate if inflated else fit_as_is
     arrays = fit_all(filled, arrays, found.params, fit=fit)

@@ -1,6 +1,7 @@
 """A network as a function of numpy arrays, on MXNet where that is installed, else on PyTorch."""
 
 from ..plan.parameters import parameter_shapes
+from ..utils.cpu import bound_caches
 from ..utils.extras import installed, require
 from ..weights.fit import fit_all
 from ..weights.names import by_name_of
@@ -28,6 +29,7 @@ def as_function(filling, fast=False):
 
 
 def _on_mxnet(filling, fast):
+    bound_caches()  # scenes have many sizes
     import mxnet as mx
 
     from .load import make_network

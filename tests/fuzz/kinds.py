@@ -7,7 +7,7 @@ from .kind import Kind
 # Module of `tests.fuzz`: the kinds in its ROWS.
 MODULES = {
     "pictures": ("jpeg", "png", "label", "webp", "bmp", "tiff", "gif", "other-pictures", "stream"),
-    "texts": ("manifest", "config", "catalogue", "class-names", "scene-classes"),
+    "texts": ("manifest", "config", "catalogue", "class-names", "scene-set", "scene-classes"),
     "lists": ("list",),
     "forms": ("form",),
     "weights": ("parameters", "safetensors", "golden", "records", "checkpoint", "run"),

@@ -11,6 +11,7 @@ from gluon_glore import InputError, get_spec
 from gluon_glore.data.class_names import check_names_beside, read_names
 from gluon_glore.data.clips import Clip
 from gluon_glore.data.image import Preprocess
+from gluon_glore.data.labelled_scenes import scene_source
 from gluon_glore.data.scene_classes import MOST, read_classes
 from gluon_glore.export.files import Files, read_files
 from gluon_glore.model_zoo.catalogue import read_catalogue
@@ -190,10 +191,30 @@ def read_scene_classes(data, folder):
     assert 0 < min(classes.ids) <= max(classes.ids) < (2**24 if classes.colours else 2**16)
 
 
+def scene_sets():
+    """Sections that state sets of scenes."""
+    return [
+        b"data:\n  root: r\n  pictures: P/{split}\n  labels: L/{split}\n  train: a\n  val: b\n"
+        b"  classes: c.txt\n  ignore: [0, 255]\n  size: [8, 8]\n",
+        b"model:\n  name: x\ndata:\n  root: r\n  val: &a v\n  classes: *a\n",
+    ]
+
+
+def read_scene_set(data, folder):
+    """Read which scenes a network of pixels is measured on."""
+    path = Path(folder) / "set.yaml"
+    path.write_bytes(data)
+    source = scene_source(path)
+    texts = (source.root, source.val, source.pictures, source.labels, source.classes)
+    assert all(isinstance(text, str) and len(text.splitlines()) <= 1 for text in texts)
+    assert all(0 <= number < 2**24 for number in source.ignore)
+
+
 ROWS = {
     "manifest": Kind(lambda: list(manifests()), mutate_yaml, read_folder),
     "config": Kind(configs, mutate_yaml, read_config),
     "catalogue": Kind(catalogues, mutate_yaml, read_releases),
     "class-names": Kind(name_files, mutate_bytes, read_class_names),
+    "scene-set": Kind(scene_sets, mutate_yaml, read_scene_set),
     "scene-classes": Kind(class_files, mutate_bytes, read_scene_classes),
 }

@@ -18,7 +18,12 @@ from gluon_glore.weights.golden import GOLDEN, read_golden, write_golden, write_
 from gluon_glore.weights.manifest import MANIFEST, WEIGHTS, Manifest, manifest_text
 from gluon_glore.weights.network_file import read_arrays
 from gluon_glore.weights.params_file import read_params
-from gluon_glore.weights.run_folder import checkpoints, data_section, validation_set
+from gluon_glore.weights.run_folder import (
+    checkpoints,
+    data_section,
+    validation_set,
+    validation_source,
+)
 from gluon_glore.weights.safetensors_file import write_safetensors
 from gluon_glore.weights.state_file import own_manifest
 from train.config.load import to_dict
@@ -32,6 +37,7 @@ from .kind import Kind
 from .mutate import checksums_in, mutate_bytes, one_file
 from .mutate_text import lines_of, mutate_json, mutate_yaml
 
+OF_PIXELS = Manifest("fcn_small_cityscapes", ("a",), Preprocess())
 SMALL = Preprocess((8, 8), 8, (22.0,), 0.0167)
 
 
@@ -231,6 +237,10 @@ def find_pictures(folder):
     validation_set(folder)
 
 
+def find_scenes(folder):
+    validation_source(folder, OF_PIXELS)
+
+
 def rewind(folder):
     rewind_metrics(folder / METRICS_FILE, 3, 5)
 
@@ -244,7 +254,7 @@ CHECKPOINT = {
 BESIDE = {
     CONFIG_FILE: (look_for_changes, report),
     METRICS_FILE: (report, rewind),
-    "summary.json": (find_data, find_pictures),
+    "summary.json": (find_data, find_pictures, find_scenes),
 }
 
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from gluon_glore.__main__ import main
+from gluon_glore.data.clips import Clip
 from gluon_glore.data.image import Preprocess
 from gluon_glore.model_zoo.import_weights import import_weights
 from gluon_glore.networks.registry import get_spec
@@ -77,3 +79,31 @@ def test_another_network_than_the_one_that_is_named_is_refused(net, tmp_path, to
         import_weights(tmp_path / "w.safetensors", tmp_path / "entry", "resnet18", preprocess=GREY)
     assert len(str(caught.value).splitlines()) == 1
     assert not (tmp_path / "entry").exists()
+
+
+def test_a_network_of_videos_is_told_its_clips_or_the_card_says_whose_they_are(tmp_path):
+    video = Network(get_spec("tiny_3d_glore_0_1"), 2)
+    video.preprocess = GREY
+    file = tmp_path / "w.safetensors"
+    save_weights(video, file)
+    told = ["import", str(file), "--out", str(tmp_path / "told"), "--stride", "3", "--rate", "25"]
+    assert main(told) == 0
+    manifest = read_manifest(tmp_path / "told")
+    assert manifest.clip == Clip(8, 3, 25.0)
+    assert not any("frames of a video" in note for note in manifest.card.notes)
+    assert_entry(tmp_path / "told", "tiny_3d_glore_0_1", video)
+    guessed = read_manifest(import_weights(file, tmp_path / "guessed"))
+    assert guessed.clip == Clip(8, 8)
+    assert any("frames of a video it sees, taken are the paper's" in n for n in guessed.card.notes)
+
+
+def test_clips_are_refused_where_there_are_none_or_half_of_them(net, tmp_path, capsys):
+    save_weights(net, tmp_path / "w.safetensors")
+    for options, message in (
+        (("--stride", "3"), "tiny_nl_0_1 takes 2 dimensions, clips have 3"),
+        (("--rate", "25"), "--rate is what --stride counts: give that, too"),
+    ):
+        arguments = ["import", str(tmp_path / "w.safetensors"), "--out", str(tmp_path / "entry")]
+        assert main([*arguments, *options]) == 2
+        assert capsys.readouterr().err.strip().endswith(message)
+        assert not (tmp_path / "entry").exists()

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from gluon_glore.data.cityscapes import CLASS_NAMES
 from gluon_glore.data.clips import Clip
 from gluon_glore.data.image import Preprocess, encode_png
 from gluon_glore.model_zoo.catalogue import FILE, read_catalogue
@@ -9,6 +10,7 @@ from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.card import Card
 from gluon_glore.weights.manifest import read_manifest
 from gluon_glore.weights.params_file import read_params
+from tests.helpers.scenes import write_scenes
 
 torch = pytest.importorskip("torch", reason="needs torch")
 from gluon_glore.model_zoo.entry import check_golden  # noqa: E402
@@ -101,6 +103,18 @@ def test_networks_of_pixels_and_of_videos_are_entries_of_their_own_clips(tmp_pat
         assert check_golden(entry) < 1e-5
         ours, theirs = get_model("mine", pretrained=entry).state_dict(), net.state_dict()
         assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_pixels_are_measured_without_mxnet(tmp_path):
+    write_scenes(tmp_path / "city", "val", {"bonn": 2})
+    net = Network(get_spec("fcn_small_cityscapes"))
+    net.preprocess = Preprocess((64, 128), 0, (1.0, 2.0, 3.0), 0.1)
+    entry = publish(net, tmp_path / "zoo", None, CLASS_NAMES, tmp_path / "city")
+    measured = read_manifest(entry).card.measured
+    assert measured["samples"] == 2 and 0 < measured["miou"] < measured["accuracy"] < 1
+    with pytest.raises(InputError, match="its class 0 is '0', that of the set is 'road'"):
+        publish(net, tmp_path / "another", data=tmp_path / "city")
+    assert not (tmp_path / "another").exists()
 
 
 def test_clips_that_nobody_told_are_said_to_be_the_papers(tmp_path):

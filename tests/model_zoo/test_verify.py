@@ -5,14 +5,13 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_glore import InputError, NetSpec, Stage, Stem, get_model
+from gluon_glore import InputError, get_model
 from gluon_glore.__main__ import main
 from gluon_glore.data.records import write_records
 from gluon_glore.model_zoo.catalogue import shipped
 from gluon_glore.model_zoo.entry import add_measurement, measure
 from gluon_glore.model_zoo.find_weights import find_weights
 from gluon_glore.model_zoo.verify import verify
-from gluon_glore.networks.network import Network
 from gluon_glore.utils.files import sha256
 from gluon_glore.weights import load_arrays, save_arrays, with_kinds
 from gluon_glore.weights.manifest import read_manifest, write_manifest
@@ -22,14 +21,6 @@ from tests.helpers.zoo import ENTRY, change_file, params_file, write_published
 from train.digit_pairs import write_digits
 from train.pack import pack
 
-VIDEO = NetSpec(
-    stages=(Stage(1, 16),),
-    stem=Stem(8),
-    in_channels=1,
-    input_size=(8, 32, 32),
-    classes=2,
-    name="video",
-)
 SHIPPED = "tiny_glore_0_1"
 
 
@@ -154,14 +145,6 @@ def test_data_and_weights_that_can_not_be_used_are_one_line(
     names.write_text("a\nb\nc\n")
     with pytest.raises(InputError, match=f"^{names}: 3 class names, not the 2 of {entry} in their"):
         measure(entry, records)
-
-
-def test_pictures_are_not_measured_with_a_video_network(tmp_path, digit_pairs):
-    net = Network(VIDEO)
-    net.initialize()
-    folder = write_published(tmp_path, net)
-    with pytest.raises(InputError, match="^video takes 3 dimensions, pictures have 2$"):
-        measure(tmp_path / folder, digit_pairs / "val.rec")
 
 
 def test_the_command_verifies_in_a_process_of_its_own(entry, tmp_path):
