@@ -18,7 +18,7 @@ TRIED = 32  # of them, on which units are tried
 HELD_OUT = 256  # at most
 LEAST = 16  # of those that calibrate, and of those held out
 LEAST_COMPARED = 2
-MOST_BYTES = 2**30  # of the inputs that calibrate, and of those held out: 146 windows of 768x768
+MOST_BYTES = 2**30  # of the inputs that calibrate, and of those held out: 151 windows of 768x768
 MOST_OUTPUTS = 2**26  # numbers that a network gives for samples whose logits are compared
 SEED = 7
 

@@ -127,10 +127,10 @@ def export_model(
     (default: the paper's).
 
     `precision` "bf16" is the ONNX file's in OpenVINO; "int8" is that of all files. Its ranges are
-    those of the labelled pictures `calibrate` by `method`: "minmax" or "entropy".
-    Units that would take the outputs more than `tolerance` off stay in float32: the manifest lists
-    them. With `calibrate` the golden pair is two of its pictures, and up to 256 that did not
-    calibrate measure the error and accuracy of every runtime.
+    those of the labelled samples `calibrate`, as `open_samples` takes them, by `method`: "minmax"
+    or "entropy". Units that would take the outputs more than `tolerance` off stay in float32: the
+    manifest lists them. With `calibrate` the golden pair is two of its samples, and up to 256 that
+    did not calibrate measure the error and score of every runtime.
 
     Every runtime that is installed is given the golden pair, and the manifest says how well it did:
     within 1e-4 of the largest logit, or where the network magnifies rounding, 4 times what the last

@@ -134,7 +134,7 @@ def whole_scenes(net, root):
 
 def test_check_scores_whole_scenes_in_every_runtime(make, int8, pixels, streets, capsys):
     expected = whole_scenes(pixels, streets)
-    folder = make("scenes", any_size=True, preprocess="NCHW", softmax=True)
+    folder = make("scenes", any_size=True, preprocess="NCHW")
     figures = check(folder, streets, apart=False)
     assert set(figures) == RUNTIMES
     for row in figures.values():
