@@ -109,7 +109,7 @@ def print_checks(folder, manifest):
     print(f"{folder}: {manifest.model}, {deployment.precision}")
     for name, figures in deployment.checked.items():
         print(f"{name:12} differs by {figures['error']:.1e} of the largest logit")
-        kind = next((kind for kind in ("pictures", "scenes", "clips") if kind in figures), None)
+        kind = next((kind for kind in ("pictures", "windows", "clips") if kind in figures), None)
         if kind:
             score, title = ("miou", "mean IoU") if "miou" in figures else ("accuracy", "accuracy")
             print(

@@ -9,6 +9,7 @@ from typing import Optional
 
 import numpy as np
 
+from ..data.cityscapes import IGNORE
 from ..utils.errors import InputError, naming
 from ..weights.labelled_samples import open_samples
 from .samples import samples_as_inputs
@@ -27,7 +28,8 @@ SEED = 7
 class Calibration:
     """Inputs `used` to lower a network's precision; `held_out` ones, with `labels`, measure it.
 
-    `kind` is what they are, "pictures", "scenes" or "clips". The logits of `most` fit in memory.
+    `kind` is what they are, "pictures", "windows" of scenes or "clips". The logits of `most` fit in
+    memory.
     """
 
     used: np.ndarray
@@ -53,8 +55,8 @@ def read_calibration(path, manifest) -> Calibration:
     They are drawn at random: 128 to calibrate, or half where there are fewer than 256, and up to
     256 others to be held out, of both as many as 1 GiB holds. Where scenes are split, those to
     calibrate are of "train" and the others of "val". Raises InputError where there are none or too
-    few, they are of other classes, one is damaged or smaller than the input, or the network does
-    not take such samples.
+    few, they are of other classes, one is damaged or smaller than the input, no pixel has a label,
+    or the network does not take such samples.
     """
     samples = open_labelled(path, manifest)
     used = samples_as_inputs(samples, manifest)
@@ -68,12 +70,15 @@ def read_calibration(path, manifest) -> Calibration:
         half = min(CALIBRATED, len(drawn) // 2)
         order = [drawn[:half], drawn[half:]]
     if min(map(len, order)) < LEAST:
-        least = f"{LEAST} scenes of each split" if samples.training else f"{2 * LEAST} {used.kind}"
+        kind = "scenes" if used.kind == "windows" else used.kind  # of each scene there is one
+        least = f"{LEAST} scenes of each split" if samples.training else f"{2 * LEAST} {kind}"
         given = " and ".join(str(len(part)) for part in order)
         given = given if samples.training else len(used)
         raise InputError(f"{path}: at least {least} are needed, given {given}")
     used_inputs, _ = _read(used, order[0][:CALIBRATED])
     inputs, labels = _read(held_out, order[1][:HELD_OUT])
+    if labels.ndim > 1 and (labels == IGNORE).all():
+        raise InputError(f"{path}: no labelled pixel in {len(labels)} windows of scenes")
     outputs = len(manifest.class_names) * labels[0].size
     most = max(LEAST_COMPARED, MOST_OUTPUTS // outputs)
     return Calibration(used_inputs, inputs, labels, used.kind, most)

@@ -73,7 +73,7 @@ class Pictures(_Inputs):
 class Windows(_Inputs):
     """Of scenes a window of the network's size at a random place, always the same."""
 
-    kind = "scenes"
+    kind = "windows"
 
     def __getitem__(self, i):
         picture, label = self._dataset[i]

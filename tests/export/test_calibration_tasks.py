@@ -1,5 +1,7 @@
 """Windows of scenes and clips of videos calibrate networks of pixels and of videos."""
 
+import shutil
+
 import numpy as np
 import pytest
 import yaml
@@ -15,6 +17,7 @@ from gluon_glore.export.calibration import read_calibration
 from gluon_glore.weights.deployment import Deployment
 from gluon_glore.weights.manifest import Manifest
 from tests.helpers.scene_folders import like_voc
+from tests.helpers.scenes import png
 from tests.helpers.street_scenes import SIZE, write_scenes
 from train.moving_digits import CLASS_NAMES as WAYS
 from train.moving_digits import write_moving_digits
@@ -53,7 +56,7 @@ def places_of(window, picture):
 
 def test_windows_of_the_training_split_calibrate_and_those_of_the_other_are_held_out(streets):
     given = read_calibration(streets, of_pixels())
-    assert given.kind == "scenes"
+    assert given.kind == "windows"
     assert given.used.shape == (17, 3, 32, 40) and given.used.dtype == np.float32
     assert given.held_out.shape == (16, 3, 32, 40) and given.labels.shape == (16, 32, 40)
     corners = set()
@@ -115,6 +118,14 @@ def test_too_few_and_other_classes_are_refused(tmp_path):
     others = ("rail", *CLASS_NAMES[1:])
     with pytest.raises(InputError, match="its class 0 is 'rail', that of the set is 'road'"):
         read_calibration(tmp_path, of_pixels(names=others))
+
+
+def test_scenes_without_a_label_are_refused(streets, tmp_path):
+    unlabelled = shutil.copytree(streets, tmp_path / "streets")
+    for path in (unlabelled / "gtFine/val").rglob("*_labelIds.png"):
+        path.write_bytes(png(np.zeros(SIZE, np.uint8)))
+    with pytest.raises(InputError, match="streets: no labelled pixel in 16 windows"):
+        read_calibration(unlabelled, of_pixels())
 
 
 def test_memory_bounds_how_many_windows_there_are(streets, monkeypatch):
