@@ -23,7 +23,7 @@ PEAK_SIZE = 2048  # of the square matrices whose product is the machine's peak
 class Job:
     """The work: a network, a folder with its zoo entry and exports, a batch, threads.
 
-    Of a network that is given as an exported folder there is that export alone.
+    Of a network that is given as an exported folder there are its exports alone.
     """
 
     name: str
@@ -46,8 +46,8 @@ class Job:
         """The batch that every competitor is given."""
         if self.entry.is_dir():
             return pixels(self.spec, self.batch)
-        (only,) = (place for place in self.folder.iterdir() if place.is_dir())
-        return exported_pixels(only, self.batch)
+        some = min(place for place in self.folder.iterdir() if place.is_dir())
+        return exported_pixels(some, self.batch)
 
 
 @dataclass(frozen=True)

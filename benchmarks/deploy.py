@@ -6,7 +6,8 @@ Every competitor of `competitors.py` that is installed runs the same weights in 
 own, and they take turns; numpy pixels in, numpy logits out. A network may be any exported folder:
 then its runtimes take turns. The share of the peak is the network's multiply-adds a second, two
 operations each, over those of the fastest float32 matrix product of the same round; competitors in
-bfloat16 or integers may exceed it. `--entry` runs a zoo entry in place of random weights.
+bfloat16 or integers may exceed it. `--entry` runs a zoo entry in place of random weights, `--also`
+exports of the same network in other precisions beside the folder named.
 `--calibration FILE.rec` has the pictures that exports in integers are calibrated with (random
 ones).
 """
@@ -21,6 +22,7 @@ from statistics import median
 
 from gluon_glore.export.files import read_files
 from gluon_glore.utils.cpu import prepare_cpu
+from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.deployment import PRECISIONS
 from gluon_glore.weights.manifest import MANIFEST, parse_manifest
 
@@ -59,13 +61,24 @@ def prepare(name, folder, rows, entry=None, calibration=None):
 
 
 def prepare_export(given, folder, rows):
-    """`prepare` for an exported folder `given`, which runs in its own precision alone."""
-    precision = read_files(given).manifest.deployment.precision
-    shutil.copytree(given, folder / precision)
+    """`prepare` for exported folders `given`, each of which runs in its own precision alone.
+
+    Raises InputError where two are of one precision, or of other inputs.
+    """
+    inputs = {}
+    for path in given:
+        deployment = read_files(path).manifest.deployment
+        if deployment.precision in inputs:
+            raise InputError(f"{path}: another folder is exported in {deployment.precision}, too")
+        inputs[deployment.precision] = deployment.shape, deployment.dtype
+        if len(set(inputs.values())) > 1:
+            raise InputError(f"{path} takes another input than {given[0]}")
+        shutil.copytree(path, folder / deployment.precision)
+    exported_in = " and ".join(inputs)
     return {
-        row.label: row.lack or f"the folder is exported in {precision}"
+        row.label: row.lack or f"the folder is exported in {exported_in}"
         for row in rows
-        if row.lack or not (row.peak or row.exported and row.precision == precision)
+        if row.lack or not (row.peak or row.exported and row.precision in inputs)
     }
 
 
@@ -153,6 +166,7 @@ def run(name, batch, args, folder, reasons, rows):
     competitors, peak = summarize(answers, batch, macs)
     result = {
         "command": f"python -m benchmarks.deploy --network {title(name)} --batch {batch}"
+        + "".join(f" --also {title(also)}" for also in args.also)
         + " --entry ENTRY" * bool(args.entry)
         + " --calibration FILE.rec" * bool(args.calibration),
         "network": title(name),
@@ -194,6 +208,9 @@ def main(argv=None):
     )
     parser.add_argument("--only", nargs="+", metavar="LABEL", help="competitors (all)")
     parser.add_argument("--entry", help="zoo entry to run, of the one network named")
+    parser.add_argument(
+        "--also", nargs="+", default=[], metavar="FOLDER", help="the folder in other precisions"
+    )
     parser.add_argument("--calibration", help="pictures for INT8, RecordIO")
     parser.add_argument("--out", help="folder for the results (benchmarks/results)")
     add_options(parser, batch=[1, 8, 16])
@@ -201,13 +218,15 @@ def main(argv=None):
     if args.worker:
         return work(**json.loads(args.worker))
 
+    if args.also and not (len(args.network) == 1 and Path(args.network[0]).is_dir()):
+        parser.error("--also is for one exported folder")
     prepare_cpu()
     rows = [COMPETITORS[label] for label in args.only or COMPETITORS]
     for name in args.network:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             if Path(name).is_dir():
-                reasons = prepare_export(name, folder, rows)
+                reasons = prepare_export([name, *args.also], folder, rows)
             else:
                 reasons = prepare(name, folder, rows, args.entry, args.calibration)
             for batch in args.batch:

@@ -2,7 +2,7 @@
 
 from ..utils.arguments import finite, positive_int
 from ..weights.deployment import PRECISIONS
-from .options import add_class_names, add_pixels, add_signature, add_weights, described
+from .options import LABELLED, add_class_names, add_pixels, add_signature, add_weights, described
 
 LAYOUTS = ("triton", "triton-openvino", "mms")  # of `export.layouts`, which takes numpy
 
@@ -21,8 +21,8 @@ def add_commands(commands):
     command.add_argument("--precision", choices=PRECISIONS, default="fp32")
     command.add_argument(
         "--calibrate",
-        metavar="PICTURES",
-        help="folder, list or .rec that int8 and bf16 are fitted to",
+        metavar="LABELLED",
+        help=f"what int8 and bf16 are fitted to: {LABELLED}",
     )
     command.add_argument(
         "--calibration-method",
@@ -71,8 +71,8 @@ def add_commands(commands):
     command.add_argument("folder")
     command.add_argument(
         "--data",
-        metavar="PICTURES",
-        help="measure every runtime's accuracy on a folder, a list or a .rec",
+        metavar="LABELLED",
+        help=f"measure every runtime's score: {LABELLED}",
     )
     command.set_defaults(command=check)
 
@@ -118,12 +118,15 @@ def print_checks(folder, manifest):
     print(f"{folder}: {manifest.model}, {deployment.precision}")
     for name, figures in deployment.checked.items():
         print(f"{name:12} differs by {figures['error']:.1e} of the largest logit")
-        if "pictures" in figures:
+        kind = next((kind for kind in ("pictures", "windows", "clips") if kind in figures), None)
+        if kind:
+            score, title = ("miou", "mean IoU") if "miou" in figures else ("accuracy", "accuracy")
             print(
-                f"{'':12} on {figures['pictures']} other pictures by "
-                f"{figures['pictures_error']:.1e} on average, same class on "
-                f"{figures['pictures_top1_agreement']:.1%}, accuracy {figures['accuracy']:.1%} "
-                f"(float32 {figures['float32_accuracy']:.1%})".replace("%", " %")
+                f"{'':12} on {figures[kind]} other {kind} by {figures[f'{kind}_error']:.1e} on "
+                f"average, same class on {figures[f'{kind}_top1_agreement']:.1%}, {title} "
+                f"{figures[score]:.1%} (float32 {figures[f'float32_{score}']:.1%})".replace(
+                    "%", " %"
+                )
             )
     for file, units in deployment.float32.items():
         print(f"{file}: in float32 {', '.join(units) or 'no unit'}")

@@ -12,6 +12,12 @@ from ..utils.errors import InputError, listed
 MODEL = "an exported folder, a training run's directory, a symbol file, or a network's name"
 DEFAULT = "resnet50_glore_2_3"  # the authors' weights
 
+# What --data and --calibrate may be.
+LABELLED = (
+    "pictures or videos, a folder, a list or a .rec; of a network of pixels the folder of "
+    "Cityscapes' folders, or a .yaml whose section data states the set"
+)
+
 
 def add_model(command, *names, what=MODEL, **how):
     """The network, an option or a positional as `names` say; of DEFAULT's weights if not given."""

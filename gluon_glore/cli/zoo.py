@@ -2,12 +2,7 @@
 
 from ..utils.arguments import positive_int
 from ..utils.errors import InputError
-from .options import add_clip, add_pixels, add_weights, pixels_of
-
-_LABELLED = (
-    "pictures or videos, a folder, a list or a .rec; of a network of pixels the folder of "
-    "Cityscapes' folders, or a .yaml whose section data states the set"
-)
+from .options import LABELLED, add_clip, add_pixels, add_weights, pixels_of
 
 
 def add_commands(commands):
@@ -22,7 +17,7 @@ def add_commands(commands):
     command.add_argument("--source", help="where the file is from (its path)")
     _add_origin(command)
     command.add_argument("--claimed", help="accuracy its authors give, in words")
-    command.add_argument("--data", metavar="LABELLED", help=f"measure its score: {_LABELLED}")
+    command.add_argument("--data", metavar="LABELLED", help=f"measure its score: {LABELLED}")
     command.add_argument(
         "--no-compare",
         action="store_true",
@@ -36,9 +31,7 @@ def add_commands(commands):
     command.add_argument("checkpoint", help="a run's directory, or a checkpoint's")
     command.add_argument("--out", required=True, metavar="ZOO", help="folder of entries")
     command.add_argument("--name", help="of the entry (the network's)")
-    command.add_argument(
-        "--data", metavar="LABELLED", help=f"instead of the run's own: {_LABELLED}"
-    )
+    command.add_argument("--data", metavar="LABELLED", help=f"instead of the run's own: {LABELLED}")
     _add_origin(command)
     command.add_argument("--half", action="store_true", help="save float16, half the size")
     command.set_defaults(command=publish_run)
@@ -46,7 +39,7 @@ def add_commands(commands):
     command = commands.add_parser("verify", help="check weights: checksums, golden numbers, data")
     command.add_argument("model", help="a network's name, or a zoo entry's directory")
     add_weights(command)
-    command.add_argument("--data", metavar="LABELLED", help=f"measure its score: {_LABELLED}")
+    command.add_argument("--data", metavar="LABELLED", help=f"measure its score: {LABELLED}")
     command.add_argument(
         "--batch", type=positive_int, help="pictures or clips at once (32, 8); scenes go one by one"
     )

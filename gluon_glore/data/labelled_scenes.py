@@ -1,5 +1,6 @@
 """Scenes that a network of pixels is scored on: found, and its mean IoU on them, seen whole."""
 
+import dataclasses
 import os
 import time
 from dataclasses import dataclass
@@ -22,17 +23,24 @@ EXPECTED = "Cityscapes' folders, or a YAML file whose section `data` states the 
 class SceneSource:
     """Where labelled scenes are: the keys of a training configuration's section `data`.
 
-    `root` is the set's folder and `val` the split that is seen. Without `classes` they are in
-    Cityscapes' folders; else `pictures` and `labels` say where the files are, and `classes` and
-    `ignore` what the labels' numbers stand for. Paths are as they are in that configuration.
+    `root` is the set's folder, `val` the split that is seen and `train` the one to train with.
+    Without `classes` they are in Cityscapes' folders; else `pictures` and `labels` say where the
+    files are, and `classes` and `ignore` what the labels' numbers stand for. Paths are as they are
+    in that configuration.
     """
 
     root: str
     val: str = "val"
+    train: str = "train"
     pictures: str = ""
     labels: str = ""
     classes: str = ""
     ignore: Tuple[int, ...] = ()
+
+    @property
+    def training(self):
+        """The source of the scenes to train with, None where they are those that are seen."""
+        return None if self.train == self.val else dataclasses.replace(self, val=self.train)
 
     @property
     def title(self):
@@ -41,7 +49,7 @@ class SceneSource:
 
 
 _FIELDS = {
-    **{name: kinds.LINE for name in ("root", "val", "pictures", "labels", "classes")},
+    **{name: kinds.LINE for name in ("root", "val", "train", "pictures", "labels", "classes")},
     "ignore": kinds.listed(kinds.whole(0, 2**24 - 1)),
 }
 _SECTION = kinds.table(_FIELDS, optional=[n for n in _FIELDS if n != "root"], others=True)

@@ -1,4 +1,4 @@
-"""The ranges of a network's activations, for integers to represent: observed on pictures.
+"""The ranges of a network's activations, for integers to represent: observed on samples.
 
 Either from the smallest to the largest value ("minmax"), or the range that changes their
 distribution least ("entropy"): values beyond it are clipped, which buys a finer step (Migacz, 8-bit
@@ -16,6 +16,8 @@ BINS = 2048
 SAMPLE = 100_000  # values of a batch that are counted, about
 LEVELS = 128  # of an integer's positive half
 CLIPPED = 1e-3  # share of the values that are not zero, at most
+BATCH = 4  # inputs that are observed at once,
+MOST_NUMBERS = 2**20  # or as many as have so many numbers: all activations are there at once
 METHODS = ("minmax", "entropy")
 
 
@@ -89,11 +91,12 @@ def _divergence(wanted, given):
     return float((p[there] * np.log(p[there] / np.maximum(q[there], 1e-6))).sum())
 
 
-def observe(symbol, arrays, names, inputs, method, batch=4):
+def observe(symbol, arrays, names, inputs, method, batch=BATCH):
     """{name: (low, high)} of the outputs `names` of a symbol's operators, for all `inputs`.
 
     `arrays` are "arg:NAME" and "aux:NAME". Input variables are named like outputs.
     """
+    batch = max(1, min(batch, MOST_NUMBERS // inputs[0].size))
     internals = symbol.get_internals()
     names = sorted(names)
     found = {name: Histogram() for name in names}

@@ -1,4 +1,4 @@
-"""Pictures for lowering a network's precision.
+"""Labelled samples for lowering a network's precision: pictures, windows of scenes, clips.
 
 Some calibrate it, which is to observe the range of its activations; on a few of those it is tried
 which units can be lowered; others, held out, measure the result.
@@ -9,82 +9,115 @@ from typing import Optional
 
 import numpy as np
 
-from ..data.accuracy import read_input
-from ..data.labelled_pictures import pictures_for
+from ..data.cityscapes import IGNORE
 from ..utils.errors import InputError, naming
-from ..weights.manifest import labels_pixels
+from ..weights.labelled_samples import open_samples
+from .samples import samples_as_inputs
 
-CALIBRATED = 128  # pictures at most whose activations give the ranges of the integers
+CALIBRATED = 128  # samples at most whose activations give the ranges of the integers
 TRIED = 32  # of them, on which units are tried
 HELD_OUT = 256  # at most
 LEAST = 16  # of those that calibrate, and of those held out
-BATCH = 8
+LEAST_COMPARED = 2
+MOST_BYTES = 2**30  # of the inputs that calibrate, and of those held out: 151 windows of 768x768
+MOST_OUTPUTS = 2**26  # numbers that a network gives for samples whose logits are compared
 SEED = 7
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Inputs `used` to lower a network's precision; `held_out` ones, with `labels`, measure it."""
+    """Inputs `used` to lower a network's precision; `held_out` ones, with `labels`, measure it.
+
+    `kind` is what they are, "pictures", "windows" of scenes or "clips". The logits of `most` fit in
+    memory.
+    """
 
     used: np.ndarray
     held_out: Optional[np.ndarray] = None
     labels: Optional[np.ndarray] = None
+    kind: str = "pictures"
+    most: int = HELD_OUT
 
     @property
     def tried(self):
         """The inputs on which it is tried which units can be lowered."""
-        return self.used[:TRIED]
+        return self.used[: min(TRIED, self.most)]
+
+    @property
+    def compared(self):
+        """The inputs held out of which the most typical ones are chosen."""
+        return self.held_out[: self.most]
 
 
 def read_calibration(path, manifest) -> Calibration:
-    """Inputs of an exported network's `manifest` made of the labelled pictures at `path`.
+    """Inputs of an exported network's `manifest` made of the labelled samples at `path`.
 
     They are drawn at random: 128 to calibrate, or half where there are fewer than 256, and up to
-    256 others to be held out. Raises InputError where there are none or too few, they are of other
-    classes, one is damaged or smaller than the input, or the network does not take pictures.
+    256 others to be held out, of both as many as 1 GiB holds. Where scenes are split, those to
+    calibrate are of "train" and the others of "val". Raises InputError where there are none or too
+    few, they are of other classes, one is damaged or smaller than the input, no pixel has a label,
+    or the network does not take such samples.
     """
-    records = open_labelled(path, manifest)
-    if len(records) < 2 * LEAST:
-        raise InputError(f"{path}: at least {2 * LEAST} pictures are needed, given {len(records)}")
-    order = np.random.RandomState(SEED).permutation(len(records))
-    used = min(CALIBRATED, len(records) // 2)
-    normalized = not manifest.deployment.takes_pictures
-    samples = [
-        read_input(records, int(i), manifest.preprocess, normalized)
-        for i in order[: used + HELD_OUT]
-    ]
-    inputs = np.stack([x for x, _ in samples])
-    if not normalized:
-        inputs = manifest.deployment.laid_out(inputs)
-    labels = np.array([label for _, label in samples])
-    return Calibration(inputs[:used], inputs[used:], labels[used:])
+    samples = open_labelled(path, manifest)
+    used = samples_as_inputs(samples, manifest)
+    held_out = used
+    if samples.training:
+        with naming(path):
+            used = samples_as_inputs(open_samples(manifest, samples.training), manifest)
+        order = [_shuffled(len(used)), _shuffled(len(held_out))]
+    else:
+        drawn = _shuffled(len(used))
+        half = min(CALIBRATED, len(drawn) // 2)
+        order = [drawn[:half], drawn[half:]]
+    if min(map(len, order)) < LEAST:
+        kind = "scenes" if used.kind == "windows" else used.kind  # of each scene there is one
+        least = f"{LEAST} scenes of each split" if samples.training else f"{2 * LEAST} {kind}"
+        given = " and ".join(str(len(part)) for part in order)
+        given = given if samples.training else len(used)
+        raise InputError(f"{path}: at least {least} are needed, given {given}")
+    used_inputs, _ = _read(used, order[0][:CALIBRATED])
+    inputs, labels = _read(held_out, order[1][:HELD_OUT])
+    if labels.ndim > 1 and (labels == IGNORE).all():
+        raise InputError(f"{path}: no labelled pixel in {len(labels)} windows of scenes")
+    outputs = len(manifest.class_names) * labels[0].size
+    most = max(LEAST_COMPARED, MOST_OUTPUTS // outputs)
+    return Calibration(used_inputs, inputs, labels, used.kind, most)
 
 
 def open_labelled(path, manifest):
-    """The labelled pictures at `path`, for an exported network that classifies pictures.
+    """The `weights.labelled_samples` at `path` for an exported network.
 
-    `path` is a folder, a list or a .rec, as `open_pictures` takes it. Raises InputError where it
-    can't be opened, or the network takes no pictures or labels their pixels.
+    Raises InputError where they can't be opened, or the network takes no pictures or videos.
     """
-    if len(manifest.deployment.shape) != 4 or manifest.preprocess.channels not in (1, 3):
+    axes = 5 if manifest.clip else 4
+    if len(manifest.deployment.shape) != axes or manifest.preprocess.channels not in (1, 3):
         raise InputError(f"{manifest.model} takes no pictures, as those of {path}")
-    if labels_pixels(manifest):
-        raise InputError(
-            f"{manifest.model} labels pixels, {path} is for networks that classify pictures"
-        )
     with naming(path):
-        return pictures_for(manifest.model, manifest.class_names, path)
+        return open_samples(manifest, path)
 
 
-def in_batches(network, inputs, size=BATCH):
-    """The outputs of `network` for all `inputs`, run in batches of one size."""
-    batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]
-    missing = size - len(batches[-1])  # filled up, so that nothing is compiled for a last batch
-    batches[-1] = np.concatenate([batches[-1], batches[-1][:1].repeat(missing, axis=0)])
-    return np.concatenate([network(batch) for batch in batches])[: len(inputs)]
+def _shuffled(count):
+    """The numbers below `count` in random order, always the same."""
+    return np.random.RandomState(SEED).permutation(count)
+
+
+def _read(samples, places):
+    """(inputs, labels) of the samples at some places, as many as `MOST_BYTES` hold."""
+    inputs, labels = zip(*_within(MOST_BYTES, (samples[int(i)] for i in places)))
+    return np.stack(inputs), np.stack(labels)
+
+
+def _within(most, samples):
+    """Yield pairs (input, label) until the inputs have `most` bytes together, at least `LEAST`."""
+    total = 0
+    for number, (x, label) in enumerate(samples):
+        total += x.nbytes
+        if number >= LEAST and total > most:
+            return
+        yield x, label
 
 
 def most_typical(logits, count):
     """Places of the `count` pictures whose largest logit is nearest to the median of all."""
-    largest = np.abs(logits).max(axis=1)
+    largest = np.abs(logits).reshape(len(logits), -1).max(axis=1)
     return np.abs(largest - np.median(largest)).argsort(kind="stable")[:count]

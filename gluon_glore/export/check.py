@@ -1,21 +1,25 @@
 """Check of an exported folder: its files are the manifest's, the runtimes here agree on it."""
 
 from ..utils.errors import InputError, listed
+from ..weights.card import in_percent, measured_words
 from ..weights.golden import GOLDEN, read_golden
 from .files import read_files
 from .runtimes import RUNTIMES, lack
 from .trial import refuse_records, trials, trials_here
 
+# Names of scores in what is returned, and in what was measured; "accuracy" of pixels or samples.
+_SCORES = (("miou", "miou"), ("accuracy", "accuracy"), ("accuracy", "top1"))
+
 
 def check(folder, data=None, apart=True):
     """Verify the files of an exported folder and run its golden pair through every runtime.
 
-    With `data`, labelled pictures, also its accuracy on that. Prints a line a runtime. The runtimes
-    run in a process of their own, with limits of time and memory: what they die of is told. With
-    `apart` False they run in this one, which need not load them again: for folders that you trust.
-    Returns {runtime: {"error", "top1_agreement", "accuracy"}}. Raises InputError where a file is
-    missing, damaged or not the manifest's, no runtime is there, one fails or disagrees, or `data`
-    can't be used.
+    With `data`, labelled samples as `open_samples` takes them, also its score on them. Prints a
+    line a runtime. The runtimes run in a process of their own, with limits of time and memory: what
+    they die of is told. With `apart` False they run in this one, which need not load them again:
+    for folders that you trust. Returns {runtime: {"error", "top1_agreement", "accuracy"}}, of
+    pixels "miou" too. Raises InputError where a file is missing, damaged or not the manifest's, no
+    runtime is there, one fails or disagrees, or `data` can't be used.
     """
     files = read_files(folder)
     _refuse_pair(files)
@@ -34,9 +38,10 @@ def check(folder, data=None, apart=True):
         print(f"{name:12} {line}")
         if wrong:
             problems.append(f"{name} {wrong}")
-        elif "samples" in found:
-            share = f"{found['accuracy']:.2%}".replace("%", " %")
-            print(f"{'':12} top-1 {share} on {found.pop('samples')} pictures")
+        elif "measured" in found:
+            measured = found.pop("measured")
+            print(f"{'':12} {measured_words(measured, in_percent)}")
+            found.update({name: measured[top] for name, top in _SCORES if top in measured})
     if problems:
         raise InputError(f"{folder}: {listed(problems)}")
     return figures

@@ -24,27 +24,26 @@ from ..weights.golden import (
     log_softmax,
     noise,
     noise_pictures,
-    relative_error,
     rounding_error,
-    top1_agreement,
-    typical_error,
     write_golden,
 )
 from ..weights.manifest import Manifest, clip_of, write_manifest
 from ..weights.parameters import check_values, named_arrays
 from ..weights.state_file import write_state
 from .activation_ranges import refuse_method
-from .calibration import Calibration, in_batches, most_typical, read_calibration
+from .calibration import Calibration, most_typical, read_calibration
 from .describe import refuse_one_size, refuse_other_ends, refuse_probabilities
 from .ends import prepare, with_ends, without_end
 from .files import Files, is_export, read_files
 from .layouts import layout_of
 from .lower_precision import LIMIT, lower, refuse_lowering
+from .measured import measure_held_out, run_golden
 from .onnx_file import import_onnx, write_onnx
 from .optimize import as_block, optimize
 from .readme import readme
 from .runtime import refusing
-from .runtimes import start_runtime, too_old, usable
+from .runtimes import too_old
+from .samples import in_batches
 from .symbol_file import read_symbol_file
 from .traced import trace
 
@@ -135,10 +134,10 @@ def export_model(
     then so.
 
     `precision` "bf16" is the ONNX file's in OpenVINO; "int8" is that of all files. Its ranges are
-    those of the labelled pictures `calibrate` by `method`: "minmax" or "entropy".
-    Units that would take the outputs more than `tolerance` off stay in float32: the manifest lists
-    them. With `calibrate` the golden pair is two of its pictures, and up to 256 that did not
-    calibrate measure the error and accuracy of every runtime.
+    those of the labelled samples `calibrate`, as `open_samples` takes them, by `method`: "minmax"
+    or "entropy". Units that would take the outputs more than `tolerance` off stay in float32: the
+    manifest lists them. With `calibrate` the golden pair is two of its samples, and up to 256 that
+    did not calibrate measure the error and score of every runtime.
 
     Every runtime that is installed is given the golden pair, and the manifest says how well it did:
     within 1e-4 of the largest logit, or where the network magnifies rounding, 4 times what the last
@@ -321,9 +320,9 @@ def _write_folder(net, traced, files, options, calibration):
 
     draw = noise_pictures if manifest.deployment.takes_pictures else noise
     if calibration:
-        held_out_logits = in_batches(network, calibration.held_out)
-        chosen = most_typical(held_out_logits, BATCH)
-        x, expected = calibration.held_out[chosen], held_out_logits[chosen]
+        logits = in_batches(network, calibration.compared)
+        chosen = most_typical(logits, BATCH)
+        x, expected = calibration.compared[chosen], logits[chosen]
     else:
         x = draw(files.sample_shape)
         expected = network(x)
@@ -341,7 +340,7 @@ def _write_folder(net, traced, files, options, calibration):
     if options.any_size:  # pools at borders were seen to be right at one size alone
         larger = draw(files.larger_shape)
         in_float32 = files.with_deployment(precision="fp32", tolerance=tolerance(larger))
-        _run_golden(in_float32, larger, network(larger))
+        run_golden(in_float32, larger, network(larger))
 
     exact = allowed = tolerance(x)
     if options.precision != "fp32":
@@ -351,11 +350,11 @@ def _write_folder(net, traced, files, options, calibration):
         inputs = calibration or Calibration(x)
         files = lower(files, symbol, arrays, network, inputs, options.method, options.tolerance)
 
-    checked = _run_golden(files, x, expected)
+    checked = run_golden(files, x, expected)
     worst = max(figures["error"] for figures in checked.values())
     allowed = min(allowed, max(exact, ELSEWHERE * worst))
     if calibration:
-        measured = _measure_held_out(files, calibration, held_out_logits)
+        measured = measure_held_out(files, calibration, network)
         checked = {name: {**checked[name], **measured.get(name, {})} for name in checked}
     files = files.with_deployment(checked=checked, tolerance=allowed)
     layout_of(options.layout).write(files)
@@ -374,44 +373,6 @@ def _write_pytorch(net, files):
     network = network_of(net.spec, net.classes, named_arrays(net))
     write_state(network, files.safetensors, dataclasses.replace(files.manifest, deployment=None))
     write_program(files.program, network, files)
-
-
-def _run_golden(files, x, expected):
-    """`{runtime: {"error", "top1_agreement"}}` of a golden pair, for all that is installed.
-
-    Raises RuntimeError where a runtime's error is beyond the tolerance.
-    """
-    figures = {}
-    for name in usable(files):
-        logits = start_runtime(files, name)(x)
-        error = relative_error(logits, expected)
-        if error > files.manifest.deployment.tolerance:
-            raise RuntimeError(
-                f"{name} does not give the network's outputs for {x.shape}: they differ by "
-                f"{error:.1e} of the largest, allowed {files.manifest.deployment.tolerance:.1e}"
-            )
-        figures[name] = {"error": error, "top1_agreement": top1_agreement(logits, expected)}
-    return figures
-
-
-def _measure_held_out(files, calibration, expected):
-    """`{runtime: figures}` of the pictures held out: error, agreement with float32, accuracy.
-
-    In bf16 only OpenVINO computes otherwise than in float32.
-    """
-    x, labels = calibration.held_out, calibration.labels
-    figures = {}
-    bfloat16 = files.manifest.deployment.precision == "bf16"
-    for name in ["openvino"] if bfloat16 else usable(files):
-        logits = in_batches(start_runtime(files, name), x)
-        figures[name] = {
-            "pictures": len(x),
-            "pictures_error": typical_error(logits, expected),
-            "pictures_top1_agreement": top1_agreement(logits, expected),
-            "accuracy": float((logits.argmax(axis=1) == labels).mean()),
-            "float32_accuracy": float((expected.argmax(axis=1) == labels).mean()),
-        }
-    return figures
 
 
 def _refuse_taken(directory, force):

@@ -18,10 +18,10 @@ from ..utils.errors import InputError
 from ..weights.golden import typical_error
 from ..weights.manifest import spec_of
 from .activation_ranges import observe
-from .calibration import in_batches
 from .choose_units import choose_float32
 from .quantize_onnx import convolutions, quantize
 from .runtimes import BFLOAT16_FLAGS, INT8_FLAGS, NO_INT8, lack, start_runtime
+from .samples import in_batches
 from .symbol_graph import read_symbol
 
 LIMIT = 0.1  # the default of the allowed `typical_error`
@@ -102,7 +102,9 @@ def refuse_lowering(precision, onnx, calibrate):
     if precision == "bf16" and not onnx:
         raise InputError("bf16 is for the ONNX file, in OpenVINO: give --onnx, or export as fp32")
     if precision == "int8" and calibrate is None:
-        raise InputError("int8 needs pictures to calibrate with: give --calibrate FILE.rec")
+        raise InputError(
+            "int8 needs pictures, scenes or videos to calibrate with: give --calibrate LABELLED"
+        )
     if precision == "int8" and not INT8_FLAGS & processor_flags():
         print(NO_INT8, file=sys.stderr)
 

@@ -26,9 +26,9 @@ _ROOT = Path(__file__).parents[2]  # where the process finds this package
 
 
 def trial(files, name, data=None):
-    """Yield the figures of a runtime: `{"error", "top1_agreement"}`, then of `data` `{"accuracy"}`.
+    """Yield the figures of a runtime: `{"error", "top1_agreement"}`, then of `data` `{"measured"}`.
 
-    `data` is labelled pictures. Accuracy comes with `samples`, the pictures there were. Raises
+    `data` is labelled samples, and what was measured on them is as a zoo's card has it. Raises
     InputError where the runtime fails on the golden pair, or `data` can't be used.
     """
     network = start_runtime(files, name)
@@ -39,8 +39,7 @@ def trial(files, name, data=None):
         "top1_agreement": top1_agreement(logits, expected),
     }
     if data:
-        found = _measure_accuracy(network, data, files.manifest)
-        yield {"accuracy": found.top1, "samples": found.samples}
+        yield {"measured": _measure(network, data, files.manifest)}
 
 
 def trials(files, names, data=None):
@@ -163,20 +162,13 @@ class _Lines:
         return json.loads(line)
 
 
-def _measure_accuracy(network, data, manifest):
-    """The `Accuracy` of a runtime on the pictures in `data`."""
-    # Imported here, for reading records takes MXNet, and checking a folder does not.
-    from ..data.accuracy import measure_accuracy
-    from .calibration import BATCH, in_batches, open_labelled
+def _measure(network, data, manifest):
+    """What a runtime reaches on the labelled samples in `data`, as a card says it."""
+    from .calibration import open_labelled  # reading records takes MXNet, checking does not
+    from .samples import BATCH, with_own_pixels
 
-    normalized, laid_out = not manifest.deployment.takes_pictures, manifest.deployment.laid_out
-    return measure_accuracy(
-        lambda x: in_batches(network, x if normalized else laid_out(x)),
-        open_labelled(data, manifest),
-        manifest.preprocess,
-        normalized=normalized,
-        batch=BATCH,
-    )
+    network, manifest = with_own_pixels(network, manifest, BATCH)
+    return open_labelled(data, manifest).measure(network, BATCH)
 
 
 def _limit_memory():

@@ -3,8 +3,8 @@
 import numpy as np
 
 from ..data.image import read_image
-from ..utils.errors import InputError
-from .predictor import OutputError, Predictor, Task, load_predictor
+from ..utils.errors import InputError, OutputError
+from .predictor import Predictor, Task, load_predictor
 
 
 class Classifier(Predictor):

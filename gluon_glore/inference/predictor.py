@@ -25,10 +25,6 @@ class Task(Enum):
     RECOGNIZE = "watches videos"
 
 
-class OutputError(InputError):
-    """Raised where a network's outputs are no good, whatever it was given."""
-
-
 @dataclass(frozen=True)
 class Predictor:
     """A network ready to be called: `network` maps a batch to logits, numpy arrays both.

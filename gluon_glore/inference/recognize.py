@@ -2,13 +2,14 @@
 
 import contextlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import List, NamedTuple, Tuple
 
 import numpy as np
 
-from ..data.clips import CROPS, Clip, read_views
+from ..data.clips import CROPS, Clip
 from ..data.video import Video
+from ..export.inputs import clip_input
 from ..utils.ahead import Ahead
 from ..utils.errors import InputError
 from ..weights.manifest import clip_of
@@ -140,7 +141,7 @@ class Recognizer(Predictor):
             for i in range(0, len(starts), at_once):
                 part = slice(i, i + at_once)
                 spans = [self._span(start, length, rate) for start in starts[part]]
-                inputs = self._read(video, starts[part], views.crops)
+                inputs = clip_input(self.manifest, self.clip, video, starts[part], views.crops)
                 yield Part(length / rate, spans, times[part], inputs)
 
     def recognize(self, parts, top=5) -> Recognition:
@@ -162,15 +163,6 @@ class Recognizer(Predictor):
         mean = np.average([m.probabilities for m in moments], axis=0, weights=times)
         mean = mean.astype(np.float32)
         return Recognition(seconds, likeliest(mean, names, top), mean, tuple(moments))
-
-    def _read(self, video, starts, crops):
-        """The network's input for the clips that begin at the frames `starts`."""
-        preprocess = self.manifest.preprocess
-        if not self.takes_pictures:
-            return read_views(video, self.clip, preprocess, starts, crops)
-        unchanged = replace(preprocess, mean=(0.0,) * preprocess.channels, scale=1.0)
-        views = read_views(video, self.clip, unchanged, starts, crops)
-        return self.manifest.deployment.laid_out(np.moveaxis(views.astype(np.uint8), 1, -1))
 
     def _span(self, start, length, rate):
         """(start, end) of a clip in seconds, of a video of `length` frames."""

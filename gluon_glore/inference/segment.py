@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 
 from ..data.image import resize
+from ..export.inputs import window_input
+from ..export.windows import OVERLAP, fixed_size, refuse_depth, sliding_logits
 from ..utils.errors import InputError
-from ..weights.manifest import spec_of
-from .predictor import OutputError, Predictor, Task, load_predictor
+from .predictor import Predictor, Task, load_predictor
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Views:
     scales: Tuple[float, ...] = (1.0,)
     flip: bool = False
     window: Optional[Tuple[int, int]] = None
-    overlap: float = 1 / 3
+    overlap: float = OVERLAP
     batch: int = 1
 
     def __post_init__(self):
@@ -84,7 +85,7 @@ class Segmenter(Predictor):
         probabilities and not logits: between two pixels, the mean of logits can favor a third class
         that neither of them shows. Raises InputError as `logits` does.
         """
-        self._check_depth(picture)
+        refuse_depth(picture, self.manifest)
         size = picture.shape[:2]
         total = np.zeros((len(self.manifest.class_names), *size), np.float32)
         for scale in views.scales:
@@ -104,85 +105,17 @@ class Segmenter(Predictor):
         windows of that size; a smaller picture is padded with the mean color. Raises InputError
         where the picture's size or depth does not fit, and where logits are not finite.
         """
-        self._check_depth(picture)
-        size = picture.shape[:2]
-        window = self._window(size, views)
-        tops, lefts = (starts(*lengths, views.overlap) for lengths in zip(size, window))
-        corners = [(top, left) for top in tops for left in lefts]
-        total = np.zeros((len(self.manifest.class_names), *size), np.float32)
-        for i in range(0, len(corners), views.batch):
-            batch = corners[i : i + views.batch]
-            seen = self._run([self._prepare(picture, corner, window) for corner in batch], window)
-            for (top, left), logits in zip(batch, seen):
-                here = total[:, top : top + window[0], left : left + window[1]]
-                here += logits[:, : here.shape[1], : here.shape[2]]
-        if len(corners) > 1:
-            rows, columns = map(_times_seen, size, (tops, lefts), window)
-            total /= np.outer(rows, columns)
-        return total
+        return sliding_logits(
+            self.network, self.manifest, picture, views.window, views.overlap, views.batch
+        )
 
     def prepare(self, picture):
         """The network's input for a picture that it sees in one pass: uint8 `(H, W, C)`."""
-        return self._prepare(picture, (0, 0), picture.shape[:2])
-
-    def _window(self, size, views):
-        """(height, width) of the network's input for a picture of `size`."""
-        fixed = self.fixed_size()
-        if fixed and views.window not in (None, fixed):
-            raise InputError(
-                f"window of {_pixels(views.window)}, {self.manifest.model} was exported for "
-                f"{_pixels(fixed)}: leave the window out, or export with --any-size"
-            )
-        window = fixed or tuple(map(min, size, views.window or size))
-        spec = spec_of(self.manifest)
-        if spec:
-            spec.check_input(window)
-        return window
+        return window_input(self.manifest, picture, (0, 0), picture.shape[:2])
 
     def fixed_size(self):
         """(height, width) of an exported network's input, None where they may vary."""
-        deployment = self.manifest.deployment
-        if deployment is None:
-            return None
-        axes = zip(deployment.layout, deployment.shape)
-        size = tuple(n for axis, n in axes if axis in "HW")
-        return None if None in size else size
-
-    def _prepare(self, picture, corner, window):
-        """The network's input for the window at a corner; it may reach over the picture's end."""
-        preprocess = self.manifest.preprocess
-        (top, left), (height, width) = corner, window
-        part = picture[top : top + height, left : left + width]
-        if part.shape[:2] != window:
-            padded = np.empty((*window, self.channels), np.uint8)
-            padded[:] = np.clip(np.rint(preprocess.mean), 0, 255)
-            padded[: part.shape[0], : part.shape[1]] = part
-            part = padded
-        if self.takes_pictures:
-            return self.manifest.deployment.laid_out(part)
-        return preprocess.normalize(np.ascontiguousarray(part))
-
-    def _run(self, inputs, window):
-        """Logits `(B, classes, *window)` of B prepared windows.
-
-        Raises OutputError where they have another shape or are not finite.
-        """
-        logits = self.network(np.stack(inputs))
-        expected = (len(inputs), len(self.manifest.class_names), *window)
-        if logits.shape != expected:
-            raise OutputError(
-                f"{self.manifest.model} gives outputs {logits.shape}, for these pixels {expected} "
-                "are expected"
-            )
-        if not np.isfinite(logits).all():
-            raise OutputError("the network's outputs are not finite: its weights are no good")
-        return logits
-
-    def _check_depth(self, picture):
-        if picture.ndim != 3 or picture.shape[2] != self.channels or picture.size == 0:
-            raise InputError(
-                f"expected a picture (height, width, {self.channels}), given {picture.shape}"
-            )
+        return fixed_size(self.manifest)
 
 
 def load_segmenter(
@@ -194,24 +127,6 @@ def load_segmenter(
     """
     predictor = load_predictor(model, weights, class_names, runtime, preprocess, signature)
     return Segmenter.of(predictor)
-
-
-def starts(length, window, overlap):
-    """Where windows begin on an axis of `length` pixels, in equal steps, flush with both ends.
-
-    Neighbors share the part `overlap` of a window or more, rounded to half a pixel.
-    """
-    room = max(0, length - window)
-    steps = -(-room // max(1, round(window * (1 - overlap))))
-    return [round(i * room / steps) for i in range(steps + 1)] if steps else [0]
-
-
-def _times_seen(length, starts, window):
-    """The number of windows that each row or column lies in, float32 `(length,)`."""
-    times = np.zeros(length, np.float32)
-    for start in starts:
-        times[start : start + window] += 1
-    return times
 
 
 def _softmax(logits):
@@ -227,8 +142,3 @@ def _resize_plane(plane, size):
     if plane.shape == size:
         return plane
     return cv2.resize(plane, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-
-
-def _pixels(size):
-    """A size as text: "8x16"."""
-    return "x".join(map(str, size))

@@ -18,7 +18,7 @@ import contextlib
 import logging
 import weakref
 
-from ..inference.predictor import OutputError
+from ..utils.errors import OutputError
 from . import about, open_inference, predict, sagemaker
 from .connection import web
 from .limits import GONE, Refusal, Settings

@@ -10,6 +10,10 @@ class InputError(ValueError):
     """
 
 
+class OutputError(InputError):
+    """Raised where a network's outputs are no good, whatever it was given."""
+
+
 @contextlib.contextmanager
 def naming(path):
     """Raise the system's errors in the body, as of a full disk, as InputErrors that name a file.

@@ -58,12 +58,17 @@ class Card:
         """The accuracy measured, in words."""
         if not self.measured:
             return "not measured"
-        return measured_words(self.measured, lambda share: f"{share:.2%}".replace("%", " %"))
+        return measured_words(self.measured, in_percent)
 
     @property
     def score(self) -> Optional[float]:
         """What was measured, the higher the better: mean IoU or top-1; None where nothing was."""
         return self.measured.get("miou", self.measured.get("top1"))
+
+
+def in_percent(share) -> str:
+    """A share as text: "92.31 %"."""
+    return f"{share:.2%}".replace("%", " %")
 
 
 def measured_words(measured, share) -> str:

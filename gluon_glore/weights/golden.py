@@ -155,10 +155,11 @@ def relative_error(logits, expected):
 
 
 def typical_error(logits, expected):
-    """Largest difference of a picture, as a share of its largest logit; the average of pictures.
+    """Largest difference of a sample, as a share of its largest logit; the average of samples.
 
-    No picture counts for more than 1, at which nothing is right: a trained network was seen to
-    magnify one picture in hundreds a ten thousandfold, and that one must not decide for all.
+    Of logits `(B, classes, H, W)` each pixel is a sample. None counts for more than 1, at which
+    nothing is right: a trained network was seen to magnify one picture in hundreds a ten
+    thousandfold, and that one must not decide for all.
     """
     largest = np.maximum(np.abs(expected).max(axis=1), np.finfo("float32").tiny)
     errors = np.abs(logits - expected).max(axis=1) / largest

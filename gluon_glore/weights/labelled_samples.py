@@ -34,6 +34,7 @@ class _Samples:
     """Labelled samples, all of a set: `dataset`, found for the network of `manifest`."""
 
     dataset = None
+    training = None  # the source of others to train with, where a set is split
 
     def __len__(self):
         return len(self.dataset)
@@ -82,7 +83,7 @@ class SceneSamples(_Samples):
 
     def __init__(self, manifest, source, network):
         source = scene_source(source)
-        self.manifest = manifest
+        self.manifest, self.training = manifest, source.training
         self.dataset = scenes_for(network, manifest.class_names, source)
         self.title = f"{source.title} ({len(self.dataset.classes.names)} classes)"
 
@@ -93,7 +94,8 @@ class SceneSamples(_Samples):
         `(1, classes, H, W)`. `threads` decode. Raises InputError as `measure_scenes` does.
         """
         spec = spec_of(self.manifest)
-        fits = [spec.check_input] if spec else []
+        exported = self.manifest.deployment is not None  # for sizes of its own
+        fits = [spec.check_input] if spec and not exported else []
         preprocess = self.manifest.preprocess
         found = measure_scenes(network, self.dataset, preprocess, *fits, threads=threads)
         return _measured(self.title, found)

@@ -1,6 +1,8 @@
 """The deployment benchmark runs what is there, names what is not, and forms ratios in a round."""
 
+import dataclasses
 import json
+import shutil
 import tempfile
 
 import pytest
@@ -13,6 +15,7 @@ from gluon_glore import InputError, get_spec
 from gluon_glore.data.image import Preprocess
 from gluon_glore.export import export_model
 from gluon_glore.export.describe import describe
+from gluon_glore.weights.manifest import MANIFEST, parse_manifest, write_manifest
 from tests.helpers.exports import exported
 
 NAME = "tiny_glore_0_1"
@@ -55,6 +58,31 @@ def test_an_exported_folder_of_any_network_is_measured_in_its_own_precision(tmp_
     assert result["macs"] == 14 * 14 * 4 * 3 * 3 * 3 + 4 * 2
     assert result["not_run"]["MXNet Gluon fp32"] == "the folder is exported in fp32"
     assert "export with --onnx" in result["not_run"]["OpenVINO fp32"]
+
+
+def test_exports_of_a_network_in_other_precisions_take_turns(tmp_path):
+    exported(tmp_path / "plain", NAME)
+    shutil.copytree(tmp_path / "plain", tmp_path / "integers")
+    rows = [COMPETITORS[f"MXNet exported {precision}"] for precision in ("fp32", "int8")]
+    plain, integers = tmp_path / "plain", tmp_path / "integers"
+    (tmp_path / "one").mkdir()
+    with pytest.raises(InputError, match="integers: another folder is exported in fp32, too"):
+        deploy.prepare_export([plain, integers], tmp_path / "one", rows)
+    manifest = parse_manifest(integers / MANIFEST)
+    changed = dataclasses.replace(manifest.deployment, precision="int8")
+    write_manifest(
+        integers, dataclasses.replace(manifest, deployment=changed), sorted(manifest.sha256)
+    )
+    (tmp_path / "two").mkdir()
+    assert deploy.prepare_export([plain, integers], tmp_path / "two", rows) == {}
+    assert {path.name for path in (tmp_path / "two").iterdir()} == {"fp32", "int8"}
+    other = dataclasses.replace(changed, shape=(None, 1, 48, 64))
+    write_manifest(
+        integers, dataclasses.replace(manifest, deployment=other), sorted(manifest.sha256)
+    )
+    (tmp_path / "three").mkdir()
+    with pytest.raises(InputError, match="integers takes another input than .*plain"):
+        deploy.prepare_export([plain, integers], tmp_path / "three", rows)
 
 
 def test_other_benchmarks_take_a_name_or_an_exported_folder(tmp_path):

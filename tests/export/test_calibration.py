@@ -5,7 +5,8 @@ import pytest
 from gluon_glore import InputError
 from gluon_glore.data.image import Preprocess, decode_image
 from gluon_glore.data.records import RecordDataset, write_records
-from gluon_glore.export.calibration import LEAST, in_batches, read_calibration
+from gluon_glore.export.calibration import LEAST, read_calibration
+from gluon_glore.export.samples import in_batches
 from gluon_glore.weights.deployment import Deployment
 from gluon_glore.weights.manifest import Manifest
 from tests.helpers.class_folders import write_class_folders

@@ -9,10 +9,10 @@ from benchmarks.networks import settle
 from gluon_glore import GloRe
 from gluon_glore.data.image import Preprocess
 from gluon_glore.export import export_model
-from gluon_glore.export.calibration import in_batches
 from gluon_glore.export.describe import describe
 from gluon_glore.export.files import read_files
 from gluon_glore.export.runtimes import BFLOAT16_FLAGS, load_runtime, start_runtime
+from gluon_glore.export.samples import in_batches
 from gluon_glore.utils.cpu import processor_flags
 from gluon_glore.weights.golden import log_softmax, read_golden, typical_error
 from tests.helpers.class_folders import write_class_folders

@@ -7,18 +7,19 @@ import pytest
 
 from benchmarks.networks import settle
 from gluon_glore import InputError, get_model
+from gluon_glore.data.clips import Clip
 from gluon_glore.data.image import Preprocess, decode_image
 from gluon_glore.data.records import RecordDataset
 from gluon_glore.export import export_model, runtimes
 from gluon_glore.export import lower_precision as lower
-from gluon_glore.export.calibration import in_batches
 from gluon_glore.export.files import Files, read_files
 from gluon_glore.export.optimize import optimize
 from gluon_glore.export.quantize_onnx import convolutions
 from gluon_glore.export.runtimes import BFLOAT16_FLAGS, load_runtime, start_runtime
+from gluon_glore.export.samples import in_batches
+from gluon_glore.export.traced import trace
 from gluon_glore.model_zoo.find_weights import find_weights
 from gluon_glore.utils.cpu import processor_flags
-from gluon_glore.weights import named_arrays
 from gluon_glore.weights.golden import read_golden, top1_agreement, typical_error
 from gluon_glore.weights.manifest import Manifest, read_manifest
 from tests.helpers.exports import by_module, integer_units
@@ -75,9 +76,9 @@ def lowered(folder):
     return read_manifest(folder).deployment
 
 
-def integer_operators(folder):
+def integer_operators(folder, name=NAME):
     """The operators of the MXNet symbol that give or take integers."""
-    nodes = json.loads((folder / f"{NAME}-symbol.json").read_text())["nodes"]
+    nodes = json.loads((folder / f"{name}-symbol.json").read_text())["nodes"]
     return [node["name"] for node in nodes if node.get("attrs", {}).get("quantized") == "true"]
 
 
@@ -189,7 +190,10 @@ def test_what_can_not_be_lowered_is_refused(make, monkeypatch, capsys):
     for options, message in (
         ({"precision": "int4"}, "unknown precision 'int4', known: fp32, bf16, int8"),
         ({"precision": "int8", "method": "mean"}, "unknown calibration 'mean', known: minmax, ent"),
-        ({"precision": "int8", "calibrate": None}, "int8 needs pictures .* --calibrate FILE.rec"),
+        (
+            {"precision": "int8", "calibrate": None},
+            "int8 needs pictures, .* --calibrate LABELLED",
+        ),
         ({"precision": "int8", "calibrate": "none.rec"}, "none.rec: no such file"),
     ):
         with pytest.raises(InputError, match=message):
@@ -219,28 +223,34 @@ def test_int8_on_a_processor_without_vnni_runs_and_says_so(int8, monkeypatch, ca
 
 
 NETWORKS = [
-    ("resnet18", ("glore", {})),
-    ("resnet", ("glore", {"arrangement": "post"})),
-    ("resnext", ("glore", {"shared_projection": False})),
-    ("se_resnet", ("nonlocal", {"subsample": 2})),
-    ("dpn", ("glore", {})),
+    ("resnet18", 2, ("glore", {})),
+    ("resnet", 2, ("glore", {"arrangement": "post"})),
+    ("resnext", 2, ("glore", {"shared_projection": False})),
+    ("se_resnet", 2, ("nonlocal", {"subsample": 2})),
+    ("dpn", 2, ("glore", {})),
+    ("resnet", 3, ("glore", {"arrangement": "post"})),
+    ("se_resnet", 3, ("nonlocal", {"subsample": 2})),
 ]
+IDS = [f"{family}, {ndim}-D" for family, ndim, _ in NETWORKS]
 
 
-@pytest.mark.parametrize(("family", "units"), NETWORKS, ids=[family for family, _ in NETWORKS])
-def test_every_family_has_integer_convolutions(tmp_path, family, units):
+@pytest.mark.parametrize(("family", "ndim", "units"), NETWORKS, ids=IDS)
+def test_every_family_has_integer_convolutions(tmp_path, family, ndim, units):
     mx.random.seed(1)
-    net = small(family, 2, 12, units)
+    net = small(family, ndim, 12, units)
     net.initialize()
     size = net.spec.input_size
     x = np.random.RandomState(1).normal(size=(16, 2, *size)).astype("float32")
     settle(net, mx.nd.array(x))
-    preprocess = Preprocess(size=size, resize=0, mean=(0.0, 0.0), scale=1.0)
+    preprocess = Preprocess(size=size[-2:], resize=0, mean=(0.0, 0.0), scale=1.0)
     names = tuple(map(str, range(net.classes)))
-    export_model(net, tmp_path / "out", Manifest("small", names, preprocess), onnx=True)
+    clip = Clip(size[0], 1) if ndim == 3 else None
+    manifest = Manifest("small", names, preprocess, clip=clip)
+    export_model(net, tmp_path / "out", manifest, onnx=True)
     files = read_files(tmp_path / "out").with_deployment(precision="int8")
     files = Files(files.folder, dataclasses.replace(files.manifest, sha256={}))
-    symbol, arrays = optimize(net(mx.sym.var("data")), named_arrays(net))
+    traced = trace(net, x.shape)
+    symbol, arrays = optimize(traced.symbol, traced.arrays(net))
     expected = net(mx.nd.array(x)).asnumpy()
     for way in (lower.Integers, lower.SymbolIntegers):
         way = way(files, files.units, symbol, arrays, x, "minmax")
@@ -248,7 +258,9 @@ def test_every_family_has_integer_convolutions(tmp_path, family, units):
         way.write(())
         assert typical_error(start_runtime(files, way.runtime)(x), expected) < 0.4
         model = onnx.load(str(files.onnx))
-        if way.file == "onnx":
+        if way.file == "mxnet":
+            assert len(integer_operators(tmp_path / "out", "small")) >= count
+        else:
             integers = [n for n in model.graph.node if n.op_type == "DequantizeLinear"]
             assert len(integers) >= 2 * count
             assert start_runtime(files, "onnxruntime")(x).shape == expected.shape

@@ -4,7 +4,8 @@ import pytest
 
 from gluon_glore import InputError
 from gluon_glore.data.image import Preprocess
-from gluon_glore.inference.segment import Segmenter, Views, load_segmenter, starts
+from gluon_glore.export.windows import starts
+from gluon_glore.inference.segment import Segmenter, Views, load_segmenter
 from gluon_glore.weights.deployment import Deployment
 from gluon_glore.weights.manifest import Manifest
 
