@@ -25,6 +25,8 @@ COPY symbols ./symbols
 COPY configs ./configs
 RUN ["bash", "tools/image.sh", "train"]
 ENV PATH=/opt/gluon-glore/.venv/bin:$PATH
+# Whoever runs it (docker run --user) can write there: Horovod and the zoo keep files.
+ENV HOME=/tmp
 # What NVIDIA's runtime brings into the container, where there is one.
 ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 1000:1000
@@ -40,6 +42,7 @@ RUN bash tools/image.sh serve-build "$EXTRAS"
 FROM base AS serve
 COPY --from=serve-build /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
+ENV HOME=/tmp
 USER 1000:1000
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "-c", "import http.client; server = http.client.HTTPConnection('127.0.0.1', 8080, timeout=4); server.request('GET', '/health'); raise SystemExit(server.getresponse().status != 200)"]

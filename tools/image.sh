@@ -19,7 +19,7 @@ packages() {
 
 base() {
   packages python3 libgomp1  # OpenMP is all that the wheels lack: MXNet asks for it
-  useradd --create-home --uid 1000 glore
+  useradd --no-create-home --uid 1000 glore
 }
 
 serve_build() {

@@ -203,7 +203,7 @@ class Images:
     def _copy(self, text, root, folder):
         """COPY: what a folder holds, or files; into a folder where the destination ends with /."""
         stage, sources, destination = dockerfile.copy(text)
-        place = root / os.path.normpath(f"{folder}/{destination}").strip("/")
+        place = root / os.path.normpath(os.path.join(folder, destination)).strip("/")
         if stage:
             for source in sources:
                 origin = self.build(stage).root / source.strip("/")
