@@ -18,7 +18,10 @@ packages() {
 }
 
 base() {
-  packages python3 libgomp1  # OpenMP is all that the wheels lack: MXNet asks for it
+  local mxnet=()
+  # All that the wheels lack, and MXNet's are of x86_64 alone.
+  [ "$(uname -m)" != x86_64 ] || mxnet=(libgomp1 libquadmath0)
+  packages python3 "${mxnet[@]}"
   useradd --no-create-home --uid 1000 glore
 }
 
@@ -49,6 +52,10 @@ train() {
   install --directory --owner 1000 --group 1000 data runs
   find "$PWD/.venv" -path '*/nvidia/*/lib' -type d > /etc/ld.so.conf.d/nvidia.conf
   ldconfig
+  # The stage before this one had a compiler, and its libraries.
+  local missing
+  missing=$(ldd .venv/lib/python3*/site-packages/mxnet/libmxnet.so | awk '/not found/ {print $1}')
+  [ -z "${missing#libcuda.so.1}" ] || fail "MXNet lacks ${missing//$'\n'/ }"
 }
 
 case ${1:-} in

@@ -101,7 +101,10 @@ def context(root):
     for line in (root / ".dockerignore").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             kept = line.startswith("!")
-            rules.append((line[kept:].strip("/"), kept))
+            rule = line[kept:].strip("/")
+            if "**" in rule.replace("**/", "", 1) or ("**/" in rule and rule.count("/") > 1):
+                raise ValueError(f".dockerignore: {rule}: ** is known before a name alone")
+            rules.append((rule, kept))
     return sorted(path for path in _walk(root, root, rules) if not path.is_dir())
 
 
@@ -129,10 +132,6 @@ def _sent(name, rules):
 
 def _matches(name, rule):
     """Whether a rule of .dockerignore is about this name; `**/` begins at any depth."""
-    anywhere = rule.startswith("**/")
-    rule = rule[3:] if anywhere else rule
-    if "**" in rule or (not anywhere and name.count("/") != rule.count("/")):
-        if "**" in rule:
-            raise ValueError(f".dockerignore: {rule} is not known here")
-        return False
-    return fnmatch.fnmatchcase(name.rsplit("/", 1)[-1] if anywhere else name, rule)
+    if rule.startswith("**/"):
+        return fnmatch.fnmatchcase(name.rsplit("/", 1)[-1], rule[3:])
+    return name.count("/") == rule.count("/") and fnmatch.fnmatchcase(name, rule)

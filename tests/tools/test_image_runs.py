@@ -8,6 +8,7 @@ network, so it runs where it is asked for, with a folder where the roots stay fo
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import numpy as np
 import pytest
 import yaml
 
+from tests.helpers import dockerfile
 from tests.helpers.containers import TOOLS, Container, Images
 from tests.helpers.places import GOLDEN, ROOT
 
@@ -106,6 +108,16 @@ def test_the_health_check_fails_where_nobody_answers(serve):
         assert idle.run(serve.check).returncode == 1
 
 
+def test_the_entry_point_for_sagemaker_passes_its_word_over(serve, picture):
+    page = (ROOT / "docs/docker.md").read_text()
+    (entry,) = re.findall(r"^ENTRYPOINT (.*)$", page, re.M)
+    on_sagemaker = replace(serve, entry=dockerfile.command(entry))
+    with Container(on_sagemaker, ["serve"], {"/opt/ml/model": (MODEL, "ro")}) as server:
+        await_health(server)
+        assert ask(server, "POST", "/predict", picture)[0] == 200
+        assert server.stop() == 0, server.output()
+
+
 def test_a_folder_that_is_none_is_said_in_a_line(serve, tmp_path):
     with Container(serve, mounts={"/model": (tmp_path, "ro")}) as server:
         assert server.process.wait(timeout=60) == 2
@@ -137,7 +149,7 @@ def test_the_training_image_trains_on_two_processes(train, tmp_path):
             assert code == 0, container.output()
 
     done("python -m train.digit_pairs data/digit_pairs --train 128 --test 32".split(), 1000)
-    two_steps = ["--set", "optim.epochs=1", "optim.warmup=0", "log_every=1"]
+    two_steps = ["--set", "optim.epochs=1", "--set", "optim.warmup=0"]
     done([*service["command"].split(), *two_steps], 4321)
     run = tmp_path / "runs/digit_pairs"
     summary = json.loads((run / "summary.json").read_text())
