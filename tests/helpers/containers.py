@@ -83,12 +83,6 @@ class Image:
             f"{name}={value}" for name, value in {"HOME": home, **self.environment, **more}.items()
         ]
 
-    def megabytes(self):
-        """What lies in the root, in 10^6 bytes."""
-        command = ["du", "--summarize", "--bytes", "--one-file-system", str(self.root)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return round(int(done.stdout.split()[0]) / 1e6)
-
 
 class Images:
     """Builds stages of `context`/Dockerfile in `folder`. A root whose print is the same is kept."""
@@ -110,7 +104,7 @@ class Images:
         return self._kept(image, lambda: self._make(name, base, steps))
 
     def _debian(self, release):
-        image = Image(self.folder / f"debian-{release}", release)
+        image = Image(self.folder / f"debian-{release}.root", release)
 
         def make():
             subprocess.run(["debootstrap", "--variant=minbase", release, image.root], check=True)
@@ -120,7 +114,8 @@ class Images:
 
     def _steps(self, stage, base):
         """(instruction, text, image as it is after it) of a stage."""
-        image = replace(base, root=self.folder / stage.name, entry=[], command=[], check=[])
+        root = self.folder / f"{stage.name}.root"
+        image = replace(base, root=root, entry=[], command=[], check=[])
         for instruction, text in stage.instructions:
             changes = {}
             if instruction == "ARG":
@@ -142,10 +137,8 @@ class Images:
                 changes["check"] = dockerfile.check(text)[1]
             elif instruction not in ("COPY", "EXPOSE", "RUN"):
                 raise ValueError(f"{instruction} {text}: nothing here does that")
-            made_of = (
-                f"{image.print} {instruction} {text} {changes} {self._copied(instruction, text)}"
-            )
-            digest = hashlib.sha256(made_of.encode()).hexdigest()
+            made_of = [image.print, instruction, text, changes, self._copied(instruction, text)]
+            digest = hashlib.sha256(repr(made_of).encode()).hexdigest()
             image = replace(image, print=digest, **changes)
             yield instruction, text, image
 
@@ -175,7 +168,7 @@ class Images:
 
     def _kept(self, image, make):
         """The image; made, unless its root was made of the same."""
-        mark = self.folder / f"{image.root.name}.print"
+        mark = image.root.with_suffix(".print")
         if not mark.exists() or mark.read_text() != image.print:
             mark.unlink(missing_ok=True)
             if image.root.exists():
