@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Make the virtual environment of `make setup`: tools/setup.sh DIRECTORY
 # A fitting Python is found here ($PYTHON first); what is missing is said in one line.
+# WITHOUT="dev horovod" leaves out what tests alone need, and Horovod: tools/image.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=${1:?usage: tools/setup.sh DIRECTORY}
+with() { [[ " ${WITHOUT:-} " != *" $1 "* ]]; }
 
 fail() { echo "setup: $*" >&2; exit 1; }
 
@@ -31,9 +33,11 @@ install() { pip install --progress-bar "$bar" --constraint constraints.txt --no-
 
 install pip setuptools wheel
 grep -vxE 'gluoncv|cityscapesscripts|horovod' requirements.txt > "$venv/requirements.txt"
+with dev || sed -i 's/,dev,/,/' "$venv/requirements.txt"
 ln -sf "$PWD/constraints.txt" "$venv/constraints.txt"
 install --requirement "$venv/requirements.txt"
 install --no-deps gluoncv cityscapesscripts
+with horovod || { echo "setup: done, without Horovod"; exit; }
 
 log=$venv/horovod.log
 echo "setup: building Horovod, which takes minutes; the compiler's lines go to $log"

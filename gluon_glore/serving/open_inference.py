@@ -13,8 +13,8 @@ import numpy as np
 
 from ..data.image import decode_image
 from ..data.picture_header import read_header
-from ..inference.predictor import OutputError, Task
-from ..utils.errors import InputError
+from ..inference.predictor import Task
+from ..utils.errors import InputError, OutputError
 from ..utils.json_text import parse_json
 from ..utils.version import __version__
 from ..weights.manifest import spec_of

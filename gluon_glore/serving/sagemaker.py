@@ -11,8 +11,7 @@ import re
 
 import numpy as np
 
-from ..inference.predictor import OutputError
-from ..utils.errors import InputError, shown
+from ..utils.errors import InputError, OutputError, shown
 from . import tensors
 from .connection import web
 from .forms import is_form

@@ -4,8 +4,7 @@ import asyncio
 
 import numpy as np
 
-from ..inference.predictor import OutputError
-from ..utils.errors import InputError
+from ..utils.errors import InputError, OutputError
 from ..weights.golden import logits_of
 from .answers import answers_of
 from .batcher import Batcher

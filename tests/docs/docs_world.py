@@ -37,6 +37,7 @@ REASONS = {
     "Cityscapes",
     "Kinetics",
     "UCF-101",
+    "Docker",
     "GPU",
     "several hosts",
     "several networks",
