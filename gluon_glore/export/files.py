@@ -102,7 +102,7 @@ def read_files(folder) -> Files:
     manifest = read_manifest(folder)
     if manifest.deployment is None:
         raise InputError(
-            f"{folder}: not an exported network, or of an older version: export it again"
+            f"{folder}: not an exported network, or exported by an older version: export it again"
         )
     files = Files(folder, manifest)
     for path in (files.symbol, files.params):
