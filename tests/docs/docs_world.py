@@ -42,7 +42,6 @@ REASONS = {
     "several networks",
     "network",
     "PyTorch",
-    "Triton's client",
     "hours of computing",
 }
 RUN = ("sh", "python")
