@@ -43,7 +43,6 @@ REASONS = {
     "several networks",
     "network",
     "PyTorch",
-    "Triton's client",
     "hours of computing",
 }
 RUN = ("sh", "python")
