@@ -83,6 +83,15 @@ def test_the_folder_is_an_exported_one_by_other_names(folder, picture):
     assert readme.startswith("# pets\n") and '"model-symbol.json"' in readme
 
 
+def test_the_readmes_lines_give_the_probabilities_by_these_names(folder):
+    blocks = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.S)
+    assert len(blocks) == 2  # SymbolBlock, then Module
+    judged = "print(abs(probabilities - golden['probabilities']).max() < 1e-5)"
+    code = "\n".join(part for block in blocks for part in (block, judged))
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+    assert done.stdout == "True\nTrue\n", done.stderr
+
+
 def test_what_stands_beside_says_what_goes_in_and_comes_out(folder):
     signature = json.loads((folder / "signature.json").read_text())
     assert signature == {
