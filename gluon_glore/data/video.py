@@ -23,6 +23,7 @@ import numpy as np
 from ..utils.errors import InputError
 from ..utils.extras import require
 from .image import max_pixels, refuse_depth
+from .mp4_tables import refuse_false_tables
 
 # Containers of videos alone: FFmpeg would also open playlists, which name other files, or text.
 _FORMATS = "mov,matroska,avi,mpegts,mpeg,asf,flv,ogg,mxf,gif,ivf,mjpeg"
@@ -86,7 +87,9 @@ class Video(FramesByNumber):
 
     def __init__(self, source, bounds=None):
         self.source, self._bounds = source, bounds or Bounds()
-        if not isinstance(source, bytes):
+        if isinstance(source, bytes):
+            refuse_false_tables(source)
+        else:
             _refuse_unreadable(source)
         with self._opened() as (container, stream):
             packets, seen = _scan(container, stream, self._bounds)

@@ -17,11 +17,12 @@ MODULES = {
     "archives": ("archive", "pytorch"),
     "exports": ("mxnet", "onnxruntime", "openvino"),
     "programs": ("program",),
+    "videos": ("video",),
     "symbol_pairs": ("description", "symbol-pair"),
     "planted": ("planted", "planted-kept"),
 }
 # What other projects read in native code may end the process: that is run by hand, and told.
-BY_HAND = (*MODULES["exports"], *MODULES["programs"], "symbol-pair")
+BY_HAND = (*MODULES["exports"], *MODULES["programs"], "symbol-pair", "video")
 KINDS = tuple(kind for module, kinds in MODULES.items() for kind in kinds)
 KINDS = tuple(kind for kind in KINDS if kind not in (*BY_HAND, *MODULES["planted"]))
 

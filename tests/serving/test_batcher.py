@@ -1,6 +1,7 @@
 import asyncio
 import threading
 
+import numpy as np
 import pytest
 
 from gluon_glore.serving.batcher import Batcher
@@ -20,12 +21,12 @@ class Gate:
         return [x * 10 for x in batch]
 
 
-def batched(scenario, size=4, wait=0.0):
+def batched(scenario, size=4, wait=0.0, room=None, gate=None):
     """Run `scenario(batcher, gate)`. Returns (the batches, the sizes observed)."""
-    gate, sizes = Gate(), []
+    gate, sizes = gate or Gate(), []
 
     async def main():
-        batcher = Batcher(gate, size, wait, sizes.append)
+        batcher = Batcher(gate, size, wait, sizes.append, room)
         try:
             await asyncio.wait_for(scenario(batcher, gate), 30)
         finally:
@@ -102,3 +103,35 @@ def test_who_is_gone_takes_no_place_in_a_batch():
             await under_way
 
     assert batched(scenario)[0] == [[0], [3, 4, 5]]
+
+
+class Arrays(Gate):
+    """A `run` of arrays, which remembers their shapes."""
+
+    def __call__(self, batch):
+        assert self.open.wait(30)
+        self.batches.append([x.shape for x in batch])
+        return [x * 10 for x in batch]
+
+
+@pytest.mark.parametrize(
+    "room, shapes",
+    [
+        (None, [[(2,)], [(3,)] * 3, [(2,)] * 4, [(2,)]]),
+        (6, [[(2,)], [(3,)] * 2, [(2,)] * 3, [(3,)], [(2,)] * 2]),
+        (1, [[(2,)], [(3,)], [(2,)], [(2,)], [(3,)], [(2,)], [(3,)], [(2,)], [(2,)]]),
+    ],
+)
+def test_a_batch_has_inputs_of_one_shape_the_oldest_first_and_no_more_than_there_is_room_for(
+    room, shapes
+):
+    async def scenario(batcher, gate):
+        first = await submitted(batcher, np.zeros(2))
+        await until(lambda: batcher.busy_seconds)
+        inputs = [np.full(n, i) for i, n in enumerate((3, 2, 2, 3, 2, 3, 2, 2))]
+        rest = await submitted(batcher, *inputs)
+        gate.open.set()
+        rows = await asyncio.gather(*first, *rest)
+        assert all(np.array_equal(row, x * 10) for row, x in zip(rows[1:], inputs))
+
+    assert batched(scenario, room=room, gate=Arrays())[0] == shapes

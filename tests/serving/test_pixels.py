@@ -194,3 +194,27 @@ def test_figures_of_the_model_are_told():
         assert await sample(client, 'glore_model_ready{model="m"}') == 1
 
     run(scenario)
+
+
+def test_a_graph_that_gives_probabilities_is_answered_by_its_logits():
+    class Softmaxed(Network):
+        def raw(self, x):
+            logits = Network.__call__(self, x)
+            e = np.exp(logits - logits.max(axis=1, keepdims=True))
+            return e / e.sum(axis=1, keepdims=True)
+
+        def __call__(self, x):
+            raise AssertionError("batches have what the graph gives")
+
+    deployment = Deployment((None, 3, None, None), probabilities=True)
+    manifest = Manifest("m", NAMES, PIXELS, deployment=deployment, task="segment")
+    expected = segmenter(Network()).classes(decode_image(picture(), 3))
+
+    async def scenario(client, service):
+        _, png = await posted(client, picture(), "/predict?format=png")
+        assert (ids_of(png) == expected).mean() > 0.99  # but for ties by rounding
+        row = service.models["m"].answers.a_row()
+        [output] = await service.models["m"].run([row])
+        assert np.allclose(output.sum(axis=0), 1)
+
+    run_served(scenario, {"m": Segmenter(Softmaxed(), manifest)})
