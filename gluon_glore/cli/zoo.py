@@ -53,7 +53,10 @@ def _add_origin(command):
 
 
 def import_file(args):
-    """Make a zoo entry of somebody else's weights, scored on pictures where they are given."""
+    """Make a zoo entry of somebody else's weights, scored on pictures where they are given.
+
+    Raises InputError on --rate without --stride.
+    """
     told = pixels_of(args)
     if args.rate is not None and args.stride is None:
         raise InputError("--rate is what --stride counts: give that, too")

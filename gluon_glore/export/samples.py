@@ -92,6 +92,7 @@ class Clips(_Inputs):
     kind = "clips"
 
     def __getitem__(self, i):
+        """One clip and its video's label. Raises InputError where the video can't be used."""
         clip = clip_of(self._manifest)
         try:
             label = self._dataset.label(i)

@@ -18,7 +18,9 @@ def videos():
     mux = {"fflags": "+bitexact"}  # else a WebM has a number of its own each time
     with tempfile.TemporaryDirectory() as folder:
         return [
-            write_video(Path(folder) / name, moving(12), codec=codec, mux=mux).read_bytes()
+            write_video(
+                Path(folder) / name, moving(12), codec=codec, mux=mux, threads=1
+            ).read_bytes()
             for name, codec in kinds.items()
         ]
 
