@@ -1,6 +1,6 @@
 """What the tables of an MP4 or QuickTime file promise, before FFmpeg makes an index of it.
 
-FFmpeg takes some 24 bytes of memory for each sample that a header promises, and a header of twenty
+FFmpeg takes some 37 bytes of memory for each sample that a header promises, and a header of twenty
 bytes may promise four billion. A sample has a byte of the file, so more samples than bytes are a
 lie. Boxes are searched by their names in all that is not a media data box, wherever they lie there:
 FFmpeg finds them in more places than the standard has (ISO 14496-12, 8.6 to 8.8).
