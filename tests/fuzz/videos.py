@@ -14,7 +14,7 @@ BOUNDS = Bounds(pixels=10**5, frames=100)
 
 def videos():
     """A video in each of four containers."""
-    kinds = {"a.mp4": "libx264", "a.webm": "libvpx", "a.avi": "mpeg4", "a.ts": "mpeg2video"}
+    kinds = {"a.mp4": "mpeg4", "a.webm": "libvpx", "a.avi": "mpeg4", "a.ts": "mpeg2video"}
     mux = {"fflags": "+bitexact"}  # else a WebM has a number of its own each time
     with tempfile.TemporaryDirectory() as folder:
         return [
