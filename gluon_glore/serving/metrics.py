@@ -48,6 +48,17 @@ class Metrics:
 
         return observe
 
+    def count_answers_of(self, model):
+        """The function that is told the status of each answer of a model."""
+        known = {}  # finding a counter by its labels takes longer than counting
+
+        def count(status):
+            if status not in known:
+                known[status] = self.answers.labels(model, status)
+            known[status].inc()
+
+        return count
+
     def text(self):
         """The metrics in the text format of Prometheus."""
         return generate_latest(self.registry)

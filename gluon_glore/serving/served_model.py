@@ -33,7 +33,7 @@ class ServedModel:
             self.answers.room,
         )
         self.unanswered = 0  # requests that have no answer yet
-        self.answered = lambda status: metrics.answers.labels(name, status).inc()
+        self.answered = metrics.count_answers_of(name)
         metrics.in_hand_of.labels(name).set_function(lambda: self.in_hand)
         metrics.waiting_of.labels(name).set_function(lambda: len(self.batcher))
         metrics.ready_of.labels(name).set_function(lambda: not self.stuck)

@@ -14,7 +14,6 @@ returns aiohttp's. What a route needs:
 """
 
 import asyncio
-import contextlib
 import logging
 import weakref
 
@@ -112,30 +111,21 @@ class Service:
 
         Raises Refusal where a limit is passed, and what `work` raises.
         """
-        with self._counted(model):
+        status = 500
+        try:
             if model.in_hand >= self.settings.queue:
                 message = f"{model.in_hand} requests in hand, try again"
                 raise Refusal(503, message, **{"Retry-After": "1"})
             model.unanswered += 1
             try:
                 body = await self.body(request)
-                return await self._in_time(work(body), 504, "no answer")
+                answer = await self._in_time(work(body), 504, "no answer")
             except OutputError as error:
                 raise Refusal(500, str(error)) from None
             finally:
                 model.unanswered -= 1
-
-    async def body(self, request):
-        """The bytes of a request's body, a bytearray. Raises Refusal where a limit is passed."""
-        return await self._in_time(self._body(request), 408, "the body did not come")
-
-    @contextlib.contextmanager
-    def _counted(self, model):
-        """Count the request by its model and the status that its answer will have."""
-        status = 500
-        try:
-            yield
             status = 200
+            return answer
         except Refusal as refusal:
             status = refusal.status
             raise
@@ -144,6 +134,10 @@ class Service:
             raise
         finally:
             model.answered(status)
+
+    async def body(self, request):
+        """The bytes of a request's body, a bytearray. Raises Refusal where a limit is passed."""
+        return await self._in_time(self._body(request), 408, "the body did not come")
 
     @web.middleware
     async def _answer(self, request, handler):
