@@ -9,6 +9,7 @@ from pathlib import Path
 from ..networks.paper import list_models
 from ..networks.registry import check_name
 from ..utils.errors import InputError, naming
+from ..utils.files import made
 from ..weights.card import Card
 from ..weights.manifest import MANIFEST, Manifest, parse_manifest
 from ..weights.run_folder import validation_source
@@ -56,9 +57,9 @@ def add_entry(zoo, entry, arrays, data=None, files=(), half=False):
     zoo, name = Path(zoo), entry.model
     if (zoo / FILE).is_file():
         read_catalogue(zoo / FILE)  # refuses a damaged one before the work is done
-    with naming(zoo), _temporary_folder(zoo) as temporary:
+    with naming(zoo), made(zoo), tempfile.TemporaryDirectory(dir=zoo, prefix=".publish.") as hidden:
         dtype = "float16" if half else "float32"
-        folder = write_entry(temporary / "entry", entry, arrays, files, dtype)
+        folder = write_entry(Path(hidden) / "entry", entry, arrays, files, dtype)
         digest = parse_manifest(folder / MANIFEST).sha256[f"{name}-0000.params"]
         place = zoo / f"{name}-{digest[:8]}"
         if place.exists():
@@ -81,21 +82,6 @@ def check_entry_name(name, model):
     if name != model and name in list_models():
         raise InputError(f"{name} is another network than {model}, give it a name of its own")
     return name
-
-
-@contextlib.contextmanager
-def _temporary_folder(zoo):
-    """A temporary folder in the zoo. After an error a zoo that was not there before is removed."""
-    new = not zoo.exists()
-    zoo.mkdir(parents=True, exist_ok=True)
-    try:
-        with tempfile.TemporaryDirectory(dir=zoo, prefix=".publish.") as temporary:
-            yield Path(temporary)
-    except BaseException:
-        if new:
-            with contextlib.suppress(OSError):
-                zoo.rmdir()
-        raise
 
 
 def _run_of(folder):

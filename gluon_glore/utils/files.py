@@ -132,19 +132,31 @@ def is_taken(directory):
 def new_folder(directory, replace=False):
     """Yield a new folder beside `directory`, to be filled.
 
-    After the body it is renamed to `directory`; where the body raises, it is deleted. With
-    `replace` a folder that is there already is kept until then, and replaced. Raises InputError
-    where the folder can't be written.
+    After the body it is renamed to `directory`; where the body raises, it is deleted, with the
+    folders above it that were made for it. With `replace` a folder that is there already is kept
+    until then, and replaced. Raises InputError where the folder can't be written.
     """
     directory = Path(directory)
-    with naming(directory):
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=directory.parent, prefix=f".{directory.name}."
-        ) as temporary:
+    with naming(directory), made(directory.parent):
+        hidden = tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}.")
+        with hidden as temporary:
             folder = Path(temporary) / "new"
             folder.mkdir()
             yield folder
             if replace and is_taken(directory):
                 os.replace(directory, Path(temporary) / "old")
             os.replace(folder, directory)
+
+
+@contextlib.contextmanager
+def made(folder):
+    """Make a folder and those above it; after an error those that are new and empty are removed."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for path in new:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise

@@ -12,7 +12,7 @@ from gluon_glore.data.record_index import IndexedRecords
 from gluon_glore.model_zoo.download import download
 from gluon_glore.model_zoo.load import load_network
 from gluon_glore.networks.graph import read_graph
-from gluon_glore.utils.files import absent, open_file, read_text, sha256
+from gluon_glore.utils.files import absent, new_folder, open_file, read_text, sha256
 from gluon_glore.weights.params_file import read_params
 from tests.helpers.places import ROOT
 from train.reporting.runs import read_run
@@ -149,3 +149,16 @@ def test_a_folder_is_never_no_such_file_nor_a_file_no_such_folder(tmp_path, read
                 read(tmp_path / name, tmp_path / "out")
             assert ("no such" in str(error.value).lower()) == (not there), error.value
             assert name == "none" or re.search("directory|folder", str(error.value))
+
+
+def test_a_folder_that_fails_leaves_none_of_those_above_it_that_are_new(tmp_path):
+    (tmp_path / "mine").mkdir()
+    for place in ("mine/a/b/out", "mine/out"):
+        with pytest.raises(ZeroDivisionError), new_folder(tmp_path / place) as folder:
+            (folder / "half").touch()
+            raise ZeroDivisionError
+        assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
+    with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "a/out"):
+        (tmp_path / "a/others.txt").touch()  # meanwhile, by somebody else
+        raise ZeroDivisionError
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["others.txt"]
