@@ -1,6 +1,7 @@
 """Folders that Triton, MMS, SageMaker and DJL read, and that are still exported ones."""
 
 import re
+from importlib.util import module_from_spec, spec_from_file_location
 
 import numpy as np
 import pytest
@@ -137,11 +138,21 @@ def agrees_with_onnx(text, path):
         assert types[field["data_type"]] == tensor.elem_type
 
 
+def tritons_schema():
+    """(Triton's published schema of a model's configuration, protobuf's text format)."""
+    client = pytest.importorskip("tritonclient", reason="tritonclient has Triton's schema")
+    text_format = pytest.importorskip("google.protobuf.text_format", reason="of its format")
+    # By its file, for its package takes gRPC, which the schema does not.
+    [folder] = client.__path__
+    spec = spec_from_file_location("model_config_pb2", f"{folder}/grpc/model_config_pb2.py")
+    schema = module_from_spec(spec)
+    spec.loader.exec_module(schema)
+    return schema, text_format
+
+
 @pytest.mark.parametrize("layout", ["triton", "triton-openvino"])
 def test_tritons_own_schema_reads_a_config(tmp_path, layout):
-    reason = "tritonclient[grpc], which has Triton's schema, is not installed"
-    schema = pytest.importorskip("tritonclient.grpc.model_config_pb2", reason=reason)
-    text_format = pytest.importorskip("google.protobuf.text_format", reason=reason)
+    schema, text_format = tritons_schema()
     for task in NETWORKS:
         place = tmp_path / task
         _, folder = write(place, layout, task, preprocess="NCHW", any_size=task == "segment")
