@@ -1,13 +1,15 @@
 """The files of an exported folder, found and verified."""
 
+import contextlib
 import dataclasses
 import glob
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..plan.unit_names import OperatorNames, UnitNames
-from ..utils.errors import InputError
+from ..utils.errors import InputError, naming
 from ..weights.golden import BATCH, GOLDEN, golden_classes
 from ..weights.manifest import MANIFEST, Manifest, labels_pixels, read_manifest, spec_of
 
@@ -118,14 +120,19 @@ def read_files(folder) -> Files:
 
 
 def is_export(folder):
-    """Whether a folder looks like an exported network, or a model of Triton's with one."""
-    return any(_newest(folder).glob(f"*{SYMBOL}"))
+    """Whether a folder looks like an exported network, or a model of Triton's with one.
+
+    Raises InputError where it can't be looked into.
+    """
+    with naming(folder), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return any(name.endswith(SYMBOL) for name in os.listdir(_newest(folder)))
+    return False
 
 
 def _newest(folder):
     """The newest version where a folder is a model of Triton's, else the folder itself."""
     folder = Path(folder)
-    if not (folder / CONFIG).is_file():
+    if not os.path.isfile(folder / CONFIG):
         return folder
     versions = [path for path in folder.iterdir() if re.fullmatch(r"[1-9]\d{0,9}", path.name)]
     return max(versions, key=lambda path: int(path.name), default=folder)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import Callable, ClassVar, Optional
 
 import numpy as np
@@ -93,7 +92,7 @@ def load_predictor(
     folder runs on (default: the fastest that is installed). What is not exported runs on "mxnet",
     in its current context, or where that is not installed on "pytorch", on a GPU if there is one.
     """
-    if Path(model).is_dir() and is_export(model):
+    if is_export(model):
         if weights or class_names or preprocess or signature:
             raise InputError(
                 f"{model} holds its own weights and class names and pixels, give no others"

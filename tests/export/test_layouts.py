@@ -1,5 +1,6 @@
 """Folders that Triton, MMS, SageMaker and DJL read, and that are still exported ones."""
 
+import os
 import re
 from importlib.util import module_from_spec, spec_from_file_location
 
@@ -173,6 +174,22 @@ def test_tritons_own_schema_reads_a_config(tmp_path, layout):
         if told.output[0].label_filename:
             labels = (folder.parent / told.output[0].label_filename).read_text().splitlines()
             assert tuple(labels) == read_files(folder).manifest.class_names
+
+
+def test_a_folder_that_can_not_be_looked_into_is_no_riddle(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir(mode=0)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)  # nobody: root may look into all
+    try:
+        with pytest.raises(InputError, match=r"Permission denied"):
+            is_export(folder)
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o700)
+    assert not is_export(folder) and not is_export(tmp_path / "none")
 
 
 def test_a_network_of_pixels_of_any_size_has_open_dims(tmp_path):

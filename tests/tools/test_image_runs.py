@@ -120,7 +120,8 @@ def test_the_entry_point_for_sagemaker_passes_its_word_over(serve, picture):
 
 def test_a_folder_that_is_none_is_said_in_a_line(serve, tmp_path):
     with Container(serve, mounts={"/model": (tmp_path, "ro")}) as server:
-        assert server.process.wait(timeout=60) == 2
+        code = server.process.wait(timeout=60)
+        assert code == 2, server.output()
         assert "/model" in server.output() and len(server.output().splitlines()) == 1
 
 
