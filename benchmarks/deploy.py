@@ -185,11 +185,12 @@ def run(name, batch, args, folder, reasons, rows):
             **{label: w.replace(f"{folder}/", "") for label, w in left_out.items()},
         },
     }
+    shares = {"share_of_peak": "the peak", "over_pytorch_fp32": "PyTorch fp32"}
     for label, row in competitors.items():
+        told = [f"{row[key]:.2f} of {what}" for key, what in shares.items() if key in row]
         print(
             f"  {label:28} {row['latency_ms_p50']:8.1f} ms {row['images_per_second']:7.1f} images/s"
-            f" {row['peak_mib'] or 0:6.0f} MiB  {row.get('share_of_peak', 0):.2f} of the peak  "
-            f"{row.get('over_pytorch_fp32', 0):.2f} of PyTorch fp32"
+            f" {row['peak_mib'] or 0:6.0f} MiB  {'  '.join(told)}"
         )
     for label, reason in result["not_run"].items():
         print(f"  {label:28} not run: {reason}")

@@ -157,7 +157,8 @@ def run(name, batch, args, folder):
     for label, row in rows.items():
         print(
             f"  {label:28} {row['seconds']:6.2f} s {row['images_per_second']:6.2f} images/s "
-            f"{row['peak_mib'] or 0:6.0f} MiB  {row.get('over_pytorch_fp32', 0):.2f} of PyTorch"
+            f"{row['peak_mib'] or 0:6.0f} MiB"
+            + (f"  {row['over_pytorch_fp32']:.2f} of PyTorch" if "over_pytorch_fp32" in row else "")
         )
     return {
         "command": f"python -m benchmarks.training_step --network {name} --batch {batch}",
