@@ -65,15 +65,14 @@ def read_calibration(path, manifest) -> Calibration:
         with naming(path):
             used = samples_as_inputs(open_samples(manifest, samples.training), manifest)
         order = [_shuffled(len(used)), _shuffled(len(held_out))]
+        least, given = f"{LEAST} scenes of each split", f"{len(used)} and {len(held_out)}"
     else:
         drawn = _shuffled(len(used))
         half = min(CALIBRATED, len(drawn) // 2)
         order = [drawn[:half], drawn[half:]]
-    if min(map(len, order)) < LEAST:
         kind = "scenes" if used.kind == "windows" else used.kind  # of each scene there is one
-        least = f"{LEAST} scenes of each split" if samples.training else f"{2 * LEAST} {kind}"
-        given = " and ".join(str(len(part)) for part in order)
-        given = given if samples.training else len(used)
+        least, given = f"{2 * LEAST} {kind}", len(used)
+    if min(map(len, order)) < LEAST:
         raise InputError(f"{path}: at least {least} are needed, given {given}")
     used_inputs, _ = _read(used, order[0][:CALIBRATED])
     inputs, labels = _read(held_out, order[1][:HELD_OUT])

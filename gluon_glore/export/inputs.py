@@ -12,6 +12,11 @@ def takes_pictures(manifest):
     return manifest.deployment is not None and manifest.deployment.takes_pictures
 
 
+def unchanged(preprocess):
+    """A `Preprocess` of the same crop that leaves pixels as they are, 0 to 255."""
+    return replace(preprocess, mean=(0.0,) * preprocess.channels, scale=1.0)
+
+
 def window_input(manifest, picture, corner, window):
     """The network's input for the window `(height, width)` at a corner of a picture, one sample.
 
@@ -36,9 +41,7 @@ def clip_input(manifest, clip, video, starts, crops=1):
 
     `video` and `crops` are as `data.clips.read_views` takes them. Raises InputError where it does.
     """
-    preprocess = manifest.preprocess
     if not takes_pictures(manifest):
-        return read_views(video, clip, preprocess, starts, crops)
-    unchanged = replace(preprocess, mean=(0.0,) * preprocess.channels, scale=1.0)
-    views = read_views(video, clip, unchanged, starts, crops)
+        return read_views(video, clip, manifest.preprocess, starts, crops)
+    views = read_views(video, clip, unchanged(manifest.preprocess), starts, crops)
     return manifest.deployment.laid_out(np.moveaxis(views.astype(np.uint8), 1, -1))

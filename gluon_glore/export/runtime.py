@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from ..utils.errors import InputError
+from ..utils.errors import InputError, OutputError
 from ..weights.golden import logits_of
 
 # Lines of native errors that say where in the runtime, not what is wrong with the file.
@@ -96,6 +96,12 @@ def refuse_ends(inputs, outputs):
         raise InputError(f"inputs {', '.join(inputs)[:80] or 'none'}, an exported network has data")
     if outputs != 1:
         raise InputError(f"{outputs} outputs, an exported network has one")
+
+
+def refuse_infinite(outputs):
+    """Raise OutputError where a network's outputs are not finite."""
+    if not np.isfinite(outputs).all():
+        raise OutputError("the network's outputs are not finite: its weights are no good")
 
 
 def reason(error):

@@ -10,7 +10,7 @@ from ..data.records import BadRecord
 from ..utils.errors import InputError
 from ..weights.labelled_samples import SceneSamples, VideoSamples
 from ..weights.manifest import clip_of, labels_pixels
-from .inputs import clip_input, takes_pictures, window_input
+from .inputs import clip_input, takes_pictures, unchanged, window_input
 from .windows import sliding_logits
 
 BATCH = 8
@@ -24,10 +24,9 @@ def with_own_pixels(network, manifest, batch):
     of scenes one whole, which windows of the exported size then slide over. The given `network` is
     called with batches of its own input, `batch` at a time.
     """
-    deployment, preprocess = manifest.deployment, manifest.preprocess
+    deployment = manifest.deployment
     if not (labels_pixels(manifest) or deployment.takes_pictures):
         return lambda x: in_batches(network, x, batch), manifest
-    unchanged = replace(preprocess, mean=(0.0,) * preprocess.channels, scale=1.0)
 
     def run(x):
         pixels = np.moveaxis(x.astype(np.uint8), 1, -1)
@@ -35,7 +34,7 @@ def with_own_pixels(network, manifest, batch):
             return np.stack([sliding_logits(network, manifest, picture) for picture in pixels])
         return in_batches(network, deployment.laid_out(pixels), batch)
 
-    return run, replace(manifest, preprocess=unchanged)
+    return run, replace(manifest, preprocess=unchanged(manifest.preprocess))
 
 
 def samples_as_inputs(samples, manifest):

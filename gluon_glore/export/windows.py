@@ -5,6 +5,7 @@ import numpy as np
 from ..utils.errors import InputError, OutputError
 from ..weights.manifest import spec_of
 from .inputs import window_input
+from .runtime import refuse_infinite
 
 OVERLAP = 1 / 3  # of a window that neighbours share at least
 
@@ -79,8 +80,7 @@ def _run(network, manifest, inputs, window):
             f"{manifest.model} gives outputs {logits.shape}, for these pixels {expected} are "
             "expected"
         )
-    if not np.isfinite(logits).all():
-        raise OutputError("the network's outputs are not finite: its weights are no good")
+    refuse_infinite(logits)
     return logits
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..data.image import read_image
-from ..utils.errors import InputError, OutputError
+from ..export.runtime import refuse_infinite
+from ..utils.errors import InputError
 from .predictor import Predictor, Task, load_predictor
 
 
@@ -70,8 +71,7 @@ def load_classifier(
 
 def softmax(logits):
     """Probabilities, float32, over the last axis. Raises OutputError where one is not finite."""
-    if not np.isfinite(logits).all():
-        raise OutputError("the network's outputs are not finite: its weights are no good")
+    refuse_infinite(logits)
     probabilities = np.exp(logits - logits.max(axis=-1, keepdims=True), dtype=np.float32)
     probabilities /= probabilities.sum(axis=-1, keepdims=True)
     return probabilities

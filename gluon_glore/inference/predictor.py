@@ -7,6 +7,7 @@ from typing import Callable, ClassVar, Optional
 import numpy as np
 
 from ..export.files import is_export, read_files
+from ..export.inputs import takes_pictures
 from ..export.runtime import refusing
 from ..export.runtimes import start_runtime
 from ..utils.cpu import bound_caches
@@ -67,8 +68,7 @@ class Predictor:
     @property
     def takes_pictures(self) -> bool:
         """Whether the network takes uint8 pixels and normalizes them itself."""
-        deployment = self.manifest.deployment
-        return deployment is not None and deployment.takes_pictures
+        return takes_pictures(self.manifest)
 
     @property
     def output(self) -> str:

@@ -18,8 +18,8 @@ def answers_of(predictor, settings):
     All have
 
     - `predictor`, the network as `inference` has it for the task;
-    - `batch`, how many inputs go through the network at once where nothing is said, and `room`, how
-      many elements all of them together may have, None where that is not bounded;
+    - `batch`, how many inputs go through the network at once, and `room`, how many elements all of
+      them together may have, None where that is not bounded;
     - `pixels`, the most of a picture or frame, and `TAKES`, what a request may send, for a reader;
     - `a_row()`, an input of black pixels, None where no size is known;
     - `asked(query, headers)`, what a request asks for, which raises Refusal where that can't be;

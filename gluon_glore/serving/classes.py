@@ -13,10 +13,10 @@ class ClassAnswers:
     """The answers of a network that classifies pictures, as `answers.answers_of` says."""
 
     TAKES = "?top=5, the body a picture or a form with a file"
-    batch = 8
     room = None
 
-    def __init__(self, predictor, _):
+    def __init__(self, predictor, settings):
+        self.batch = settings.batch or 8
         self.predictor = Classifier.of(predictor)
         self.pixels = max_pixels()
 

@@ -62,6 +62,12 @@ class TensorSpec:
     datatype: str
     shape: Tuple[Optional[int], ...]
 
+    def fits(self, shape):
+        """Whether an array may have a shape."""
+        return len(shape) == len(self.shape) and all(
+            n in (None, given) for n, given in zip(self.shape, shape)
+        )
+
     def fields(self):
         """The metadata of the tensor in JSON."""
         shape = [-1 if n is None else n for n in self.shape]
@@ -255,10 +261,7 @@ def _refuse_mismatch(given, specs, field):
     if spec is None:
         raise InputError(f"{field}: no input {shown(given['name'])}, there is {', '.join(specs)}")
     shape = given["shape"]
-    fits = len(shape) == len(spec.shape) and all(
-        n in (None, sent) for n, sent in zip(spec.shape, shape)
-    )
-    if given["datatype"] != spec.datatype or not fits:
+    if given["datatype"] != spec.datatype or not spec.fits(shape):
         raise InputError(
             f"{field}: {spec.name} is {spec.datatype} of shape {spec.fields()['shape']}, given "
             f"{given['datatype']} of shape {shown(shape)}"

@@ -13,8 +13,9 @@ import numpy as np
 
 from ..data.image import decode_image
 from ..data.picture_header import read_header
+from ..export.runtime import refuse_infinite
 from ..inference.predictor import Task
-from ..utils.errors import InputError, OutputError
+from ..utils.errors import InputError
 from ..utils.json_text import parse_json
 from ..utils.version import __version__
 from ..weights.manifest import spec_of
@@ -144,10 +145,7 @@ class Ends:
     def rows(self, array):
         """The inputs of one sample in a batch. Raises InputError where they are not taken."""
         shape = array.shape
-        fits = len(shape) == len(self.data.shape) and all(
-            n in (None, given) for n, given in zip(self.data.shape, shape)
-        )
-        if not fits:
+        if not self.data.fits(shape):
             raise InputError(
                 f"data has shape {self.data.fields()['shape']}, given {list(shape)[:8]}"
             )
@@ -196,9 +194,7 @@ class Ends:
 
     def _write(self, request, outputs):
         """The answer to a request. Runs in a decoding thread."""
-        array = np.stack(outputs)
-        if not np.isfinite(array).all():
-            raise OutputError("the network's outputs are not finite: its weights are no good")
+        array = stacked(outputs)
         fields = {"model_name": self._model.name, "model_version": VERSION}
         if request.id is not None:
             fields["id"] = request.id
@@ -215,6 +211,13 @@ class Ends:
             raise InputError(
                 f"{what} of {size} bytes, at most {self._most} in a request: send fewer rows"
             )
+
+
+def stacked(outputs):
+    """Rows of outputs as one array. Raises OutputError where a number is not finite."""
+    array = np.stack(outputs)
+    refuse_infinite(array)
+    return array
 
 
 def _input_of(predictor):

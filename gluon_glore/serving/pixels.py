@@ -27,7 +27,6 @@ class PixelAnswers:
     """
 
     TAKES = "?top=5&format=json, the body a picture or a form with a file"
-    batch = 1
 
     def __init__(self, predictor, settings):
         self.predictor = Segmenter.of(predictor)
@@ -37,7 +36,8 @@ class PixelAnswers:
             raise InputError(f"{manifest.model} tells {classes} classes apart, serve at most 255")
         self.pixels = settings.pixels or min(max_pixels(), max(1, _LOGITS // classes))
         self.room = self.pixels * predictor.channels
-        self._views = Views(batch=settings.batch or self.batch)
+        self.batch = settings.batch or 1
+        self._views = Views(batch=self.batch)
 
     def a_row(self):
         """The network's input for a black picture of the size that it was trained or made for."""

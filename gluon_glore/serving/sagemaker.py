@@ -11,13 +11,13 @@ import re
 
 import numpy as np
 
-from ..utils.errors import InputError, OutputError, shown
+from ..utils.errors import InputError, shown
 from . import tensors
 from .connection import web
 from .forms import is_form
 from .inference_messages import MAX_IN_JSON
 from .limits import Refusal
-from .open_inference import Ends
+from .open_inference import Ends, stacked
 
 JSON, NPY = "application/json", "application/x-npy"
 # Encoded pictures and videos, which their first bytes tell apart.
@@ -81,9 +81,7 @@ def _accepted(header):
 
 def _written(outputs, accepted):
     """Outputs as bytes of a type."""
-    array = np.stack(outputs)
-    if not np.isfinite(array).all():
-        raise OutputError("the network's outputs are not finite: its weights are no good")
+    array = stacked(outputs)
     if accepted == NPY:
         file = io.BytesIO()
         np.save(file, array)

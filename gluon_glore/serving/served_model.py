@@ -27,7 +27,7 @@ class ServedModel:
         self.decoders = Decoders(settings.workers)
         self.batcher = Batcher(
             lambda rows: self.predictor.raw(np.stack(rows)),
-            settings.batch or self.answers.batch,
+            self.answers.batch,
             settings.wait,
             metrics.observe_batches_of(name),
             self.answers.room,

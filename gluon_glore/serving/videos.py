@@ -29,14 +29,13 @@ class VideoAnswers:
     """
 
     TAKES = "?top=5&clips=10&crops=1, the body a video, or a form with one or with a clip's frames"
-    batch = 4
     room = None
 
     def __init__(self, predictor, settings):
         self.predictor = Recognizer.of(predictor)
         self.pixels = settings.pixels or min(max_pixels(), _PIXELS)
         self._frames = settings.frames
-        self._batch = settings.batch or self.batch
+        self.batch = settings.batch or 4
 
     def a_row(self):
         """The network's input for a black clip."""
@@ -65,7 +64,7 @@ class VideoAnswers:
         video, is_clip = self._video(body, content_type, network.check)
         if is_clip and clips is not None:
             raise InputError("pictures are the frames of one clip: leave clips out")
-        views = ClipViews(1 if is_clip else clips or 10, crops, self._batch)
+        views = ClipViews(1 if is_clip else clips or 10, crops, self.batch)
         with contextlib.closing(recognizer.parts(video, views)) as parts:
             seen = recognizer.recognize(parts, top)
         fields = {"top": top_fields(seen.top)}

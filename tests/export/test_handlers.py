@@ -26,7 +26,7 @@ from gluon_glore.weights.params_file import read_params
 mx = pytest.importorskip("mxnet", reason="exporting takes mxnet")
 
 from gluon_glore import describe, export_model  # noqa: E402
-from tests.helpers.any_networks import (  # noqa: E402  # noqa: E402
+from tests.helpers.any_networks import (  # noqa: E402
     CLASSES,
     CLIP,
     PICTURE,

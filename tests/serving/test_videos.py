@@ -11,7 +11,7 @@ from gluon_glore.data.clips import Clip
 from gluon_glore.data.image import Preprocess, encode_png
 from gluon_glore.inference.recognize import Recognizer, moment_fields
 from gluon_glore.weights.manifest import Manifest
-from tests.helpers.served import got, posted, run_served, until
+from tests.helpers.served import Gate, got, posted, run_served, until
 from tests.helpers.videos import moving, write_video
 
 pytest.importorskip("aiohttp", reason="serve needs aiohttp")
@@ -24,16 +24,10 @@ PIXELS = Preprocess((32, 32), 36, (100.0, 110.0, 120.0), 1 / 50)
 CLIP = Clip(4, 2)
 
 
-class Network:
+class Network(Gate):
     """Logits of a view by its colours and what moves in it; waits while shut."""
 
-    def __init__(self):
-        self.open, self.shapes = threading.Event(), []
-        self.open.set()
-
-    def __call__(self, x):
-        self.shapes.append(x.shape)
-        assert self.open.wait(30)
+    def logits(self, x):
         moved = np.diff(x, axis=2).std((1, 2, 3, 4))
         return np.stack([x[:, 0].mean((1, 2, 3)), x[:, 2].std((1, 2, 3)), moved], axis=1)
 
