@@ -35,7 +35,9 @@ def ours(path, batch, threads, reduced=False):
     import mxnet as mx
 
     from gluon_glore.data.labelled_pictures import open_pictures
-    from train.config.sections import Augment, Config, Data, Optim
+    from train.config.optim import Optim
+    from train.config.pictures import Augment, Data
+    from train.config.sections import Config
     from train.data.bad_records import BadRecords
     from train.data.pictures import training_batches
     from train.engine.comm import LocalComm
@@ -165,7 +167,7 @@ def reduction_changes(folder, side):
 
     from gluon_glore.data.image import decode_image
     from gluon_glore.data.lists.labelled_files import PICTURE, labelled_files
-    from train.config.sections import Augment
+    from train.config.pictures import Augment
     from train.data.picture_augment import augment, choose_crop
 
     cfg, size, crops, changes = Augment(mirror=False, hls=(0, 0, 0)), (side, side), 0, []

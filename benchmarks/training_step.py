@@ -30,7 +30,7 @@ def gluon(job, precision="float32"):
     from mxnet import autograd, gluon
 
     from gluon_glore.model_zoo.load import load_network
-    from train.config.sections import Optim
+    from train.config.optim import Optim
     from train.engine.bfloat16 import Bfloat16
     from train.engine.optimizer import make_optimizer
     from train.engine.precision import check_precision

@@ -42,7 +42,7 @@ def ours(listing, clip, batch, threads):
 
     from gluon_glore.data.videos import Videos
     from train.config.kinetics import VideoConfig, VideoData
-    from train.config.sections import Optim
+    from train.config.optim import Optim
     from train.data.bad_records import BadRecords
     from train.engine.comm import LocalComm
     from train.kinetics import Recognition

@@ -29,7 +29,9 @@ from gluon_glore.utils.arguments import not_negative, positive_int
 from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.run_folder import validation_set
 
-from .config.sections import Config, Data, Optim
+from .config.optim import Optim
+from .config.pictures import Data
+from .config.sections import Config
 from .data.class_subset import class_subset
 from .data.missing_files import check_missing
 from .data.pictures import evaluation_batches

@@ -24,7 +24,7 @@ from gluon_glore.utils.errors import InputError
 from gluon_glore.weights.run_folder import data_section
 
 from .config.kinetics import VideoConfig, VideoData
-from .config.sections import Optim
+from .config.optim import Optim
 from .data.missing_files import check_missing
 from .engine.comm import first_of_host
 from .engine.loop import Meter

@@ -17,7 +17,7 @@ from gluon_glore.pytorch import from_mxnet, to_mxnet  # noqa: E402
 from gluon_glore.weights import set_weights  # noqa: E402
 from tests.helpers.networks import relative_error, values  # noqa: E402
 from tests.helpers.spellings import pair  # noqa: E402
-from train.config.sections import Optim  # noqa: E402
+from train.config.optim import Optim  # noqa: E402
 from train.engine.optimizer import make_optimizer  # noqa: E402
 
 STEPS = 2  # the second has a momentum

@@ -15,7 +15,8 @@ STEP = """
 import socket
 import train
 import mxnet as mx
-from train.config.sections import Horovod, Optim
+from train.config.optim import Optim
+from train.config.sections import Horovod
 from train.engine.comm import make_comm
 from train.engine.optimizer import make_optimizer
 comm = make_comm(Horovod(stall_seconds=60))

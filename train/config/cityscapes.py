@@ -14,7 +14,8 @@ from .checks import (
     not_below_0,
     rising,
 )
-from .sections import Checkpoint, Horovod, Optim
+from .optim import Optim
+from .sections import Checkpoint, Horovod
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from gluon_glore.data.clips import Clip
 from gluon_glore.utils.errors import InputError
 
 from .checks import above_0, check_pixels, not_below_0, rising
-from .sections import Checkpoint, Horovod, Model, Optim
+from .optim import Optim
+from .sections import Checkpoint, Horovod, Model
 
 
 @dataclass(frozen=True)

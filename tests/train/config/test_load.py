@@ -11,7 +11,8 @@ from train.config.checks import above_0
 from train.config.cityscapes import SceneConfig
 from train.config.kinetics import VideoConfig
 from train.config.load import load_config, to_dict
-from train.config.sections import Config, Optim
+from train.config.optim import Optim
+from train.config.sections import Config
 
 
 def write(tmp_path, text):

@@ -1,7 +1,8 @@
 import pytest
 
 from gluon_glore import InputError
-from train.config.sections import Config, Data, Model
+from train.config.pictures import Data
+from train.config.sections import Config, Model
 from train.data.class_count import count_classes
 
 

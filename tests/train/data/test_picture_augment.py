@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from train.config.sections import Augment
+from train.config.pictures import Augment
 from train.data.picture_augment import augment, choose_crop, random_part, shift_hls
 
 PICTURE = np.random.RandomState(0).randint(0, 256, (60, 80, 3)).astype("uint8")

@@ -1,7 +1,7 @@
 import pytest
 
 from gluon_glore import InputError
-from train.config.sections import Data
+from train.config.pictures import Data
 from train.data.picture_names import check_names, class_names, training_names
 
 

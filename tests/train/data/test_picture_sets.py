@@ -6,7 +6,8 @@ from gluon_glore import InputError
 from gluon_glore.data.labelled_pictures import PictureFiles
 from gluon_glore.data.records import RecordDataset
 from tests.helpers.class_folders import write_class_folders
-from train.config.sections import Config, Data, Model
+from train.config.pictures import Data
+from train.config.sections import Config, Model
 from train.data.picture_names import check_names
 from train.data.picture_sets import open_sets
 from train.pack import pack

@@ -13,7 +13,7 @@ from tests.helpers.damaged_records import break_heads, count_bad
 from tests.helpers.encoded import save, smooth
 from tests.helpers.places import ROOT
 from train.config.load import load_config
-from train.config.sections import Augment
+from train.config.pictures import Augment
 from train.data import pictures as pipeline
 from train.data.pictures import check_records
 from train.digit_pairs import encode_png

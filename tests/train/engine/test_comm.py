@@ -41,7 +41,8 @@ import mxnet as mx
 import numpy as np
 from gluon_glore import InputError
 from train.engine.comm import make_comm
-from train.config.sections import Horovod, Optim
+from train.config.optim import Optim
+from train.config.sections import Horovod
 from train.engine.optimizer import make_optimizer
 
 def primitives():

@@ -4,7 +4,7 @@ import pytest
 from mxnet import autograd
 
 from gluon_glore import InputError, get_model
-from train.config.sections import Optim
+from train.config.optim import Optim
 from train.engine.comm import LocalComm
 from train.engine.optimizer import learning_rate, make_optimizer, set_multipliers
 

@@ -15,7 +15,8 @@ from gluon_glore.weights.manifest import WEIGHTS, Manifest, write_manifest
 from train import cityscapes, imagenet, kinetics
 from train.config.cityscapes import SceneConfig, SceneData, SceneModel
 from train.config.kinetics import VideoConfig
-from train.config.sections import Config, Data, Model
+from train.config.pictures import Data
+from train.config.sections import Config, Model
 from train.engine.pretrained import find_pretrained, load_pretrained, starting_spec
 
 SEEN = Preprocess(size=(64, 64), resize=0, mean=(22.0,), scale=0.0167)

@@ -11,7 +11,8 @@ from gluon_glore import InputError, NetSpec, Network, Stage, Stem
 from gluon_glore.layers.basic import freeze_norm
 from tests.helpers.bfloat16 import needs_bfloat16
 from tests.helpers.networks import relative_error
-from train.config.sections import Config, Horovod, Optim
+from train.config.optim import Optim
+from train.config.sections import Config, Horovod
 from train.engine.comm import LocalComm
 from train.engine.optimizer import make_optimizer, set_multipliers
 from train.engine.precision import LossScale, make_loss_scale

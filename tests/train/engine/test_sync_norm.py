@@ -12,7 +12,7 @@ from gluon_glore import InputError, NetSpec, Network, Stage, Stem
 from gluon_glore.layers.basic import Norm, freeze_norm
 from tests.helpers.horovod import horovodrun, needs_horovod
 from tests.helpers.networks import relative_error
-from train.config.sections import Optim
+from train.config.optim import Optim
 from train.engine.comm import LocalComm
 from train.engine.optimizer import make_optimizer
 from train.engine.sync_norm import Synchronized, combine, moments, run_length

@@ -20,7 +20,8 @@ from gluon_glore.weights import load_arrays
 from gluon_glore.weights.manifest import Manifest, parse_manifest
 from gluon_glore.weights.run_folder import best_checkpoint, checkpoints
 from train.config.checks import above_0
-from train.config.sections import Checkpoint, Horovod, Model, Optim
+from train.config.optim import Optim
+from train.config.sections import Checkpoint, Horovod, Model
 from train.data import batches
 from train.engine import trainer
 from train.engine.comm import LocalComm
