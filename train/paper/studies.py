@@ -27,11 +27,15 @@ PLACES = {
 
 @dataclass(frozen=True)
 class Variant:
-    """A row of a table: its label, a network by name, and the units added to it."""
+    """A row of a table: its label, a network by name, the units added to it, and `settings`.
+
+    These are keys of the configuration as `--set` takes them, where the recipe is what differs.
+    """
 
     label: str
     model: str = "mini"
     units: Dict[str, object] = field(default_factory=dict)
+    settings: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,9 @@ class Ablation:
 class Study:
     """`trainer` is the module that trains the `variants` with the `config`, on `seeds` seeds each.
 
-    `question` is what the networks have to answer; `draw_examples(run, path)`, where there is one,
-    draws a few examples with the answers of the variant `shown`. `size(config)` is (parameters,
-    multiply-adds) of a run's network.
+    `question` is what the networks have to answer, `unseen` what they are measured on;
+    `draw_examples(run, path)`, where there is one, draws a few examples with the answers of the
+    variant `shown`. `size(config)` is (parameters, multiply-adds) of a run's network.
     """
 
     question: str
@@ -66,6 +70,7 @@ class Study:
     draw_examples: Optional[Callable[[Path, Path], None]]
     seeds: int = 5
     size: Callable[[dict], Tuple[int, int]] = run_size
+    unseen: str = "unseen digits"
 
 
 def glore(label, places=PLACES[1], **options):

@@ -74,6 +74,7 @@ def run(study, config, name, seed, out):
         f"model.name={variant.model}",
         f"model.units={json.dumps(variant.units)}",
         f"seed={seed}",
+        *variant.settings,
     )
     command = [sys.executable, "-m", study.trainer, "--config", config, "--out", str(out)]
     for setting in settings:
@@ -90,7 +91,8 @@ def summarize(study, variant, paths):
     """A variant's row: its network and size, and the results of its runs, one a seed.
 
     `top1` is the last evaluation's, `curves` those of all epochs, in per cent; `losses` are the
-    evaluations', None where one is not finite; `seconds` are of one core.
+    evaluations', None where one is not finite; `trained` is the accuracy in training by epoch, in
+    per cent, of augmented pictures; `seconds` are of one core.
     """
     runs = [read_run(path) for path in paths]
     parameters, macs = study.size(runs[0].config)
@@ -100,12 +102,14 @@ def summarize(study, variant, paths):
         "name": variant.label,
         "model": variant.model,
         "units": variant.units,
+        "settings": list(variant.settings),
         "parameters": parameters,
         "macs": macs,
         "top1": top1,
         "mean": statistics.mean(top1),
         "deviation": statistics.stdev(top1) if len(top1) > 1 else 0.0,
         "curves": [[100 * row["top1"] for row in run.evaluations] for run in runs],
+        "trained": [[100 * row["top1"] for row in run.training_by_epoch()] for run in runs],
         "losses": [[finite(row["loss"]) for row in run.evaluations] for run in runs],
         "seconds": [of_run["seconds"] for of_run in figures],
     }

@@ -41,9 +41,10 @@ def write(report):
     results = read_results(report)
     pages = {page: fill((ROOT / page).read_text(), results) for page in PAGES}
     for name, result in results.items():
-        for table, ablation in STUDIES[name].tables.items():
-            title = f"{STUDIES[name].question}\n{ablation.title}"
-            draw(rows_of(result, ablation), title, report / f"{name}-{table}.png")
+        study = STUDIES[name]
+        for table, ablation in study.tables.items():
+            title = f"{study.question}\n{ablation.title}"
+            draw(rows_of(result, ablation), title, report / f"{name}-{table}.png", study.unseen)
     for page, text in pages.items():
         write_text(ROOT / page, text)
 
@@ -89,20 +90,22 @@ def fill(text, results):
             raise InputError(f"no results of a study {name} with a table {table}")
         ablation = STUDIES[name].tables[table]
         reference = results[name]["rows"][ablation.reference]
-        return f"{opening}{markdown(rows_of(results[name], ablation), reference)}\n{closing}"
+        rows = markdown(rows_of(results[name], ablation), reference, STUDIES[name].unseen)
+        return f"{opening}{rows}\n{closing}"
 
     return BLOCK.sub(block, text)
 
 
-def markdown(rows, reference):
+def markdown(rows, reference, unseen="unseen digits"):
     """The rows as a Markdown table; all others are tested against the row `reference`."""
     lines = [
-        "| network | parameters | multiply-adds | accuracy on unseen digits | difference | p |",
+        f"| network | parameters | multiply-adds | accuracy on {unseen} | difference | p |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
         size = f"{row['parameters'] / 1e3:.1f} k | {row['macs'] / 1e6:.2f} M"
-        accuracy = f"{row['mean']:.1f} ± {row['deviation']:.1f} %"
+        over = f" ± {row['deviation']:.1f}" if len(row["top1"]) > 1 else ""
+        accuracy = f"{row['mean']:.1f}{over} %"
         difference, p = "–", "–"
         if row is not reference:
             mean, p = compare(row["top1"], reference["top1"])
@@ -126,23 +129,28 @@ def compare(scores, others):
     return mean, float(scipy.stats.ttest_rel(scores, others).pvalue)
 
 
-def draw(rows, title, path):
-    """Accuracy by epoch, a thin line a seed, a thick one their mean; at the end, a dot a seed."""
+def draw(rows, title, path, unseen):
+    """Accuracy by epoch, a thin line a seed, a thick one their mean; at the end, a dot a seed.
+
+    Where the networks were measured at their end alone, the lines are of the pictures in training.
+    """
+    once = all(len(curve) == 1 for row in rows for curve in row["curves"])
+    key, of = ("trained", "training pictures, augmented") if once else ("curves", unseen)
     plt = pyplot()
     figure, (curves, ends) = plt.subplots(1, 2, figsize=(10, 3.8), dpi=110, width_ratios=(3, 2))
     for number, row in enumerate(rows):
         color = f"C{number}"
-        epochs = range(1, 1 + len(row["curves"][0]))
-        for curve in row["curves"]:
+        epochs = range(1, 1 + len(row[key][0]))
+        for curve in row[key]:
             curves.plot(epochs, curve, color=color, alpha=0.3, linewidth=0.8)
-        means = [statistics.mean(values) for values in zip(*row["curves"])]
+        means = [statistics.mean(values) for values in zip(*row[key])]
         curves.plot(epochs, means, color=color, linewidth=2, label=row["name"])
         ends.plot(row["top1"], [number] * len(row["top1"]), "o", color=color, alpha=0.5)
         ends.plot([row["mean"]], [number], "|", color=color, markersize=22, markeredgewidth=2.5)
-    curves.set(xlabel="epoch", ylabel="accuracy on unseen digits, %")
+    curves.set(xlabel="epoch", ylabel=f"accuracy on {of}, %")
     curves.xaxis.get_major_locator().set_params(integer=True)
     curves.legend(fontsize=8)
-    ends.set(xlabel="after the last epoch, %", yticks=range(len(rows)))
+    ends.set(xlabel=f"after the last epoch, {unseen}, %", yticks=range(len(rows)))
     ends.set_yticklabels([row["name"] for row in rows], fontsize=8)
     ends.set_ylim(len(rows) - 0.5, -0.5)
     for axes in (curves, ends):

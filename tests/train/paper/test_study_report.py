@@ -134,6 +134,9 @@ def test_what_the_results_are_of_is_what_would_be_run(tmp_path):
         assert measured["model"]["classes"] == config["model"]["classes"]
         for key, variant in study.variants.items():
             row = result["rows"][key]
-            assert (row["name"], row["model"], row["units"]) == (*dataclasses.astuple(variant),)
+            settings = tuple(row.get("settings", ()))  # older files have none
+            assert (row["name"], row["model"], row["units"], settings) == dataclasses.astuple(
+                variant
+            )
             model = {**config["model"], "name": variant.model, "units": variant.units}
             assert (row["parameters"], row["macs"]) == study.size({**config, "model": model})
