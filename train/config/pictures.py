@@ -5,7 +5,7 @@ from typing import Tuple, Union
 
 from gluon_glore.utils.errors import InputError, shown
 
-from .checks import below_1, check_pixels, rising
+from .checks import below_1, check_pixels, not_below_0, one_of, rising
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,9 @@ class Data:
             )
 
 
+NEEDED = {"pad_mode": "pad"}  # keys of `Augment` that say how another is done
+
+
 @dataclass(frozen=True)
 class Augment:
     """Training pictures: random crop, mirror, colour (recipe of the DPN work, paper section 4.1).
@@ -59,6 +62,9 @@ class Augment:
     of the pictures. `hls`: largest shift of hue (degrees), lightness and saturation (of 255).
     `reduced`: a JPEG is decoded at a half, a quarter or an eighth of its size where the crop is
     that much larger than `data.size`; other pixels, for a fraction of the time of large pictures.
+    `pad`: with area (1, 1), so many pixels are put around the picture, and a part of `data.size` is
+    cut anywhere, as in CIFAR's recipes; `pad_mode` "reflect" mirrors the picture, its outermost
+    pixels once, "zero" is black.
     """
 
     area: Tuple[float, float] = (0.08, 1.0)
@@ -66,9 +72,21 @@ class Augment:
     mirror: bool = True
     hls: Tuple[int, int, int] = (20, 40, 50)
     reduced: bool = False
+    pad: int = 0
+    pad_mode: str = "reflect"
 
     def check(self):
         """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         rising({"augment.area": self.area, "augment.aspect": self.aspect})
         if self.area[1] > 1:
             raise InputError(f"config key augment.area is a share of 1, given {self.area[1]}")
+        not_below_0({"augment.pad": self.pad})
+        one_of("augment.pad_mode", self.pad_mode, ("reflect", "zero"))
+        if self.pad and (self.area != (1.0, 1.0) or self.reduced):
+            raise InputError(
+                "config key augment.pad needs augment.area [1, 1] and augment.reduced false, given "
+                f"{list(self.area)} and {str(self.reduced).lower()}"
+            )
+        for key, needed in NEEDED.items():
+            if getattr(self, key) != getattr(Augment, key) and not getattr(self, needed):
+                raise InputError(f"config key augment.{key} needs augment.{needed}, given none")

@@ -165,6 +165,15 @@ def test_another_tasks_configuration_has_its_own_sections_and_defaults(tmp_path)
         ("horovod: {stall_seconds: -1}", "horovod.stall_seconds must not be below 0"),
         ("augment: {area: [0.5, 0.1]}", "augment.area must rise"),
         ("augment: {area: [0.5, 1.5]}", "augment.area is a share of 1, given 1.5"),
+        ("augment: {pad: -1}", "augment.pad must not be below 0, given -1"),
+        ("augment: {pad: 4}", r"pad needs augment.area \[1, 1\] .* given \[0.08, 1.0\] and false"),
+        ("augment: {pad: 4, area: [1, 1], reduced: true}", "and augment.reduced false, .*and true"),
+        (
+            "augment: {pad: 4, area: [1, 1], pad_mode: wrap}",
+            "must be reflect or zero, given 'wrap'",
+        ),
+        ("augment: {pad_mode: zero}", "augment.pad_mode needs augment.pad, given none"),
+        ("augment: {pad: 224, area: [1, 1]}", "augment.pad is below data.size's 224, given 224"),
     ],
 )
 def test_mistakes_are_named_with_what_is_allowed(tmp_path, text, message):
