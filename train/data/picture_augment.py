@@ -3,13 +3,15 @@
 Padded crops are those of CIFAR's recipes (He et al. 2016, arXiv 1512.03385, section 4.2).
 """
 
-import math
-
 import cv2
 import numpy as np
 
 from gluon_glore.data.image import center_part, resize
 from gluon_glore.utils.errors import InputError
+
+from .rand_augment import rand_augment
+from .random_erasing import erase
+from .random_part import random_part
 
 PADS = {"reflect": cv2.BORDER_REFLECT_101, "zero": cv2.BORDER_CONSTANT}  # of `Augment.pad_mode`
 
@@ -47,6 +49,11 @@ def augment(crop, size, cfg, rng):
         picture = cv2.flip(picture, 1).reshape(picture.shape)  # cv2 drops a last axis of 1
     if shift:
         picture = shift_hls(picture, shift)
+    if cfg.rand_augment:
+        strength = cfg.magnitude, cfg.magnitude_std
+        picture = rand_augment(picture, cfg.rand_augment, *strength, rng)
+    if cfg.erase and rng.random() < cfg.erase:
+        picture = erase(picture, cfg.erase_area, rng)
     return picture
 
 
@@ -76,24 +83,6 @@ def padded_part(picture, size, pad, mode, rng):
     padded = cv2.copyMakeBorder(picture, pad, pad, pad, pad, PADS[mode])
     part = padded[top : top + size[0], left : left + size[1]]
     return part.reshape(*size, channels)  # cv2 drops a last axis of 1
-
-
-def random_part(height, width, area, aspect, rng):
-    """(top, left, height, width) of a random share of the area and a random aspect ratio.
-
-    The ratio is uniform in its logarithm. Where ten draws do not fit, it is the largest part in the
-    middle within the aspect limits.
-    """
-    for _ in range(10):
-        pixels = rng.uniform(*area) * height * width
-        ratio = math.exp(rng.uniform(*map(math.log, aspect)))
-        w, h = round(math.sqrt(pixels * ratio)), round(math.sqrt(pixels / ratio))
-        if 0 < w <= width and 0 < h <= height:
-            top, left = rng.integers(height - h + 1), rng.integers(width - w + 1)
-            return int(top), int(left), h, w
-    w = min(width, round(height * aspect[1]))
-    h = min(height, round(width / aspect[0]))
-    return center_part(height, width, (h, w))
 
 
 def shift_hls(picture, shift):

@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
+from gluon_glore.data.image import resize
 from train.config.pictures import Augment
-from train.data.picture_augment import augment, choose_crop, random_part, shift_hls
+from train.data.picture_augment import augment, choose_crop, shift_hls
+from train.data.random_part import random_part
 
 PICTURE = np.random.RandomState(0).randint(0, 256, (60, 80, 3)).astype("uint8")
 RNG = np.random.default_rng(0)
@@ -27,6 +29,22 @@ def test_same_generator_same_view_and_the_size_asked_for():
     assert first.shape == (32, 48, 3)
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_view_draws_crop_mirror_and_colour_in_turn_and_nothing_else(channels):
+    picture, cfg = PICTURE[..., :channels], Augment()
+    for seed in range(9):
+        rng, own = np.random.default_rng(seed), np.random.default_rng(seed)
+        crop = cut(picture, random_part(60, 80, cfg.area, cfg.aspect, own))
+        expected = resize(crop, (32, 48), average_from=2)
+        if own.random() < 0.5:
+            expected = expected[:, ::-1]
+        if channels == 3:
+            shift = [own.uniform(-limit, limit) for limit in (20, 40, 50)]
+            expected = shift_hls(np.ascontiguousarray(expected), shift)
+        assert np.array_equal(view(picture, (32, 48), cfg, rng), expected)
+        assert rng.bit_generator.state == own.bit_generator.state
 
 
 def test_whole_pictures_are_taken_as_they_are_or_refused():
