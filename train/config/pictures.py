@@ -5,7 +5,7 @@ from typing import Tuple, Union
 
 from gluon_glore.utils.errors import InputError, shown
 
-from .checks import below_1, check_pixels, rising
+from .checks import below_1, check_pixels, not_below_0, one_of, rising
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,15 @@ class Data:
             )
 
 
+# Keys of `Augment` that say how another is done.
+NEEDED = {
+    "pad_mode": "pad",
+    "magnitude": "rand_augment",
+    "magnitude_std": "rand_augment",
+    "erase_area": "erase",
+}
+
+
 @dataclass(frozen=True)
 class Augment:
     """Training pictures: random crop, mirror, colour (recipe of the DPN work, paper section 4.1).
@@ -59,6 +68,12 @@ class Augment:
     of the pictures. `hls`: largest shift of hue (degrees), lightness and saturation (of 255).
     `reduced`: a JPEG is decoded at a half, a quarter or an eighth of its size where the crop is
     that much larger than `data.size`; other pixels, for a fraction of the time of large pictures.
+    `pad`: with area (1, 1), so many pixels are put around the picture, and a part of `data.size` is
+    cut anywhere, as in CIFAR's recipes; `pad_mode` "reflect" mirrors the picture at its
+    outermost pixels, "zero" is black.
+    `rand_augment`: so many operations a picture, drawn from the 14 of `train.data.rand_augment`, of
+    `magnitude`, 0 to 10, with the deviation `magnitude_std`. `erase`: the share of the pictures of
+    which a part becomes noise, `erase_area` of the view. Both come last.
     """
 
     area: Tuple[float, float] = (0.08, 1.0)
@@ -66,9 +81,36 @@ class Augment:
     mirror: bool = True
     hls: Tuple[int, int, int] = (20, 40, 50)
     reduced: bool = False
+    pad: int = 0
+    pad_mode: str = "reflect"
+    rand_augment: int = 0
+    magnitude: float = 9.0
+    magnitude_std: float = 0.5
+    erase: float = 0.0
+    erase_area: Tuple[float, float] = (0.02, 0.33)
 
     def check(self):
         """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
-        rising({"augment.area": self.area, "augment.aspect": self.aspect})
-        if self.area[1] > 1:
-            raise InputError(f"config key augment.area is a share of 1, given {self.area[1]}")
+        names = ("area", "aspect", "erase_area")
+        rising({f"augment.{name}": getattr(self, name) for name in names})
+        for key in ("area", "erase_area"):
+            if getattr(self, key)[1] > 1:
+                raise InputError(
+                    f"config key augment.{key} is a share of 1, given {getattr(self, key)[1]}"
+                )
+        names = ("pad", "rand_augment", "magnitude", "magnitude_std", "erase")
+        not_below_0({f"augment.{name}": getattr(self, name) for name in names})
+        for key, most in (("rand_augment", 14), ("magnitude", 10), ("erase", 1)):
+            if getattr(self, key) > most:
+                raise InputError(
+                    f"config key augment.{key} is at most {most}, given {getattr(self, key):g}"
+                )
+        one_of("augment.pad_mode", self.pad_mode, ("reflect", "zero"))
+        if self.pad and (self.area != (1.0, 1.0) or self.reduced):
+            raise InputError(
+                "config key augment.pad needs augment.area [1, 1] and augment.reduced false, given "
+                f"{list(self.area)} and {str(self.reduced).lower()}"
+            )
+        for key, needed in NEEDED.items():
+            if getattr(self, key) != getattr(Augment, key) and not getattr(self, needed):
+                raise InputError(f"config key augment.{key} needs augment.{needed}, given none")

@@ -122,3 +122,8 @@ class Config:
     def check(self):
         """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         above_0({"log_every": self.log_every})
+        if self.augment.pad >= min(self.data.size):  # a crop could be nothing but padding
+            raise InputError(
+                f"config key augment.pad is below data.size's {min(self.data.size)}, given "
+                f"{self.augment.pad}"
+            )

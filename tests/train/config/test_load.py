@@ -165,6 +165,27 @@ def test_another_tasks_configuration_has_its_own_sections_and_defaults(tmp_path)
         ("horovod: {stall_seconds: -1}", "horovod.stall_seconds must not be below 0"),
         ("augment: {area: [0.5, 0.1]}", "augment.area must rise"),
         ("augment: {area: [0.5, 1.5]}", "augment.area is a share of 1, given 1.5"),
+        ("augment: {pad: -1}", "augment.pad must not be below 0, given -1"),
+        ("augment: {pad: 4}", r"pad needs augment.area \[1, 1\] .* given \[0.08, 1.0\] and false"),
+        ("augment: {pad: 4, area: [1, 1], reduced: true}", "and augment.reduced false, .*and true"),
+        (
+            "augment: {pad: 4, area: [1, 1], pad_mode: wrap}",
+            "must be reflect or zero, given 'wrap'",
+        ),
+        ("augment: {rand_augment: 15}", "augment.rand_augment is at most 14, given 15"),
+        ("augment: {rand_augment: -1}", "augment.rand_augment must not be below 0, given -1"),
+        ("augment: {rand_augment: 2, magnitude: 11}", "augment.magnitude is at most 10, given 11"),
+        ("augment: {magnitude: 5}", "augment.magnitude needs augment.rand_augment, given none"),
+        ("augment: {magnitude_std: 0}", "magnitude_std needs augment.rand_augment, given none"),
+        ("augment: {erase: 1.5}", "augment.erase is at most 1, given 1.5"),
+        (
+            "augment: {erase: 1, erase_area: [0.1, 2]}",
+            "augment.erase_area is a share of 1, given 2",
+        ),
+        ("augment: {erase: 1, erase_area: [0, 1]}", "augment.erase_area must be above 0, given 0"),
+        ("augment: {erase_area: [0.1, 0.2]}", "augment.erase_area needs augment.erase, given none"),
+        ("augment: {pad_mode: zero}", "augment.pad_mode needs augment.pad, given none"),
+        ("augment: {pad: 224, area: [1, 1]}", "augment.pad is below data.size's 224, given 224"),
     ],
 )
 def test_mistakes_are_named_with_what_is_allowed(tmp_path, text, message):

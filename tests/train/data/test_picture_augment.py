@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
+from gluon_glore.data.image import resize
 from train.config.pictures import Augment
-from train.data.picture_augment import augment, choose_crop, random_part, shift_hls
+from train.data.picture_augment import augment, choose_crop, shift_hls
+from train.data.random_part import random_part
 
 PICTURE = np.random.RandomState(0).randint(0, 256, (60, 80, 3)).astype("uint8")
 RNG = np.random.default_rng(0)
@@ -27,6 +29,22 @@ def test_same_generator_same_view_and_the_size_asked_for():
     assert first.shape == (32, 48, 3)
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_view_draws_crop_mirror_and_colour_in_turn_and_nothing_else(channels):
+    picture, cfg = PICTURE[..., :channels], Augment()
+    for seed in range(9):
+        rng, own = np.random.default_rng(seed), np.random.default_rng(seed)
+        crop = cut(picture, random_part(60, 80, cfg.area, cfg.aspect, own))
+        expected = resize(crop, (32, 48), average_from=2)
+        if own.random() < 0.5:
+            expected = expected[:, ::-1]
+        if channels == 3:
+            shift = [own.uniform(-limit, limit) for limit in (20, 40, 50)]
+            expected = shift_hls(np.ascontiguousarray(expected), shift)
+        assert np.array_equal(view(picture, (32, 48), cfg, rng), expected)
+        assert rng.bit_generator.state == own.bit_generator.state
 
 
 def test_whole_pictures_are_taken_as_they_are_or_refused():
@@ -93,3 +111,45 @@ def test_grey_pictures_keep_their_axis():
     cfg = Augment(area=(1.0, 1.0), mirror=True)
     views = [view(PICTURE[:, :, :1], (60, 80), cfg, RNG) for _ in range(9)]
     assert {v.shape for v in views} == {(60, 80, 1)}
+
+
+def padded(**options):
+    return Augment(area=(1.0, 1.0), **{"mirror": False, "hls": (0, 0, 0), **options})
+
+
+@pytest.mark.parametrize(("mode", "named"), [("reflect", "reflect"), ("zero", "constant")])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_parts_of_padded_pictures_come_from_everywhere_alike(mode, named, channels):
+    picture = PICTURE[:6, :8, :channels]
+    whole = np.pad(picture, ((2, 2), (2, 2), (0, 0)), named)
+    parts = {whole[y : y + 5, x : x + 7].tobytes(): 0 for y in range(6) for x in range(6)}
+    assert len(parts) == 36
+    rng = np.random.default_rng(0)
+    for _ in range(3600):
+        part = view(picture, (5, 7), padded(pad=2, pad_mode=mode), rng)
+        assert part.shape == (5, 7, channels)
+        parts[part.tobytes()] += 1  # a KeyError were a part of nowhere
+    assert min(parts.values()) > 60 and max(parts.values()) < 145
+
+
+def test_padding_leaves_mirror_and_colour_what_they_are_without():
+    flat = np.full((32, 32, 3), (200, 90, 30), np.uint8)  # any part of it is alike
+    flat[:, 16:] = (30, 90, 200)
+    for seed in range(8):
+        plain, moved = (
+            view(flat, (32, 32), padded(mirror=True, hls=(20, 40, 50), pad=pad), generator)
+            for pad, generator in (
+                (0, np.random.default_rng(seed)),
+                (4, np.random.default_rng(seed)),
+            )
+        )
+        assert np.array_equal(plain[:, :12], moved[:, :12])
+        assert np.array_equal(plain[:, -12:], moved[:, -12:])
+
+
+def test_pictures_too_small_to_pad_are_refused():
+    with pytest.raises(InputError, match="6x8 pixels, with augment.pad 10x12, .* takes 11x11"):
+        view(PICTURE[:6, :8], (11, 11), padded(pad=2), RNG)
+    with pytest.raises(InputError, match="6x8 pixels, augment.pad 6 reflects those"):
+        view(PICTURE[:6, :8], (11, 11), padded(pad=6), RNG)
+    assert view(PICTURE[:6, :8], (11, 11), padded(pad=6, pad_mode="zero"), RNG).shape[0] == 11

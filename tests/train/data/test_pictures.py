@@ -75,6 +75,24 @@ def test_views_depend_on_seed_epoch_and_index_only(training, config):
         assert not np.array_equal(first[0][0], other[0][0])
 
 
+def test_every_random_view_is_the_same_on_any_threads_ranks_and_from_any_step(training, config):
+    views = Augment(area=(1.0, 1.0), pad=4, rand_augment=2, erase=0.5)
+    config = dataclasses.replace(config, augment=views)
+    first, bad = epoch(training, config), count_bad(training)
+    plain = dataclasses.replace(config, augment=Augment(area=(1.0, 1.0)))
+    assert not np.array_equal(first[0][0], epoch(training, plain)[0][0])
+    late = list(pipeline.training_batches(training, bad, config, 0, 0, 1, start=4))
+    for threads in (1, 2):
+        data = dataclasses.replace(config.data, threads=threads)
+        halves = [
+            epoch(training, dataclasses.replace(config, data=data), rank=rank, ranks=2)
+            for rank in (0, 1)
+        ]
+        for (pictures, _), *parts in zip(first, *halves):
+            assert np.array_equal(pictures, np.concatenate([p for p, _ in parts]))
+    assert all(np.array_equal(a, b) for (a, _), (b, _) in zip(first[4:], late))
+
+
 def test_an_epoch_begins_where_it_is_told_and_decodes_nothing_before(training, config):
     whole = epoch(training, config)
     read = []
