@@ -220,12 +220,19 @@ def train(task, config, net, datasets, out, resume, comm, accept=False):
             )
             settle_statistics(epoch)
             place = min(steps, end - epoch * steps)  # fewer where the run ends within an epoch
-            score = evaluate(epoch, epoch, place)
+            score = evaluate(epoch, epoch, place) if is_evaluated(config, epoch, epochs) else None
             save.save(*((epoch + 1, 0) if place == steps else (epoch, place)), score=score)
         if finished:
-            evaluate(first_epoch - 1, *start)
+            # Saved again, for an epoch that was not to be the last may have no score yet.
+            save.save(*start, score=evaluate(first_epoch - 1, *start))
 
     reporter.finish()
+
+
+def is_evaluated(config, epoch, epochs):
+    """Whether epoch `epoch`, counted from 0, of `epochs` ends with an evaluation."""
+    every = getattr(config, "evaluate_every", 1)  # a task of someone's own may not have the key
+    return epoch + 1 == epochs or (every > 0 and (epoch + 1) % every == 0)
 
 
 def schedule(optim, steps):
