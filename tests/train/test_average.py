@@ -11,10 +11,17 @@ from gluon_glore.model_zoo.load import load_network
 from gluon_glore.weights import load_arrays
 from gluon_glore.weights.manifest import read_manifest
 from gluon_glore.weights.run_folder import checkpoints
-from tests.helpers.runs import CONFIG, options, rows
+from tests.helpers.runs import CONFIG, options, rows, scene_options, video_options
 from tests.helpers.street_scenes import write_scenes
-from tests.train import test_cityscapes, test_kinetics
-from train import average, evaluate, evaluate_kinetics, evaluate_segmentation, imagenet
+from train import (
+    average,
+    cityscapes,
+    evaluate,
+    evaluate_kinetics,
+    evaluate_segmentation,
+    imagenet,
+    kinetics,
+)
 from train.moving_digits import write_moving_digits
 from train.report import main as report
 
@@ -78,7 +85,8 @@ def test_of_a_run_of_scenes(tmp_path):
     for part, count in (("train", 8), ("val", 3)):
         write_scenes(tmp_path / "data", part, count)
     out = tmp_path / "mean"
-    assert test_cityscapes.train(tmp_path / "run", tmp_path / "data") == 0
+    words = scene_options(tmp_path / "data", "loss.auxiliary=0.4")
+    assert cityscapes.main([*words, "--out", str(tmp_path / "run")]) == 0
     assert average.main([str(tmp_path / "run"), "--out", str(out), "--precise-norm", "1"]) == 0
     assert evaluate_segmentation.main([str(out), "--out", str(tmp_path / "r.json")]) == 0
     result = json.loads((tmp_path / "r.json").read_text())
@@ -88,7 +96,7 @@ def test_of_a_run_of_scenes(tmp_path):
 def test_of_a_run_of_videos(tmp_path):
     write_moving_digits(tmp_path / "data", train=8, test=4)
     out = tmp_path / "mean"
-    assert test_kinetics.train(tmp_path / "run", tmp_path / "data") == 0
+    assert kinetics.main([*video_options(tmp_path / "data"), "--out", str(tmp_path / "run")]) == 0
     assert average.main([str(tmp_path / "run"), "--out", str(out), "--precise-norm", "1"]) == 0
     words = [str(out), "--clips", "1", "--results", str(tmp_path / "r.json")]
     assert evaluate_kinetics.main(words) == 0

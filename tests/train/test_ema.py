@@ -12,14 +12,35 @@ from gluon_glore.model_zoo.load import load_network
 from gluon_glore.weights import load_arrays
 from gluon_glore.weights.run_folder import checkpoints, position_of
 from tests.helpers.horovod import needs_horovod, train_in_turn
-from tests.helpers.runs import CONFIG, ask, call_at, options, same, story, train, weights
-from tests.train.test_resume import crash, small  # noqa: F401, the latter a fixture
-from train import evaluate
-from train.engine import trainer
+from tests.helpers.runs import (
+    CONFIG,
+    ask,
+    call_at,
+    crash,
+    options,
+    same,
+    scene_options,
+    story,
+    train,
+    video_options,
+    weights,
+    with_dropout,
+)
+from tests.helpers.street_scenes import write_scenes
+from train import cityscapes, evaluate, kinetics
+from train.engine import pretrained, trainer
 from train.engine.stop import STOPPED
+from train.moving_digits import write_moving_digits
 from train.reporting.reporter import Reporter
 
 EMA = "optim.ema=0.9"
+
+
+@pytest.fixture
+def small(settings, monkeypatch):
+    """Two epochs of six steps of a network with dropout."""
+    monkeypatch.setattr(pretrained, "model_spec", with_dropout)
+    return [*settings, "model.name=tiny"]
 
 
 def state(out):
@@ -35,8 +56,8 @@ def state(out):
         (("optim.precise_norm=2", "optim.accumulate=2"), 8),
     ],
 )
-def test_a_run_stopped_after_any_step_goes_on_bit_equal(tmp_path, small, more, step, monkeypatch):  # noqa: F811
-    small = [*small, EMA, *more]  # noqa: F811
+def test_a_run_stopped_after_any_step_goes_on_bit_equal(tmp_path, small, more, step, monkeypatch):
+    small = [*small, EMA, *more]
     assert train(tmp_path / "whole", small) == 0
     with monkeypatch.context() as patch:
         patch.setattr(Reporter, "train", call_at(step, ask))
@@ -48,7 +69,7 @@ def test_a_run_stopped_after_any_step_goes_on_bit_equal(tmp_path, small, more, s
 
 def test_a_run_that_dies_goes_on_bit_equal_and_the_average_changes_no_training(
     tmp_path,
-    small,  # noqa: F811
+    small,
     monkeypatch,
 ):
     ema = [*small, EMA, "checkpoint.every=4"]
@@ -68,7 +89,7 @@ def test_a_run_that_dies_goes_on_bit_equal_and_the_average_changes_no_training(
             assert not np.array_equal(whole[name], array), name
 
 
-def test_what_is_evaluated_is_what_is_saved_and_exported(tmp_path, small):  # noqa: F811
+def test_what_is_evaluated_is_what_is_saved_and_exported(tmp_path, small):
     run = tmp_path / "run"
     assert train(run, [*small, EMA]) == 0
     assert evaluate.main([str(run), "--batch", "32", "--results", str(tmp_path / "r.json")]) == 0
@@ -82,8 +103,8 @@ def test_what_is_evaluated_is_what_is_saved_and_exported(tmp_path, small):  # no
     assert np.allclose(load_runtime(model, "mxnet")(x), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_it_begins_and_ends_where_a_resumed_run_says_so(tmp_path, small, capsys):  # noqa: F811
-    small = [*small, "optim.epochs=1"]  # noqa: F811
+def test_it_begins_and_ends_where_a_resumed_run_says_so(tmp_path, small, capsys):
+    small = [*small, "optim.epochs=1"]
     assert train(tmp_path, small) == 0
     on = [*small, "optim.epochs=2", EMA]
     assert train(tmp_path, on, "--resume") == 2
@@ -96,7 +117,7 @@ def test_it_begins_and_ends_where_a_resumed_run_says_so(tmp_path, small, capsys)
     assert all(np.array_equal(now[k].asnumpy(), training[k].asnumpy()) for k in now)
 
 
-def test_precise_statistics_are_those_of_the_average(tmp_path, small, monkeypatch):  # noqa: F811
+def test_precise_statistics_are_those_of_the_average(tmp_path, small, monkeypatch):
     measured, measure = [], trainer.measure_statistics
 
     def watch(net, *rest):
@@ -110,13 +131,32 @@ def test_precise_statistics_are_those_of_the_average(tmp_path, small, monkeypatc
     assert all(np.array_equal(saved[k].asnumpy(), v) for k, v in measured[-1].items())
 
 
-def test_a_network_in_segments_has_one_too(tmp_path, small):  # noqa: F811
+def test_a_network_in_segments_has_one_too(tmp_path, small):
     more = [*small, EMA, "optim.precise_norm=1", "optim.epochs=1"]
     assert train(tmp_path / "whole", more) == 0
     assert train(tmp_path / "segments", [*more, "optim.recompute=1"]) == 0
     whole, segments = state(tmp_path / "whole"), state(tmp_path / "segments")
     for name, array in whole.items():
         assert np.allclose(segments[name], array, rtol=1e-2, atol=1e-3), name
+
+
+@pytest.mark.parametrize("task", [cityscapes, kinetics])
+def test_scenes_and_videos_have_one_too(tmp_path, task, monkeypatch):
+    data = tmp_path / "data"
+    if task is cityscapes:
+        for part, count in (("train", 8), ("val", 3)):
+            write_scenes(data, part, count)
+        words = scene_options(data, EMA, "loss.auxiliary=0.4")
+    else:
+        write_moving_digits(data, train=8, test=4)
+        words = video_options(data, EMA, "optim.precise_norm=1")
+    assert task.main([*words, "--out", str(tmp_path / "whole")]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(Reporter, "train", call_at(2, ask))
+        assert task.main([*words, "--out", str(tmp_path / "parts")]) == STOPPED
+    assert task.main([*words, "--out", str(tmp_path / "parts"), "--resume"]) == 0
+    assert same(state(tmp_path / "parts"), state(tmp_path / "whole"))
+    assert story(tmp_path / "parts") == story(tmp_path / "whole")
 
 
 @needs_horovod
