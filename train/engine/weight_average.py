@@ -9,6 +9,7 @@ BatchNorm's running statistics are averaged like weights.
 import copy
 
 import mxnet as mx
+import numpy as np
 from mxnet.gluon import nn
 
 from gluon_glore.layers.basic import is_frozen
@@ -92,9 +93,11 @@ class WeightAverage:
         """Average BatchNorm's running statistics over the ranks, as those of the network are."""
         if comm.size == 1:
             return
-        for name in sorted(name for name in self.arrays if name.endswith(STATISTICS)):
-            array = self.arrays[name]
-            array[:] = comm.sum(array.asnumpy()) / comm.size
+        arrays = [array for name, array in self.arrays.items() if name.endswith(STATISTICS)]
+        mine = np.concatenate([array.asnumpy().astype(np.float64) for array in arrays])
+        ends = np.cumsum([array.size for array in arrays])[:-1]
+        for array, mean in zip(arrays, np.split(comm.sum(mine) / comm.size, ends)):
+            array[:] = mean
 
 
 def moving_names(net):
