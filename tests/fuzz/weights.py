@@ -28,9 +28,10 @@ from gluon_glore.weights.safetensors_file import write_safetensors
 from gluon_glore.weights.state_file import own_manifest
 from train.config.load import to_dict
 from train.config.sections import Config
-from train.engine.checkpoint import MOMENTUM, restore_newest, save_checkpoint
+from train.engine.checkpoint import MOMENTUM, TRAINING, restore_newest, save_checkpoint
 from train.engine.comm import LocalComm
 from train.engine.preflight import check_changes
+from train.engine.weight_average import WeightAverage
 from train.reporting.runs import CONFIG_FILE, METRICS_FILE, read_run, rewind_metrics, write_config
 
 from .kind import Kind
@@ -171,6 +172,7 @@ def read_records(files, folder):
 # Some keys of a run's config.yaml, with their defaults: an older version had no more.
 CONFIG = {key: to_dict(Config())[key] for key in ("model", "data")}
 FOLDER = "epoch-0003-step-000002"
+PARAMETERS = (WEIGHTS, MOMENTUM, TRAINING)
 NAMES = ("no", "yes")
 ORDER = {"pictures": 5, "batch_size": 2, "seed": 1}
 STATE = Manifest("tiny_glore_0_1", NAMES, SMALL, 3, {}, 2, ORDER, 0.5)
@@ -188,6 +190,8 @@ class _Run:
         self.trainer = LocalComm().trainer(
             self.net.collect_params(), mx.optimizer.SGD(momentum=0.9)
         )
+        self.average = WeightAverage(self.net, 0.9)
+        self.average.start()
 
     @classmethod
     def get(cls):
@@ -206,10 +210,10 @@ def run_folders():
     ]
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        save_checkpoint(folder, run.net, run.trainer, STATE)
+        save_checkpoint(folder, run.net, run.trainer, STATE, average=run.average)
         write_config(folder, CONFIG)
         place = folder / "checkpoints" / FOLDER
-        files = {name: (place / name).read_bytes() for name in (MANIFEST, WEIGHTS, MOMENTUM)}
+        files = {name: (place / name).read_bytes() for name in (MANIFEST, *PARAMETERS)}
         files[CONFIG_FILE] = (folder / CONFIG_FILE).read_bytes()
         files[METRICS_FILE] = "".join(json.dumps(row) + "\n" for row in rows).encode()
         files["summary.json"] = json.dumps({"config": CONFIG, "top1": 0.5}).encode()
@@ -222,7 +226,8 @@ def look_for_changes(folder):
 
 def restore(folder):
     run = _Run.get()
-    assert restore_newest(folder, run.net, run.trainer, ORDER) >= (0, 0)
+    assert restore_newest(folder, run.net, run.trainer, ORDER, run.average) >= (0, 0)
+    assert run.average.count >= 0
 
 
 def report(folder):
@@ -248,8 +253,7 @@ def rewind(folder):
 # What `--resume` does before the first step, and `train.report`, with each file of a run.
 CHECKPOINT = {
     MANIFEST: (look_for_changes, restore),
-    WEIGHTS: (restore,),
-    MOMENTUM: (restore,),
+    **dict.fromkeys(PARAMETERS, (restore,)),
 }
 BESIDE = {
     CONFIG_FILE: (look_for_changes, report),
@@ -288,8 +292,8 @@ ROWS = {
     "checkpoint": Kind(
         run_folders,
         one_file(
-            {MANIFEST: mutate_yaml, WEIGHTS: mutate_bytes, MOMENTUM: mutate_bytes},
-            checksums_in(MANIFEST, (WEIGHTS, MOMENTUM)),
+            {MANIFEST: mutate_yaml, **dict.fromkeys(PARAMETERS, mutate_bytes)},
+            checksums_in(MANIFEST, PARAMETERS),
         ),
         functools.partial(go_on, CHECKPOINT),
     ),

@@ -59,6 +59,25 @@ def with_dropout(model):
     return dataclasses.replace(model_spec(model), dropout=0.5)
 
 
+def crash():
+    """End as a killed run does: nothing is saved."""
+    raise KeyboardInterrupt
+
+
+def scene_options(root, *more):
+    """The command line of train.cityscapes but for --out: two epochs of scenes in `root`."""
+    settings = [f"data.root={root}", "data.size=[32, 40]", "optim.batch_size=4", *more]
+    words = options(["optim.epochs=2", "log_every=1", *settings])
+    return ["--config", str(ROOT / "configs/camvid.yaml"), *words]
+
+
+def video_options(data, *more):
+    """The command line of train.kinetics but for --out: two epochs of the videos in `data`."""
+    settings = [f"data.train={data}/train", f"data.val={data}/val", "optim.batch_size=4", *more]
+    words = options(["optim.epochs=2", "log_every=1", *settings])
+    return ["--config", str(ROOT / "configs/moving_digits.yaml"), *words]
+
+
 def ask(number=signal.SIGTERM):
     os.kill(os.getpid(), number)
 

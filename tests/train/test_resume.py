@@ -21,6 +21,7 @@ from tests.helpers.runs import (
     CONFIG,
     ask,
     call_at,
+    crash,
     options,
     rows,
     same,
@@ -34,10 +35,6 @@ from train.digit_pairs import encode_png
 from train.engine import pretrained
 from train.engine.stop import STOPPED
 from train.reporting.reporter import Reporter
-
-
-def crash():
-    raise KeyboardInterrupt
 
 
 @pytest.fixture

@@ -121,7 +121,9 @@ class SceneAugment:
 
 @dataclass(frozen=True)
 class SceneConfig:
-    """Everything a run depends on. `log_every` is in steps; `tensorboard` as in `Config`.
+    """Everything a run depends on. `log_every` is in steps.
+
+    `evaluate_every` and `tensorboard` as in `Config`.
 
     Horovod's cycle is short: `model.sync_norm` sums layer by layer, and each sum waits for one.
     """
@@ -135,8 +137,10 @@ class SceneConfig:
     horovod: Horovod = field(default_factory=lambda: Horovod(cycle_ms=1.0))
     seed: int = 0
     log_every: int = 20
+    evaluate_every: int = 1
     tensorboard: bool = False
 
     def check(self):
         """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         above_0({"log_every": self.log_every})
+        not_below_0({"evaluate_every": self.evaluate_every})

@@ -79,7 +79,9 @@ class ClipAugment:
 
 @dataclass(frozen=True)
 class VideoConfig:
-    """Everything a run depends on. `log_every` is in steps; `tensorboard` as in `Config`.
+    """Everything a run depends on. `log_every` is in steps.
+
+    `evaluate_every` and `tensorboard` as in `Config`.
 
     `model.pretrained`: weights of the network without time (they are inflated) or of one of videos.
     """
@@ -95,9 +97,11 @@ class VideoConfig:
     horovod: Horovod = field(default_factory=Horovod)
     seed: int = 0
     log_every: int = 20
+    evaluate_every: int = 1
     tensorboard: bool = False
 
     def check(self):
         """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         above_0({"log_every": self.log_every})
+        not_below_0({"evaluate_every": self.evaluate_every})
         self.augment.check_size(self.data.size)

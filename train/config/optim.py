@@ -31,7 +31,9 @@ class Optim:
     Update: `nesterov` looks ahead. `weight_decay` spares biases and BatchNorm's gamma and beta
     unless `decay_all`; `wd_mult` gives factors by name, as `lr_mult`. `label_smoothing` is the
     share of the target spread over all classes. `precise_norm` above 0: at an epoch's end
-    BatchNorm's statistics are measured anew, over so many steps' batches.
+    BatchNorm's statistics are measured anew, over so many steps' batches. With `ema` above 0 an
+    exponential moving average of the weights of this decay is evaluated and saved in their place,
+    see `train.engine.weight_average`.
 
     Resources: a process computes its share of a step in `accumulate` equal parts, one after the
     other, and adds up the gradients; BatchNorm sees one part at a time. `recompute` above 0 keeps
@@ -64,6 +66,7 @@ class Optim:
     new_mult: float = 1.0
     precise_norm: int = 0
     label_smoothing: float = 0.0
+    ema: float = 0.0
     accumulate: int = 1
     recompute: int = 0
     precision: str = "float32"
@@ -76,7 +79,7 @@ class Optim:
         above_0(self._values("epochs", "batch_size", "lr", "power", "accumulate", "new_mult"))
         not_below_0(self._values("lr_batch", "weight_decay", "warmup", "recompute", "loss_scale"))
         not_below_0(self._values("warmup_steps", "epoch_samples", "precise_norm", "iterations"))
-        below_1(self._values("momentum", "label_smoothing", "warmup_start"))
+        below_1(self._values("momentum", "label_smoothing", "warmup_start", "ema"))
         if self.warmup and self.warmup_steps:
             raise InputError(
                 f"config key optim.warmup_steps {self.warmup_steps} and optim.warmup {self.warmup} "

@@ -25,6 +25,7 @@ HARMLESS = (
     "horovod.cycle_ms",
     "horovod.stall_seconds",
     "log_every",
+    "evaluate_every",
     "tensorboard",
 )
 
@@ -106,6 +107,8 @@ class Checkpoint:
 class Config:
     """Everything a run of classification depends on. `log_every` is in steps.
 
+    `evaluate_every`: epochs from one evaluation to the next; the last epoch always has one, with 0
+    it alone. Checkpoints of the others have no score: the best one is of those that were evaluated.
     `tensorboard`: the rows of metrics.jsonl also as scalars for TensorBoard (needs tensorboardX).
     """
 
@@ -117,6 +120,7 @@ class Config:
     horovod: Horovod = field(default_factory=Horovod)
     seed: int = 0
     log_every: int = 20
+    evaluate_every: int = 1
     tensorboard: bool = False
 
     def check(self):
@@ -127,3 +131,4 @@ class Config:
                 f"config key augment.pad is below data.size's {min(self.data.size)}, given "
                 f"{self.augment.pad}"
             )
+        not_below_0({"evaluate_every": self.evaluate_every})

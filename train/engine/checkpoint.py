@@ -1,9 +1,11 @@
 """Checkpoints that are whole or absent: `RUN/checkpoints/epoch-0003/`.
 
 `epoch-0003-step-000040` lies 40 steps after three whole epochs. Each holds weights.params,
-momentum.params and a manifest with their checksums. It is written under a temporary name, synced
-and renamed, so that a kill leaves the one before. Learning rate, order of the pictures and random
-numbers are functions of the step: of them the manifest's epoch and step are enough.
+momentum.params and a manifest with their checksums. With an average of the weights this is in
+weights.params, and training.params has the weights that training goes on from. A checkpoint is
+written under a temporary name, synced and renamed, so that a kill leaves the one before. Learning
+rate, order of the pictures and random numbers are functions of the step: of them the manifest's
+epoch and step are enough.
 """
 
 import os
@@ -25,11 +27,15 @@ from gluon_glore.weights.run_folder import (
 )
 
 MOMENTUM = "momentum.params"
+TRAINING = "training.params"
 UPDATES = "num_update"  # beside the momentum: steps the optimizer has counted, Adam's t
+AVERAGED = "num_averaged"  # there too, with an average of the weights: its updates
 
 
-def save_checkpoint(run, net, trainer, manifest, keep=2):
+def save_checkpoint(run, net, trainer, manifest, keep=2, average=None):
     """Write the state at `manifest.epoch` and `.step`; keep the newest `keep` and the best.
+
+    `average` is the `WeightAverage` of the network, None without one.
 
     Raises InputError where the disk refuses; the checkpoints before then stay as they were.
     """
@@ -39,7 +45,7 @@ def save_checkpoint(run, net, trainer, manifest, keep=2):
         shutil.rmtree(left_by_a_kill, ignore_errors=True)
     try:
         temporary.mkdir(parents=True)
-        _write(temporary, net, trainer, manifest)
+        _write(temporary, net, trainer, manifest, average)
         _put(temporary, parent / checkpoint_name(manifest.epoch, manifest.step))
     except OSError as error:
         raise InputError(f"{parent}: can't save a checkpoint: {error.strerror}") from None
@@ -51,16 +57,23 @@ def save_checkpoint(run, net, trainer, manifest, keep=2):
             _remove(old)
 
 
-def _write(folder, net, trainer, manifest):
+def _write(folder, net, trainer, manifest, average):
     """Write a checkpoint's files into a folder."""
-    save_weights(net, folder / WEIGHTS)
+    files = [WEIGHTS, MOMENTUM]
+    save_weights(net if average is None else average.network(), folder / WEIGHTS)
+    if average is not None:
+        save_weights(net, folder / TRAINING)
+        files.append(TRAINING)
     # Copies, for the originals may lie in oneDNN's own layout.
     momentum = {
         name: mx.nd.array(m.asnumpy(), dtype=m.dtype) for name, m in momentum_of(trainer).items()
     }
-    updates = mx.nd.array([trainer._optimizer.num_update], dtype="int64")
-    save_arrays(folder / MOMENTUM, {**momentum, UPDATES: updates})
-    write_manifest(folder, manifest, [WEIGHTS, MOMENTUM])
+    counts = {UPDATES: trainer._optimizer.num_update}
+    if average is not None:
+        counts[AVERAGED] = average.count
+    counts = {name: mx.nd.array([count], dtype="int64") for name, count in counts.items()}
+    save_arrays(folder / MOMENTUM, {**momentum, **counts})
+    write_manifest(folder, manifest, files)
 
 
 def _put(temporary, place):
@@ -87,12 +100,13 @@ def _hide(folder):
     return hidden
 
 
-def restore_newest(run, net, trainer, order=None):
+def restore_newest(run, net, trainer, order=None, average=None):
     """Load weights and momentum of a run's newest whole checkpoint.
 
-    Returns `(epochs, steps of the next)` done. Raises InputError where there is none, naming the
-    parameters of another network, or where it lies within an epoch whose pictures came in another
-    `order` (`Manifest.order`).
+    Its average of the weights goes into `average`, which begins with the weights where the
+    checkpoint has none; without `average` it is left out. Returns `(epochs, steps of the next)`
+    done. Raises InputError where there is none, naming the parameters of another network, or where
+    it lies within an epoch whose pictures came in another `order` (`Manifest.order`).
     """
     folder, manifest = newest_checkpoint(run, lambda text: print(text, file=sys.stderr))
     if order is not None and manifest.step and manifest.order != order:
@@ -100,9 +114,10 @@ def restore_newest(run, net, trainer, order=None):
             f"{folder} lies within an epoch of {_words(manifest.order)}, given {_words(order)}: "
             "resume with the same"
         )
-    load_weights(net, folder / WEIGHTS)
+    averaged = TRAINING in manifest.sha256
+    load_weights(net, folder / (TRAINING if averaged else WEIGHTS))
     saved, momentum = load_arrays(folder / MOMENTUM), momentum_of(trainer)
-    updates = saved.pop(UPDATES, None)
+    updates, count = (_count(folder, saved.pop(name, None)) for name in (UPDATES, AVERAGED))
     if set(saved) != set(momentum):
         odd = min(set(saved) ^ set(momentum))
         raise InputError(f"{folder / MOMENTUM}: momentum of another optimizer, see {odd}")
@@ -110,8 +125,19 @@ def restore_newest(run, net, trainer, order=None):
         state[:] = saved[name]
     if updates is not None:
         optimizer = trainer._optimizer
-        optimizer.begin_num_update = optimizer.num_update = int(updates.asscalar())
+        optimizer.begin_num_update = optimizer.num_update = updates
+    if average is not None:
+        average.start()
+        if averaged:
+            average.restore(folder / WEIGHTS, count or 0)
     return manifest.epoch, manifest.step
+
+
+def _count(folder, array):
+    """The number in an array beside the momentum, None without one. Raises InputError."""
+    if array is not None and (array.size != 1 or array.asscalar() < 0):
+        raise InputError(f"{folder / MOMENTUM}: damaged, a count that is no number of steps")
+    return None if array is None else int(array.asscalar())
 
 
 def _words(order):

@@ -9,7 +9,6 @@ from gluon_glore.utils.errors import naming
 
 from . import checkpoint
 from .comm import together
-from .norm_statistics import average_statistics
 from .stop import Stopped
 
 
@@ -50,7 +49,7 @@ class Saver:
         if score is None and (epoch, step) == self._saved:
             return
         # In place: the run that goes on and the one that is resumed from here hold the same.
-        average_statistics(self._learner.net, self._comm)
+        self._learner.share_statistics()
         manifest = dataclasses.replace(self._manifest, epoch=epoch, step=step, score=score)
         on_rank_0(
             self._comm,
@@ -60,6 +59,7 @@ class Saver:
                 self._learner.trainer,
                 manifest,
                 self._options.keep,
+                self._learner.average,
             ),
         )
         self._saved = (epoch, step)

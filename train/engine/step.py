@@ -120,10 +120,16 @@ def make_step(config, net, comm, loss=None, graph=None):
         loss=loss,
         accumulate=optim.accumulate,
         scale=make_loss_scale(optim, config.horovod),
-        segments=Segments(net, optim.recompute, low) if optim.recompute else None,
+        segments=make_segments(optim, net),
         seed=(config.seed, comm.rank) if _has_dropout(net) else None,
         graph=graph,
     )
+
+
+def make_segments(optim, net):
+    """The segments in which a network is computed, None where it runs as a whole."""
+    low = optim.precision == "bfloat16"
+    return Segments(net, optim.recompute, low) if optim.recompute else None
 
 
 def _has_dropout(block):

@@ -38,14 +38,16 @@ from ..reporting.runs import METRICS_FILE, rewind_metrics
 from . import checkpoint, loop, saver
 from .comm import make_comm, tells, together
 from .learner import Learner
-from .norm_statistics import average_statistics, measure_statistics
+from .norm_statistics import measure_statistics
 from .optimizer import learning_rate, make_optimizer, set_multipliers
 from .precision import set_precision
 from .preflight import check_changes, check_out, check_packages
 from .pretrained import Start
 from .run_lock import run_lock
+from .step import make_segments
 from .stop import STOPPED, StopFlag, Stopped
 from .task import Task
+from .weight_average import WeightAverage
 
 
 def run(task: Task, argv=None) -> int:
@@ -123,7 +125,7 @@ def prepare(task, config, out, comm):
             "model.pretrained lacks, given none"
         )
     if comm.rank == 0:
-        check_out(out, net, config.checkpoint.keep)
+        check_out(out, net, config.checkpoint.keep, copies=3 if config.optim.ema else 2)
     return config, net, datasets
 
 
@@ -183,8 +185,9 @@ def train(task, config, net, datasets, out, resume, comm, accept=False):
 
             Saves at the given place and raises Stopped where a stop was asked for.
             """
+            tested = learner.tested()
             meter = task.evaluate(
-                net, validation_set, bad_validation, config, comm, ctx, lambda: stop.asked
+                tested, validation_set, bad_validation, config, comm, ctx, lambda: stop.asked
             )
             save.stop_if_asked(epochs_done, steps_done)
             report_evaluation(reporter, epoch, meter, validation_set, bad_validation, comm)
@@ -200,10 +203,21 @@ def train(task, config, net, datasets, out, resume, comm, accept=False):
         def settle_statistics(epoch):
             """Make BatchNorm's running statistics alike on all ranks after an epoch's steps."""
             if not config.optim.precise_norm:
-                average_statistics(net, comm)
+                learner.share_statistics()
                 return
             first = itertools.islice(training_batches(epoch), config.optim.precise_norm)
-            measure_statistics(net, first, comm, ctx, config.optim.accumulate, step.segments)
+            with learner.measured() as measured:
+                segments = step.segments
+                if segments and measured is not net:
+                    segments = make_segments(config.optim, measured)
+                measure_statistics(measured, first, comm, ctx, config.optim.accumulate, segments)
+
+        def after_step(number):
+            """What follows a training step, its log done. Raises Stopped as `save` does."""
+            if learner.average is not None:
+                with comm.waiting():
+                    learner.average.update()
+            save.after_step(number)
 
         for epoch in range(first_epoch, epochs):
             done = first_step if epoch == first_epoch else 0
@@ -215,17 +229,24 @@ def train(task, config, net, datasets, out, resume, comm, accept=False):
                 reporter.train,
                 config.log_every,
                 step,
-                save.after_step,
+                after_step,
                 {task.metrics.trained: task.accuracy},
             )
             settle_statistics(epoch)
             place = min(steps, end - epoch * steps)  # fewer where the run ends within an epoch
-            score = evaluate(epoch, epoch, place)
+            score = evaluate(epoch, epoch, place) if is_evaluated(config, epoch, epochs) else None
             save.save(*((epoch + 1, 0) if place == steps else (epoch, place)), score=score)
         if finished:
-            evaluate(first_epoch - 1, *start)
+            # Saved again, for an epoch that was not to be the last may have no score yet.
+            save.save(*start, score=evaluate(first_epoch - 1, *start))
 
     reporter.finish()
+
+
+def is_evaluated(config, epoch, epochs):
+    """Whether epoch `epoch`, counted from 0, of `epochs` ends with an evaluation."""
+    every = getattr(config, "evaluate_every", 1)  # a task of someone's own may not have the key
+    return epoch + 1 == epochs or (every > 0 and (epoch + 1) % every == 0)
 
 
 def schedule(optim, steps):
@@ -258,6 +279,7 @@ def initialize(task, config, net, comm, run, order):
     next)` that are done. Raises InputError, see `train.engine.checkpoint.restore_newest`.
     """
     ctx = mx.gpu(comm.local_rank) if mx.context.num_gpus() else mx.cpu()
+    average = WeightAverage(net, config.optim.ema) if config.optim.ema else None
     set_precision(config.optim.precision)
     mx.random.seed(config.seed)
     np.random.seed(config.seed)
@@ -270,11 +292,15 @@ def initialize(task, config, net, comm, run, order):
         freeze_norm(net, spared=begun.new)
     set_multipliers(net.collect_params(), config.optim, begun.new)
     trainer = comm.trainer(net.collect_params(), make_optimizer(config.optim))
-    done = (0, 0) if run is None else checkpoint.restore_newest(run, net, trainer, order)
+    done = (0, 0) if run is None else checkpoint.restore_newest(run, net, trainer, order, average)
     comm.broadcast(param.data(ctx) for param in net.collect_params().values())
     comm.broadcast(checkpoint.momentum_of(trainer).values())
+    if average is not None:
+        if run is None:
+            average.start()
+        comm.broadcast(average.arrays.values())
     net.hybridize(static_alloc=True, static_shape=True)
-    return Learner(net, trainer, comm, ctx), done
+    return Learner(net, trainer, comm, ctx, average), done
 
 
 def report_evaluation(reporter, epoch, meter, dataset, bad, comm):

@@ -48,6 +48,8 @@ def test_a_disk_too_small_for_the_checkpoints_is_refused(mount):
     with pytest.raises(InputError, match=r"run: 8 MB free, checkpoints of tiny take 1\d MB"):
         check_out(place / "run", get_model("tiny"))
     check_out(place / "run", get_model("tiny"), keep=0)
+    with pytest.raises(InputError, match=r"run: 8 MB free, checkpoints of tiny take 1\d MB"):
+        check_out(place / "run", get_model("tiny"), keep=0, copies=4)
     # A resumed run holds most of them already.
     (place / "run/checkpoints/epoch-0001").mkdir(parents=True)
     (place / "run/checkpoints/epoch-0001/weights.params").write_bytes(bytes(7 << 20))

@@ -6,6 +6,7 @@ Classification's whole runs are in test_imagenet.py and test_resume.py.
 import dataclasses
 import json
 import os
+import shutil
 import signal
 from dataclasses import dataclass, field
 
@@ -255,6 +256,80 @@ def test_a_run_of_iterations_ends_at_its_last_step_wherever_it_was_stopped(
             assert checkpoints(tmp_path / out)[-1].name == "epoch-0002-step-000002"
             manifest = parse_manifest(checkpoints(tmp_path / out)[-1] / "manifest.yaml")
             assert manifest.score is not None
+
+
+@dataclass(frozen=True)
+class SeldomConfig(Config):
+    evaluate_every: int = 1
+
+
+class Seldom(Pixels):
+    config_class = SeldomConfig
+
+
+def scores(run):
+    """The epochs that metrics.jsonl evaluates, and the scores of the checkpoints that are left."""
+    manifests = [parse_manifest(folder / "manifest.yaml") for folder in checkpoints(run)]
+    epochs = [row["epoch"] for row in rows(run, "eval")]
+    return epochs, {(m.epoch, m.step): m.score for m in manifests}
+
+
+@pytest.mark.parametrize(
+    ("setting", "evaluated", "kept"),
+    [
+        ("evaluate_every=2", [1, 3, 4], {(2, 0): 0.5, (4, 0): 0.5, (5, 0): 0.25}),
+        ("evaluate_every=4", [3, 4], {(4, 0): 0.5, (5, 0): 0.75}),
+        ("evaluate_every=0", [4], {(4, 0): None, (5, 0): 0.5}),
+        ("evaluate_every=9", [4], {(4, 0): None, (5, 0): 0.5}),
+    ],
+)
+def test_only_some_epochs_are_evaluated_and_the_last_one_always(
+    tmp_path, command, setting, evaluated, kept, capsys
+):
+    class Twice(Seldom):
+        scores = (0.5, 0.5, 0.25) if setting.endswith("2") else Pixels.scores
+
+    more = (setting, "optim.epochs=5")
+    assert trainer.run(Twice(), command("run", *more)) == 0
+    run = tmp_path / "run"
+    assert scores(run) == (evaluated, kept)
+    best = max(kept, key=lambda place: kept[place] or 0)  # the first of equals
+    assert json.loads((run / "summary.json").read_text())["best_epoch"] == best[0]
+    assert best_checkpoint(run).name == f"epoch-{best[0]:04d}"
+    assert [row["step"] for row in rows(run, "train")] == list(range(30))
+    assert report([str(run)]) == 0
+    before = weights(run)
+    assert trainer.run(Twice(), [*command("run", *more), "--resume"]) == 0  # as it was
+    assert scores(run)[0] == evaluated
+    assert all(np.array_equal(before[name], array) for name, array in weights(run).items())
+
+
+def test_when_it_is_evaluated_changes_no_weight_and_a_resumed_run_may_change_it(
+    tmp_path, command, monkeypatch
+):
+    assert trainer.run(Pixels(), command("often")) == 0
+    for step in (5, 8):  # at the end of an epoch that is not evaluated, and within one
+        out = f"seldom-{step}"
+        with monkeypatch.context() as patch:
+            patch.setattr(Reporter, "train", stop_at(step))
+            assert trainer.run(Seldom(), command(out, "evaluate_every=0")) == STOPPED
+        assert rows(tmp_path / out, "eval") == []
+        assert trainer.run(Seldom(), [*command(out, "evaluate_every=2"), "--resume"]) == 0
+        assert scores(tmp_path / out) == ([1, 2], {(2, 0): 0.5, (3, 0): 0.75})
+        often, seldom = weights(tmp_path / "often"), weights(tmp_path / out)
+        assert all(np.array_equal(often[name], seldom[name]) for name in often)
+
+
+def test_a_run_that_ends_early_has_the_score_of_its_last_epoch(tmp_path, command, monkeypatch):
+    more = ("evaluate_every=0", "optim.epochs=4")
+    with monkeypatch.context() as patch:
+        patch.setattr(Reporter, "train", stop_at(12))
+        assert trainer.run(Seldom(), command("run", *more)) == STOPPED
+    shutil.rmtree(checkpoints(tmp_path / "run")[-1])  # that within an epoch
+    words = [*command("run", "evaluate_every=0", "optim.epochs=2"), "--resume", "--accept-changes"]
+    assert trainer.run(Seldom(), words) == 0
+    assert scores(tmp_path / "run")[1][2, 0] == 0.5
+    assert best_checkpoint(tmp_path / "run").name == "epoch-0002"
 
 
 def test_a_run_of_iterations_says_where_its_rate_falls():
