@@ -123,7 +123,7 @@ def prepare(task, config, out, comm):
             "model.pretrained lacks, given none"
         )
     if comm.rank == 0:
-        check_out(out, net, config.checkpoint.keep)
+        check_out(out, net, config.checkpoint.keep, config.optim.copies)
     return config, net, datasets
 
 
