@@ -49,20 +49,24 @@ class Step:
                 gradient[:] = 0
         size = len(x) // self._accumulate
         parts = [
-            self._backward(net, x[i : i + size], y[i : i + size]) for i in range(0, len(x), size)
+            self._backward(net, x[i : i + size], y[i : i + size], (number, i))
+            for i in range(0, len(x), size)
         ]
         trainer.allreduce_grads()
         scale = self._scale.scale if self._scale else 1
         if self._scale is None or self._scale.accept(gradients):
-            if self._clip:  # the sums over all ranks, which `trainer._scale` makes a mean of
+            if self._clip:  # Horovod averages when it sums, or by `trainer._scale`
                 clip_gradients(gradients, self._clip, trainer._scale / (len(x) * scale))
             trainer.update(len(x) * scale)
         if len(parts) == 1:
             return parts[0]
         return [mx.nd.concat(*arrays, dim=0) for arrays in zip(*parts)]
 
-    def _backward(self, net, x, y):
-        """Compute the gradients of a part of a batch; returns (logits, losses), float32."""
+    def _backward(self, net, x, y, place):
+        """Compute the gradients of a part of a batch; returns (logits, losses), float32.
+
+        `place` is the number of the step, and of the part's first sample.
+        """
 
         def loss(outputs):
             return self._loss(outputs, y)
@@ -71,7 +75,7 @@ class Step:
             return self._scale and mx.nd.full(losses.shape, self._scale.scale, ctx=losses.context)
 
         if self.segments:
-            outputs, losses = self.segments.backward(x, loss, head)
+            outputs, losses = self.segments.backward(x, loss, head, (*(self._seed or ()), *place))
         else:
             with autograd.record():
                 outputs = net(x) if self._graph is None else self._graph(x)

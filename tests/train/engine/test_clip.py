@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gluon_glore import InputError
-from tests.train.engine.test_step import SMALL, X, Y, plain, start, weights
+from tests.helpers.steps import SMALL, X, Y, plain, start, weights
 from train.config.optim import Optim
 from train.config.sections import Config
 from train.engine.clip import clip_gradients
@@ -70,7 +70,7 @@ def test_a_step_is_as_long_as_the_largest_norm_of_the_mean_gradient(options):
 
 
 def test_ranks_clip_the_mean_of_all_of_them():
-    """Horovod leaves the sum over the ranks in the gradients, and its trainer's scale is 1 / 2."""
+    """Where Horovod leaves the sum over two ranks in the gradients, its trainer's scale is half."""
     net, trainer = start(Optim(batch_size=8, lr=0.02, momentum=0.0, weight_decay=0.0))
     trainer._scale /= 2
     trainer.allreduce_grads = lambda: [
