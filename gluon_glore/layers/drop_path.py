@@ -1,7 +1,9 @@
 """Stochastic depth (Huang et al., ECCV 2016, https://arxiv.org/abs/1603.09382), for training.
 
-Networks are made without it. A trainer gives it to the blocks that add a branch to their input,
-`Residual`, `GloRe` and `NonLocal`: their attribute `drop_path` then runs on the branch.
+Networks are made without it. A trainer sets the attribute `drop_path` of the layers that may end a
+branch, which says where it runs: `GloRe` and `NonLocal` on what they add; `PreActConv` before its
+convolution, which is linear and without a bias, and reads a quarter of what a bottleneck gives;
+`ChannelAttention` on its weights. Their `branch` is its `(axes, frames)`.
 """
 
 from mxnet.gluon import nn
@@ -11,6 +13,8 @@ from .functional import plain_copy
 
 class DropPath(nn.Dropout):
     """A branch without some samples, `(B, C, *space)` in and out; in inference the branch itself.
+
+    `axes` are those of the space, 0 for `(B, C)`.
 
     In training a sample's numbers are all zero with the probability `rate`, else divided by
     1 - `rate`. With `frames` T the samples are clips with time in the batch axis, `(T·B, C, H, W)`:

@@ -14,12 +14,9 @@ from .squeeze_excite import ChannelAttention
 class Residual(HybridBlock):
     """x + convs(x), or shortcut(x) + convs(x): `(B, C, *space) -> (B, C', *space / stride)`."""
 
-    drop_path = None  # a `DropPath` in training
-
     def __init__(self, unit: ResidualUnit):
         super().__init__(prefix=f"{unit.name}_")
         first, *others = unit.convs
-        self.branch = (unit.convs[-1].axes, unit.convs[-1].frames_out if first.frames else 0)
         with self.name_scope():
             self.norm = None
             if unit.shared_norm:
@@ -41,15 +38,11 @@ class Residual(HybridBlock):
 
     @property
     def last_convolution(self):
-        """The layer of the last convolution of the branch."""
-        conv = [block for block in self.body if not isinstance(block, ChannelAttention)][-1]
-        return getattr(conv, "conv", conv)
+        """The last convolution of the branch, a `PreActConv`."""
+        return [block for block in self.body if isinstance(block, PreActConv)][-1]
 
     def hybrid_forward(self, F, x):
         """`(B, C, *space) -> (B, C', *space')`."""
         read = x if self.norm is None else self.norm(x)
         shortcut = x if self.shortcut is None else self.shortcut(read)
-        branch = self.body(read)
-        if self.drop_path is not None:
-            branch = self.drop_path(branch)
-        return F.elemwise_add(branch, shortcut, name="sum")
+        return F.elemwise_add(self.body(read), shortcut, name="sum")

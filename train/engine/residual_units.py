@@ -48,7 +48,7 @@ def set_drop_path(net, rate):
     for block in net.features[net.first_unit :][: len(list(net.spec.plan()))]:
         block = block.unit if isinstance(block, OnClips) else block
         if isinstance(block, Residual):
-            own = next(rates)
+            own, block = next(rates), block.body[-1]
         elif not isinstance(block, (GloRe, NonLocal)):
             continue
         if own:
@@ -96,5 +96,5 @@ def start_as_identity(net):
     gradient, and such a unit would never learn.
     """
     for unit in residual_units(net):
-        weight = unit.last_convolution.weight
+        weight = unit.last_convolution.conv.weight
         weight.set_data(weight.data(weight.list_ctx()[0]).zeros_like())

@@ -48,14 +48,15 @@ def made(rate=0.5, spec=WHOLE, hybridize=True):
 
 def test_probabilities_rise_from_0_at_the_first_unit_to_the_rate_at_the_last():
     net = made(0.4, hybridize=False)
-    rates = [unit.drop_path and unit.drop_path._rate for unit in residual_units(net)]
+    paths = [unit.body[-1].drop_path for unit in residual_units(net)]
+    rates = [path and path._rate for path in paths]
     assert rates[0] is None
     assert rates[1:] == pytest.approx([0.1, 0.2, 0.3, 0.4])
     extra = [block for block in net.features if block.name.endswith("extra")]
     assert [block.drop_path._rate for block in extra] == [rates[-1]]
     alone = Network(dataclasses.replace(WHOLE, stages=(Stage(1, 16, 1),), extras=()))
     set_drop_path(alone, 0.4)
-    assert [unit.drop_path._rate for unit in residual_units(alone)] == [0.4]
+    assert [unit.body[-1].drop_path._rate for unit in residual_units(alone)] == [0.4]
 
 
 @pytest.mark.parametrize("hybridize", [True, False])
@@ -81,8 +82,10 @@ def test_samples_lose_their_branch_or_keep_it_larger_forward_and_backward(axes, 
     assert 0.65 < kept.mean() < 0.85
 
 
-def test_a_unit_without_its_branch_is_its_shortcut():
-    net = made(0.5, hybridize=False)
+@pytest.mark.parametrize("squeeze_excite", [0, 4])
+def test_a_unit_without_its_branch_is_its_shortcut(squeeze_excite):
+    spec = dataclasses.replace(WHOLE, squeeze_excite=squeeze_excite)
+    net = made(0.5, spec, hybridize=False)
     unit = residual_units(net)[-1]
     x = mx.nd.random.normal(shape=(64, 32, 4, 4))
     with autograd.train_mode():
@@ -96,7 +99,7 @@ def test_a_unit_without_its_branch_is_its_shortcut():
     )
     share = share.asnumpy().round(4)
     assert set(share) == {0.0, 2.0}
-    assert unit.drop_path._rate == 0.5
+    assert unit.body[-1].drop_path._rate == 0.5
 
 
 def test_inference_and_all_that_is_saved_are_those_of_the_network_to_the_bit():
@@ -131,12 +134,11 @@ def test_every_kind_of_network_drops_whole_samples_from_its_branches(name):
     x = mx.nd.random.normal(shape=(BATCH, spec.in_channels, *spec.input_size))
     with autograd.train_mode():
         net(x).wait_to_read()
-    blocks = [block for block in residual_units(net) if block.drop_path]
-    assert len(blocks) == len(residual_units(net)) - 1
+    paths = [unit.body[-1].drop_path for unit in residual_units(net)][1:]
     behind = [extra for extra in spec.extras if (extra.stage, extra.after) != (2, 1)]
-    assert len(seen) == len(blocks) + len(behind)  # the first unit is never dropped
-    for path in blocks:
-        assert bool(path.drop_path._frames) == bool(spec.clip_frames)
+    assert len(seen) == len(paths) + len(behind)  # the first unit is never dropped
+    for path in paths:
+        assert bool(path._frames) == bool(spec.clip_frames)
     assert {True, False} == {keeps for kept in seen for keeps in kept}
 
 
@@ -241,7 +243,7 @@ def test_units_that_start_as_the_identity_learn(bottleneck, squeeze_excite):
     net.initialize()
     before = weights(net)
     start_as_identity(net)
-    zeroed = {unit.last_convolution.weight.name for unit in residual_units(net)}
+    zeroed = {unit.last_convolution.conv.weight.name for unit in residual_units(net)}
     assert len(zeroed) == 5
     for name, values in weights(net).items():
         assert np.array_equal(values, 0 * before[name] if name in zeroed else before[name]), name
