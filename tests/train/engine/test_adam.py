@@ -6,13 +6,16 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from gluon_glore import get_model
+from gluon_glore import Network, get_model
+from tests.helpers.networks import initialize
+from tests.helpers.odd_networks import ODD
 from tests.helpers.runs import same
 from train.config.optim import Optim
 from train.engine.adam import square
 from train.engine.checkpoint import momentum_of
 from train.engine.comm import LocalComm
 from train.engine.optimizer import make_optimizer, set_multipliers
+from train.engine.step import Step
 
 SHAPES = {"a_weight": (16, 8, 3, 3), "a_bias": (16,), "b_weight": (5, 70), "b_gamma": (9,)}
 RNG = np.random.RandomState(0)
@@ -21,11 +24,11 @@ GRADIENTS = [{name: RNG.normal(size=shape) for name, shape in SHAPES.items()} fo
 BATCH = 4  # gradients are sums over it
 
 
-def expected(optim, rates, epsilon):
+def expected(optim, rates, epsilon, start=START, given=GRADIENTS):
     """The weights after a step at each of the rates, by the papers' algorithms."""
-    weights = {name: value.copy() for name, value in START.items()}
-    means = {name: [0.0, 0.0] for name in SHAPES}
-    for t, (rate, gradients) in enumerate(zip(rates, GRADIENTS), start=1):
+    weights = {name: value.astype("float64") for name, value in start.items()}
+    means = {name: [0.0, 0.0] for name in weights}
+    for t, (rate, gradients) in enumerate(zip(rates, given), start=1):
         for name, w in weights.items():
             g, (m, v) = gradients[name] / BATCH, means[name]
             m = optim.beta1 * m + (1 - optim.beta1) * g
@@ -40,7 +43,7 @@ def expected(optim, rates, epsilon):
                 own *= factor if re.search(pattern, name) else 1
             unit = m / (1 - optim.beta1**t) / (np.sqrt(v / (1 - optim.beta2**t)) + epsilon)
             unit = unit + decay * w
-            if optim.optimizer == "lamb" and not spared:
+            if optim.optimizer == "lamb" and not spared and w.any() and unit.any():
                 unit *= np.linalg.norm(w) / np.linalg.norm(unit)
             weights[name] = w - own * unit
     return weights
@@ -97,6 +100,40 @@ def test_the_decay_of_adamw_takes_its_share_of_a_weight_whatever_the_gradient():
         for decay in (0.0, 0.5)
     )
     assert plain - decayed == pytest.approx(0.1 * 0.5 * START["b_weight"], abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["2-D two masks", "clips", "clips, 3x3x3"])
+@pytest.mark.parametrize(("name", "epsilon"), [("adamw", 1e-3), ("lamb", 1e-3)])
+def test_networks_whose_arrays_are_in_onednns_layouts_take_the_papers_steps(name, epsilon, kind):
+    """Weights after an inference, gradients after a backward; and the norm of those is clipped."""
+    spec = ODD[kind]
+    net = Network(spec)
+    initialize(net)
+    net.hybridize(static_alloc=True, static_shape=True)
+    x = mx.nd.random.normal(shape=(BATCH, spec.in_channels, *spec.input_size))
+    optim = Optim(optimizer=name, weight_decay=0.1, epsilon=epsilon, decay_all=False)
+    params = {k: p for k, p in net.collect_params().items() if p.grad_req != "null"}
+    set_multipliers(net.collect_params(), optim)
+    trainer = LocalComm().trainer(net.collect_params(), make_optimizer(optim))
+    trainer.set_learning_rate(0.01)
+    take, update, given = Step(clip=0.05), trainer.update, []
+    start = {k: p.data().asnumpy() for k, p in params.items()}
+
+    def look(size):
+        given.append({k: p.grad().asnumpy().astype("float64") for k, p in params.items()})
+        update(size)
+
+    trainer.update = look
+    for number in range(2):
+        net(x).wait_to_read()
+        take(net, trainer, x, mx.nd.arange(BATCH) % spec.classes, number)
+    for gradients in given:
+        length = np.sqrt(sum((g**2).sum() for g in gradients.values())) / BATCH
+        assert length == pytest.approx(0.05, rel=1e-3)
+    right = expected(optim, [0.01] * 2, epsilon, start, given)
+    for key, values in right.items():
+        moved = np.abs(values - start[key]).max()
+        assert np.abs(params[key].data().asnumpy() - values).max() <= 1e-3 * moved + 1e-7, key
 
 
 def test_lamb_moves_an_array_of_zeros():
