@@ -148,14 +148,18 @@ def momenta(net):
 class PreActConv(HybridBlock):
     """BatchNorm, ReLU, convolution (He et al. 2016, https://arxiv.org/abs/1603.05027)."""
 
+    drop_path = None  # a `DropPath` in training
+
     def __init__(self, conv: Conv, eps=BATCH_NORM_EPS, momentum=BATCH_NORM_MOMENTUM):
         super().__init__(prefix=f"{conv.name}_")
+        self.branch = (conv.axes, conv.frames)
         self.norm = Norm(conv.name, conv.in_channels, conv.axes, eps=eps, momentum=momentum)
         self.conv = convolution(conv)
 
     def hybrid_forward(self, F, x):
         """`(B, C, *space) -> (B, C', *space')`, smaller by the convolution's stride."""
-        return self.conv(self.norm(x))
+        x = self.norm(x)
+        return self.conv(x if self.drop_path is None else self.drop_path(x))
 
 
 class OnClips(HybridBlock):

@@ -90,6 +90,8 @@ class GloRe(UnitBlock):
     Raises InputError naming the field that is of another type or out of range.
     """
 
+    drop_path = None  # a `DropPath` in training
+
     def __init__(
         self,
         in_channels,
@@ -128,6 +130,7 @@ class GloRe(UnitBlock):
 
     def _build(self, unit):
         self._unit = unit
+        self.branch = (2, unit.frames)
         self._looked_at = False  # by `warn_of_unset_statistics`
         post = unit.arrangement == "post"
         conv = convolution if post else functools.partial(PreActConv, **norm_of(unit))
@@ -184,6 +187,8 @@ class GloRe(UnitBlock):
             y = self.extension(broadcast_back(F, z, mask, frames))
         if self.norm is not None:
             y = self.norm(y)
+        if self.drop_path is not None:
+            y = self.drop_path(y)
         return F.elemwise_add(x, restore_locations(F, y, x, unit.axes), name="sum")
 
 

@@ -24,6 +24,8 @@ class NonLocal(UnitBlock):
     Raises InputError naming the field that is of another type or out of range.
     """
 
+    drop_path = None  # a `DropPath` in training
+
     def __init__(
         self,
         in_channels,
@@ -50,6 +52,7 @@ class NonLocal(UnitBlock):
 
     def _build(self, unit):
         self._unit = unit
+        self.branch = (2, unit.frames)
         with self.name_scope():
             self.theta = convolution(unit.theta)
             self.phi = convolution(unit.phi)
@@ -70,4 +73,6 @@ class NonLocal(UnitBlock):
         seen = pool_locations(F, flat, x, unit.pool, "max") if unit.subsample > 1 else flat
         y = attend(F, self.theta(flat), self.phi(seen), self.value(seen), unit.frames)
         y = self.norm(self.extension(y))
+        if self.drop_path is not None:
+            y = self.drop_path(y)
         return F.elemwise_add(x, restore_locations(F, y, x, unit.axes), name="sum")

@@ -36,6 +36,11 @@ class Residual(HybridBlock):
         """A convolution that reads the unit's input, behind its own BatchNorm or a shared one."""
         return convolution(conv) if unit.shared_norm else PreActConv(conv, **norm_of(unit))
 
+    @property
+    def last_convolution(self):
+        """The last convolution of the branch, a `PreActConv`."""
+        return [block for block in self.body if isinstance(block, PreActConv)][-1]
+
     def hybrid_forward(self, F, x):
         """`(B, C, *space) -> (B, C', *space')`."""
         read = x if self.norm is None else self.norm(x)

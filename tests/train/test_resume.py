@@ -71,6 +71,49 @@ def test_a_run_stopped_after_any_step_goes_on_bit_equal(
     assert story(tmp_path / "parts") == story(tmp_path / "whole")
 
 
+UPDATES = ["model.drop_path=0.3", "optim.clip=0.5"]
+ADAM = ["optim.lr=0.002", "optim.weight_decay=0.05", "optim.decay_all=false"]
+PRECISE = "optim.precise_norm=2"
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ["optim.optimizer=adamw", *ADAM, "model.zero_init_residual=true", PRECISE],
+        ["optim.optimizer=lamb", *ADAM, "optim.accumulate=2", "optim.recompute=2", PRECISE],
+        pytest.param(
+            ["optim.nesterov=true", "optim.precision=bfloat16", "optim.recompute=1"],
+            marks=needs_bfloat16,
+        ),
+    ],
+    ids=lambda keys: keys[0].partition("=")[2],
+)
+def test_a_run_of_other_updates_goes_on_bit_equal(tmp_path, small, keys, monkeypatch):
+    """Within an epoch and at its end: means and their correction, masks, clipped gradients."""
+    small = [*small, *UPDATES, *keys]
+    assert train(tmp_path / "whole", small) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(Reporter, "train", call_at(2, ask))
+        assert train(tmp_path / "parts", small) == STOPPED
+        patch.undo()
+        patch.setattr(Reporter, "train", call_at(5, ask))
+        assert train(tmp_path / "parts", small, "--resume") == STOPPED
+    names = [path.name for path in checkpoints(tmp_path / "parts")]
+    assert names == ["epoch-0000-step-000003", "epoch-0000-step-000006"]
+    assert train(tmp_path / "parts", small, "--resume") == 0
+    assert same(weights(tmp_path / "parts"), weights(tmp_path / "whole"))
+    assert story(tmp_path / "parts") == story(tmp_path / "whole")
+
+
+def test_another_optimizer_is_refused_and_has_no_use_for_the_momentum(tmp_path, small, capsys):
+    assert train(tmp_path, [*small, "optim.epochs=1"]) == 0
+    adam = [*small, "optim.optimizer=adamw"]
+    assert train(tmp_path, adam, "--resume") == 2
+    assert "had other values of optim.epochs, optim.optimizer" in capsys.readouterr().err
+    assert train(tmp_path, adam, "--resume", "--accept-changes") == 2
+    assert "momentum of another optimizer, see " in capsys.readouterr().err
+
+
 def test_a_run_that_dies_loses_the_steps_since_the_last_save_alone(tmp_path, small, monkeypatch):
     small = [*small, "checkpoint.every=4"]
     assert train(tmp_path / "whole", small) == 0

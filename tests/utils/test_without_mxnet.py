@@ -12,7 +12,8 @@ MXNET = {
     "export": "activation_ranges describe ends exporter lower_precision optimize quantize_symbol "
     "symbol_file symbol_graph symbol_pair traced",
     "insertion": "follow insert trace",
-    "layers": "basic dual_path fcn_head glore glore_head non_local residual squeeze_excite",
+    "layers": "basic drop_path dual_path fcn_head glore glore_head non_local residual "
+    "squeeze_excite",
     "model_zoo": "load transfer",
     "networks": "backbone classifier complexity network shared_block",
     "visualize": "look unit_recorder",

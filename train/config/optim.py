@@ -9,10 +9,12 @@ from gluon_glore.utils.errors import InputError
 
 from .checks import above_0, below_1, not_below_0, one_of
 
+SGD = ("momentum", "nesterov")  # the keys of sgd alone
+
 
 @dataclass(frozen=True)
 class Optim:
-    """SGD with momentum. `batch_size`: pictures a step over all processes together.
+    """SGD with momentum, AdamW or LAMB. `batch_size`: pictures a step over all processes together.
 
     Length: a run has `epochs` epochs, or with `iterations` above 0 so many steps in their place;
     its last epoch ends there then, evaluated and saved as any.
@@ -28,12 +30,16 @@ class Optim:
     rate is multiplied by those of all that are found in its name, 0 leaves it as it is. `new_mult`
     is a factor of the layers that `model.pretrained` lacks, whatever their names.
 
-    Update: `nesterov` looks ahead. `weight_decay` spares biases and BatchNorm's gamma and beta
-    unless `decay_all`; `wd_mult` gives factors by name, as `lr_mult`. `label_smoothing` is the
-    share of the target spread over all classes. `precise_norm` above 0: at an epoch's end
-    BatchNorm's statistics are measured anew, over so many steps' batches. With `ema` above 0 an
-    exponential moving average of the weights of this decay is evaluated and saved in their place,
-    see `train.engine.weight_average`.
+    Update: `optimizer` is sgd, adamw or lamb. `momentum` and `nesterov`, which looks ahead, are
+    sgd's; `beta1`, `beta2` and `epsilon` are those of the others, whose decay is decoupled, the
+    rate times `weight_decay` of each weight; `epsilon` 0 stands for 1e-8 with adamw, for 1e-6 with
+    lamb. `clip` above 0 is the largest norm of all trained parameters' gradients together, of the
+    whole step: larger ones are scaled down to it. `weight_decay` spares biases and BatchNorm's
+    gamma and beta unless `decay_all`; `wd_mult` gives factors by name, as `lr_mult`.
+    `label_smoothing` is the share of the target spread over all classes. `precise_norm` above 0: at
+    an epoch's end BatchNorm's statistics are measured anew, over so many steps' batches. With `ema`
+    above 0 an exponential moving average of the weights of this decay is evaluated and saved in
+    their place, see `train.engine.weight_average`.
 
     Resources: a process computes its share of a step in `accumulate` equal parts, one after the
     other, and adds up the gradients; BatchNorm sees one part at a time. `recompute` above 0 keeps
@@ -49,8 +55,13 @@ class Optim:
     batch_size: int = 256
     lr: float = 0.1
     lr_batch: int = 0
+    optimizer: str = "sgd"
     momentum: float = 0.9
     nesterov: bool = False
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 0.0
+    clip: float = 0.0
     weight_decay: float = 0.0002
     decay_all: bool = True
     schedule: str = "step"
@@ -75,11 +86,18 @@ class Optim:
     def check(self):
         """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         one_of("optim.schedule", self.schedule, ("step", "cosine", "poly"))
+        one_of("optim.optimizer", self.optimizer, ("sgd", "adamw", "lamb"))
         one_of("optim.precision", self.precision, ("float32", "bfloat16", "float16"))
         above_0(self._values("epochs", "batch_size", "lr", "power", "accumulate", "new_mult"))
         not_below_0(self._values("lr_batch", "weight_decay", "warmup", "recompute", "loss_scale"))
         not_below_0(self._values("warmup_steps", "epoch_samples", "precise_norm", "iterations"))
+        not_below_0(self._values("epsilon", "clip"))
         below_1(self._values("momentum", "label_smoothing", "warmup_start", "ema"))
+        below_1(self._values("beta1", "beta2"))
+        others = ("beta1", "beta2", "epsilon") if self.optimizer == "sgd" else SGD
+        for key, value in self._values(*others).items():
+            if value != getattr(type(self), key[len("optim.") :]):
+                raise InputError(f"config key {key} is none of {self.optimizer}'s, given {value}")
         if self.warmup and self.warmup_steps:
             raise InputError(
                 f"config key optim.warmup_steps {self.warmup_steps} and optim.warmup {self.warmup} "
@@ -121,6 +139,11 @@ class Optim:
     def run_steps(self, steps_per_epoch):
         """The steps of a whole run whose epochs have `steps_per_epoch`."""
         return self.iterations or self.epochs * steps_per_epoch
+
+    @property
+    def copies(self):
+        """How many arrays of a parameter's size a checkpoint has: itself, the optimizer's, EMA."""
+        return (2 if self.optimizer == "sgd" else 3) + (self.ema > 0)
 
     def _check_iterations(self):
         """Raise InputError where a run of so many steps has a schedule in epochs."""

@@ -9,9 +9,9 @@ are every trainer's.
 from dataclasses import dataclass, field
 from typing import Dict
 
-from gluon_glore.utils.errors import InputError
+from gluon_glore.utils.errors import InputError, shown
 
-from .checks import above_0, check_start, not_below_0, one_of
+from .checks import above_0, below_1, check_start, not_below_0, one_of
 from .optim import Optim
 from .pictures import Augment, Data
 
@@ -43,6 +43,10 @@ class Model:
     sha256. Units that they lack are new, and with `new_classifier` the classifier (for other
     classes); new layers start at random and are named at the start. `freeze_norm`: BatchNorm keeps
     its running statistics, but for new layers'.
+
+    Of training alone: `drop_path` is the probability with which the last residual unit is left out
+    for a sample, 0 for the first, those between on a line; `zero_init_residual` lets each residual
+    unit start as the identity, of random weights only.
     """
 
     name: str = "resnet50_glore_2_3"
@@ -51,11 +55,19 @@ class Model:
     freeze_norm: bool = False
     pretrained: str = ""
     new_classifier: bool = False
+    drop_path: float = 0.0
+    zero_init_residual: bool = False
 
     def check(self):
         """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         not_below_0({"model.classes": self.classes})
+        below_1({"model.drop_path": self.drop_path})
         check_start(self)
+        if self.zero_init_residual and self.pretrained:
+            raise InputError(
+                "config key model.zero_init_residual is for random weights, given "
+                f"model.pretrained {shown(self.pretrained)}"
+            )
 
 
 @dataclass(frozen=True)

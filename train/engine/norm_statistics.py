@@ -13,6 +13,8 @@ from mxnet import autograd
 
 from gluon_glore.layers.basic import momenta
 
+from .residual_units import whole
+
 
 def measure_statistics(net, batches, comm, ctx, parts=1, segments=None):
     """Set the running statistics to those over all `(pixels, labels)` of every rank's `batches`.
@@ -20,8 +22,9 @@ def measure_statistics(net, batches, comm, ctx, parts=1, segments=None):
     To need no more memory than a training step, a batch runs in equal `parts`, one after the
     other, and through `segments` where there are any. BatchNorm sees one part at a time.
 
-    The variance is the mean of the parts' variances plus the variance of their means. Layers that
-    only training runs, as an auxiliary head, keep theirs. No BatchNorm may be frozen.
+    The variance is the mean of the parts' variances plus the variance of their means. No unit drops
+    its branch: they are of the network as it is evaluated. Layers that only training runs, as an
+    auxiliary head, keep theirs. No BatchNorm may be frozen.
     """
     params = net.collect_params()
     used = set(net(mx.sym.var("data")).list_auxiliary_states())
@@ -30,14 +33,15 @@ def measure_statistics(net, batches, comm, ctx, parts=1, segments=None):
     kept = momenta(net)
     moved = np.concatenate([np.full(p.shape, 1 - kept[p.name], np.float64) for p in means])
     count, sums = 0, 0.0
-    for part in itertools.chain.from_iterable(np.split(x, parts) for x, _ in batches):
-        for param in (*means, *variances):
-            param.data(ctx)[:] = 0
-        # MXNet moves them in backward: from 0 by the share of the batch's own.
-        _backward(net, mx.nd.array(part, ctx=ctx), segments)
-        mx.nd.waitall()  # a hybridised network's statistics can be read before they are written
-        mean, variance = (_get_values(p) / moved for p in (means, variances))
-        count, sums = count + 1, sums + np.concatenate([mean, mean**2, variance])
+    with whole(net, *(segments.runs if segments else ())):
+        for part in itertools.chain.from_iterable(np.split(x, parts) for x, _ in batches):
+            for param in (*means, *variances):
+                param.data(ctx)[:] = 0
+            # MXNet moves them in backward: from 0 by the share of the batch's own.
+            _backward(net, mx.nd.array(part, ctx=ctx), segments)
+            mx.nd.waitall()  # a hybridised network's statistics can be read before they are written
+            mean, variance = (_get_values(p) / moved for p in (means, variances))
+            count, sums = count + 1, sums + np.concatenate([mean, mean**2, variance])
     *sums, count = comm.sum([*sums, count])
     mean, square, variance = np.split(np.array(sums) / count, 3)
     _set_values(means, mean)

@@ -7,7 +7,10 @@ import mxnet as mx
 
 from gluon_glore.utils.errors import InputError
 
+from .adam import AdamW, Lamb
+
 NOT_DECAYED = ("bias", "gamma", "beta")
+EPSILON = {"adamw": 1e-8, "lamb": 1e-6}  # where the configuration says none
 
 
 class Nesterov(mx.optimizer.NAG):
@@ -25,7 +28,16 @@ class Nesterov(mx.optimizer.NAG):
 
 
 def make_optimizer(optim):
-    """SGD with momentum, Nesterov's with `optim.nesterov`; the loop sets each step's rate."""
+    """The optimizer `optim.optimizer`; the loop sets each step's rate.
+
+    SGD has momentum, Nesterov's with `optim.nesterov`.
+    """
+    if optim.optimizer != "sgd":
+        options = {name: getattr(optim, name) for name in ("beta1", "beta2")}
+        options.update(epsilon=optim.epsilon or EPSILON[optim.optimizer], wd=optim.weight_decay)
+        if optim.optimizer == "adamw":
+            return AdamW(learning_rate=optim.lr, **options)
+        return Lamb(NOT_DECAYED, learning_rate=optim.lr, **options)
     make = Nesterov if optim.nesterov else mx.optimizer.SGD
     optimizer = make(momentum=optim.momentum, wd=optim.weight_decay, learning_rate=optim.lr)
     if not (optim.nesterov or mx.context.num_gpus()):

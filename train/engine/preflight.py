@@ -31,8 +31,9 @@ def check_packages(config):
 def check_out(out, net, keep=2, copies=2):
     """Raise InputError where a run's directory can't be made or written, or the disk is too small.
 
-    Needed are weights and momentum, in all `copies` of the parameters, `keep` + 2 times: the newest
-    ones, the best, and the one being written; less what `out` holds already. Nothing is left.
+    Needed are `copies` arrays of a parameter's size, weights and the optimizer's, `keep` + 2 times:
+    the newest ones, the best, and the one being written; less what `out` holds already. Nothing is
+    left behind.
     """
     # The deepest part of the path that exists. lexists: a broken link is in the way too.
     path = out.absolute()
@@ -43,7 +44,7 @@ def check_out(out, net, keep=2, copies=2):
         file.write(b"a byte, for some systems refuse no sooner")
     floats = sum(int(np.prod(param.shape)) for param in net.collect_params().values())
     held = sum(path.stat().st_size for path in out.glob("checkpoints/*/*.params"))
-    needed, free = copies * 4 * floats * (keep + 2) - held, shutil.disk_usage(place).free
+    needed, free = 4 * copies * floats * (keep + 2) - held, shutil.disk_usage(place).free
     if free < needed:
         raise InputError(
             f"{out}: {free / 1e6:.0f} MB free, checkpoints of {net.spec.name} take "

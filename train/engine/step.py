@@ -7,6 +7,7 @@ from mxnet import autograd, gluon
 from gluon_glore.utils.errors import InputError
 
 from .bfloat16 import Bfloat16
+from .clip import clip_gradients
 from .precision import make_loss_scale
 from .recompute import Segments
 
@@ -24,15 +25,19 @@ class Step:
     seed : with a number, dropout's masks are a pure function of it, the step's number and the rank.
     graph : a Block with the network's parameters that is run instead of the network, to train
         them in another way. Where it returns a list or tuple, the first are the logits.
+    clip : the largest norm of the step's gradient, over all ranks; 0 for none.
     """
 
-    def __init__(self, loss=None, accumulate=1, scale=None, segments=None, seed=None, graph=None):
+    def __init__(
+        self, loss=None, accumulate=1, scale=None, segments=None, seed=None, graph=None, clip=0.0
+    ):
         self._loss = gluon.loss.SoftmaxCrossEntropyLoss() if loss is None else loss
         self._accumulate = accumulate
         self._scale = scale
         self.segments = segments
         self._seed = seed
         self._graph = graph
+        self._clip = clip
 
     def __call__(self, net, trainer, x, y, number):
         """Train on x and y, this rank's share of step `number`: (logits, losses `(B,)`)."""
@@ -44,18 +49,24 @@ class Step:
                 gradient[:] = 0
         size = len(x) // self._accumulate
         parts = [
-            self._backward(net, x[i : i + size], y[i : i + size]) for i in range(0, len(x), size)
+            self._backward(net, x[i : i + size], y[i : i + size], (number, i))
+            for i in range(0, len(x), size)
         ]
         trainer.allreduce_grads()
         scale = self._scale.scale if self._scale else 1
         if self._scale is None or self._scale.accept(gradients):
+            if self._clip:  # Horovod averages when it sums, or by `trainer._scale`
+                clip_gradients(gradients, self._clip, trainer._scale / (len(x) * scale))
             trainer.update(len(x) * scale)
         if len(parts) == 1:
             return parts[0]
         return [mx.nd.concat(*arrays, dim=0) for arrays in zip(*parts)]
 
-    def _backward(self, net, x, y):
-        """Compute the gradients of a part of a batch; returns (logits, losses), float32."""
+    def _backward(self, net, x, y, place):
+        """Compute the gradients of a part of a batch; returns (logits, losses), float32.
+
+        `place` is the number of the step, and of the part's first sample.
+        """
 
         def loss(outputs):
             return self._loss(outputs, y)
@@ -64,7 +75,7 @@ class Step:
             return self._scale and mx.nd.full(losses.shape, self._scale.scale, ctx=losses.context)
 
         if self.segments:
-            outputs, losses = self.segments.backward(x, loss, head)
+            outputs, losses = self.segments.backward(x, loss, head, (*(self._seed or ()), *place))
         else:
             with autograd.record():
                 outputs = net(x) if self._graph is None else self._graph(x)
@@ -123,6 +134,7 @@ def make_step(config, net, comm, loss=None, graph=None):
         segments=make_segments(optim, net),
         seed=(config.seed, comm.rank) if _has_dropout(net) else None,
         graph=graph,
+        clip=optim.clip,
     )
 
 

@@ -43,6 +43,7 @@ from .optimizer import learning_rate, make_optimizer, set_multipliers
 from .precision import set_precision
 from .preflight import check_changes, check_out, check_packages
 from .pretrained import Start
+from .residual_units import check_units, set_drop_path, start_as_identity
 from .run_lock import run_lock
 from .step import make_segments
 from .stop import STOPPED, StopFlag, Stopped
@@ -124,8 +125,9 @@ def prepare(task, config, out, comm):
             f"config key optim.new_mult {config.optim.new_mult:g} is for layers that "
             "model.pretrained lacks, given none"
         )
+    check_units(net, config.model)
     if comm.rank == 0:
-        check_out(out, net, config.checkpoint.keep, copies=3 if config.optim.ema else 2)
+        check_out(out, net, config.checkpoint.keep, config.optim.copies)
     return config, net, datasets
 
 
@@ -284,6 +286,10 @@ def initialize(task, config, net, comm, run, order):
     mx.random.seed(config.seed)
     np.random.seed(config.seed)
     net.initialize(ctx=ctx)
+    if getattr(config.model, "zero_init_residual", False):
+        start_as_identity(net)
+    if getattr(config.model, "drop_path", 0):
+        set_drop_path(net, config.model.drop_path)
     begun = (config.model.pretrained and task.load_weights(config, net)) or Start()
     if run is None and comm.rank == 0:
         for note in begun.notes:

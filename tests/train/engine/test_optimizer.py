@@ -52,7 +52,8 @@ def test_an_array_at_a_time_moves_as_mxnets_sgd_to_the_bit():
         for _ in range(4):
             for param in params.values():
                 param.grad()[:] = mx.nd.array(rng.normal(size=param.shape))
-            trainer.update(3, ignore_stale_grad=True)
+                param.data()._fresh_grad = True  # others are passed over
+            trainer.update(3)
         return [param.data().asnumpy() for param in params.values()]
 
     optim = Optim(lr=0.1, momentum=0.9, weight_decay=1e-2)

@@ -6,51 +6,15 @@ import pytest
 from mxnet import gluon
 from mxnet.gluon import HybridBlock
 
-from benchmarks.networks import settle
-from gluon_glore import InputError, NetSpec, Network, Stage, Stem
-from gluon_glore.layers.basic import freeze_norm
+from gluon_glore import InputError
 from tests.helpers.bfloat16 import needs_bfloat16
 from tests.helpers.networks import relative_error
+from tests.helpers.steps import SMALL, X, Y, plain, start, weights
 from train.config.optim import Optim
 from train.config.sections import Config, Horovod
 from train.engine.comm import LocalComm
-from train.engine.optimizer import make_optimizer, set_multipliers
 from train.engine.precision import LossScale, make_loss_scale
 from train.engine.step import Step, make_step, smoothed_loss
-
-SMALL = NetSpec(
-    stages=(Stage(2, 16, 1), Stage(2, 32, 2), Stage(1, 32, 1)),
-    stem=Stem(channels=16, kernel=3, stride=1, pool=0),
-    bottleneck=False,
-    input_size=(16, 16),
-    classes=5,
-    dropout=0.5,
-).with_units("glore", res4=(1,), mid_channels=16, arrangement="post")
-X = np.random.RandomState(0).normal(size=(8, 3, 16, 16)).astype("float32")
-Y = np.arange(8) % 5
-
-
-def plain(**options):
-    return Optim(batch_size=8, lr=0.02, **options)
-
-
-def start(optim, spec=SMALL, frozen=False):
-    """A network that is the same each time, and its trainer."""
-    mx.random.seed(0)
-    net = Network(spec)
-    net.initialize()
-    settle(net, mx.nd.array(X))
-    if frozen:
-        freeze_norm(net)
-    set_multipliers(net.collect_params(), optim)
-    trainer = LocalComm().trainer(net.collect_params(), make_optimizer(optim))
-    trainer.set_learning_rate(optim.lr)
-    net.hybridize(static_alloc=True, static_shape=True)
-    return net, trainer
-
-
-def weights(net):
-    return {name: p.data().asnumpy() for name, p in net.collect_params().items()}
 
 
 def run(optim, steps=3, **options):
