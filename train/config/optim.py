@@ -29,9 +29,10 @@ class Optim:
     is a factor of the layers that `model.pretrained` lacks, whatever their names.
 
     Update: `nesterov` looks ahead. `weight_decay` spares biases and BatchNorm's gamma and beta
-    unless `decay_all`; `wd_mult` gives factors by name, as `lr_mult`. `label_smoothing` is the
-    share of the target spread over all classes. `precise_norm` above 0: at an epoch's end
-    BatchNorm's statistics are measured anew, over so many steps' batches.
+    unless `decay_all`; `wd_mult` gives factors by name, as `lr_mult`. `loss`: cross_entropy, or bce
+    for the mean of the classes' binary cross entropies (see `train.engine.losses`).
+    `label_smoothing` is the share of the target spread over all classes. `precise_norm` above 0: at
+    an epoch's end BatchNorm's statistics are measured anew, over so many steps' batches.
 
     Resources: a process computes its share of a step in `accumulate` equal parts, one after the
     other, and adds up the gradients; BatchNorm sees one part at a time. `recompute` above 0 keeps
@@ -63,6 +64,7 @@ class Optim:
     wd_mult: Dict[str, float] = field(default_factory=dict)
     new_mult: float = 1.0
     precise_norm: int = 0
+    loss: str = "cross_entropy"
     label_smoothing: float = 0.0
     accumulate: int = 1
     recompute: int = 0
@@ -72,6 +74,7 @@ class Optim:
     def check(self):
         """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         one_of("optim.schedule", self.schedule, ("step", "cosine", "poly"))
+        one_of("optim.loss", self.loss, ("cross_entropy", "bce"))
         one_of("optim.precision", self.precision, ("float32", "bfloat16", "float16"))
         above_0(self._values("epochs", "batch_size", "lr", "power", "accumulate", "new_mult"))
         not_below_0(self._values("lr_batch", "weight_decay", "warmup", "recompute", "loss_scale"))

@@ -7,6 +7,7 @@ from mxnet import autograd, gluon
 from gluon_glore.utils.errors import InputError
 
 from .bfloat16 import Bfloat16
+from .losses import cross_entropy, make_loss
 from .precision import make_loss_scale
 from .recompute import Segments
 
@@ -27,7 +28,7 @@ class Step:
     """
 
     def __init__(self, loss=None, accumulate=1, scale=None, segments=None, seed=None, graph=None):
-        self._loss = gluon.loss.SoftmaxCrossEntropyLoss() if loss is None else loss
+        self._loss = cross_entropy() if loss is None else loss
         self._accumulate = accumulate
         self._scale = scale
         self.segments = segments
@@ -81,36 +82,27 @@ def add_gradients(params):
             param.grad_req = "add"
 
 
-def smoothed_loss(share):
-    """Cross entropy where `share` of the target is spread over all classes.
-
-    Szegedy et al. 2016, section 7 (https://arxiv.org/abs/1512.00567).
-    """
-
-    def loss(logits, labels):
-        logp = mx.nd.log_softmax(logits.astype("float32", copy=False))
-        own, all_classes = mx.nd.pick(logp, labels), logp.mean(axis=1)
-        return -((1 - share) * own + share * all_classes)
-
-    return loss
-
-
 def make_step(config, net, comm, loss=None, graph=None):
     """The step that a configuration asks for. Call it when the network is initialised.
 
     `loss` and `graph` as a Step takes them; the loss is that of a classification if None. Raises
     InputError where the configuration asks for what only classification has.
     """
-    optim = config.optim
+    optim, plain = config.optim, type(config.optim)
     other_loss = loss is not None
     for key, other in {
         "recompute": other_loss or graph is not None,
         "label_smoothing": other_loss,
+        "loss": other_loss,
     }.items():
-        if other and getattr(optim, key):
-            raise InputError(f"config key optim.{key} is for classification networks, use 0")
-    if optim.label_smoothing:
-        loss = smoothed_loss(optim.label_smoothing)
+        if other and getattr(optim, key) != getattr(plain, key):
+            raise InputError(
+                f"config key optim.{key} is for classification networks, use {getattr(plain, key)}"
+            )
+    if other_loss and getattr(config, "mix", None) and config.mix.on:
+        raise InputError("config keys mix.mixup and mix.cutmix are for classification, use 0")
+    if not other_loss:
+        loss = make_loss(optim)
     if optim.accumulate > 1:
         add_gradients(net.collect_params())
     low = optim.precision == "bfloat16"

@@ -32,6 +32,7 @@ from gluon_glore.weights.run_folder import checkpoints
 from ..config.load import load_config
 from ..data import batches
 from ..data.bad_records import BadRecords
+from ..data.mix import check_mix, mixed
 from ..reporting.data_sets import describe
 from ..reporting.reporter import Reporter
 from ..reporting.runs import METRICS_FILE, rewind_metrics
@@ -142,10 +143,12 @@ def train(task, config, net, datasets, out, resume, comm, accept=False):
     data is bad, or a resumed run is changed without `accept`; Stopped where SIGTERM or SIGINT asked
     for an end and all is saved.
     """
+    training_set, validation_set = datasets
     check_shares(config.optim, comm)
+    if hasattr(config, "mix"):
+        check_mix(config, len(training_set), comm.size)
     if not resume and checkpoints(out):
         raise InputError(f"{out} holds a run: give --resume, or another --out")
-    training_set, validation_set = datasets
     bad_training, bad_validation = (
         BadRecords(dataset, comm, config.data.max_bad, out / "bad_records.txt")
         for dataset in datasets
@@ -195,6 +198,9 @@ def train(task, config, net, datasets, out, resume, comm, accept=False):
             loaded = task.training_batches(
                 training_set, bad_training, config, epoch, comm.rank, comm.size, start=start
             )
+            if hasattr(config, "mix"):
+                classes, samples = config.model.classes, len(training_set)
+                loaded = mixed(loaded, config, classes, samples, epoch, start)
             return itertools.islice(loaded, end - epoch * steps - start)
 
         def settle_statistics(epoch):
