@@ -1,12 +1,32 @@
-"""Whole runs of mixed pictures: stopped and resumed, on two ranks, and what they refuse."""
+"""Whole runs of mixed pictures and of a teacher: resumed, on two ranks, and what they refuse."""
+
+import shutil
 
 import pytest
+import yaml
 
+from gluon_glore.utils.files import sha256
+from gluon_glore.weights import load_arrays
+from gluon_glore.weights.run_folder import checkpoints
 from tests.helpers.bfloat16 import needs_bfloat16
-from tests.helpers.runs import ask, call_at, rows, same, story, train, weights, with_dropout
+from tests.helpers.horovod import needs_horovod, train_in_turn
+from tests.helpers.runs import (
+    CONFIG,
+    ask,
+    call_at,
+    options,
+    rows,
+    same,
+    story,
+    train,
+    weights,
+    with_dropout,
+)
 from train.engine import pretrained
 from train.engine.stop import STOPPED
 from train.reporting.reporter import Reporter
+
+ODD = ["--set", "optim.batch_size=30"]  # 15 for each of two
 
 
 @pytest.fixture
@@ -23,6 +43,14 @@ def small(recipe, monkeypatch):
     return recipe
 
 
+@pytest.fixture(scope="module")
+def teacher(settings, tmp_path_factory):
+    """A run of one epoch."""
+    run = tmp_path_factory.mktemp("teacher") / "run"
+    assert train(run, [*settings, "model.name=tiny_glore_0_1", "optim.epochs=1"]) == 0
+    return run
+
+
 @pytest.mark.parametrize(
     ("step", "more"),
     [
@@ -31,8 +59,11 @@ def small(recipe, monkeypatch):
         pytest.param(8, ["optim.precision=bfloat16"], marks=needs_bfloat16),
     ],
 )
-def test_a_run_of_mixed_pictures_goes_on_bit_equal(tmp_path, small, step, more, monkeypatch):
-    small = [*small, *more]
+def test_a_run_of_mixed_pictures_and_a_teacher_goes_on_bit_equal(
+    tmp_path, small, teacher, step, more, monkeypatch
+):
+    taught = [f"distill.teacher={teacher}", "distill.weight=0.5", "distill.temperature=2"]
+    small = [*small, *taught, *more]
     assert train(tmp_path / "whole", small) == 0
     with monkeypatch.context() as patch:
         patch.setattr(Reporter, "train", call_at(step, ask))
@@ -42,6 +73,8 @@ def test_a_run_of_mixed_pictures_goes_on_bit_equal(tmp_path, small, step, more, 
     assert story(tmp_path / "parts") == story(tmp_path / "whole")
     told = [row for row in rows(tmp_path / "whole") if row["kind"] == "train"]
     assert len(told) == 12 and all(0 <= row["top1"] <= 1 for row in told)
+    (kept,) = checkpoints(tmp_path / "whole")[-1].glob("weights.params")
+    assert "conv4_B01_extra" not in str(list(load_arrays(kept)))  # the teacher is not saved
 
 
 def test_the_last_epochs_train_on_pictures_as_they_are(tmp_path, small):
@@ -75,3 +108,45 @@ def test_what_cannot_be_mixed_is_one_error_before_anything_is_written(
     (error,) = capsys.readouterr().err.splitlines()
     assert error.startswith("error: ") and message in error
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and ".lock" not in path.name]
+
+
+def test_a_run_says_its_teacher_and_does_not_go_on_with_another(
+    tmp_path, settings, teacher, capsys
+):
+    own = tmp_path / "teacher"
+    shutil.copytree(teacher, own)
+    taught = [*settings, "model.name=tiny", f"distill.teacher={own}", "distill.weight=1"]
+    assert train(tmp_path / "run", [*taught, "optim.epochs=1"]) == 0
+    digest = sha256(checkpoints(own)[-1] / "weights.params")
+    said = capsys.readouterr().err
+    assert f"learns from distill.teacher {own}/checkpoints/epoch-0001/weights.params" in said
+    config = yaml.safe_load((tmp_path / "run/config.yaml").read_text())
+    assert config["distill"]["sha256"] == digest
+    assert train(own, [*settings, "model.name=tiny_glore_0_1"], "--resume", "--accept-changes") == 0
+    capsys.readouterr()
+    assert train(tmp_path / "run", [*taught, "optim.epochs=1"], "--resume") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "its run had other values of distill.sha256: resume with those" in error
+    assert train(tmp_path / "run", [*taught, f"distill.sha256={digest}"], "--resume") == 2
+    assert f"distill.sha256 is {digest[:8]}..., the weights" in capsys.readouterr().err
+
+
+@needs_horovod
+def test_two_ranks_learn_the_mixed_pictures_of_one_in_two_parts(tmp_path, recipe, teacher):
+    """Each BatchNorm sees the same half of a step in both; a refused share ends all ranks."""
+    taught = ["optim.epochs=1", f"distill.teacher={teacher}", "distill.weight=0.5"]
+    small = [*recipe, *taught]
+    assert train(tmp_path / "parts", [*small, "optim.accumulate=2"]) == 0
+    done = train_in_turn(
+        "train.imagenet",
+        ["--config", CONFIG, "--out", str(tmp_path / "ranks"), *options(small)],
+        ["--config", CONFIG, "--out", str(tmp_path / "odd"), *options(small), *ODD],
+    )
+    assert done.ended == [[0, 2]] * 2, done.stderr
+    assert done.said[0].count("learns from distill.teacher") == 1
+    assert done.said[1].count("by two: optim.batch_size 30 on 2 must be an even number") == 1
+    losses = [
+        [row["loss"] for row in rows(tmp_path / run) if row["kind"] == "train"]
+        for run in ("ranks", "parts")
+    ]
+    assert len(losses[0]) == 6 and losses[0] == pytest.approx(losses[1], rel=1e-4)

@@ -7,6 +7,7 @@ from mxnet import autograd, gluon
 from gluon_glore.utils.errors import InputError
 
 from .bfloat16 import Bfloat16
+from .distill import distilled, load_teacher
 from .losses import cross_entropy, make_loss
 from .precision import make_loss_scale
 from .recompute import Segments
@@ -25,15 +26,27 @@ class Step:
     seed : with a number, dropout's masks are a pure function of it, the step's number and the rank.
     graph : a Block with the network's parameters that is run instead of the network, to train
         them in another way. Where it returns a list or tuple, the first are the logits.
+    teacher : a function of pixels, run in inference; `loss` then takes (labels, what it returns) in
+        the place of the labels.
     """
 
-    def __init__(self, loss=None, accumulate=1, scale=None, segments=None, seed=None, graph=None):
+    def __init__(
+        self,
+        loss=None,
+        accumulate=1,
+        scale=None,
+        segments=None,
+        seed=None,
+        graph=None,
+        teacher=None,
+    ):
         self._loss = cross_entropy() if loss is None else loss
         self._accumulate = accumulate
         self._scale = scale
         self.segments = segments
         self._seed = seed
         self._graph = graph
+        self._teacher = teacher
 
     def __call__(self, net, trainer, x, y, number):
         """Train on x and y, this rank's share of step `number`: (logits, losses `(B,)`)."""
@@ -57,9 +70,10 @@ class Step:
 
     def _backward(self, net, x, y):
         """Compute the gradients of a part of a batch; returns (logits, losses), float32."""
+        targets = y if self._teacher is None else (y, self._teacher(x))
 
         def loss(outputs):
-            return self._loss(outputs, y)
+            return self._loss(outputs, targets)
 
         def head(losses):
             return self._scale and mx.nd.full(losses.shape, self._scale.scale, ctx=losses.context)
@@ -99,10 +113,16 @@ def make_step(config, net, comm, loss=None, graph=None):
             raise InputError(
                 f"config key optim.{key} is for classification networks, use {getattr(plain, key)}"
             )
+    distill = getattr(config, "distill", None)
     if other_loss and getattr(config, "mix", None) and config.mix.on:
         raise InputError("config keys mix.mixup and mix.cutmix are for classification, use 0")
+    if other_loss and distill and distill.teacher:
+        raise InputError("config key distill.teacher is for classification, use ''")
     if not other_loss:
         loss = make_loss(optim)
+    teacher = load_teacher(config, net, comm) if distill and distill.teacher else None
+    if teacher is not None:
+        loss = distilled(loss, distill.weight, distill.temperature)
     if optim.accumulate > 1:
         add_gradients(net.collect_params())
     low = optim.precision == "bfloat16"
@@ -115,6 +135,7 @@ def make_step(config, net, comm, loss=None, graph=None):
         segments=Segments(net, optim.recompute, low) if optim.recompute else None,
         seed=(config.seed, comm.rank) if _has_dropout(net) else None,
         graph=graph,
+        teacher=teacher,
     )
 
 

@@ -38,6 +38,7 @@ from ..reporting.reporter import Reporter
 from ..reporting.runs import METRICS_FILE, rewind_metrics
 from . import checkpoint, loop, saver
 from .comm import make_comm, tells, together
+from .distill import check_teacher
 from .learner import Learner
 from .norm_statistics import average_statistics, measure_statistics
 from .optimizer import learning_rate, make_optimizer, set_multipliers
@@ -104,8 +105,8 @@ def parse_args(task, argv):
 def prepare(task, config, out, comm):
     """The task's configuration, network and data sets, after all that can be checked beforehand.
 
-    A `model.classes` of 0 has become the network's. Raises InputError. Rank 0 alone tries the disk:
-    the others would do the same.
+    A `model.classes` of 0 has become the network's, `distill` has its teacher's sha256. Raises
+    InputError. Rank 0 alone tries the disk: the others would do the same.
     """
     net, datasets = task.prepare(config, comm)
     if getattr(config.model, "classes", None) == 0:
@@ -115,6 +116,9 @@ def prepare(task, config, out, comm):
         if comm.rank == 0:
             note = f"model.classes: {net.classes}, the class names of {datasets[0].path}"
             print(note, file=sys.stderr)
+    if getattr(config, "distill", None) and config.distill.teacher:
+        distill = check_teacher(config, task.manifest(config, net), comm)
+        config = dataclasses.replace(config, distill=distill)
     batches.steps_per_epoch(len(datasets[0]), config.optim.batch_size)
     if config.optim.precise_norm and config.model.freeze_norm:
         raise InputError("config key optim.precise_norm measures what model.freeze_norm keeps")
