@@ -10,6 +10,7 @@ from gluon_glore.weights import load_arrays
 from gluon_glore.weights.run_folder import checkpoints
 from tests.helpers.bfloat16 import needs_bfloat16
 from tests.helpers.horovod import needs_horovod, train_in_turn
+from tests.helpers.places import ROOT
 from tests.helpers.runs import (
     CONFIG,
     ask,
@@ -22,8 +23,10 @@ from tests.helpers.runs import (
     weights,
     with_dropout,
 )
+from train import cityscapes, kinetics
 from train.engine import pretrained
 from train.engine.stop import STOPPED
+from train.moving_digits import write_moving_digits
 from train.reporting.reporter import Reporter
 
 ODD = ["--set", "optim.batch_size=30"]  # 15 for each of two
@@ -129,6 +132,37 @@ def test_a_run_says_its_teacher_and_does_not_go_on_with_another(
     assert "its run had other values of distill.sha256: resume with those" in error
     assert train(tmp_path / "run", [*taught, f"distill.sha256={digest}"], "--resume") == 2
     assert f"distill.sha256 is {digest[:8]}..., the weights" in capsys.readouterr().err
+
+
+def test_videos_are_mixed_and_taught(tmp_path, teacher, capsys):
+    """Their clips, and by a network of videos alone."""
+    write_moving_digits(tmp_path / "set", train=8, test=2)
+    data = [f"data.train={tmp_path}/set/train", f"data.val={tmp_path}/set/val", "log_every=1"]
+    small = [*data, "optim.epochs=1", "optim.batch_size=4", "mix.mixup=0.4", "mix.cutmix=1"]
+
+    def train_videos(run, *more):
+        config = str(ROOT / "configs/moving_digits.yaml")
+        words = ["--config", config, "--out", str(tmp_path / run), *options(small, *more)]
+        return kinetics.main(words)
+
+    assert train_videos("teacher") == 0
+    assert train_videos("run", f"distill.teacher={tmp_path}/teacher", "distill.weight=1") == 0
+    told = [row for row in rows(tmp_path / "run") if row["kind"] == "train"]
+    assert [row["step"] for row in told] == [0, 1]
+    kept = yaml.safe_load((tmp_path / "run/config.yaml").read_text())["distill"]
+    assert kept["sha256"] == sha256(checkpoints(tmp_path / "teacher")[-1] / "weights.params")
+    capsys.readouterr()
+    assert train_videos("other", f"distill.teacher={teacher}", "distill.weight=1") == 2
+    assert "(tiny_glore_0_1): its clips are none, the run's 8 frames" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("key", ["mix.mixup=1", "distill.teacher=x"])
+def test_networks_of_pixels_are_neither_mixed_nor_taught(tmp_path, key, capsys):
+    config = str(ROOT / "configs/camvid.yaml")
+    assert cityscapes.main(["--config", config, "--out", str(tmp_path), "--set", key]) == 2
+    section = key.split(".")[0]
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"error: unknown config key {section}, known: model, data, augment")
 
 
 @needs_horovod

@@ -6,6 +6,8 @@ from gluon_glore.utils.errors import InputError
 
 from .checks import above_0, not_below_0
 
+SMALLEST, LARGEST = 0.001, 1000  # far beyond them numpy never ends, or draws what is no share
+
 
 @dataclass(frozen=True)
 class Mix:
@@ -35,6 +37,12 @@ class Mix:
         values = {f"mix.{name}": value for name, value in vars(self).items()}
         not_below_0(values)
         above_0({"mix.share": self.share})
+        for key in ("mix.mixup", "mix.cutmix"):
+            if values[key] and not SMALLEST <= values[key] <= LARGEST:
+                raise InputError(
+                    f"config key {key} is 0, or an alpha from {SMALLEST} to {LARGEST}, given "
+                    f"{values[key]}"
+                )
         for key in ("mix.switch", "mix.share"):
             if values[key] > 1:
                 raise InputError(f"config key {key} is a share of 1, given {values[key]}")

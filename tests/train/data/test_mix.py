@@ -219,6 +219,8 @@ def test_what_cannot_be_mixed_is_refused(size, ranks, keys, message):
     [
         ({"mixup": -1.0}, "mix.mixup must not be below 0, given -1"),
         ({"cutmix": -0.1}, "mix.cutmix must not be below 0"),
+        ({"mixup": 1e-310}, "mix.mixup is 0, or an alpha from 0.001 to 1000, given 1e-310"),
+        ({"cutmix": 1e308}, "mix.cutmix is 0, or an alpha from 0.001 to 1000, given 1e"),
         ({"switch": 1.5}, "mix.switch is a share of 1, given 1.5"),
         ({"share": 0.0}, "mix.share must be above 0"),
         ({"share": 2.0}, "mix.share is a share of 1, given 2"),
