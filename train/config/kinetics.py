@@ -7,6 +7,8 @@ from gluon_glore.data.clips import Clip
 from gluon_glore.utils.errors import InputError
 
 from .checks import above_0, check_pixels, not_below_0, rising
+from .distill import Distill
+from .mix import Mix
 from .optim import Optim
 from .sections import Checkpoint, Horovod, Model
 
@@ -92,6 +94,8 @@ class VideoConfig:
     data: VideoData = field(default_factory=VideoData)
     clip: Clip = field(default_factory=Clip)
     augment: ClipAugment = field(default_factory=ClipAugment)
+    mix: Mix = field(default_factory=Mix)
+    distill: Distill = field(default_factory=Distill)
     optim: Optim = field(default_factory=Optim)
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     horovod: Horovod = field(default_factory=Horovod)

@@ -35,7 +35,8 @@ class Optim:
     rate times `weight_decay` of each weight; `epsilon` 0 stands for 1e-8 with adamw, for 1e-6 with
     lamb. `clip` above 0 is the largest norm of all trained parameters' gradients together, of the
     whole step: larger ones are scaled down to it. `weight_decay` spares biases and BatchNorm's
-    gamma and beta unless `decay_all`; `wd_mult` gives factors by name, as `lr_mult`.
+    gamma and beta unless `decay_all`; `wd_mult` gives factors by name, as `lr_mult`. `loss`: cross_entropy,
+    or bce for the mean of the classes' binary cross entropies (see `train.engine.losses`).
     `label_smoothing` is the share of the target spread over all classes. `precise_norm` above 0: at
     an epoch's end BatchNorm's statistics are measured anew, over so many steps' batches. With `ema`
     above 0 an exponential moving average of the weights of this decay is evaluated and saved in
@@ -76,6 +77,7 @@ class Optim:
     wd_mult: Dict[str, float] = field(default_factory=dict)
     new_mult: float = 1.0
     precise_norm: int = 0
+    loss: str = "cross_entropy"
     label_smoothing: float = 0.0
     ema: float = 0.0
     accumulate: int = 1
@@ -87,6 +89,7 @@ class Optim:
         """Raise InputError, naming the key, where a value makes no sense, alone or with others."""
         one_of("optim.schedule", self.schedule, ("step", "cosine", "poly"))
         one_of("optim.optimizer", self.optimizer, ("sgd", "adamw", "lamb"))
+        one_of("optim.loss", self.loss, ("cross_entropy", "bce"))
         one_of("optim.precision", self.precision, ("float32", "bfloat16", "float16"))
         above_0(self._values("epochs", "batch_size", "lr", "power", "accumulate", "new_mult"))
         not_below_0(self._values("lr_batch", "weight_decay", "warmup", "recompute", "loss_scale"))

@@ -12,6 +12,8 @@ from typing import Dict
 from gluon_glore.utils.errors import InputError, shown
 
 from .checks import above_0, below_1, check_start, not_below_0, one_of
+from .distill import Distill
+from .mix import Mix
 from .optim import Optim
 from .pictures import Augment, Data
 
@@ -127,6 +129,8 @@ class Config:
     model: Model = field(default_factory=Model)
     data: Data = field(default_factory=Data)
     augment: Augment = field(default_factory=Augment)
+    mix: Mix = field(default_factory=Mix)
+    distill: Distill = field(default_factory=Distill)
     optim: Optim = field(default_factory=Optim)
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     horovod: Horovod = field(default_factory=Horovod)

@@ -43,8 +43,12 @@ class Meter:
 
 
 def top1(logits, labels):
-    """1 where a sample's class has the highest logit, else 0: (B, classes), (B,) -> (B,)."""
-    return logits.argmax(axis=1) == labels
+    """1 where a sample's class has the highest logit, else 0: (B, classes), (B,) -> (B,).
+
+    Of soft targets (B, classes) the heaviest class, the first of two alike, is taken for its own.
+    """
+    own = labels if labels.ndim == 1 else labels.argmax(axis=1)
+    return logits.argmax(axis=1) == own
 
 
 def train_one_epoch(

@@ -125,7 +125,7 @@ def load_pretrained(net, model, preprocess: Preprocess) -> Start:
     inflated = net.spec.ndim == 3 and all(array.ndim < 5 for array in arrays.values())
     new = fill(net, title, "the file", arrays, allow_missing=True, skip_classifier=False)
     notes = [_told(title, [owners[name] for name in new], left_out, inflated)]
-    if found.manifest and not _alike(found.manifest.preprocess, preprocess):
+    if found.manifest and not alike(found.manifest.preprocess, preprocess):
         notes.append(
             f"{title}: its weights saw {found.manifest.preprocess.formula}, this run shows "
             f"{preprocess.formula}: data.mean and data.scale can say the same"
@@ -209,6 +209,6 @@ def _told(title, new, left_out, inflated):
     return told + (f"; left out: {', '.join(sorted(parts))}" if parts else "")
 
 
-def _alike(theirs, ours):
+def alike(theirs, ours):
     """Whether two `Preprocess` make the same of a pixel."""
     return np.allclose(theirs.mean, ours.mean) and np.allclose(theirs.scales, ours.scales)

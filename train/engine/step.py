@@ -8,6 +8,8 @@ from gluon_glore.utils.errors import InputError
 
 from .bfloat16 import Bfloat16
 from .clip import clip_gradients
+from .distill import distilled, load_teacher
+from .losses import cross_entropy, make_loss
 from .precision import make_loss_scale
 from .recompute import Segments
 
@@ -26,18 +28,29 @@ class Step:
     graph : a Block with the network's parameters that is run instead of the network, to train
         them in another way. Where it returns a list or tuple, the first are the logits.
     clip : the largest norm of the step's gradient, over all ranks; 0 for none.
+    teacher : a function of pixels, run in inference; `loss` then takes (labels, what it returns) in
+        the place of the labels.
     """
 
     def __init__(
-        self, loss=None, accumulate=1, scale=None, segments=None, seed=None, graph=None, clip=0.0
+        self,
+        loss=None,
+        accumulate=1,
+        scale=None,
+        segments=None,
+        seed=None,
+        graph=None,
+        clip=0.0,
+        teacher=None,
     ):
-        self._loss = gluon.loss.SoftmaxCrossEntropyLoss() if loss is None else loss
+        self._loss = cross_entropy() if loss is None else loss
         self._accumulate = accumulate
         self._scale = scale
         self.segments = segments
         self._seed = seed
         self._graph = graph
         self._clip = clip
+        self._teacher = teacher
 
     def __call__(self, net, trainer, x, y, number):
         """Train on x and y, this rank's share of step `number`: (logits, losses `(B,)`)."""
@@ -67,9 +80,10 @@ class Step:
 
         `place` is the number of the step, and of the part's first sample.
         """
+        targets = y if self._teacher is None else (y, self._teacher(x))
 
         def loss(outputs):
-            return self._loss(outputs, y)
+            return self._loss(outputs, targets)
 
         def head(losses):
             return self._scale and mx.nd.full(losses.shape, self._scale.scale, ctx=losses.context)
@@ -92,36 +106,33 @@ def add_gradients(params):
             param.grad_req = "add"
 
 
-def smoothed_loss(share):
-    """Cross entropy where `share` of the target is spread over all classes.
-
-    Szegedy et al. 2016, section 7 (https://arxiv.org/abs/1512.00567).
-    """
-
-    def loss(logits, labels):
-        logp = mx.nd.log_softmax(logits.astype("float32", copy=False))
-        own, all_classes = mx.nd.pick(logp, labels), logp.mean(axis=1)
-        return -((1 - share) * own + share * all_classes)
-
-    return loss
-
-
 def make_step(config, net, comm, loss=None, graph=None):
     """The step that a configuration asks for. Call it when the network is initialised.
 
     `loss` and `graph` as a Step takes them; the loss is that of a classification if None. Raises
     InputError where the configuration asks for what only classification has.
     """
-    optim = config.optim
+    optim, plain = config.optim, type(config.optim)
     other_loss = loss is not None
     for key, other in {
         "recompute": other_loss or graph is not None,
         "label_smoothing": other_loss,
+        "loss": other_loss,
     }.items():
-        if other and getattr(optim, key):
-            raise InputError(f"config key optim.{key} is for classification networks, use 0")
-    if optim.label_smoothing:
-        loss = smoothed_loss(optim.label_smoothing)
+        if other and getattr(optim, key) != getattr(plain, key):
+            raise InputError(
+                f"config key optim.{key} is for classification networks, use {getattr(plain, key)}"
+            )
+    distill = getattr(config, "distill", None)
+    if other_loss and getattr(config, "mix", None) and config.mix.on:
+        raise InputError("config keys mix.mixup and mix.cutmix are for classification, use 0")
+    if other_loss and distill and distill.teacher:
+        raise InputError("config key distill.teacher is for classification, use ''")
+    if not other_loss:
+        loss = make_loss(optim)
+    teacher = load_teacher(config, net, comm) if distill and distill.teacher else None
+    if teacher is not None:
+        loss = distilled(loss, distill.weight, distill.temperature)
     if optim.accumulate > 1:
         add_gradients(net.collect_params())
     low = optim.precision == "bfloat16"
@@ -135,6 +146,7 @@ def make_step(config, net, comm, loss=None, graph=None):
         seed=(config.seed, comm.rank) if _has_dropout(net) else None,
         graph=graph,
         clip=optim.clip,
+        teacher=teacher,
     )
 
 

@@ -85,7 +85,10 @@ class Task(Protocol):
         """
 
     def accuracy(self, logits: nd.NDArray, labels: nd.NDArray) -> nd.NDArray:
-        """The share of each sample `(B,)` that is right in training: `metrics.trained`."""
+        """The share of each sample `(B,)` that is right in training: `metrics.trained`.
+
+        Labels are soft targets `(B, classes)` where the configuration's `mix` mixes pictures.
+        """
 
     def evaluate(
         self, net, dataset: Dataset, bad: BadRecords, config, comm, ctx, stop: Callable[[], bool]

@@ -32,11 +32,13 @@ from gluon_glore.weights.run_folder import checkpoints
 from ..config.load import load_config
 from ..data import batches
 from ..data.bad_records import BadRecords
+from ..data.mix import check_mix, mixed
 from ..reporting.data_sets import describe
 from ..reporting.reporter import Reporter
 from ..reporting.runs import METRICS_FILE, rewind_metrics
 from . import checkpoint, loop, saver
 from .comm import make_comm, tells, together
+from .distill import check_teacher
 from .learner import Learner
 from .norm_statistics import measure_statistics
 from .optimizer import learning_rate, make_optimizer, set_multipliers
@@ -106,8 +108,8 @@ def parse_args(task, argv):
 def prepare(task, config, out, comm):
     """The task's configuration, network and data sets, after all that can be checked beforehand.
 
-    A `model.classes` of 0 has become the network's. Raises InputError. Rank 0 alone tries the disk:
-    the others would do the same.
+    A `model.classes` of 0 has become the network's, `distill` has its teacher's sha256. Raises
+    InputError. Rank 0 alone tries the disk: the others would do the same.
     """
     net, datasets = task.prepare(config, comm)
     if getattr(config.model, "classes", None) == 0:
@@ -117,6 +119,9 @@ def prepare(task, config, out, comm):
         if comm.rank == 0:
             note = f"model.classes: {net.classes}, the class names of {datasets[0].path}"
             print(note, file=sys.stderr)
+    if getattr(config, "distill", None) and config.distill.teacher:
+        distill = check_teacher(config, task.manifest(config, net), comm)
+        config = dataclasses.replace(config, distill=distill)
     batches.steps_per_epoch(len(datasets[0]), config.optim.batch_size)
     if config.optim.precise_norm and config.model.freeze_norm:
         raise InputError("config key optim.precise_norm measures what model.freeze_norm keeps")
@@ -146,10 +151,12 @@ def train(task, config, net, datasets, out, resume, comm, accept=False):
     data is bad, or a resumed run is changed without `accept`; Stopped where SIGTERM or SIGINT asked
     for an end and all is saved.
     """
+    training_set, validation_set = datasets
     check_shares(config.optim, comm)
+    if hasattr(config, "mix"):
+        check_mix(config, len(training_set), comm.size)
     if not resume and checkpoints(out):
         raise InputError(f"{out} holds a run: give --resume, or another --out")
-    training_set, validation_set = datasets
     bad_training, bad_validation = (
         BadRecords(dataset, comm, config.data.max_bad, out / "bad_records.txt")
         for dataset in datasets
@@ -200,6 +207,9 @@ def train(task, config, net, datasets, out, resume, comm, accept=False):
             loaded = task.training_batches(
                 training_set, bad_training, config, epoch, comm.rank, comm.size, start=start
             )
+            if hasattr(config, "mix"):
+                classes, samples = config.model.classes, len(training_set)
+                loaded = mixed(loaded, config, classes, samples, epoch, start)
             return itertools.islice(loaded, end - epoch * steps - start)
 
         def settle_statistics(epoch):

@@ -10,11 +10,12 @@ from gluon_glore import InputError
 from tests.helpers.bfloat16 import needs_bfloat16
 from tests.helpers.networks import relative_error
 from tests.helpers.steps import SMALL, X, Y, plain, start, weights
+from train.config.mix import Mix
 from train.config.optim import Optim
 from train.config.sections import Config, Horovod
 from train.engine.comm import LocalComm
 from train.engine.precision import LossScale, make_loss_scale
-from train.engine.step import Step, make_step, smoothed_loss
+from train.engine.step import Step, make_step
 
 
 def run(optim, steps=3, **options):
@@ -202,10 +203,11 @@ def test_what_another_loss_or_graph_has_not_is_refused(key, given):
         make_step(Config(optim=optim), net, LocalComm(), **given)
 
 
-def test_smoothing_spreads_its_share_of_the_target_over_all_classes():
-    rng = np.random.RandomState(0)
-    logits, labels = rng.normal(size=(4, 5)).astype("float32"), np.array([0, 4, 2, 2])
-    target = 0.7 * np.eye(5)[labels] + 0.3 / 5
-    logp = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    losses = smoothed_loss(0.3)(mx.nd.array(logits), mx.nd.array(labels))
-    assert losses.asnumpy() == pytest.approx(-(target * logp).sum(axis=1), rel=1e-5)
+def test_another_loss_takes_no_mixed_pictures_and_no_other_loss():
+    net, _ = start(plain())
+    for config, message in (
+        (Config(optim=plain(loss="bce")), "optim.loss is for .*, use cross_entropy"),
+        (Config(optim=plain(), mix=Mix(mixup=1.0)), "mix.mixup and mix.cutmix are for classif"),
+    ):
+        with pytest.raises(InputError, match=message):
+            make_step(config, net, LocalComm(), loss=second)
