@@ -6,7 +6,8 @@ FOLDER holds class folders of photographs; they are packed as they are into a te
 and over until there are `--images`, and for "ours, files" written as so many files. A turn is one
 pass over it: decode, random crop 224x224, bicubic, mirror, HSL, normalise, hand over as NDArray.
 "opencv" only decodes and resizes, in threads: what the hardware gives before any augmentation. The
-"large" rows have a quarter as many, enlarged four times, as cameras make them. Nothing computes in
+"large" rows have a quarter as many, enlarged four times, as cameras make them. "ours, random views"
+has RandAugment (2 operations, magnitude 9) and random erasing (0.25) besides. Nothing computes in
 between, so OpenMP's threads, which MXNet copies a batch with, are told not to wait for more on the
 cores that decode (OMP_WAIT_POLICY=PASSIVE, for all).
 ImageRecordIter may take fewer threads than it is told, and says on stderr how many (one, on two
@@ -30,8 +31,8 @@ CLASS_NAMES = ("photo",)
 SIDES = (224, 112, 64)  # of the network's input, at which `augment.reduced` is looked at
 
 
-def ours(path, batch, threads, reduced=False):
-    """A pass of `train.data.pictures` over records or a folder, with its default recipe."""
+def ours(path, batch, threads, **augment):
+    """A pass of `train.data.pictures` over records or a folder, its default recipe changed so."""
     import mxnet as mx
 
     from gluon_glore.data.labelled_pictures import open_pictures
@@ -46,7 +47,7 @@ def ours(path, batch, threads, reduced=False):
     bad = BadRecords(dataset, LocalComm())
     config = Config(
         data=Data(size=SIZE, threads=threads),
-        augment=Augment(reduced=reduced),
+        augment=Augment(**augment),
         optim=Optim(batch_size=batch),
     )
 
@@ -114,11 +115,12 @@ def opencv(path, batch, threads):
     return step
 
 
-FILES, REDUCED = "ours, files", "ours, large, reduced"
+FILES, REDUCED, VIEWS = "ours, files", "ours, large, reduced", "ours, random views"
 # Name: what runs, and what it reads.
 COMPETITORS = {
     "ours": (ours, "photos.rec"),
     FILES: (ours, "photos"),
+    VIEWS: (functools.partial(ours, rand_augment=2, erase=0.25), "photos.rec"),
     "ImageRecordIter": (image_record_iter, "photos.rec"),
     "opencv": (opencv, "photos.rec"),
     "ours, large": (ours, "large.rec"),
@@ -226,6 +228,7 @@ def main():
     ratios = {
         "ratio": ratio("ours", "ImageRecordIter"),
         "files_ratio": ratio(FILES, "ours"),
+        "views_ratio": ratio(VIEWS, "ours"),
         "large_ratio": ratio("ours, large", "ImageRecordIter, large"),
         "reduced_ratio": ratio(REDUCED, "ours, large"),
     }
@@ -237,6 +240,7 @@ def main():
         print(f"reduced at {side}: {share:.0%} of crops, pixels differ by {difference:.1f}")
     print(f"ours / ImageRecordIter {ratios['ratio']:.2f} (target {TARGET:g})")
     print(f"{FILES} / ours {ratios['files_ratio']:.2f}")
+    print(f"{VIEWS} / ours {ratios['views_ratio']:.2f}")
     print(f"ours, large / ImageRecordIter, large {ratios['large_ratio']:.2f}")
     print(f"{REDUCED} / ours, large {ratios['reduced_ratio']:.2f}")
     result = {

@@ -1,6 +1,14 @@
 import pytest
 
-from benchmarks.loader import CLASS_NAMES, COMPETITORS, FILES, REDUCED, pack, reduction_changes
+from benchmarks.loader import (
+    CLASS_NAMES,
+    COMPETITORS,
+    FILES,
+    REDUCED,
+    VIEWS,
+    pack,
+    reduction_changes,
+)
 from gluon_glore.data.image import decode_image
 from gluon_glore.data.labelled_pictures import PictureFiles, open_pictures
 from gluon_glore.data.records import RecordDataset
@@ -31,7 +39,12 @@ def test_large_ones_are_enlarged(packed):
 @needs_mxnet
 @pytest.mark.parametrize(
     ("name", "kind", "count"),
-    [("ours", RecordDataset, 8), (FILES, PictureFiles, 8), (REDUCED, RecordDataset, 2)],
+    [
+        ("ours", RecordDataset, 8),
+        (VIEWS, RecordDataset, 8),
+        (FILES, PictureFiles, 8),
+        (REDUCED, RecordDataset, 2),
+    ],
 )
 def test_a_pass_reads_each_once(packed, monkeypatch, name, kind, count):
     read, get = [], kind.__getitem__
