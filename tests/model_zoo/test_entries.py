@@ -1,11 +1,15 @@
 """The entries that come with the package: whole, small, and of use at once, without a network."""
 
 import importlib.util
+import json
 import re
 
+import cv2
 import numpy as np
 import pytest
 
+from gluon_glore.__main__ import main
+from gluon_glore.data.image import write_png
 from gluon_glore.model_zoo.catalogue import SHIPPED, shipped
 from gluon_glore.model_zoo.default import DEFAULTS
 from gluon_glore.model_zoo.entry import check_golden
@@ -103,6 +107,47 @@ def test_get_model_takes_it_by_its_name(row, monkeypatch, tmp_path):
     net = get_model(row.name, pretrained=True)
     assert net.classes == len(read_manifest(row.packaged).class_names)
     assert net.preprocess == row.preprocess
+
+
+@needs_mxnet
+def test_predict_shows_the_digits_of_a_scene_and_the_ways_of_a_video_offline(
+    monkeypatch, tmp_path, capsys
+):
+    pytest.importorskip("sklearn", reason="scikit-learn has the digits")
+    pytest.importorskip("av", reason="PyAV writes and reads the videos")
+    from train.digit_pairs import load_digits
+    from train.digit_scenes import draw_scene
+    from train.moving_digits import CLASS_NAMES, draw_videos, encode_video
+
+    monkeypatch.setenv("GLORE_HOME", str(tmp_path / "root"))
+    monkeypatch.setenv("GLORE_MIRROR", "http://127.0.0.1:9")  # not to be asked
+    _, unseen = load_digits()
+    right = []
+    for number in range(4):
+        pixels, ids = draw_scene(unseen, np.random.default_rng([7, number]))
+        write_png(tmp_path / "scenes" / f"{number}.png", pixels)
+        write_png(tmp_path / "labels" / f"{number}.png", ids)
+    (tmp_path / "films").mkdir()
+    for number, (frames, label) in enumerate(draw_videos(unseen[0], 6, 7)):
+        (tmp_path / f"films/{number}-{CLASS_NAMES[label]}.mp4").write_bytes(encode_video(frames))
+
+    painted = str(tmp_path / "painted")
+    scenes = ["predict", str(tmp_path / "scenes"), "--model", "fcn_tiny_glore_1", "--out", painted]
+    assert main(scenes) == 0
+    for number in range(4):
+        found = cv2.imread(f"{painted}/{number}_labelIds.png", cv2.IMREAD_UNCHANGED)
+        ids = cv2.imread(str(tmp_path / f"labels/{number}.png"), cv2.IMREAD_UNCHANGED)
+        right.append((found == ids).mean())
+    assert min(right) > 0.95
+    capsys.readouterr()
+    films = ["predict", str(tmp_path / "films"), "--model", "tiny_3d_glore_0_1", "--top", "1"]
+    assert main([*films, "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    told = [json.loads(line) for line in out.splitlines()]
+    assert err == "" and len(told) == 6
+    for row in told:
+        assert row["file"].endswith(f"-{row['top'][0]['class']}.mp4")
+    assert not (tmp_path / "root").exists()
 
 
 def test_the_first_default_of_those_there_is_a_network_of_pictures():
