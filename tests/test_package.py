@@ -100,6 +100,11 @@ def test_the_wheel_is_the_library_and_nothing_else(wheel):
     assert f"gluon_glore-{__version__}.dist-info/licenses/LICENSE" in described
 
 
+def test_the_wheel_is_small(built):
+    (path,) = (built[0] / "dist").glob("*.whl")
+    assert path.stat().st_size < 10e6
+
+
 def test_the_metadata_says_what_it_is(metadata):
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Author"] in (ROOT / "LICENSE").read_text()
@@ -196,13 +201,14 @@ def test_the_wheel_works_beside_folders_of_the_same_names_as_ours(wheel, tmp_pat
     (theirs / "symbols").mkdir(parents=True)
     for name in ("train.py", "symbols/__init__.py"):
         (theirs / name).write_text("raise SystemExit('somebody else')\n")
-    told = run(
-        *(sys.executable, "-m", "gluon_glore", "verify", "tiny_glore_0_1"),
-        cwd=theirs,
-        PYTHONPATH=str(tmp_path / "site"),
-        GLORE_HOME=str(tmp_path / "weights"),
-    )
-    assert "as recorded" in told
+    for entry in ("tiny_glore_0_1", "fcn_tiny_glore_1", "tiny_3d_glore_0_1"):
+        told = run(
+            *(sys.executable, "-m", "gluon_glore", "verify", entry),
+            cwd=theirs,
+            PYTHONPATH=str(tmp_path / "site"),
+            GLORE_HOME=str(tmp_path / "weights"),
+        )
+        assert "as recorded" in told and "golden numbers: logits differ by" in told
 
 
 def test_the_sdist_is_the_checkout_and_tests_run_from_it(built, tmp_path):

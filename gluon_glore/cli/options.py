@@ -1,6 +1,7 @@
 """Options that several commands share, and what is made of them."""
 
 import os
+import sys
 from pathlib import Path
 
 from ..data.pixels import SETS, Pixels
@@ -10,7 +11,7 @@ from ..utils.cpu import cores
 from ..utils.errors import InputError, listed
 
 MODEL = "an exported folder, a training run's directory, a symbol file, or a network's name"
-DEFAULT = "resnet50_glore_2_3"  # the authors' weights
+DEFAULT = "a small one that comes with the package; a line says which"
 
 # What --data and --calibrate may be.
 LABELLED = (
@@ -20,9 +21,21 @@ LABELLED = (
 
 
 def add_model(command, *names, what=MODEL, **how):
-    """The network, an option or a positional as `names` say; of DEFAULT's weights if not given."""
-    text = f"{what} ({DEFAULT}, downloaded when it is first used)"
-    command.add_argument(*names, default=DEFAULT, help=text, **how)
+    """The network, an option or a positional as `names` say; `choose_default` follows on it."""
+    command.add_argument(*names, help=f"{what} ({DEFAULT})", **how)
+
+
+def choose_default(args):
+    """Make `args.model` an entry in the package where no network is named, and say so on stderr.
+
+    Raises InputError where the package has been damaged.
+    """
+    if args.model is None:
+        from ..model_zoo.default import default_entry, limits_of
+
+        folder, manifest = default_entry()
+        print(f"no network is named: {limits_of(manifest)}", file=sys.stderr)
+        args.model = str(folder)
 
 
 def add_weights(command):

@@ -7,6 +7,7 @@ from .options import (
     add_model,
     add_predictor,
     add_views,
+    choose_default,
     load,
     refuse_missing,
     views,
@@ -67,6 +68,7 @@ def predict(args):
 
     Raises InputError for options of another kind of network.
     """
+    choose_default(args)
     refuse_missing(args.images, args)
     predictor = load(args)
     from ..inference.predictor import Task

@@ -6,7 +6,15 @@ import re
 
 from ..utils.arguments import amount, milliseconds, port, positive_int
 from ..utils.errors import InputError
-from .options import DEFAULT, MODEL, add_max_pixels, add_predictor, described, load
+from .options import (
+    DEFAULT,
+    MODEL,
+    add_max_pixels,
+    add_predictor,
+    choose_default,
+    described,
+    load,
+)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DECODED = 50 * 10**6  # pixels of a picture to classify
@@ -18,9 +26,8 @@ def add_commands(commands):
     command.add_argument(
         "models",
         nargs="*",
-        default=[DEFAULT],
         metavar="MODEL",
-        help=f"{MODEL} ({DEFAULT}, downloaded when it is first used); of several, NAME=MODEL says "
+        help=f"{MODEL} ({DEFAULT}); of several, NAME=MODEL says "
         "how it is called, if not as it calls itself",
     )
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
@@ -84,7 +91,7 @@ def serve(args):
 
 def _load_all(args):
     """{name: Predictor} of all models that are given."""
-    named = [_name_and_model(text) for text in args.models]
+    named = [_name_and_model(text) for text in args.models] or [(None, None)]
     if len(named) > 1 and (args.weights or any(value is not None for value in described(args))):
         raise InputError(
             f"weights, pixels, class names and the like are of one model, given {len(named)}: "
@@ -97,7 +104,9 @@ def _load_all(args):
     limits = {**vars(args), "max_pixels": args.max_pixels or _DECODED}
     predictors = {}
     for name, model in named:
-        predictor = load(argparse.Namespace(**{**limits, "model": model}))
+        one = argparse.Namespace(**{**limits, "model": model})
+        choose_default(one)
+        predictor = load(one)
         name = name or predictor.manifest.model
         if len(named) > 1 and not _NAME.fullmatch(name):
             raise InputError(

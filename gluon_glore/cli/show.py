@@ -8,6 +8,7 @@ from .options import (
     add_pixels,
     add_signature,
     add_weights,
+    choose_default,
     described,
     limit_pixels,
     refuse_missing,
@@ -70,6 +71,7 @@ def show(args):
     from ..visualize.show import NodeChoice, show
 
     refuse_own_output(args.images, args.out)
+    choose_default(args)
     refuse_missing(args.images, args)
     lines = show(
         *_load(args),

@@ -42,7 +42,7 @@ def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
     """Write an entry, the whole folder or nothing; returns it.
 
     `manifest` has spec and card; `arrays` are the parameters by their full names, saved as `dtype`
-    ("float16" halves the file; the golden numbers are those of the parameters as saved);
+    ("float16" halves the file; the golden numbers are those of the parameters as `saved_as` it);
     `extra_files` are copied in. Where a manifest of a network of videos has no clips, they are the
     paper's, and a note on the card says so. Raises InputError where `directory` is not empty or
     can't be written, the parameters are not the network's, or it takes no such clips.
@@ -57,7 +57,7 @@ def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
         raise InputError(f"{directory}: not an empty folder")
     with new_folder(directory) as folder:
         params = f"{manifest.model}-0000.params"
-        arrays = {name: np.asarray(array, dtype) for name, array in arrays.items()}
+        arrays = {name: saved_as(array, dtype) for name, array in arrays.items()}
         write_params(folder / params, with_kinds(arrays))
         _write_golden(folder, spec, folder / params)
         for file in extra_files:
@@ -66,6 +66,14 @@ def write_entry(directory, manifest, arrays, extra_files=(), dtype="float32"):
         write_manifest(folder, manifest, files)
         write_text(folder / CARD, readme(parse_manifest(folder / MANIFEST)))
     return directory
+
+
+def saved_as(array, dtype):
+    """An array as `dtype`; as it is where float16 can't hold one of its numbers, as 1e5."""
+    array = np.asarray(array)
+    with np.errstate(over="ignore"):
+        saved = array.astype(dtype)
+    return saved if np.isfinite(saved).all() else array
 
 
 def _with_clip(manifest):

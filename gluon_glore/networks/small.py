@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from ..plan.head import as_fcn
 from ..plan.spec import NetSpec
 from ..plan.stages import Stage, Stem
 from .registry import register_model
@@ -100,3 +101,13 @@ def cifar_resnet14():
 def cifar_resnet14_glore_1_0():
     """`cifar_resnet14` with one unit of 32 nodes in its middle stage; ours."""
     return cifar_resnet14().with_units("glore", res3=(1,), mid_channels=32)
+
+
+@register_model
+def fcn_tiny_glore_1():
+    """FCN on `tiny` for 96x96 colour pictures, with one unit of 32 nodes in its head; ours.
+
+    A location of its last stage is 4 x 4 pixels. Classes are those of `train.digit_scenes`.
+    """
+    coloured = dataclasses.replace(tiny(), in_channels=3)
+    return as_fcn(coloured, channels=64, units=1, mid_channels=32, classes=11, input_size=(96, 96))

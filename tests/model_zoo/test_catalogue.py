@@ -71,13 +71,13 @@ def test_every_release_lies_under_the_authors_address_with_the_figure_they_claim
 
 
 def test_what_is_shipped_is_in_the_package_as_its_row_says():
-    (row,) = shipped()
-    assert row.packaged.parent == SHIPPED and row.is_entry
-    manifest = parse_manifest(row.packaged / MANIFEST)
-    assert row.sha256 == manifest.sha256[f"{row.name}-0000.params"]
-    assert row.packaged.name == f"{row.name}-{row.sha256[:8]}"
-    assert row.preprocess == manifest.preprocess
-    assert manifest.card.measured_text in row.checked
+    for row in shipped():
+        assert row.packaged.parent == SHIPPED and row.is_entry
+        manifest = parse_manifest(row.packaged / MANIFEST)
+        assert row.sha256 == manifest.sha256[f"{row.name}-0000.params"]
+        assert row.packaged.name == f"{row.name}-{row.sha256[:8]}"
+        assert row.preprocess == manifest.preprocess
+        assert manifest.card.measured_text in row.checked
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,16 @@ def test_half_precision_halves_the_file_and_has_golden_numbers_of_its_own(tmp_pa
     assert {np.dtype(p.dtype) for p in net.collect_params().values()} == {np.dtype("float32")}
 
 
+def test_half_precision_leaves_alone_what_float16_cannot_hold(tmp_path, arrays):
+    large = next(name for name in arrays if name.endswith("running_var"))
+    arrays = {**arrays, large: np.full_like(arrays[large], 1e5)}
+    half = write_entry(tmp_path / "half", ENTRY, arrays, dtype="float16")
+    saved = {name.split(":")[-1]: array for name, array in load_arrays(half / PARAMS).items()}
+    assert saved[large].dtype == np.float32 and (saved[large].asnumpy() == 1e5).all()
+    assert {a.dtype for name, a in saved.items() if name != large} == {np.float16}
+    assert check_golden(half) < 1e-6
+
+
 def test_files_that_belong_to_it_are_copied_and_sealed(tmp_path, arrays):
     extra = tmp_path / "config.yaml"
     extra.write_text("a: 1")

@@ -8,7 +8,7 @@ import pytest
 from gluon_glore import InputError, get_model
 from gluon_glore.__main__ import main
 from gluon_glore.data.records import write_records
-from gluon_glore.model_zoo.catalogue import shipped
+from gluon_glore.model_zoo.catalogue import find_row, shipped
 from gluon_glore.model_zoo.entry import add_measurement, measure
 from gluon_glore.model_zoo.find_weights import find_weights
 from gluon_glore.model_zoo.verify import verify
@@ -34,7 +34,7 @@ def validation(tmp_path_factory):
 
 def test_the_shipped_entry_reaches_its_recorded_accuracy_offline(validation, root, monkeypatch):
     monkeypatch.setenv("GLORE_MIRROR", "http://127.0.0.1:9")  # not to be asked
-    (row,) = shipped()
+    row = find_row(shipped(), SHIPPED)
     recorded = read_manifest(row.packaged).card.measured
     found = find_weights(SHIPPED)
     assert found.params.parent == row.packaged
@@ -61,7 +61,7 @@ def test_verify_says_each_check_and_what_is_measured(validation, capsys):
 
 
 def test_a_folder_is_measured_as_its_records_are(tmp_path):
-    (row,) = shipped()
+    row = find_row(shipped(), SHIPPED)
     photos = write_class_folders(tmp_path / "photos", different=5, same=7)
     pack(photos, tmp_path / "photos/packed")
     folder, packed = (measure(row.packaged, path) for path in (photos, photos / "packed.rec"))

@@ -224,4 +224,4 @@ def test_pages_say_which_weights_are_usable_offline(page):
     text = " ".join((ROOT / page).read_text().replace("*", "").split())
     assert re.search(r"[Oo]ffline", text) and "never reached" in text
     (near,) = re.findall(r"[^.]*?[Oo]ffline[^.]*", text)
-    assert "`tiny_glore_0_1`" in near and "alone" in near
+    assert "in the package" in near  # of which tests/model_zoo/test_entries.py sees that they work
