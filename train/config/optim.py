@@ -35,12 +35,12 @@ class Optim:
     rate times `weight_decay` of each weight; `epsilon` 0 stands for 1e-8 with adamw, for 1e-6 with
     lamb. `clip` above 0 is the largest norm of all trained parameters' gradients together, of the
     whole step: larger ones are scaled down to it. `weight_decay` spares biases and BatchNorm's
-    gamma and beta unless `decay_all`; `wd_mult` gives factors by name, as `lr_mult`. `loss`: cross_entropy,
-    or bce for the mean of the classes' binary cross entropies (see `train.engine.losses`).
-    `label_smoothing` is the share of the target spread over all classes. `precise_norm` above 0: at
-    an epoch's end BatchNorm's statistics are measured anew, over so many steps' batches. With `ema`
-    above 0 an exponential moving average of the weights of this decay is evaluated and saved in
-    their place, see `train.engine.weight_average`.
+    gamma and beta unless `decay_all`; `wd_mult` gives factors by name, as `lr_mult`. `loss` is
+    cross_entropy, or bce for the mean of the classes' binary cross entropies (see
+    `train.engine.losses`); `label_smoothing` is the share of the target spread over all classes.
+    `precise_norm` above 0: at an epoch's end BatchNorm's statistics are measured anew, over so many
+    steps' batches. With `ema` above 0 an exponential moving average of the weights of this decay is
+    evaluated and saved in their place, see `train.engine.weight_average`.
 
     Resources: a process computes its share of a step in `accumulate` equal parts, one after the
     other, and adds up the gradients; BatchNorm sees one part at a time. `recompute` above 0 keeps
