@@ -70,7 +70,7 @@ class Manifest:
 
     A checkpoint has `epoch` epochs and `step` steps of the next one done. `order` is what the order
     of the pictures depends on: `step` means the same only where that is the same. `score` is what
-    its evaluation gave, the higher the better (top-1 accuracy, mean IoU), None within an epoch.
+    its evaluation gave, the higher the better (top-1 accuracy, mean IoU), None where it had none.
     A zoo entry always has a `spec`, and a `card`, which says where it is from and how it was
     checked. An exported folder has a `deployment`: its input, precision and checks.
 

@@ -11,6 +11,7 @@ from gluon_glore.export import export_model
 from gluon_glore.model_zoo.load import load_network
 from gluon_glore.weights import load_arrays
 from gluon_glore.weights.run_folder import checkpoints, position_of
+from tests.helpers.bfloat16 import needs_bfloat16
 from tests.helpers.horovod import needs_horovod, train_in_turn
 from tests.helpers.runs import (
     CONFIG,
@@ -54,6 +55,7 @@ def state(out):
     [
         ((), 5),  # the boundary: trained, not yet evaluated
         (("optim.precise_norm=2", "optim.accumulate=2"), 8),
+        pytest.param(("optim.precision=bfloat16",), 8, marks=needs_bfloat16),
     ],
 )
 def test_a_run_stopped_after_any_step_goes_on_bit_equal(tmp_path, small, more, step, monkeypatch):
