@@ -38,6 +38,12 @@ def weights(out):
     }
 
 
+def state(out):
+    """All arrays of the newest checkpoint of a run with an average."""
+    training = load_arrays(checkpoints(out)[-1] / "training.params")
+    return {**weights(out), **{f"training:{k}": v.asnumpy() for k, v in training.items()}}
+
+
 def same(one, other):
     return one.keys() == other.keys() and all(np.array_equal(one[k], other[k]) for k in one)
 

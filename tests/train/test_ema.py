@@ -21,6 +21,7 @@ from tests.helpers.runs import (
     options,
     same,
     scene_options,
+    state,
     story,
     train,
     video_options,
@@ -42,12 +43,6 @@ def small(settings, monkeypatch):
     """Two epochs of six steps of a network with dropout."""
     monkeypatch.setattr(pretrained, "model_spec", with_dropout)
     return [*settings, "model.name=tiny"]
-
-
-def state(out):
-    """All arrays of the newest checkpoint of a run with an average."""
-    training = load_arrays(checkpoints(out)[-1] / "training.params")
-    return {**weights(out), **{f"training:{k}": v.asnumpy() for k, v in training.items()}}
 
 
 @pytest.mark.parametrize(
