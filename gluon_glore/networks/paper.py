@@ -288,11 +288,14 @@ def fcn_resnet101_glore_1_cityscapes():
     return as_fcn(resnet101(), multi_grid=MULTI_GRID, units=1)
 
 
-def _fcn_small(**options):
-    """A ResNet-18 of half the width, a quarter in Res5, behind a small head, for 240x320 pixels."""
-    stages = tuple(map(Stage, (2,) * 4, (32, 64, 128, 128), STRIDES))
-    backbone = NetSpec(stages=stages, stem=Stem(channels=32), bottleneck=False)
-    return as_fcn(backbone, channels=128, input_size=(240, 320), **options)
+def _fcn_small(widths=(32, 64, 128, 128), **options):
+    """A ResNet-18 of these widths, half its own and in Res5 a quarter, for 240x320 pixels.
+
+    The stem is as wide as Res2, the small head as Res5.
+    """
+    stages = tuple(map(Stage, (2,) * 4, widths, STRIDES))
+    backbone = NetSpec(stages=stages, stem=Stem(channels=widths[0]), bottleneck=False)
+    return as_fcn(backbone, channels=widths[-1], input_size=(240, 320), **options)
 
 
 @register_model
@@ -305,6 +308,12 @@ def fcn_small_cityscapes():
 def fcn_small_glore_1_cityscapes():
     """`fcn_small_cityscapes` with one unit of 32 nodes in its head; ours."""
     return _fcn_small(units=1, mid_channels=32)
+
+
+@register_model
+def fcn_mini_glore_1_cityscapes():
+    """`fcn_small_glore_1_cityscapes` of fewer channels, 0.68 M parameters; ours."""
+    return _fcn_small((24, 48, 80, 80), units=1, mid_channels=32)
 
 
 def _lite(video) -> NetSpec:

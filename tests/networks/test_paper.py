@@ -47,7 +47,7 @@ def test_names_count_the_units_of_res3_and_res4_and_rows_say_their_source(name):
 
 def momentum(name):
     """The authors' ResNets have 0.92; their dual-path networks, and all our own, 0.9."""
-    ours = name.startswith(("tiny", "mini", "cifar", "fcn_small", "fcn_tiny"))
+    ours = name.startswith(("tiny", "mini", "cifar", "fcn_small", "fcn_mini", "fcn_tiny"))
     return 0.9 if ours or name.startswith("dpn") else 0.92
 
 
