@@ -17,6 +17,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from gluon_glore import __version__
+from gluon_glore.model_zoo.catalogue import shipped
 from tests.helpers.places import ROOT
 
 # A checkout, less what is made in it.
@@ -201,7 +202,7 @@ def test_the_wheel_works_beside_folders_of_the_same_names_as_ours(wheel, tmp_pat
     (theirs / "symbols").mkdir(parents=True)
     for name in ("train.py", "symbols/__init__.py"):
         (theirs / name).write_text("raise SystemExit('somebody else')\n")
-    for entry in ("tiny_glore_0_1", "fcn_tiny_glore_1", "tiny_3d_glore_0_1"):
+    for entry in (row.name for row in shipped()):
         told = run(
             *(sys.executable, "-m", "gluon_glore", "verify", entry),
             cwd=theirs,

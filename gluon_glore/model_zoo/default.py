@@ -5,7 +5,7 @@ from .catalogue import find_row, shipped
 
 # A network of photographs before one of digits; the first that the package has is taken. Videos are
 # seen frame by frame by it: what networks of videos here tell apart is in no video of a user's.
-DEFAULTS = ("cifar_resnet14_glore_1_0", "tiny_glore_0_1")
+DEFAULTS = ("cifar_resnet10_glore_0_1", "tiny_glore_0_1")
 NAMED = 12  # classes that a line names, of more only how many
 
 

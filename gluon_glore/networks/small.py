@@ -111,3 +111,21 @@ def fcn_tiny_glore_1():
     """
     coloured = dataclasses.replace(tiny(), in_channels=3)
     return as_fcn(coloured, channels=64, units=1, mid_channels=32, classes=11, input_size=(96, 96))
+
+
+@register_model
+def cifar_resnet10():
+    """Three-stage ResNet of 32, 64, 128 channels for 32x32 pictures, the first at full size; ours."""
+    return NetSpec(
+        stages=(Stage(1, 32, 1), Stage(1, 64, 2), Stage(2, 128, 2)),
+        stem=Stem(channels=32, kernel=3, stride=1, pool=0),
+        bottleneck=False,
+        input_size=(32, 32),
+        classes=10,
+    )
+
+
+@register_model
+def cifar_resnet10_glore_0_1():
+    """`cifar_resnet10` with one unit of 32 nodes between the units of its last stage; ours."""
+    return cifar_resnet10().with_units("glore", res4=(1,), mid_channels=32)
