@@ -115,7 +115,7 @@ def fcn_tiny_glore_1():
 
 @register_model
 def cifar_resnet10():
-    """Three-stage ResNet of 32, 64, 128 channels for 32x32 pictures, the first at full size; ours."""
+    """Three-stage ResNet of 32, 64, 128 channels, for 32x32 pictures at full size; ours."""
     return NetSpec(
         stages=(Stage(1, 32, 1), Stage(1, 64, 2), Stage(2, 128, 2)),
         stem=Stem(channels=32, kernel=3, stride=1, pool=0),
