@@ -116,12 +116,10 @@ def fcn_tiny_glore_1():
 @register_model
 def cifar_resnet10():
     """Three-stage ResNet of 32, 64, 128 channels, for 32x32 pictures at full size; ours."""
-    return NetSpec(
+    return dataclasses.replace(
+        cifar_resnet14(),
         stages=(Stage(1, 32, 1), Stage(1, 64, 2), Stage(2, 128, 2)),
         stem=Stem(channels=32, kernel=3, stride=1, pool=0),
-        bottleneck=False,
-        input_size=(32, 32),
-        classes=10,
     )
 
 
